@@ -1,0 +1,17 @@
+//! The protocol of RFC 6618, pure.
+//!
+//! Takes octets, `now`, randomness and commands; gives octets, events and deadlines. No socket, clock, thread or random
+//! source is reached from here: `clippy.toml` beside this crate and its dependency list keep that line.
+//!
+//! - [`wire`]: octets <-> meaning, no state.
+//! - [`mhauth`]: the exchange between mobile node and Home Agent Controller (RFC 6618 section 5).
+//! - [`sa`]: security associations: SPI, suites, keys, replay window, sealing and opening (RFC 6618 section 6, RFC 4303).
+//! - [`tunnel`]: entry-point and exit-point (RFC 2473), the table they share with the binding cache, drop reasons.
+#![forbid(unsafe_code)]
+
+pub mod addr;
+pub mod mhauth;
+pub mod sa;
+pub mod time;
+pub mod tunnel;
+pub mod wire;

@@ -1,0 +1,103 @@
+//! Security associations between mobile node and home agent (RFC 6618 section 6, RFC 4303).
+//!
+//! [`SecurityAssociation`] is what the HAC provisions to both ends. [`outbound`] and [`inbound`] are what a tunnel's two
+//! halves make of it: each has one direction's keys and that direction's only changing state.
+
+pub mod cipher;
+pub mod inbound;
+pub mod keys;
+pub mod outbound;
+pub mod replay;
+pub mod sad;
+pub mod spi;
+pub mod suite;
+
+pub use keys::{DirectionKeys, Secret};
+pub use spi::Spi;
+pub use suite::CipherSuite;
+
+use crate::addr::{HomeAddresses, HomeAgentAddresses};
+
+/// Which way a packet goes. It selects the keys before the ICV is checked, so a reflected packet fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// From the mobile node to the home agent.
+    MnToHa,
+    /// From the home agent to the mobile node.
+    HaToMn,
+}
+
+/// Which end of the tunnel this is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Finds a packet's tunnel by its destination; takes inner packets whose source is the SA's home address.
+    HomeAgent,
+    /// Finds a packet's tunnel by its source; takes inner packets whose destination is the SA's home address.
+    MobileNode,
+}
+
+impl Role {
+    /// The direction in which this end sends.
+    pub fn sends(self) -> Direction {
+        match self {
+            Self::HomeAgent => Direction::HaToMn,
+            Self::MobileNode => Direction::MnToHa,
+        }
+    }
+
+    /// The direction in which this end receives.
+    pub fn receives(self) -> Direction {
+        match self {
+            Self::HomeAgent => Direction::MnToHa,
+            Self::MobileNode => Direction::HaToMn,
+        }
+    }
+}
+
+/// `mip6-sas` (RFC 6618 section 5.6.4): whether user data must be protected, or may go in the clear as PType 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UserData {
+    /// `mip6-sas:1`: PType 1 only.
+    Protected,
+    /// `mip6-sas:0`: PType 0 is sent and taken.
+    Clear,
+}
+
+/// A security association as the HAC provisions it to both ends. Cloning copies the keys; every copy is wiped when dropped.
+#[derive(Clone)]
+pub struct SecurityAssociation {
+    /// The index, one for both directions.
+    pub spi: Spi,
+    /// One suite for both directions (RFC 6618 section 4.3).
+    pub suite: CipherSuite,
+    /// What user data may be sent as.
+    pub user_data: UserData,
+    /// Keys of packets from the mobile node to the home agent.
+    pub mn_to_ha: DirectionKeys,
+    /// Keys of packets from the home agent to the mobile node.
+    pub ha_to_mn: DirectionKeys,
+    /// The home addresses that inner packets and Binding Updates under this SA may name.
+    pub home: HomeAddresses,
+    /// The home agent as told to the mobile node: Mobility Header checksums are computed with it.
+    pub home_agent: HomeAgentAddresses,
+}
+
+impl SecurityAssociation {
+    /// The keys of one direction.
+    pub fn keys(&self, direction: Direction) -> &DirectionKeys {
+        match direction {
+            Direction::MnToHa => &self.mn_to_ha,
+            Direction::HaToMn => &self.ha_to_mn,
+        }
+    }
+}
+
+impl std::fmt::Debug for SecurityAssociation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SecurityAssociation")
+            .field("spi", &self.spi)
+            .field("suite", &self.suite)
+            .field("user_data", &self.user_data)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,127 @@
+//! Security Parameters Indexes: 28 bits (RFC 6618 section 6.2), chosen by the HAC after a plan that never changes.
+//!
+//! ```text
+//!  27      22 21          12 11            0
+//! +----------+--------------+---------------+
+//! | HA group |    block     |    number     |
+//! |  6 bits  |   10 bits    |    12 bits    |
+//! +----------+--------------+---------------+
+//! ```
+//! A home agent finds an SA by two array indexes and no hashing; the number is drawn at random among a block's free ones.
+//! Block 0 of group 0 is never used, so no SPI is 0 or one of RFC 4303's reserved values.
+
+use std::fmt;
+
+/// A group of home agents that share the SAs of one SPI range: 0 to 63.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct HaGroup(u8);
+
+impl HaGroup {
+    /// How many groups the plan has.
+    pub const COUNT: u8 = 64;
+
+    /// `None` above 63.
+    pub const fn new(group: u8) -> Option<Self> {
+        if group < Self::COUNT { Some(Self(group)) } else { None }
+    }
+
+    /// 0 to 63.
+    pub const fn get(self) -> u8 {
+        self.0
+    }
+
+    /// The blocks of this group, in the order in which they are filled.
+    pub fn blocks(self) -> impl Iterator<Item = SpiBlock> {
+        (0..SpiBlock::PER_GROUP)
+            .map(move |block| SpiBlock(u16::from(self.0) << 10 | block))
+            .filter(|block| *block != SpiBlock::RESERVED)
+    }
+}
+
+/// A block of 4,096 SPIs: group and block number together, 16 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SpiBlock(u16);
+
+impl SpiBlock {
+    /// Blocks in a group.
+    pub const PER_GROUP: u16 = 1 << 10;
+    /// SPIs in a block.
+    pub const LEN: u16 = 1 << 12;
+    /// Block 0 of group 0.
+    const RESERVED: Self = Self(0);
+
+    /// The SPI with this number in the block; `None` for a number above 4,095.
+    pub const fn spi(self, number: u16) -> Option<Spi> {
+        if number < Self::LEN { Some(Spi((self.0 as u32) << 12 | number as u32)) } else { None }
+    }
+
+    /// The dense index of the block: 0 to 65,535.
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// A Security Parameters Index of the plan above; never 0.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Spi(u32);
+
+impl Spi {
+    /// `None` for a value of the reserved block or above 28 bits.
+    pub const fn new(value: u32) -> Option<Self> {
+        if value >= SpiBlock::LEN as u32 && value < 1 << 28 { Some(Self(value)) } else { None }
+    }
+
+    /// The 28-bit value.
+    pub const fn get(self) -> u32 {
+        self.0
+    }
+
+    /// The home agents that serve it.
+    pub const fn group(self) -> HaGroup {
+        HaGroup((self.0 >> 22) as u8)
+    }
+
+    /// Its block.
+    pub const fn block(self) -> SpiBlock {
+        SpiBlock((self.0 >> 12) as u16)
+    }
+
+    /// Its number in the block: 0 to 4,095.
+    pub const fn number(self) -> u16 {
+        (self.0 & 0xfff) as u16
+    }
+}
+
+impl fmt::Debug for Spi {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Spi({self})")
+    }
+}
+
+impl fmt::Display for Spi {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "0x{:07x}", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_spi_is_group_block_and_number() {
+        let spi = Spi::new(0x123_4567).unwrap();
+        assert_eq!((spi.group().get(), spi.block().index(), spi.number()), (4, 0x1234, 0x567));
+        assert_eq!(spi.block().spi(spi.number()), Some(spi));
+    }
+
+    #[test]
+    fn the_reserved_block_and_values_above_28_bits_are_no_spi() {
+        for value in [0, 1, 255, 4095, 1 << 28, u32::MAX] {
+            assert_eq!(Spi::new(value), None, "{value}");
+        }
+        assert_eq!(HaGroup::new(0).unwrap().blocks().count(), 1023);
+        assert_eq!(HaGroup::new(63).unwrap().blocks().count(), 1024);
+        assert_eq!(HaGroup::new(64), None);
+    }
+}

@@ -1,0 +1,122 @@
+//! What control tells the two halves of a tunnel. Both get the same commands, in the same order.
+//!
+//! This is the seam between the data path and whoever decides about bindings: the binding cache of Mobile IPv6 is one
+//! writer, a Mobile IPv4 registration will be another; a packet cannot tell them apart.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::addr::HomeAddresses;
+use crate::sa::{SecurityAssociation, Spi};
+
+/// A local UDP socket, by the number under which the worker knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SocketId(pub u8);
+
+/// How many octets may still be sent on a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Allowance {
+    /// The node has proved that it is there.
+    Unlimited,
+    /// Not proved yet: this many octets, then nothing.
+    Octets(u64),
+}
+
+/// One way to reach the other end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Path {
+    /// The socket to send from.
+    pub socket: SocketId,
+    /// Where to.
+    pub remote: SocketAddr,
+    /// How much.
+    pub allowance: Allowance,
+}
+
+impl Path {
+    /// A proved path.
+    pub fn proved(socket: SocketId, remote: SocketAddr) -> Self {
+        Self { socket, remote, allowance: Allowance::Unlimited }
+    }
+}
+
+/// One to four paths; a sealed packet is sent once on each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Paths(Vec<Path>);
+
+impl Paths {
+    /// The most paths that one tunnel has.
+    pub const MAX: usize = 4;
+
+    /// A single path.
+    pub fn one(path: Path) -> Self {
+        Self(vec![path])
+    }
+
+    /// `None` for no path or more than [`Self::MAX`].
+    pub fn new(paths: Vec<Path>) -> Option<Self> {
+        (1..=Self::MAX).contains(&paths.len()).then_some(Self(paths))
+    }
+
+    /// Each path.
+    pub fn iter(&self) -> std::slice::Iter<'_, Path> {
+        self.0.iter()
+    }
+
+    /// Each path, to count its allowance down.
+    pub fn iter_mut(&mut self) -> std::slice::IterMut<'_, Path> {
+        self.0.iter_mut()
+    }
+}
+
+/// How an inner packet is carried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encapsulation {
+    /// UDP with the envelope of RFC 6618 section 6, protected by the sending SA.
+    ProtectedUdp,
+}
+
+/// Delivers a security association to a half.
+#[derive(Debug)]
+pub struct Install {
+    /// Keys and addresses.
+    pub sa: SecurityAssociation,
+    /// When it ends.
+    pub valid_until: Instant,
+    /// How often it was delivered to a home agent's process before: 0 the first time. A mobile node always has 0.
+    pub lease: u32,
+}
+
+/// An instruction to both halves.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// A new security association.
+    Install(Arc<Install>),
+    /// The association has ended: forget its keys.
+    Uninstall(Spi),
+    /// Binds `home` or moves its binding: packets go to `paths` under `sending` from now on.
+    Move {
+        /// Whose packets.
+        home: HomeAddresses,
+        /// Where to.
+        paths: Paths,
+        /// In which form.
+        encapsulation: Encapsulation,
+        /// Under which security association.
+        sending: Spi,
+    },
+    /// The binding of `home` is gone.
+    Remove(HomeAddresses),
+    /// Sends one PType 8 message; the entry-point seals it like any packet, the exit-point has nothing to do.
+    Signal {
+        /// Under which security association.
+        spi: Spi,
+        /// Where to.
+        path: Path,
+        /// The payload's first header: 60, 43 or 135.
+        next_header: u8,
+        /// Extension headers and Mobility Header.
+        payload: Vec<u8>,
+    },
+}

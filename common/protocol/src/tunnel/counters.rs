@@ -1,0 +1,68 @@
+//! What a tunnel's halves count: dropped packets by reason, and what got through. Shared with `status` by reference.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use super::DropReason;
+
+/// Counters of one process, written by the halves and read by whoever reports.
+#[derive(Debug)]
+pub struct Counters {
+    dropped: Vec<AtomicU64>,
+    sent_packets: AtomicU64,
+    sent_octets: AtomicU64,
+    received_packets: AtomicU64,
+    received_octets: AtomicU64,
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        Self {
+            dropped: DropReason::ALL.iter().map(|_| AtomicU64::new(0)).collect(),
+            sent_packets: AtomicU64::new(0),
+            sent_octets: AtomicU64::new(0),
+            received_packets: AtomicU64::new(0),
+            received_octets: AtomicU64::new(0),
+        }
+    }
+}
+
+impl Counters {
+    /// Counts a dropped packet.
+    pub fn count_drop(&self, reason: DropReason) {
+        if let Some(counter) = self.dropped.get(reason as usize) {
+            counter.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// Counts sealed packets and the octets inside them.
+    pub fn count_sent(&self, packets: u64, octets: u64) {
+        self.sent_packets.fetch_add(packets, Relaxed);
+        self.sent_octets.fetch_add(octets, Relaxed);
+    }
+
+    /// Counts authenticated packets and the octets inside them.
+    pub fn count_received(&self, packets: u64, octets: u64) {
+        self.received_packets.fetch_add(packets, Relaxed);
+        self.received_octets.fetch_add(octets, Relaxed);
+    }
+
+    /// Packets dropped for `reason`.
+    pub fn dropped(&self, reason: DropReason) -> u64 {
+        self.dropped.get(reason as usize).map_or(0, |counter| counter.load(Relaxed))
+    }
+
+    /// Every reason that occurred, with its count.
+    pub fn drops(&self) -> impl Iterator<Item = (DropReason, u64)> + '_ {
+        DropReason::ALL.iter().map(|reason| (*reason, self.dropped(*reason))).filter(|(_, count)| *count > 0)
+    }
+
+    /// Packets and inner octets sent.
+    pub fn sent(&self) -> (u64, u64) {
+        (self.sent_packets.load(Relaxed), self.sent_octets.load(Relaxed))
+    }
+
+    /// Authenticated packets and inner octets received.
+    pub fn received(&self) -> (u64, u64) {
+        (self.received_packets.load(Relaxed), self.received_octets.load(Relaxed))
+    }
+}

@@ -1,0 +1,14 @@
+//! The tunnel (RFC 2473): one data path for both roles.
+//!
+//! [`entry`] takes inner packets and gives protected datagrams; [`exit`] takes datagrams and gives inner packets. They
+//! share nothing that changes: each owns its SAs and its copy of the [`table`], and both are told the same [`command`]s.
+
+pub mod batch;
+pub mod command;
+pub mod counters;
+pub mod drop_reason;
+
+pub use batch::{PacketBatch, ReceiveBatch, SendBatch};
+pub use command::{Allowance, Command, Encapsulation, Install, Path, Paths, SocketId};
+pub use counters::Counters;
+pub use drop_reason::DropReason;

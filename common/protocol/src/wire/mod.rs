@@ -1,0 +1,1 @@
+//! Octets <-> meaning, without state.
