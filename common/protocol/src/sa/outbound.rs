@@ -1,1 +1,113 @@
-//! To come.
+//! The sending half of a security association: numbers packets, lays them out and seals them.
+
+use std::ops::Range;
+
+use rand_core::CryptoRng;
+
+use super::cipher::{KeyLengthError, Transform, layout};
+use super::{CipherSuite, Role, Spi};
+use crate::tunnel::{DropReason, Install, SendBatch};
+use crate::wire::envelope::{Envelope, PType};
+
+/// Keys and counter of one direction, owned by an entry-point. The counter never wraps and never restarts.
+pub struct OutboundSa {
+    transform: Transform,
+    spi: Spi,
+    /// The next number to send; above `last` nothing is sent any more.
+    next: u64,
+    last: u64,
+}
+
+/// Lease 0 sends below this; each later lease has a run of numbers of its own above it.
+const FIRST_LEASED: u64 = 0xF000_0000;
+/// Numbers of one later lease: what a home agent without the counter may send to ask for a new SA.
+const LEASE_RUN: u64 = 65_536;
+/// The lease number at which no numbers are left.
+pub const LAST_LEASE: u32 = 4_097;
+const _: () = assert!(FIRST_LEASED + (LAST_LEASE as u64 - 1) * LEASE_RUN == 1 << 32);
+
+impl OutboundSa {
+    /// The sending half of `install` at the end `role`.
+    ///
+    /// # Errors
+    /// When the keys do not fit the suite.
+    pub fn new(install: &Install, role: Role) -> Result<Self, KeyLengthError> {
+        let sa = &install.sa;
+        let (next, last) = run_of_lease(install.lease);
+        Ok(Self { transform: Transform::new(sa.suite, sa.keys(role.sends()))?, spi: sa.spi, next, last })
+    }
+
+    /// The suite, and with it every length.
+    pub fn suite(&self) -> CipherSuite {
+        self.transform.suite()
+    }
+
+    /// Which SA.
+    pub fn spi(&self) -> Spi {
+        self.spi
+    }
+
+    /// Takes `count` sequence numbers for a batch.
+    ///
+    /// # Errors
+    /// [`DropReason::SequenceExhausted`] when fewer are left; then none is taken.
+    pub fn reserve(&mut self, count: u32) -> Result<Range<u64>, DropReason> {
+        let end = self.next + u64::from(count);
+        if end > self.last + 1 {
+            return Err(DropReason::SequenceExhausted);
+        }
+        let run = self.next..end;
+        self.next = end;
+        Ok(run)
+    }
+
+    /// Lays out one packet in `datagram`, of [`layout::sealed_len`] octets, under a reserved number. Not sealed yet.
+    pub fn write(
+        &self,
+        ptype: PType,
+        sequence: u32,
+        next_header: u8,
+        payload: &[u8],
+        rng: &mut impl CryptoRng,
+        datagram: &mut [u8],
+    ) {
+        let head = Envelope::emit(ptype, self.spi, sequence);
+        layout::write(self.suite(), head, next_header, payload, rng, datagram);
+    }
+
+    /// Seals the datagrams that lie at `ranges` of the batch.
+    pub fn seal_batch(&self, batch: &mut SendBatch, ranges: impl Iterator<Item = Range<usize>>) {
+        for range in ranges {
+            self.transform.seal(batch.slot(range));
+        }
+    }
+}
+
+/// First and last number that a lease may send; first above last when it may send none.
+fn run_of_lease(lease: u32) -> (u64, u64) {
+    match lease {
+        0 => (0, FIRST_LEASED - 1),
+        lease if lease < LAST_LEASE => {
+            let first = FIRST_LEASED + u64::from(lease - 1) * LEASE_RUN;
+            (first, first + LEASE_RUN - 1)
+        }
+        _ => (1 << 32, (1 << 32) - 1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn leases_have_runs_that_do_not_touch_and_end_with_the_number_space() {
+        assert_eq!(run_of_lease(0), (0, 0xEFFF_FFFF));
+        assert_eq!(run_of_lease(1), (0xF000_0000, 0xF000_FFFF));
+        assert_eq!(run_of_lease(4_096), (0xFFFF_0000, 0xFFFF_FFFF));
+        for lease in 1..4_096 {
+            assert_eq!(run_of_lease(lease).1 + 1, run_of_lease(lease + 1).0);
+        }
+        let (first, last) = run_of_lease(LAST_LEASE);
+        assert!(first > last);
+    }
+}
