@@ -1,0 +1,117 @@
+//! Binding Update (RFC 6275 section 6.1.7).
+//!
+//! ```text
+//! | Sequence (2) | A H L K … (2) | Lifetime (2) | options |
+//! ```
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::option::{self, Options};
+use crate::addr::CareOfAddress;
+use crate::time::Lifetime;
+
+const ACKNOWLEDGE: u16 = 0x8000;
+const HOME_REGISTRATION: u16 = 0x4000;
+
+/// Binds a home address to a care-of address, or with lifetime 0 ends the binding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BindingUpdate {
+    /// Newer than that of the last one: see [`super::sequence`].
+    pub sequence: u16,
+    /// The A bit: a Binding Acknowledgement is wanted.
+    pub acknowledge: bool,
+    /// The H bit: the receiver is to be the home agent.
+    pub home_registration: bool,
+    /// How long.
+    pub lifetime: Lifetime,
+    /// Alternate Care-of Address option or IPv4 Care-of Address option.
+    pub care_of: Option<CareOf>,
+    /// IPv4 Home Address option: binds the IPv4 home address too.
+    pub ipv4_home: Option<Ipv4Home>,
+}
+
+/// The care-of address and with it the option that carries it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CareOf {
+    /// Alternate Care-of Address option.
+    Ip6(Ipv6Addr),
+    /// IPv4 Care-of Address option (RFC 5555 section 3.1.2).
+    Ip4(Ipv4Addr),
+}
+
+/// The IPv4 Home Address option (RFC 5555 section 3.1.1); 0.0.0.0 stands for the SA's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ipv4Home {
+    /// 32 for a single address.
+    pub prefix_len: u8,
+    /// The IPv4 home address.
+    pub address: Ipv4Addr,
+}
+
+impl From<CareOfAddress> for CareOf {
+    fn from(address: CareOfAddress) -> Self {
+        match address.0 {
+            IpAddr::V6(ip) => Self::Ip6(ip),
+            IpAddr::V4(ip) => Self::Ip4(ip),
+        }
+    }
+}
+
+impl From<CareOf> for CareOfAddress {
+    fn from(care_of: CareOf) -> Self {
+        match care_of {
+            CareOf::Ip6(ip) => Self(ip.into()),
+            CareOf::Ip4(ip) => Self(ip.into()),
+        }
+    }
+}
+
+impl BindingUpdate {
+    pub(super) fn parse(data: &[u8]) -> Option<Self> {
+        let ([s0, s1, f0, f1, l0, l1], options) = data.split_first_chunk::<6>()?;
+        let flags = u16::from_be_bytes([*f0, *f1]);
+        let mut update = Self {
+            sequence: u16::from_be_bytes([*s0, *s1]),
+            acknowledge: flags & ACKNOWLEDGE != 0,
+            home_registration: flags & HOME_REGISTRATION != 0,
+            lifetime: Lifetime::from_units(u16::from_be_bytes([*l0, *l1])),
+            care_of: None,
+            ipv4_home: None,
+        };
+        for option in Options::new(options) {
+            let (kind, value) = option?;
+            match kind {
+                option::ALTERNATE_CARE_OF => update.care_of = Some(CareOf::Ip6(<[u8; 16]>::try_from(value).ok()?.into())),
+                option::IPV4_CARE_OF => {
+                    let [_, _, address @ ..] = <[u8; 6]>::try_from(value).ok()?;
+                    update.care_of = Some(CareOf::Ip4(address.into()));
+                }
+                option::IPV4_HOME_ADDRESS => {
+                    let [prefix, _, address @ ..] = <[u8; 6]>::try_from(value).ok()?;
+                    update.ipv4_home = Some(Ipv4Home { prefix_len: prefix >> 2, address: address.into() });
+                }
+                _ => {}
+            }
+        }
+        Some(update)
+    }
+
+    pub(super) fn emit(&self, header: &mut Vec<u8>) {
+        let flags = if self.acknowledge { ACKNOWLEDGE } else { 0 } | if self.home_registration { HOME_REGISTRATION } else { 0 };
+        header.extend(self.sequence.to_be_bytes());
+        header.extend(flags.to_be_bytes());
+        header.extend(self.lifetime.units().to_be_bytes());
+        match self.care_of {
+            Some(CareOf::Ip6(ip)) => option::push(header, 8, 6, option::ALTERNATE_CARE_OF, &ip.octets()),
+            Some(CareOf::Ip4(ip)) => {
+                let [a, b, c, d] = ip.octets();
+                option::push(header, 4, 0, option::IPV4_CARE_OF, &[0, 0, a, b, c, d]);
+            }
+            None => {}
+        }
+        if let Some(home) = self.ipv4_home {
+            let [a, b, c, d] = home.address.octets();
+            option::push(header, 4, 0, option::IPV4_HOME_ADDRESS, &[home.prefix_len << 2, 0, a, b, c, d]);
+        }
+    }
+}

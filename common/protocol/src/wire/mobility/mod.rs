@@ -1,0 +1,164 @@
+//! The Mobility Header (RFC 6275 section 6.1): one message a file, their options beside them.
+//!
+//! ```text
+//! | Payload Proto (59) | Header Len | MH Type | Reserved | Checksum (2) | message data … options … |
+//! ```
+
+mod binding_acknowledgement;
+mod binding_update;
+pub mod option;
+pub mod sequence;
+
+use std::net::Ipv6Addr;
+
+pub use binding_acknowledgement::{BindingAcknowledgement, Status};
+pub use binding_update::{BindingUpdate, CareOf, Ipv4Home};
+
+use super::{checksum, ip, signalling};
+use crate::tunnel::DropReason;
+
+/// Octets before the message data.
+const COMMON: usize = 6;
+const TYPE_BINDING_UPDATE: u8 = 5;
+const TYPE_BINDING_ACKNOWLEDGEMENT: u8 = 6;
+
+/// A message between mobile node and home agent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MobilityMessage {
+    /// Type 5.
+    BindingUpdate(BindingUpdate),
+    /// Type 6.
+    BindingAcknowledgement(BindingAcknowledgement),
+}
+
+/// The two ends of a Mobility Header as its checksum knows them, whatever the outer addresses are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ends {
+    /// Whoever sends it.
+    pub source: Ipv6Addr,
+    /// Whoever it is for.
+    pub destination: Ipv6Addr,
+}
+
+impl MobilityMessage {
+    /// Checks length, checksum and type, then reads the message.
+    ///
+    /// # Errors
+    /// [`DropReason::BadChecksum`], [`DropReason::UnexpectedMobilityHeader`], [`DropReason::MalformedSignalling`].
+    pub fn parse(header: &[u8], ends: Ends) -> Result<Self, DropReason> {
+        let (common, data) = header.split_first_chunk::<COMMON>().ok_or(DropReason::MalformedSignalling)?;
+        let [payload_proto, units, mh_type, ..] = *common;
+        if (usize::from(units) + 1) * 8 != header.len() || payload_proto != ip::NEXT_HEADER_NONE {
+            return Err(DropReason::MalformedSignalling);
+        }
+        if !checksum::is_right(ends.source, ends.destination, signalling::MOBILITY, header) {
+            return Err(DropReason::BadChecksum);
+        }
+        match mh_type {
+            TYPE_BINDING_UPDATE => BindingUpdate::parse(data).map(Self::BindingUpdate),
+            TYPE_BINDING_ACKNOWLEDGEMENT => BindingAcknowledgement::parse(data).map(Self::BindingAcknowledgement),
+            _ => return Err(DropReason::UnexpectedMobilityHeader),
+        }
+        .ok_or(DropReason::MalformedSignalling)
+    }
+
+    /// The whole Mobility Header, checksum included.
+    pub fn emit(&self, ends: Ends) -> Vec<u8> {
+        let mut header = vec![ip::NEXT_HEADER_NONE, 0, 0, 0, 0, 0];
+        match self {
+            Self::BindingUpdate(update) => {
+                header[2] = TYPE_BINDING_UPDATE;
+                update.emit(&mut header);
+            }
+            Self::BindingAcknowledgement(acknowledgement) => {
+                header[2] = TYPE_BINDING_ACKNOWLEDGEMENT;
+                acknowledgement.emit(&mut header);
+            }
+        }
+        option::pad_to(&mut header, 8, 0);
+        header[1] = (header.len() / 8 - 1) as u8;
+        let sum = checksum::with_pseudo_header(ends.source, ends.destination, signalling::MOBILITY, &header);
+        header[4..6].copy_from_slice(&sum.to_be_bytes());
+        header
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Lifetime;
+
+    const ENDS: Ends = Ends {
+        source: Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 0, 0, 0, 0x100),
+        destination: Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 0, 0, 0, 1),
+    };
+
+    fn update() -> BindingUpdate {
+        BindingUpdate {
+            sequence: 1,
+            acknowledge: true,
+            home_registration: true,
+            lifetime: Lifetime::from_units(150),
+            care_of: Some(CareOf::Ip6("2001:db8:2::abcd".parse().unwrap())),
+            ipv4_home: None,
+        }
+    }
+
+    #[test]
+    fn a_binding_update_is_the_octets_that_another_implementation_makes() {
+        let header = MobilityMessage::BindingUpdate(update()).emit(ENDS);
+        let payload = signalling::behind_home_address_option(ENDS.source, &header);
+        assert_eq!(
+            hex::encode(payload),
+            "870201020000c91020010db80001000000000000000001003b030500c4af0001c00000960100031020010db800020000000000000000abcd"
+        );
+    }
+
+    #[test]
+    fn a_binding_acknowledgement_is_the_octets_that_another_implementation_makes() {
+        let message = BindingAcknowledgement {
+            status: Status::ACCEPTED,
+            sequence: 1,
+            lifetime: Lifetime::from_units(150),
+            ipv4_address: None,
+        };
+        let ends = Ends { source: ENDS.destination, destination: ENDS.source };
+        let header = MobilityMessage::BindingAcknowledgement(message).emit(ends);
+        let payload = signalling::behind_routing_header(ENDS.source, &header);
+        assert_eq!(
+            hex::encode(payload),
+            "870202010000000020010db800010000000000000000010".to_owned() + "03b010600605900000001009601020000"
+        );
+    }
+
+    #[test]
+    fn messages_with_ipv4_options_come_back_as_they_were() {
+        for care_of in [CareOf::Ip4([198, 51, 100, 7].into()), CareOf::Ip6("2001:db8:2::1".parse().unwrap())] {
+            let message = MobilityMessage::BindingUpdate(BindingUpdate {
+                care_of: Some(care_of),
+                ipv4_home: Some(Ipv4Home { prefix_len: 32, address: [10, 9, 0, 7].into() }),
+                ..update()
+            });
+            let header = message.emit(ENDS);
+            assert_eq!(header.len() % 8, 0);
+            assert_eq!(MobilityMessage::parse(&header, ENDS), Ok(message));
+        }
+    }
+
+    #[test]
+    fn every_flipped_bit_is_noticed() {
+        let header = MobilityMessage::BindingUpdate(update()).emit(ENDS);
+        for bit in 0..header.len() * 8 {
+            let mut flipped = header.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert!(MobilityMessage::parse(&flipped, ENDS).is_err(), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn other_ends_make_another_checksum() {
+        let header = MobilityMessage::BindingUpdate(update()).emit(ENDS);
+        let ends = Ends { source: "2001:db8:1::101".parse().unwrap(), ..ENDS };
+        assert_eq!(MobilityMessage::parse(&header, ends), Err(DropReason::BadChecksum));
+    }
+}

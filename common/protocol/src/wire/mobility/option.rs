@@ -1,0 +1,79 @@
+//! Mobility options (RFC 6275 section 6.2, RFC 5555 section 3): a walk over what came, and padding to what is to be sent.
+
+/// RFC 6275 section 6.2.5.
+pub const ALTERNATE_CARE_OF: u8 = 3;
+/// RFC 5555 section 3.1.1.
+pub const IPV4_HOME_ADDRESS: u8 = 29;
+/// RFC 5555 section 3.2.1.
+pub const IPV4_ADDRESS_ACKNOWLEDGEMENT: u8 = 30;
+/// RFC 5555 section 3.1.2.
+pub const IPV4_CARE_OF: u8 = 32;
+const PAD1: u8 = 0;
+const PADN: u8 = 1;
+
+/// Walks the options of a message; gives each option's type and value, padding left out, and `None` for a malformed rest.
+pub struct Options<'a>(&'a [u8]);
+
+impl<'a> Options<'a> {
+    /// All options of a message.
+    pub fn new(octets: &'a [u8]) -> Self {
+        Self(octets)
+    }
+}
+
+impl<'a> Iterator for Options<'a> {
+    type Item = Option<(u8, &'a [u8])>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while let [PAD1, rest @ ..] = self.0 {
+            self.0 = rest;
+        }
+        let (kind, rest) = self.0.split_first()?;
+        let option = rest.split_first().and_then(|(len, rest)| rest.split_at_checked(usize::from(*len)));
+        let Some((value, rest)) = option else {
+            self.0 = &[];
+            return Some(None);
+        };
+        self.0 = rest;
+        if *kind == PADN { self.next() } else { Some(Some((*kind, value))) }
+    }
+}
+
+/// Appends an option whose first octet stands at `multiple`·n + `offset` of the header.
+pub fn push(header: &mut Vec<u8>, multiple: usize, offset: usize, kind: u8, value: &[u8]) {
+    pad_to(header, multiple, offset);
+    header.extend([kind, value.len() as u8]);
+    header.extend(value);
+}
+
+/// Pads with Pad1 or PadN up to the next `multiple`·n + `offset`.
+pub fn pad_to(header: &mut Vec<u8>, multiple: usize, offset: usize) {
+    match (multiple + offset - header.len() % multiple) % multiple {
+        0 => {}
+        1 => header.push(PAD1),
+        room => {
+            header.extend([PADN, room as u8 - 2]);
+            header.resize(header.len() + room - 2, 0);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn padding_is_left_out_and_a_cut_option_is_said() {
+        let octets = [0, 1, 2, 0, 0, 3, 1, 9, 0, 32, 6, 1];
+        assert_eq!(Options::new(&octets).collect::<Vec<_>>(), [Some((3, &[9][..])), None]);
+    }
+
+    #[test]
+    fn an_option_stands_where_its_alignment_wants_it() {
+        for used in 0..16 {
+            let mut header = vec![0; used];
+            push(&mut header, 8, 6, ALTERNATE_CARE_OF, &[0; 16]);
+            assert_eq!((header.len() - 18) % 8, 6, "{used}");
+        }
+    }
+}
