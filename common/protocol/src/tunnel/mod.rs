@@ -7,8 +7,18 @@ pub mod batch;
 pub mod command;
 pub mod counters;
 pub mod drop_reason;
+pub mod entry;
+pub mod exit;
+pub mod rate_limit;
+pub mod table;
 
 pub use batch::{PacketBatch, ReceiveBatch, SendBatch};
 pub use command::{Allowance, Command, Encapsulation, Install, Path, Paths, SocketId};
 pub use counters::Counters;
 pub use drop_reason::DropReason;
+pub use entry::{EntryPoint, IcmpSources};
+pub use exit::{ExitPoint, SignallingReceived, Verdict};
+pub use table::TunnelTable;
+
+#[cfg(test)]
+mod tests;

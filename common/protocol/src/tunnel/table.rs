@@ -1,0 +1,115 @@
+//! The tunnel table: home address -> where its packets go and under which SA.
+//!
+//! The seam between the data path and the writers of bindings. Each half has a copy and applies the same commands to it.
+
+use std::collections::BTreeMap;
+
+use super::{Encapsulation, Paths};
+use crate::addr::{HomeAddress, HomeAddresses};
+use crate::sa::Spi;
+
+/// One tunnel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tunnel {
+    /// Whose.
+    pub home: HomeAddresses,
+    /// Where to; a packet is sealed once and sent on each.
+    pub paths: Paths,
+    /// In which form.
+    pub encapsulation: Encapsulation,
+    /// Under which security association.
+    pub sending: Spi,
+}
+
+/// All tunnels of one half.
+#[derive(Debug, Default)]
+pub struct TunnelTable {
+    tunnels: Vec<Option<Tunnel>>,
+    free: Vec<usize>,
+    by_home: BTreeMap<HomeAddress, usize>,
+}
+
+impl TunnelTable {
+    /// Makes or replaces the tunnel of these home addresses; an address that the new one lacks is not bound any more.
+    pub fn set(&mut self, tunnel: Tunnel) {
+        for home in tunnel.home.iter() {
+            self.remove_one(home);
+        }
+        let index = self.free.pop().unwrap_or_else(|| {
+            self.tunnels.push(None);
+            self.tunnels.len() - 1
+        });
+        for home in tunnel.home.iter() {
+            self.by_home.insert(home, index);
+        }
+        if let Some(slot) = self.tunnels.get_mut(index) {
+            *slot = Some(tunnel);
+        }
+    }
+
+    /// Ends the tunnel of these home addresses.
+    pub fn remove(&mut self, home: &HomeAddresses) {
+        for home in home.iter() {
+            self.remove_one(home);
+        }
+    }
+
+    /// The tunnel of a home address.
+    pub fn get_mut(&mut self, home: HomeAddress) -> Option<&mut Tunnel> {
+        let index = *self.by_home.get(&home)?;
+        self.tunnels.get_mut(index)?.as_mut()
+    }
+
+    /// Whether a home address is bound.
+    pub fn is_bound(&self, home: HomeAddress) -> bool {
+        self.by_home.contains_key(&home)
+    }
+
+    /// Ends the whole tunnel that `home` belongs to.
+    fn remove_one(&mut self, home: HomeAddress) {
+        let Some(index) = self.by_home.remove(&home) else { return };
+        if let Some(tunnel) = self.tunnels.get_mut(index).and_then(Option::take) {
+            for home in tunnel.home.iter() {
+                self.by_home.remove(&home);
+            }
+            self.free.push(index);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tunnel::{Path, SocketId};
+
+    fn tunnel(ip6: Option<&str>, ip4: Option<&str>, port: u16) -> Tunnel {
+        let home = HomeAddresses::new(ip6.map(|ip| ip.parse().unwrap()), ip4.map(|ip| ip.parse().unwrap())).unwrap();
+        let path = Path::proved(SocketId(0), ([198, 51, 100, 7], port).into());
+        Tunnel { home, paths: Paths::one(path), encapsulation: Encapsulation::ProtectedUdp, sending: Spi::new(0x1000).unwrap() }
+    }
+
+    fn home(ip: &str) -> HomeAddress {
+        HomeAddress(ip.parse().unwrap())
+    }
+
+    #[test]
+    fn both_home_addresses_lead_to_one_tunnel_and_move_together() {
+        let mut table = TunnelTable::default();
+        table.set(tunnel(Some("2001:db8:100::7"), Some("10.9.0.7"), 1));
+        table.set(tunnel(Some("2001:db8:100::7"), Some("10.9.0.7"), 2));
+        for ip in ["2001:db8:100::7", "10.9.0.7"] {
+            assert_eq!(table.get_mut(home(ip)).unwrap().paths.iter().next().unwrap().remote.port(), 2);
+        }
+        assert_eq!(table.tunnels.len(), 1);
+    }
+
+    #[test]
+    fn an_address_that_a_new_tunnel_lacks_is_not_bound_any_more() {
+        let mut table = TunnelTable::default();
+        table.set(tunnel(Some("2001:db8:100::7"), Some("10.9.0.7"), 1));
+        table.set(tunnel(Some("2001:db8:100::7"), None, 1));
+        assert!(table.is_bound(home("2001:db8:100::7")) && !table.is_bound(home("10.9.0.7")));
+        table.remove(&tunnel(Some("2001:db8:100::7"), None, 1).home);
+        assert!(!table.is_bound(home("2001:db8:100::7")));
+    }
+}
