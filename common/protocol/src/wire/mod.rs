@@ -1,7 +1,9 @@
 //! Octets <-> meaning, without state.
 
 pub mod checksum;
+pub mod container;
 pub mod envelope;
+pub mod header;
 pub mod icmp;
 pub mod ip;
 pub mod mobility;

@@ -1,0 +1,190 @@
+//! What a successful exchange gives: the headers of the final response (RFC 6618 sections 5.6 and 5.7).
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::SystemTime;
+
+use ipnet::{Ipv4Net, Ipv6Net};
+
+use super::Rejection;
+use super::message::{Message, optional, required, write_user_data};
+use crate::addr::{HomeAddresses, HomeAgentAddresses};
+use crate::sa::{CipherSuite, DirectionKeys, Secret, SecurityAssociation, Spi};
+use crate::wire::header::{Headers, Name, Writer, value};
+
+/// The home agent's port where `mip6-port` is missing (RFC 6618 section 5.7.2).
+const DEFAULT_PORT: u16 = 7872;
+/// Digits of the highest SPI, 268435455, and two leading zeros.
+const MAX_SPI_DIGITS: usize = 11;
+
+/// A security association with what belongs to it.
+#[derive(Clone, Debug)]
+pub struct Grant {
+    /// Keys, home agent and home addresses.
+    pub sa: SecurityAssociation,
+    /// When the SA ends, by the HAC's clock, to the second.
+    pub validity_end: SystemTime,
+    /// The HAC's clock when it answered (our `date` header); `None` from a HAC that does not say.
+    pub date: Option<SystemTime>,
+    /// The IPv6 prefix of the home network.
+    pub home_prefix6: Option<Ipv6Net>,
+    /// The IPv4 prefix of the home network.
+    pub home_prefix4: Option<Ipv4Net>,
+    /// DNS servers behind the home agent: the wire carries the first of each family.
+    pub dns: Vec<IpAddr>,
+}
+
+impl Grant {
+    /// Writes every header of the grant; nonces, status and `auth` are the caller's.
+    pub(super) fn write(&self, writer: &mut Writer) {
+        let sa = &self.sa;
+        write_user_data(writer, sa.user_data);
+        writer.text(Name::Spi, sa.spi.get());
+        write_key(writer, Name::MnToHaIkey, &sa.mn_to_ha.integrity);
+        write_key(writer, Name::HaToMnIkey, &sa.ha_to_mn.integrity);
+        write_key(writer, Name::MnToHaEkey, &sa.mn_to_ha.encryption);
+        write_key(writer, Name::HaToMnEkey, &sa.ha_to_mn.encryption);
+        writer.text(Name::SaValidityEnd, value::rfc1123(self.validity_end));
+        writer.text(Name::Ciphersuite, sa.suite.wire());
+        write_ip6(writer, Name::HaaIp6, sa.home_agent.ip6());
+        write_ip4(writer, Name::HaaIp4, sa.home_agent.ip4());
+        writer.text(Name::Port, sa.home_agent.port());
+        write_ip6(writer, Name::Ip6Hoa, sa.home.ip6());
+        write_ip4(writer, Name::Ip4Hoa, sa.home.ip4());
+        self.write_network(writer);
+    }
+
+    fn write_network(&self, writer: &mut Writer) {
+        if let Some(prefix) = self.home_prefix6 {
+            let address = value::eight_groups(prefix.addr());
+            writer.text(Name::Ip6Hnp, format_args!("{address}/{}", prefix.prefix_len()));
+        }
+        if let Some(prefix) = self.home_prefix4 {
+            writer.text(Name::Ip4Hnp, prefix);
+        }
+        let first = |v6: bool| self.dns.iter().copied().find(|server| server.is_ipv6() == v6);
+        if let Some(IpAddr::V6(server)) = first(true) {
+            write_ip6(writer, Name::DnsIp6, Some(server));
+        }
+        if let Some(IpAddr::V4(server)) = first(false) {
+            write_ip4(writer, Name::DnsIp4, Some(server));
+        }
+        if let Some(date) = self.date {
+            writer.text(Name::Date, value::rfc1123(date));
+        }
+    }
+
+    /// Reads the grant out of a final response whose `auth` was right. `offered` is what the mobile node listed.
+    pub(super) fn read(message: &Message, offered: &[CipherSuite]) -> Result<Self, Rejection> {
+        let headers = &message.headers;
+        let suite = read_suite(headers, offered)?;
+        let sa = SecurityAssociation {
+            spi: required(headers, Name::Spi, spi)?,
+            suite,
+            user_data: message.user_data()?,
+            mn_to_ha: read_keys(headers, suite, Name::MnToHaIkey, Name::MnToHaEkey)?,
+            ha_to_mn: read_keys(headers, suite, Name::HaToMnIkey, Name::HaToMnEkey)?,
+            home: read_home(headers)?,
+            home_agent: read_home_agent(headers)?,
+        };
+        check_keys_differ(&sa)?;
+        let grant = Self {
+            sa,
+            validity_end: required(headers, Name::SaValidityEnd, value::date)?,
+            date: optional(headers, Name::Date, value::date)?,
+            home_prefix6: optional(headers, Name::Ip6Hnp, value::prefix6)?,
+            home_prefix4: optional(headers, Name::Ip4Hnp, value::prefix4)?,
+            dns: read_dns(headers)?,
+        };
+        if grant.date.is_some_and(|date| grant.validity_end <= date) {
+            return Err(Rejection::AlreadyEnded);
+        }
+        Ok(grant)
+    }
+}
+
+fn write_key(writer: &mut Writer, name: Name, key: &Secret) {
+    if !key.is_empty() {
+        writer.hex(name, key.expose());
+    }
+}
+
+fn write_ip6(writer: &mut Writer, name: Name, address: Option<Ipv6Addr>) {
+    if let Some(address) = address {
+        writer.text(name, value::eight_groups(address));
+    }
+}
+
+fn write_ip4(writer: &mut Writer, name: Name, address: Option<Ipv4Addr>) {
+    if let Some(address) = address {
+        writer.text(name, address);
+    }
+}
+
+fn read_suite(headers: &Headers, offered: &[CipherSuite]) -> Result<CipherSuite, Rejection> {
+    let selected = required(headers, Name::Ciphersuite, value::suite)?;
+    selected.filter(|suite| offered.contains(suite)).ok_or(Rejection::SuiteNotOffered)
+}
+
+/// An SPI of the plan; the values below 4,096, RFC 4303's reserved ones among them, are not.
+fn spi(octets: &[u8]) -> Result<Spi, value::ValueError> {
+    Spi::new(value::decimal(octets, MAX_SPI_DIGITS)?).ok_or(value::ValueError)
+}
+
+fn read_keys(headers: &Headers, suite: CipherSuite, ikey: Name, ekey: Name) -> Result<DirectionKeys, Rejection> {
+    Ok(DirectionKeys {
+        integrity: read_key(headers, ikey, suite.integrity_key_len())?,
+        encryption: read_key(headers, ekey, suite.encryption_key_len())?,
+    })
+}
+
+/// A key of exactly `len` octets; where that is 0 the header is missing or empty.
+fn read_key(headers: &Headers, name: Name, len: usize) -> Result<Secret, Rejection> {
+    let key = optional(headers, name, value::hex_secret)?;
+    match key {
+        None if len == 0 => Ok(Secret::empty()),
+        None => Err(Rejection::Missing(name)),
+        Some(key) if key.len() == len => Ok(key),
+        Some(_) => Err(Rejection::Value(name)),
+    }
+}
+
+fn check_keys_differ(sa: &SecurityAssociation) -> Result<(), Rejection> {
+    let same = |one: &Secret, other: &Secret| !one.is_empty() && one == other;
+    let reflects = same(&sa.mn_to_ha.integrity, &sa.ha_to_mn.integrity) || same(&sa.mn_to_ha.encryption, &sa.ha_to_mn.encryption);
+    if reflects { Err(Rejection::SameKeys) } else { Ok(()) }
+}
+
+fn read_home(headers: &Headers) -> Result<HomeAddresses, Rejection> {
+    let ip6 = optional(headers, Name::Ip6Hoa, unicast6)?;
+    let ip4 = optional(headers, Name::Ip4Hoa, unicast4)?;
+    HomeAddresses::new(ip6, ip4).ok_or(Rejection::Missing(Name::Ip6Hoa))
+}
+
+fn read_home_agent(headers: &Headers) -> Result<HomeAgentAddresses, Rejection> {
+    let ip6 = optional(headers, Name::HaaIp6, unicast6)?;
+    let ip4 = optional(headers, Name::HaaIp4, unicast4)?;
+    let port = optional(headers, Name::Port, port)?.unwrap_or(DEFAULT_PORT);
+    HomeAgentAddresses::new(ip6, ip4, port).ok_or(Rejection::Missing(Name::HaaIp6))
+}
+
+fn read_dns(headers: &Headers) -> Result<Vec<IpAddr>, Rejection> {
+    let ip6 = optional(headers, Name::DnsIp6, unicast6)?.map(IpAddr::V6);
+    let ip4 = optional(headers, Name::DnsIp4, unicast4)?.map(IpAddr::V4);
+    Ok(ip6.into_iter().chain(ip4).collect())
+}
+
+fn port(octets: &[u8]) -> Result<u16, value::ValueError> {
+    let port = u16::try_from(value::decimal(octets, 5)?).map_err(|_| value::ValueError)?;
+    if port == 0 { Err(value::ValueError) } else { Ok(port) }
+}
+
+fn unicast6(octets: &[u8]) -> Result<Ipv6Addr, value::ValueError> {
+    let address = value::ip6(octets)?;
+    if address.is_unspecified() || address.is_multicast() { Err(value::ValueError) } else { Ok(address) }
+}
+
+fn unicast4(octets: &[u8]) -> Result<Ipv4Addr, value::ValueError> {
+    let address = value::ip4(octets)?;
+    let is_unicast = !(address.is_unspecified() || address.is_multicast() || address.is_broadcast());
+    if is_unicast { Ok(address) } else { Err(value::ValueError) }
+}

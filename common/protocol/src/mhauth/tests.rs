@@ -1,0 +1,1 @@
+//! The exchange, both ends against each other and against malformed messages.

@@ -1,0 +1,1 @@
+//! TV-headers.
