@@ -1,1 +1,16 @@
-//! Placeholder.
+//! Where the outside world is reached: every system call and all `unsafe` of the project.
+//!
+//! - [`tun`]: the tunnel's inner side, a TUN device read and written in batches.
+//! - [`udp`]: its outer side, sockets with `recvmmsg` and `sendmmsg`.
+//!
+//! Nothing here knows the protocol; what a packet means is decided in the crate `protocol`.
+
+pub mod tun;
+pub mod udp;
+
+/// The most that sealing adds to an inner packet: the envelope (8 octets), an IV (16), padding to a block (15) with its two
+/// octets, an ICV (16), and what an extension suite may want.
+pub const MAX_SEALING_OVERHEAD: usize = 64;
+
+#[cfg(test)]
+mod namespace;
