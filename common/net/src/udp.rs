@@ -1,0 +1,121 @@
+//! The tunnel's outer side: UDP sockets that receive and send in batches (`recvmmsg(2)`, `sendmmsg(2)`).
+//!
+//! A [`Receiver`] and a [`Sender`] hold what the system calls need and belong to one worker each; the sockets are shared. A
+//! datagram that cannot be received or sent is counted, and the others of its batch go on.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+
+use protocol::tunnel::SocketId;
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+
+mod options;
+mod receive;
+mod send;
+
+pub use receive::{DATAGRAM_SLOT, MAX_DATAGRAM, RECEIVE_DATAGRAMS, RECEIVE_OCTETS, ReceiveReport, Receiver};
+pub use send::{SEND_WAIT, SendReport, Sender};
+
+/// What the kernel may keep of received datagrams while the exit-point is busy: 10 ms at 1 Gbit/s are 1.25 MB, and a
+/// datagram of 1,500 octets is accounted with about 2,300. The kernel doubles the number. More would buy rate with latency
+/// under load.
+pub const RECEIVE_BUFFER: usize = 2 << 20;
+
+/// What the kernel may keep of sent datagrams that the interface has not taken: half of [`RECEIVE_BUFFER`], since the
+/// interface's own queue comes behind it.
+pub const SEND_BUFFER: usize = 1 << 20;
+
+/// The most sockets of one worker: two families on each of 32 interfaces.
+pub const MAX_SOCKETS: usize = 64;
+
+/// How a tunnel's socket differs from the others of the host.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SocketOptions {
+    /// The firewall mark of what it sends, which keeps outer packets out of the tunnel's own routes (SO_MARK).
+    pub mark: Option<u32>,
+    /// The only interface that it uses (SO_BINDTODEVICE).
+    pub device: Option<String>,
+}
+
+/// A bound, non-blocking UDP socket of one family.
+#[derive(Debug)]
+pub struct UdpSocket {
+    socket: Socket,
+    local: SocketAddr,
+}
+
+impl UdpSocket {
+    /// Binds `local`; port 0 takes a free one. An IPv6 socket is for IPv6 only.
+    ///
+    /// # Errors
+    /// The text names the address and what to do: the address is not (yet) on an interface, the port is taken, the mark
+    /// needs CAP_NET_ADMIN, the device does not exist.
+    pub fn bind(local: SocketAddr, options: &SocketOptions) -> io::Result<Self> {
+        let socket = Socket::new(Domain::for_address(local), Type::DGRAM, Some(Protocol::UDP))?;
+        socket.set_nonblocking(true)?;
+        if local.is_ipv6() {
+            socket.set_only_v6(true)?;
+        }
+        options::set(&socket, local, options)?;
+        socket.bind(&SockAddr::from(local)).map_err(|error| explain_bind(&error, local))?;
+        let local = socket.local_addr()?.as_socket().unwrap_or(local);
+        Ok(Self { socket, local })
+    }
+
+    /// The address and port that it is bound to.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local
+    }
+}
+
+impl AsFd for UdpSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+/// The sockets of one worker by their numbers.
+#[derive(Debug, Default)]
+pub struct Sockets(Vec<(SocketId, Arc<UdpSocket>)>);
+
+impl Sockets {
+    /// Adds `socket` as `id`, in place of the one that had this number. `false` when there are [`MAX_SOCKETS`] already.
+    pub fn add(&mut self, id: SocketId, socket: Arc<UdpSocket>) -> bool {
+        self.remove(id);
+        if self.0.len() == MAX_SOCKETS {
+            return false;
+        }
+        self.0.push((id, socket));
+        true
+    }
+
+    /// Forgets the socket `id`.
+    pub fn remove(&mut self, id: SocketId) {
+        self.0.retain(|(known, _)| *known != id);
+    }
+
+    /// The socket `id`.
+    pub fn get(&self, id: SocketId) -> Option<&UdpSocket> {
+        self.0.iter().find(|(known, _)| *known == id).map(|(_, socket)| &**socket)
+    }
+
+    /// Each socket with its number.
+    pub fn iter(&self) -> impl Iterator<Item = (SocketId, &UdpSocket)> {
+        self.0.iter().map(|(id, socket)| (*id, &**socket))
+    }
+}
+
+fn explain_bind(error: &io::Error, local: SocketAddr) -> io::Error {
+    let remedy = match error.raw_os_error() {
+        Some(libc::EADDRNOTAVAIL) => "no interface has this address, or IPv6 has not finished checking it for duplicates",
+        Some(libc::EADDRINUSE) => "another program has this port: end it or choose another port",
+        Some(libc::EACCES) => "ports below 1024 need CAP_NET_BIND_SERVICE",
+        _ => "see the kernel's error",
+    };
+    io::Error::new(error.kind(), format!("cannot bind UDP {local}: {error}; {remedy}"))
+}
+
+#[cfg(test)]
+mod tests;
