@@ -1,0 +1,120 @@
+//! Home addresses out of the pools: sticky, given at the first provisioning, never before the subscriber has authenticated
+//! (`provision` is called for nobody else).
+//!
+//! Host number 0 (the network; in IPv6 the subnet-router anycast address), 1 (the home agent's own) and IPv4's broadcast
+//! address are never given.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use protocol::addr::HomeAddresses;
+use rand::CryptoRng;
+use rusqlite::{OptionalExtension, Transaction, types::FromSql, types::ToSql};
+
+use crate::store::{Pools, Result, StoreError};
+
+/// Draws in a large IPv6 pool before it counts as exhausted: with half of the pool given, 64 draws fail once in 2^64.
+const DRAWS: usize = 64;
+/// IPv6 pools with at most this many host bits are searched in order, larger ones by draws.
+const SEARCHED_HOST_BITS: u8 = 16;
+/// Host numbers below this are not for subscribers.
+const FIRST_HOST: u64 = 2;
+
+/// The subscriber's home addresses; gives those that are missing.
+pub(super) fn assign(
+    transaction: &Transaction<'_>,
+    subscriber: i64,
+    pools: &Pools,
+    rng: &mut dyn CryptoRng,
+) -> Result<HomeAddresses> {
+    let ip6 = match pools.ip6 {
+        Some(pool) => Some(sticky(
+            transaction,
+            subscriber,
+            6,
+            |ip: &[u8; 16]| pool.contains(&Ipv6Addr::from(*ip)),
+            || Ok(free_ip6(transaction, pool, rng)?.octets()),
+        )?),
+        None => None,
+    };
+    let ip4 = match pools.ip4 {
+        Some(pool) => Some(sticky(
+            transaction,
+            subscriber,
+            4,
+            |ip: &[u8; 4]| pool.contains(&Ipv4Addr::from(*ip)),
+            || Ok(free_ip4(transaction, pool)?.octets()),
+        )?),
+        None => None,
+    };
+    let damaged = || StoreError::Damaged("neither pool6 nor pool4 is configured".to_owned());
+    HomeAddresses::new(ip6.map(Ipv6Addr::from), ip4.map(Ipv4Addr::from)).ok_or_else(damaged)
+}
+
+/// What the subscriber has, if it still lies in the pool; else what `free` finds, recorded.
+fn sticky<A: FromSql + ToSql>(
+    transaction: &Transaction<'_>,
+    subscriber: i64,
+    family: u8,
+    in_pool: impl FnOnce(&A) -> bool,
+    free: impl FnOnce() -> Result<A>,
+) -> Result<A> {
+    let mut query = transaction.prepare_cached("SELECT address FROM home_address WHERE subscriber = ?1 AND family = ?2")?;
+    let held: Option<A> = query.query_row((subscriber, family), |row| row.get(0)).optional()?;
+    if let Some(held) = held.filter(in_pool) {
+        return Ok(held);
+    }
+    let address = free()?;
+    let record = "INSERT OR REPLACE INTO home_address (subscriber, family, address) VALUES (?1, ?2, ?3)";
+    transaction.prepare_cached(record)?.execute((subscriber, family, &address))?;
+    Ok(address)
+}
+
+fn free_ip6(transaction: &Transaction<'_>, pool: Ipv6Net, rng: &mut dyn CryptoRng) -> Result<Ipv6Addr> {
+    let host_bits = 128 - pool.prefix_len();
+    let network = u128::from(pool.network());
+    let exhausted = || StoreError::PoolExhausted(IpNet::V6(pool));
+    if host_bits <= SEARCHED_HOST_BITS {
+        let end = 1_u64 << host_bits;
+        let host = first_free(transaction, end, |host| Ipv6Addr::from(network | u128::from(host)).octets())?;
+        return host.map(|host| Ipv6Addr::from(network | u128::from(host))).ok_or_else(exhausted);
+    }
+    let mask = if host_bits >= 64 { u64::MAX } else { (1 << host_bits) - 1 };
+    for _ in 0..DRAWS {
+        let host = rng.next_u64() & mask;
+        let address = Ipv6Addr::from(network | u128::from(host));
+        if host >= FIRST_HOST && !is_taken(transaction, &address.octets())? {
+            return Ok(address);
+        }
+    }
+    Err(exhausted())
+}
+
+fn free_ip4(transaction: &Transaction<'_>, pool: Ipv4Net) -> Result<Ipv4Addr> {
+    let broadcast = u64::from(u32::from(pool.broadcast()) - u32::from(pool.network()));
+    let at = |host: u64| Ipv4Addr::from(u32::from(pool.network()) | u32::try_from(host).unwrap_or(u32::MAX));
+    let host = first_free(transaction, broadcast, |host| at(host).octets())?;
+    host.map(at).ok_or(StoreError::PoolExhausted(IpNet::V4(pool)))
+}
+
+/// The first host number in `FIRST_HOST..end` whose address nobody has. Rows come in the order of addresses.
+fn first_free<const N: usize>(transaction: &Transaction<'_>, end: u64, at: impl Fn(u64) -> [u8; N]) -> Result<Option<u64>> {
+    if end <= FIRST_HOST {
+        return Ok(None);
+    }
+    let family = if N == 16 { 6 } else { 4 };
+    let query = "SELECT address FROM home_address WHERE family = ?1 AND address BETWEEN ?2 AND ?3 ORDER BY address";
+    let mut query = transaction.prepare_cached(query)?;
+    let mut candidate = FIRST_HOST;
+    for taken in query.query_map((family, at(FIRST_HOST), at(end - 1)), |row| row.get::<_, [u8; N]>(0))? {
+        if taken? != at(candidate) {
+            break;
+        }
+        candidate += 1;
+    }
+    Ok((candidate < end).then_some(candidate))
+}
+
+fn is_taken(transaction: &Transaction<'_>, address: &[u8]) -> Result<bool> {
+    Ok(transaction.prepare_cached("SELECT 1 FROM home_address WHERE address = ?1")?.exists([address])?)
+}

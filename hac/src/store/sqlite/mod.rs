@@ -1,0 +1,182 @@
+//! The store on SQLite: one file, write-ahead log, every commit on disk before the call returns.
+//!
+//! The tables are in `schema.sql`. Each file beside this one holds the queries of one concern and takes the transaction that
+//! the [`Store`] method here opened; transactions are IMMEDIATE, since the command line writes beside the server.
+
+mod home_address;
+mod log;
+mod provision;
+mod row;
+mod spi;
+mod subscriber;
+
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use protocol::sa::{Secret, Spi};
+use rand::CryptoRng;
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
+
+use super::sealing::{Context, KeyEncryptionKey};
+use super::{
+    Change, Counts, Delivery, HomeAgent, Order, Provisioned, Recipient, Result, Revision, SnapshotPage, Store, StoreError,
+    Subscriber, unix_seconds,
+};
+
+const SCHEMA: &str = include_str!("schema.sql");
+const SCHEMA_VERSION: i64 = 1;
+/// How long a writer waits for another process's transaction.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+const PSEUDO_PSK_SECRET_LEN: usize = 32;
+
+/// A [`Store`] in one SQLite file, or in memory for simulated worlds.
+pub struct SqliteStore {
+    connection: Connection,
+    kek: KeyEncryptionKey,
+}
+
+impl SqliteStore {
+    /// Makes the database file, readable by its owner only; refuses one that exists.
+    pub fn create(path: &Path, kek: KeyEncryptionKey, rng: &mut dyn CryptoRng) -> Result<Self> {
+        let open = |source| StoreError::Open { path: path.display().to_string(), source };
+        let create = |source| StoreError::Create { path: path.display().to_string(), source };
+        std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(create)?;
+        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(open)?;
+        Self::configured(connection, kek)?.with_schema(rng)
+    }
+
+    /// Opens the database file and checks that `kek` belongs to it.
+    pub fn open(path: &Path, kek: KeyEncryptionKey) -> Result<Self> {
+        let name = || path.display().to_string();
+        let open = |source| StoreError::Open { path: name(), source };
+        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(open)?;
+        let found = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(open)?;
+        if found != SCHEMA_VERSION {
+            return Err(StoreError::SchemaVersion { path: name(), found, wanted: SCHEMA_VERSION });
+        }
+        let mut store = Self::configured(connection, kek)?;
+        store.pseudo_psk_secret()?;
+        Ok(store)
+    }
+
+    /// An empty store that vanishes with the value.
+    pub fn in_memory(kek: KeyEncryptionKey, rng: &mut dyn CryptoRng) -> Result<Self> {
+        Self::configured(Connection::open_in_memory()?, kek)?.with_schema(rng)
+    }
+
+    fn configured(connection: Connection, kek: KeyEncryptionKey) -> Result<Self> {
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.pragma_update(None, "foreign_keys", true)?;
+        connection.pragma_update(None, "secure_delete", true)?;
+        connection.set_prepared_statement_cache_capacity(64);
+        Ok(Self { connection, kek })
+    }
+
+    fn with_schema(mut self, rng: &mut dyn CryptoRng) -> Result<Self> {
+        let mut secret = zeroize::Zeroizing::new(vec![0; PSEUDO_PSK_SECRET_LEN]);
+        rng.fill_bytes(&mut secret);
+        let sealed = seal(&self.kek, &Secret::new(secret.to_vec()), &Context::pseudo_psk_secret(), rng)?;
+        self.write(|transaction, _| {
+            transaction.execute_batch(SCHEMA)?;
+            transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+            transaction.execute("INSERT INTO server (one, revision, pseudo_psk_secret) VALUES (1, 0, ?1)", [sealed])?;
+            Ok(())
+        })?;
+        Ok(self)
+    }
+
+    fn write<T>(&mut self, work: impl FnOnce(&Transaction<'_>, &KeyEncryptionKey) -> Result<T>) -> Result<T> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let done = work(&transaction, &self.kek)?;
+        transaction.commit()?;
+        Ok(done)
+    }
+}
+
+impl Store for SqliteStore {
+    fn add_subscriber(&mut self, nai: &str, psk: &Secret, now: SystemTime, rng: &mut dyn CryptoRng) -> Result<()> {
+        self.write(|transaction, kek| subscriber::add(transaction, kek, nai, psk, unix_seconds(now), rng))
+    }
+
+    fn subscribers(&mut self, now: SystemTime) -> Result<Vec<Subscriber>> {
+        subscriber::list(&self.connection, unix_seconds(now))
+    }
+
+    fn set_enabled(&mut self, nai: &str, enabled: bool) -> Result<()> {
+        self.write(|transaction, _| subscriber::set_enabled(transaction, nai, enabled))
+    }
+
+    fn psk(&mut self, nai: &str) -> Result<Option<Secret>> {
+        subscriber::psk(&self.connection, &self.kek, nai)
+    }
+
+    fn pseudo_psk_secret(&mut self) -> Result<Secret> {
+        let query = "SELECT pseudo_psk_secret FROM server";
+        let sealed: Vec<u8> = self.connection.query_row(query, [], |row| row.get(0))?;
+        self.kek
+            .open(&sealed, &Context::pseudo_psk_secret())
+            .ok_or_else(|| StoreError::Sealed("the secret of the table server".to_owned()))
+    }
+
+    fn add_home_agent(&mut self, home_agent: &HomeAgent) -> Result<()> {
+        self.write(|transaction, _| row::insert_home_agent(transaction, home_agent))
+    }
+
+    fn home_agents(&mut self, now: SystemTime) -> Result<Vec<(HomeAgent, u64)>> {
+        row::home_agents(&self.connection, unix_seconds(now))
+    }
+
+    fn home_agent(&mut self, name: &str) -> Result<Option<HomeAgent>> {
+        row::home_agent(&self.connection, name)
+    }
+
+    fn current_home_agent(&mut self, nai: &str, now: SystemTime) -> Result<Option<String>> {
+        let query = "SELECT home_agent FROM security_association WHERE ended = 0 AND valid_until > ?2
+             AND subscriber = (SELECT id FROM subscriber WHERE nai = ?1) ORDER BY revision DESC LIMIT 1";
+        let name = super::canonical_nai(nai);
+        Ok(self.connection.prepare_cached(query)?.query_row((name, unix_seconds(now)), |row| row.get(0)).optional()?)
+    }
+
+    fn provision(&mut self, order: &Order<'_>, now: SystemTime, rng: &mut dyn CryptoRng) -> Result<Provisioned> {
+        self.write(|transaction, kek| provision::provision(transaction, kek, order, unix_seconds(now), rng))
+    }
+
+    fn end(&mut self, spi: Spi) -> Result<Option<Revision>> {
+        self.write(|transaction, _| log::end(transaction, spi))
+    }
+
+    fn revision(&mut self) -> Result<Revision> {
+        log::revision(&self.connection)
+    }
+
+    fn snapshot_page(&mut self, to: &Recipient<'_>, after: Option<Spi>, limit: usize, now: SystemTime) -> Result<SnapshotPage> {
+        self.write(|transaction, kek| log::snapshot_page(transaction, kek, to, after, limit, unix_seconds(now)))
+    }
+
+    fn changes(&mut self, to: &Recipient<'_>, after: Revision, limit: usize, now: SystemTime) -> Result<Vec<Change>> {
+        self.write(|transaction, kek| log::changes(transaction, kek, to, after, limit, unix_seconds(now)))
+    }
+
+    fn look_up(&mut self, to: &Recipient<'_>, spi: Spi, now: SystemTime) -> Result<Option<Delivery>> {
+        self.write(|transaction, kek| log::look_up(transaction, kek, to, spi, unix_seconds(now)))
+    }
+
+    fn counts(&mut self, now: SystemTime) -> Result<Counts> {
+        let query = "SELECT (SELECT COUNT(*) FROM subscriber), (SELECT COUNT(*) FROM home_agent),
+             (SELECT COUNT(*) FROM security_association WHERE ended = 0 AND valid_until > ?1)";
+        let count = |row: &rusqlite::Row<'_>, column| row.get::<_, i64>(column).map(i64::unsigned_abs);
+        Ok(self.connection.query_row(query, [unix_seconds(now)], |row| {
+            Ok(Counts { subscribers: count(row, 0)?, home_agents: count(row, 1)?, live_sas: count(row, 2)? })
+        })?)
+    }
+}
+
+fn seal(kek: &KeyEncryptionKey, secret: &Secret, context: &Context, rng: &mut dyn CryptoRng) -> Result<Vec<u8>> {
+    kek.seal(secret, context, rng).ok_or_else(|| StoreError::Sealed("a new secret".to_owned()))
+}
+
+#[cfg(test)]
+mod tests;

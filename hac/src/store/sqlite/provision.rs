@@ -1,0 +1,67 @@
+//! One provisioning: room for a new association, home addresses, an SPI, the row and its place in the log.
+
+use protocol::sa::SecurityAssociation;
+use rand::CryptoRng;
+use rusqlite::Transaction;
+
+use super::{home_address, log, row, seal, spi, subscriber};
+use crate::store::sealing::{Context, KeyEncryptionKey};
+use crate::store::{MAX_SAS_PER_SUBSCRIBER, Order, Provisioned, Result, from_unix_seconds};
+
+pub(super) fn provision(
+    transaction: &Transaction<'_>,
+    kek: &KeyEncryptionKey,
+    order: &Order<'_>,
+    now: i64,
+    rng: &mut dyn CryptoRng,
+) -> Result<Provisioned> {
+    spi::purge(transaction, now)?;
+    let subscriber = subscriber::id(transaction, order.nai)?;
+    make_room(transaction, subscriber, now)?;
+    let sa = SecurityAssociation {
+        spi: spi::draw(transaction, order.home_agent.group, rng)?,
+        suite: order.suite,
+        user_data: order.user_data,
+        mn_to_ha: order.mn_to_ha.clone(),
+        ha_to_mn: order.ha_to_mn.clone(),
+        home: home_address::assign(transaction, subscriber, &order.pools, rng)?,
+        home_agent: order.home_agent.addresses,
+    };
+    let lifetime = i64::try_from(order.lifetime.as_secs()).unwrap_or(i64::MAX);
+    let valid_until = now.saturating_add(lifetime);
+    let sealed = seal(kek, &row::join_keys(&sa.mn_to_ha, &sa.ha_to_mn), &Context::sa_keys(sa.spi, sa.suite, now), rng)?;
+    let revision = log::next_revision(transaction)?;
+    transaction
+        .prepare_cached(
+            "INSERT INTO security_association (spi, subscriber, home_agent, suite, user_data, keys, home6, home4,
+                 agent6, agent4, agent_port, created, valid_until, revision)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+        )?
+        .execute(rusqlite::params![
+            sa.spi.get(),
+            subscriber,
+            order.home_agent.name,
+            sa.suite.name(),
+            sa.user_data == protocol::sa::UserData::Protected,
+            sealed,
+            sa.home.ip6().map(|ip| ip.octets()),
+            sa.home.ip4().map(|ip| ip.octets()),
+            sa.home_agent.ip6().map(|ip| ip.octets()),
+            sa.home_agent.ip4().map(|ip| ip.octets()),
+            sa.home_agent.port(),
+            now,
+            valid_until,
+            log::as_column(revision),
+        ])?;
+    Ok(Provisioned { sa, revision, valid_until: from_unix_seconds(valid_until) })
+}
+
+/// Ends the oldest associations until one more fits.
+fn make_room(transaction: &Transaction<'_>, subscriber: i64, now: i64) -> Result<()> {
+    let query = "SELECT spi FROM security_association WHERE subscriber = ?1 AND ended = 0 AND valid_until > ?2
+         ORDER BY revision DESC LIMIT -1 OFFSET ?3";
+    let mut query = transaction.prepare_cached(query)?;
+    let kept = MAX_SAS_PER_SUBSCRIBER - 1;
+    let oldest: Vec<i64> = query.query_map((subscriber, now, kept as i64), |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    oldest.into_iter().try_for_each(|spi| log::end_row(transaction, spi).map(drop))
+}

@@ -1,0 +1,141 @@
+//! Rows <-> the types that the rest of the HAC speaks: home agents, and associations with their keys sealed or opened.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use protocol::addr::{HomeAddresses, HomeAgentAddresses};
+use protocol::sa::spi::HaGroup;
+use protocol::sa::{CipherSuite, DirectionKeys, Secret, SecurityAssociation, Spi, UserData};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction};
+use zeroize::Zeroizing;
+
+use crate::store::sealing::{Context, KeyEncryptionKey};
+use crate::store::{HomeAgent, Result, StoreError};
+
+pub(super) fn insert_home_agent(transaction: &Transaction<'_>, home_agent: &HomeAgent) -> Result<()> {
+    let insert = "INSERT INTO home_agent (name, ha_group, ip6, ip4, port) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (name) DO NOTHING";
+    let addresses = &home_agent.addresses;
+    let (ip6, ip4) = (addresses.ip6().map(|ip| ip.octets()), addresses.ip4().map(|ip| ip.octets()));
+    match transaction.execute(insert, (&home_agent.name, home_agent.group.get(), ip6, ip4, addresses.port()))? {
+        0 => Err(StoreError::Exists { what: "home agent", name: home_agent.name.clone() }),
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn home_agents(connection: &Connection, now: i64) -> Result<Vec<(HomeAgent, u64)>> {
+    let mut query = connection.prepare_cached(
+        "SELECT name, ha_group, ip6, ip4, port, (SELECT COUNT(*) FROM security_association
+             WHERE home_agent = name AND ended = 0 AND valid_until > ?1) FROM home_agent ORDER BY name",
+    )?;
+    let mut rows = query.query([now])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push((home_agent_of(row)?, row.get::<_, i64>(5)?.unsigned_abs()));
+    }
+    Ok(found)
+}
+
+pub(super) fn home_agent(connection: &Connection, name: &str) -> Result<Option<HomeAgent>> {
+    let mut query = connection.prepare_cached("SELECT name, ha_group, ip6, ip4, port FROM home_agent WHERE name = ?1")?;
+    query.query_row([name], |row| Ok(home_agent_of(row))).optional()?.transpose()
+}
+
+fn home_agent_of(row: &Row<'_>) -> Result<HomeAgent> {
+    let name: String = row.get(0)?;
+    let damaged = || StoreError::Damaged(format!("home agent \"{name}\" has no usable group or address"));
+    let group = HaGroup::new(row.get(1)?).ok_or_else(damaged)?;
+    let addresses = home_agent_addresses(row, 2)?.ok_or_else(damaged)?;
+    Ok(HomeAgent { name, group, addresses })
+}
+
+/// Three columns from `first`: IPv6, IPv4, port.
+fn home_agent_addresses(row: &Row<'_>, first: usize) -> rusqlite::Result<Option<HomeAgentAddresses>> {
+    Ok(HomeAgentAddresses::new(ip6(row, first)?, ip4(row, first + 1)?, row.get(first + 2)?))
+}
+
+pub(super) fn ip6(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Ipv6Addr>> {
+    Ok(row.get::<_, Option<[u8; 16]>>(column)?.map(Ipv6Addr::from))
+}
+
+pub(super) fn ip4(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Ipv4Addr>> {
+    Ok(row.get::<_, Option<[u8; 4]>>(column)?.map(Ipv4Addr::from))
+}
+
+/// The columns that [`live`] reads, in its order.
+pub(super) const LIVE_COLUMNS: &str = "spi, suite, user_data, keys, created, home6, home4, agent6, agent4, agent_port, \
+     revision, valid_until, ended";
+
+/// A row of `security_association`, its keys still sealed.
+pub(super) struct SaRow {
+    pub(super) spi: Spi,
+    pub(super) revision: i64,
+    pub(super) valid_until: i64,
+    pub(super) ended: bool,
+    suite: CipherSuite,
+    user_data: UserData,
+    keys: Option<Vec<u8>>,
+    created: i64,
+    home: HomeAddresses,
+    home_agent: HomeAgentAddresses,
+}
+
+/// Reads [`LIVE_COLUMNS`].
+pub(super) fn live(row: &Row<'_>) -> Result<SaRow> {
+    let number: u32 = row.get(0)?;
+    let damaged = || StoreError::Damaged(format!("security association {number:#09x} says something impossible"));
+    Ok(SaRow {
+        spi: Spi::new(number).ok_or_else(damaged)?,
+        suite: row.get::<_, String>(1)?.parse().map_err(|_| damaged())?,
+        user_data: if row.get(2)? { UserData::Protected } else { UserData::Clear },
+        keys: row.get(3)?,
+        created: row.get(4)?,
+        home: HomeAddresses::new(ip6(row, 5)?, ip4(row, 6)?).ok_or_else(damaged)?,
+        home_agent: home_agent_addresses(row, 7)?.ok_or_else(damaged)?,
+        revision: row.get(10)?,
+        valid_until: row.get(11)?,
+        ended: row.get(12)?,
+    })
+}
+
+impl SaRow {
+    /// Opens the keys.
+    pub(super) fn open(&self, kek: &KeyEncryptionKey) -> Result<SecurityAssociation> {
+        let sealed = || StoreError::Sealed(format!("the keys of security association {}", self.spi));
+        let context = Context::sa_keys(self.spi, self.suite, self.created);
+        let keys = kek.open(self.keys.as_deref().unwrap_or_default(), &context).ok_or_else(sealed)?;
+        let (mn_to_ha, ha_to_mn) = split_keys(&keys, self.suite).ok_or_else(sealed)?;
+        Ok(SecurityAssociation {
+            spi: self.spi,
+            suite: self.suite,
+            user_data: self.user_data,
+            mn_to_ha,
+            ha_to_mn,
+            home: self.home,
+            home_agent: self.home_agent,
+        })
+    }
+}
+
+/// MN to HA: integrity, encryption; then HA to MN likewise. The suite tells the lengths.
+pub(super) fn join_keys(mn_to_ha: &DirectionKeys, ha_to_mn: &DirectionKeys) -> Secret {
+    let parts = [&mn_to_ha.integrity, &mn_to_ha.encryption, &ha_to_mn.integrity, &ha_to_mn.encryption];
+    let mut octets = Zeroizing::new(Vec::with_capacity(parts.iter().map(|part| part.len()).sum()));
+    for part in parts {
+        octets.extend_from_slice(part.expose());
+    }
+    Secret::new(std::mem::take(&mut *octets))
+}
+
+fn split_keys(keys: &Secret, suite: CipherSuite) -> Option<(DirectionKeys, DirectionKeys)> {
+    let (integrity, encryption) = (suite.integrity_key_len(), suite.encryption_key_len());
+    let octets = keys.expose();
+    if octets.len() != 2 * (integrity + encryption) {
+        return None;
+    }
+    let direction = |octets: &[u8]| {
+        let (integrity, encryption) = octets.split_at(integrity);
+        DirectionKeys { integrity: Secret::new(integrity.to_vec()), encryption: Secret::new(encryption.to_vec()) }
+    };
+    let (first, second) = octets.split_at(integrity + encryption);
+    Some((direction(first), direction(second)))
+}
