@@ -1,0 +1,214 @@
+//! One mobile node's run with the HAC, without I/O: whole messages in, whole messages out (RFC 6618 section 5.3).
+//!
+//! `server` drives it over TLS, a simulated world without sockets. It joins the pure exchange (`protocol::mhauth::responder`)
+//! with admission, store and provisioning. The mobile node is told an SPI only after the association is committed and its
+//! home agent has acknowledged it: between the two stands [`PendingGrant`], which the caller settles.
+
+use std::net::IpAddr;
+use std::time::{Duration, Instant, SystemTime};
+
+use protocol::mhauth::{ChannelBinding, Grant, Known, NONCE_LEN, Psk, Refusal, Status, responder};
+use protocol::sa::Spi;
+use rand::CryptoRng;
+use zeroize::Zeroizing;
+
+use crate::admission::Admission;
+use crate::provisioning::{self, Committed, Policy, Refused, Request};
+use crate::store::{Revision, Store, StoreError};
+
+/// `retry-after` when no home agent could take the association: the feed is back within seconds.
+const RETRY_HOME_AGENT: Duration = Duration::from_secs(5);
+/// `retry-after` when addresses or SPIs have run out: somebody has to do something.
+const RETRY_EXHAUSTED: Duration = Duration::from_secs(300);
+
+/// What a session reaches for while it handles one request.
+pub struct Surroundings<'a> {
+    /// Subscribers and associations.
+    pub store: &'a mut dyn Store,
+    /// What is granted.
+    pub policy: &'a Policy,
+    /// Names of the home agents whose feed is up.
+    pub connected: &'a [String],
+    /// Counted failures.
+    pub admission: &'a mut Admission,
+    /// Monotonic time, for admission.
+    pub now: Instant,
+    /// The HAC's wall clock.
+    pub wall: SystemTime,
+    /// The CSPRNG.
+    pub rng: &'a mut dyn CryptoRng,
+}
+
+/// What the caller does next.
+pub enum Step {
+    /// Send this and wait for the next request.
+    Reply(Vec<u8>),
+    /// Have the home agent acknowledge the association, then settle the grant; send what that gives and close.
+    Deliver(Box<PendingGrant>),
+    /// Send this final response, then close_notify and close.
+    Close(Vec<u8>),
+}
+
+/// One run, from the first request to the final response.
+pub struct Session {
+    state: State,
+    source: IpAddr,
+    ended: Option<Status>,
+}
+
+enum State {
+    AwaitingInit(responder::AwaitingInit),
+    AwaitingDone { exchange: Box<responder::AwaitingDone>, name: String },
+    Over,
+}
+
+impl Session {
+    /// For a connection from `source` on which the certificate with this binding was sent.
+    pub fn new(binding: ChannelBinding, source: IpAddr) -> Self {
+        Self { state: State::AwaitingInit(responder::AwaitingInit::new(binding)), source, ended: None }
+    }
+
+    /// How it ended, once [`Step::Close`] was returned.
+    pub fn ended(&self) -> Option<Status> {
+        self.ended
+    }
+
+    /// Takes one whole message. After [`Step::Deliver`] or [`Step::Close`] the run is over and nothing more is answered.
+    pub fn handle_request(&mut self, octets: &[u8], around: &mut Surroundings<'_>) -> Step {
+        match std::mem::replace(&mut self.state, State::Over) {
+            State::AwaitingInit(exchange) => self.handle_init(exchange, octets, around),
+            State::AwaitingDone { exchange, name } => self.handle_done(*exchange, name, octets, around),
+            State::Over => Step::Close(Vec::new()),
+        }
+    }
+
+    fn handle_init(&mut self, exchange: responder::AwaitingInit, octets: &[u8], around: &mut Surroundings<'_>) -> Step {
+        let init = match exchange.handle(octets) {
+            Ok(init) => init,
+            Err(refusal) => {
+                around.admission.failed(self.source, None, around.now);
+                return self.close(refusal);
+            }
+        };
+        let name = init.mn_id().to_owned();
+        if let Some(wait) = around.admission.wait(self.source, &name, around.now) {
+            return self.close(init.refuse(Status::Unavailable, Some(around.wall + wait)));
+        }
+        match key_of(around.store, &name) {
+            Ok((psk, known)) => {
+                let mut hac_rand = [0; NONCE_LEN];
+                around.rng.fill_bytes(&mut hac_rand);
+                let (exchange, response) = init.respond(psk, known, hac_rand);
+                self.state = State::AwaitingDone { exchange: Box::new(exchange), name };
+                Step::Reply(response)
+            }
+            Err(error) => {
+                tracing::error!(%error, "a session ends with 500");
+                self.close(init.refuse(Status::ServerError, None))
+            }
+        }
+    }
+
+    fn handle_done(
+        &mut self,
+        exchange: responder::AwaitingDone,
+        name: String,
+        octets: &[u8],
+        around: &mut Surroundings<'_>,
+    ) -> Step {
+        let authenticated = match exchange.handle(octets) {
+            Ok(authenticated) => authenticated,
+            Err(refusal) => {
+                let named = (refusal.status == Status::NotAuthenticated).then_some(name.as_str());
+                around.admission.failed(self.source, named, around.now);
+                return self.close(refusal);
+            }
+        };
+        around.admission.succeeded(&name);
+        let request = Request { nai: &name, suites: authenticated.suites() };
+        let made = provisioning::provision(around.store, around.policy, &request, around.connected, around.wall, around.rng);
+        match made {
+            Ok(Committed { provisioned, home_agent }) => Step::Deliver(Box::new(PendingGrant {
+                authenticated,
+                grant: provisioning::grant(&provisioned, around.policy, around.wall),
+                home_agent,
+                revision: provisioned.revision,
+            })),
+            Err(refused) => {
+                let (status, retry) = answer_to(&refused);
+                tracing::warn!(%refused, status = status.code(), "an authenticated mobile node was refused");
+                self.close(authenticated.refuse(status, retry.map(|wait| around.wall + wait)))
+            }
+        }
+    }
+
+    fn close(&mut self, refusal: Refusal) -> Step {
+        if let Some(rejection) = &refusal.rejection {
+            tracing::debug!(source = %self.source, %rejection, status = refusal.status.code(), "a request was rejected");
+        }
+        self.ended = Some(refusal.status);
+        Step::Close(refusal.octets)
+    }
+}
+
+/// The subscriber's key, or the pseudo-PSK of a name that is unknown or disabled. Both are always computed.
+fn key_of(store: &mut dyn Store, name: &str) -> Result<(Psk, Known), StoreError> {
+    let pseudo = Psk::pseudo(&store.pseudo_psk_secret()?, name);
+    match store.psk(name)? {
+        Some(secret) => {
+            let psk = Psk::from_octets(secret).map_err(|error| StoreError::Damaged(error.to_string()))?;
+            Ok((psk, Known::Yes))
+        }
+        None => Ok((pseudo, Known::No)),
+    }
+}
+
+fn answer_to(refused: &Refused) -> (Status, Option<Duration>) {
+    match refused {
+        Refused::NoCommonSuite => (Status::NotImplemented, None),
+        Refused::NoHomeAgent => (Status::Unavailable, Some(RETRY_HOME_AGENT)),
+        Refused::Store(StoreError::PoolExhausted(_) | StoreError::SpisExhausted(_)) => {
+            (Status::Unavailable, Some(RETRY_EXHAUSTED))
+        }
+        Refused::Store(StoreError::Unknown { .. }) => (Status::NotAuthenticated, None),
+        Refused::Store(_) => (Status::ServerError, None),
+    }
+}
+
+/// A grant whose association is on disk and waits for its home agent. The caller delivers it and settles one way or the other.
+pub struct PendingGrant {
+    authenticated: responder::Authenticated,
+    grant: Grant,
+    home_agent: String,
+    revision: Revision,
+}
+
+impl PendingGrant {
+    /// The home agent that must acknowledge.
+    pub fn home_agent(&self) -> &str {
+        &self.home_agent
+    }
+
+    /// The place in the log that it must acknowledge.
+    pub fn revision(&self) -> Revision {
+        self.revision
+    }
+
+    /// The association's SPI.
+    pub fn spi(&self) -> Spi {
+        self.grant.sa.spi
+    }
+
+    /// The home agent has it: the final response, status 200.
+    pub fn delivered(self) -> Zeroizing<Vec<u8>> {
+        Zeroizing::new(self.authenticated.grant(&self.grant))
+    }
+
+    /// The home agent did not answer in time: the final response, status 503. The caller ends the association in the store.
+    pub fn undeliverable(self, wall: SystemTime) -> Vec<u8> {
+        self.authenticated.refuse(Status::Unavailable, Some(wall + RETRY_HOME_AGENT)).octets
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,261 @@
+//! Whole runs against the mobile node's own state machine, without sockets and with a clock that stands still.
+
+use std::net::Ipv4Addr;
+
+use protocol::addr::HomeAgentAddresses;
+use protocol::mhauth::initiator::{self, AwaitingDoneResponse, Failure, Offer};
+use protocol::sa::spi::HaGroup;
+use protocol::sa::{CipherSuite, Secret, UserData};
+
+use super::*;
+use crate::store::sealing::KeyEncryptionKey;
+use crate::store::sqlite::SqliteStore;
+use crate::store::{HomeAgent, InstanceId, Pools, Recipient};
+
+const NAI: &str = "alice@example.org";
+const KEY: [u8; 32] = [9; 32];
+
+struct World {
+    store: SqliteStore,
+    policy: Policy,
+    connected: Vec<String>,
+    admission: Admission,
+    now: Instant,
+    wall: SystemTime,
+}
+
+impl World {
+    fn new() -> Self {
+        let wall = std::time::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+        let mut store = SqliteStore::in_memory(KeyEncryptionKey::new(&[1; 32]).unwrap(), &mut rand::rng()).unwrap();
+        store.add_subscriber(NAI, &Secret::new(KEY.to_vec()), wall, &mut rand::rng()).unwrap();
+        let addresses = HomeAgentAddresses::new(None, Some("198.51.100.1".parse().unwrap()), 7872).unwrap();
+        store.add_home_agent(&HomeAgent { name: "ha1".to_owned(), group: HaGroup::new(0).unwrap(), addresses }).unwrap();
+        let policy = Policy {
+            suites: vec![CipherSuite::Aes128Gcm, CipherSuite::Aes128CbcSha],
+            sa_lifetime: Duration::from_secs(86_400),
+            pools: Pools { ip6: Some("2001:db8:100::/64".parse().unwrap()), ip4: Some("10.9.0.0/24".parse().unwrap()) },
+            dns: vec!["10.9.0.1".parse().unwrap()],
+        };
+        let connected = vec!["ha1".to_owned()];
+        Self { store, policy, connected, admission: Admission::default(), now: Instant::now(), wall }
+    }
+
+    fn handle(&mut self, session: &mut Session, octets: &[u8]) -> Step {
+        session.handle_request(
+            octets,
+            &mut Surroundings {
+                store: &mut self.store,
+                policy: &self.policy,
+                connected: &self.connected,
+                admission: &mut self.admission,
+                now: self.now,
+                wall: self.wall,
+                rng: &mut rand::rng(),
+            },
+        )
+    }
+
+    /// Runs to the end of the HAC's decision.
+    fn run(&mut self, mobile_node: &MobileNode) -> (Session, AwaitingDoneResponse, Step, usize) {
+        let mut session = Session::new(ChannelBinding::new(vec![5; 32]), Ipv4Addr::new(192, 0, 2, 7).into());
+        let binding = ChannelBinding::new(mobile_node.binding.clone());
+        let (waiting, request) = initiator::start(mobile_node.offer(), binding, &mut rand::rng());
+        let Step::Reply(response) = self.handle(&mut session, &request) else { panic!("the first request is answered") };
+        let (waiting, request) = waiting.handle(&response).expect("the mobile node takes the first response");
+        let step = self.handle(&mut session, &request);
+        (session, waiting, step, response.len())
+    }
+
+    fn refusal(&mut self, mobile_node: &MobileNode) -> (Status, Failure, usize) {
+        let (session, waiting, step, _) = self.run(mobile_node);
+        let Step::Close(octets) = step else { panic!("the run ends") };
+        (session.ended().unwrap(), waiting.handle(&octets).unwrap_err(), octets.len())
+    }
+}
+
+struct MobileNode {
+    name: &'static str,
+    key: Psk,
+    binding: Vec<u8>,
+    suites: Vec<CipherSuite>,
+}
+
+impl MobileNode {
+    fn alice() -> Self {
+        let key = Psk::from_octets(Secret::new(KEY.to_vec())).unwrap();
+        Self { name: NAI, key, binding: vec![5; 32], suites: vec![CipherSuite::Aes128CbcSha, CipherSuite::Aes128Gcm] }
+    }
+
+    fn offer(&self) -> Offer {
+        Offer {
+            mn_id: self.name.parse().unwrap(),
+            psk: self.key.clone(),
+            suites: self.suites.clone(),
+            user_data: UserData::Protected,
+        }
+    }
+}
+
+fn refused(failure: Failure) -> (Status, Option<SystemTime>, bool) {
+    match failure {
+        Failure::Refused { status, retry_after, authenticated } => (status, retry_after, authenticated),
+        Failure::Rejected(rejection) => panic!("not a refusal: {rejection}"),
+    }
+}
+
+#[test]
+fn a_mobile_node_with_the_key_is_granted_what_the_store_holds() {
+    let mut world = World::new();
+    let (_, waiting, step, _) = world.run(&MobileNode::alice());
+    let Step::Deliver(pending) = step else { panic!("a grant is pending") };
+    let (spi, revision) = (pending.spi(), pending.revision());
+    assert_eq!(pending.home_agent(), "ha1");
+    let grant = waiting.handle(&pending.delivered()).unwrap();
+
+    let to = Recipient { home_agent: "ha1", group: HaGroup::new(0).unwrap(), instance: InstanceId([1; 16]) };
+    let fed = world.store.look_up(&to, spi, world.wall).unwrap().unwrap();
+    assert_eq!((grant.sa.spi, fed.revision, fed.lease), (spi, revision, 0));
+    assert_eq!((&grant.sa.mn_to_ha, &grant.sa.ha_to_mn), (&fed.sa.mn_to_ha, &fed.sa.ha_to_mn));
+    assert_eq!((grant.sa.home, grant.sa.home_agent), (fed.sa.home, fed.sa.home_agent));
+    assert_eq!((grant.validity_end, grant.date), (fed.valid_until, Some(world.wall)));
+    assert_eq!((grant.home_prefix6, grant.home_prefix4), (world.policy.pools.ip6, world.policy.pools.ip4));
+    assert_eq!((grant.sa.suite, grant.dns), (CipherSuite::Aes128Gcm, world.policy.dns.clone()));
+}
+
+#[test]
+fn a_wrong_key_is_refused_and_gets_nothing() {
+    let mut world = World::new();
+    let mut session = Session::new(ChannelBinding::new(vec![5; 32]), Ipv4Addr::LOCALHOST.into());
+    let mallory = MobileNode { key: Psk::from_octets(Secret::new(vec![8; 32])).unwrap(), ..MobileNode::alice() };
+    let binding = ChannelBinding::new(vec![5; 32]);
+    let (waiting, request) = initiator::start(mallory.offer(), binding, &mut rand::rng());
+    let Step::Reply(response) = world.handle(&mut session, &request) else { panic!("a reply") };
+    assert!(
+        matches!(waiting.handle(&response), Err(Failure::Rejected(_))),
+        "and the mobile node sees that the HAC has another key"
+    );
+    assert_eq!(world.store.counts(world.wall).unwrap().live_sas, 0);
+}
+
+/// The request MHAuth-Done of a mobile node that does not check the first response: made with the right key for an exchange
+/// of its own, so that its `auth` is wrong in this one.
+fn done_of_another_exchange(name: &'static str) -> Vec<u8> {
+    let mut world = World::new();
+    let mut session = Session::new(ChannelBinding::new(vec![6; 32]), Ipv4Addr::LOCALHOST.into());
+    let alice = MobileNode::alice();
+    let (waiting, request) = initiator::start(alice.offer(), ChannelBinding::new(vec![6; 32]), &mut rand::rng());
+    let Step::Reply(response) = world.handle(&mut session, &request) else { panic!("a reply for {name}") };
+    waiting.handle(&response).unwrap().1
+}
+
+fn wrong_done(world: &mut World, name: &'static str) -> (Status, Vec<u8>) {
+    let mut session = Session::new(ChannelBinding::new(vec![5; 32]), Ipv4Addr::LOCALHOST.into());
+    let mobile_node = MobileNode { name, ..MobileNode::alice() };
+    let (_, request) = initiator::start(mobile_node.offer(), ChannelBinding::new(vec![5; 32]), &mut rand::rng());
+    assert!(matches!(world.handle(&mut session, &request), Step::Reply(_)));
+    let Step::Close(octets) = world.handle(&mut session, &done_of_another_exchange(name)) else { panic!("closed") };
+    (session.ended().unwrap(), octets)
+}
+
+/// Header names and lengths of values: what an observer can tell two answers apart by, nonces and MACs aside.
+fn form(octets: &[u8]) -> Vec<(String, usize)> {
+    let content = String::from_utf8(octets[4..].to_vec()).unwrap();
+    let headers = content.split("\r\n").filter_map(|line| line.split_once(':'));
+    headers.map(|(name, value)| (name.to_owned(), value.len())).collect()
+}
+
+#[test]
+fn a_wrong_auth_is_401_in_the_same_form_for_known_unknown_and_disabled_names() {
+    let mut world = World::new();
+    world.store.add_subscriber("carol@example.org", &Secret::new(KEY.to_vec()), world.wall, &mut rand::rng()).unwrap();
+    world.store.set_enabled("carol@example.org", false).unwrap();
+    let (known, octets) = wrong_done(&mut world, NAI);
+    assert_eq!(known, Status::NotAuthenticated);
+    for name in ["mallory@example.org", "carol@example.org"] {
+        let (status, other) = wrong_done(&mut world, name);
+        assert_eq!((status, form(&other)), (known, form(&octets)), "{name}");
+    }
+}
+
+#[test]
+fn even_the_right_pseudo_key_of_an_unknown_name_ends_in_401() {
+    let mut world = World::new();
+    let pseudo = Psk::pseudo(&world.store.pseudo_psk_secret().unwrap(), "mallory@example.org");
+    let (status, failure, _) = world.refusal(&MobileNode { name: "mallory@example.org", key: pseudo, ..MobileNode::alice() });
+    assert_eq!((status, refused(failure)), (Status::NotAuthenticated, (Status::NotAuthenticated, None, true)));
+}
+
+#[test]
+fn another_channel_binding_is_refused_on_both_ends() {
+    let mut world = World::new();
+    assert_eq!(wrong_done(&mut world, NAI).0, Status::NotAuthenticated, "the HAC refuses a Done bound to another certificate");
+    let mut session = Session::new(ChannelBinding::new(vec![5; 32]), Ipv4Addr::LOCALHOST.into());
+    let (waiting, request) = initiator::start(MobileNode::alice().offer(), ChannelBinding::new(vec![6; 32]), &mut rand::rng());
+    let Step::Reply(response) = world.handle(&mut session, &request) else { panic!("a reply") };
+    assert!(matches!(waiting.handle(&response), Err(Failure::Rejected(protocol::mhauth::Rejection::WrongAuth))));
+}
+
+#[test]
+fn a_grant_that_no_home_agent_took_is_503_with_a_time_to_come_again() {
+    let mut world = World::new();
+    let (_, waiting, step, _) = world.run(&MobileNode::alice());
+    let Step::Deliver(pending) = step else { panic!("a grant is pending") };
+    let octets = pending.undeliverable(world.wall);
+    let retry = Some(world.wall + RETRY_HOME_AGENT);
+    assert_eq!(refused(waiting.handle(&octets).unwrap_err()), (Status::Unavailable, retry, true));
+}
+
+#[test]
+fn without_a_connected_home_agent_the_answer_is_503_and_nothing_is_committed() {
+    let mut world = World::new();
+    world.connected.clear();
+    let (status, failure, _) = world.refusal(&MobileNode::alice());
+    assert_eq!((status, refused(failure).0), (Status::Unavailable, Status::Unavailable));
+    assert_eq!(world.store.counts(world.wall).unwrap().live_sas, 0);
+}
+
+#[test]
+fn a_suite_that_the_policy_does_not_name_is_501() {
+    let mut world = World::new();
+    let only_null = MobileNode { suites: vec![CipherSuite::NullSha], ..MobileNode::alice() };
+    let (status, failure, _) = world.refusal(&only_null);
+    assert_eq!((status, refused(failure)), (Status::NotImplemented, (Status::NotImplemented, None, true)));
+    world.policy.suites.push(CipherSuite::NullSha);
+    assert!(matches!(world.run(&only_null).2, Step::Deliver(_)));
+}
+
+#[test]
+fn an_exhausted_pool_is_503() {
+    let mut world = World::new();
+    world.policy.pools = Pools { ip6: None, ip4: Some("10.9.0.0/31".parse().unwrap()) };
+    assert_eq!(world.refusal(&MobileNode::alice()).0, Status::Unavailable);
+}
+
+#[test]
+fn a_name_under_attack_waits_and_an_unknown_one_likewise() {
+    for name in [NAI, "mallory@example.org"] {
+        let mut world = World::new();
+        for _ in 0..crate::admission::NAME_LIMIT {
+            assert_eq!(wrong_done(&mut world, name).0, Status::NotAuthenticated);
+        }
+        let mut session = Session::new(ChannelBinding::new(vec![5; 32]), Ipv4Addr::new(192, 0, 2, 9).into());
+        let mobile_node = MobileNode { name, ..MobileNode::alice() };
+        let (waiting, request) = initiator::start(mobile_node.offer(), ChannelBinding::new(vec![5; 32]), &mut rand::rng());
+        let Step::Close(octets) = world.handle(&mut session, &request) else { panic!("{name} waits") };
+        let failure = waiting.handle(&octets).err().unwrap();
+        let retry = Some(world.wall + crate::admission::WINDOW);
+        assert_eq!(refused(failure), (Status::Unavailable, retry, false), "{name}");
+    }
+}
+
+#[test]
+fn malformed_octets_are_400_and_a_session_answers_nothing_afterwards() {
+    let mut world = World::new();
+    let mut session = Session::new(ChannelBinding::new(vec![5; 32]), Ipv4Addr::LOCALHOST.into());
+    let Step::Close(octets) = world.handle(&mut session, &[0, 1, 0, 4, b'j', b'u', b'n', b'k']) else { panic!("closed") };
+    assert_eq!(session.ended(), Some(Status::Malformed));
+    assert!(!octets.is_empty());
+    let (_, request) = initiator::start(MobileNode::alice().offer(), ChannelBinding::new(vec![5; 32]), &mut rand::rng());
+    assert!(matches!(world.handle(&mut session, &request), Step::Close(nothing) if nothing.is_empty()));
+}
