@@ -1,0 +1,404 @@
+//! The mobile node, pure: attachments, grants and signalling in, actions out.
+//!
+//! Called by the runtime, which drains [`MobileNode::poll_action`] after every `handle_*` and comes back at
+//! [`MobileNode::poll_timeout`]. Owns the schedule of MHAuth runs, movement detection, handover and the binding update list.
+
+use std::collections::VecDeque;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use protocol::sa::Spi;
+use protocol::time::{Lifetime, TimerName};
+use protocol::tunnel::{Command, Counters, DropReason, Encapsulation, Install, Path, Paths, SignallingReceived, SocketId};
+use protocol::wire::mobility::{BindingAcknowledgement, BindingUpdate, Ends, Ipv4Home, MobilityMessage, Status};
+use protocol::wire::signalling::{self, Signalling};
+use rand::Rng;
+
+use crate::binding_update_list::{HomeRegistration, Outcome};
+use crate::bootstrap::Bootstrap;
+use crate::handover::Handover;
+use crate::movement::{self, Attachment};
+
+/// What the runtime has to do.
+#[derive(Clone, Debug)]
+pub enum Action {
+    /// Run MHAuth; answer with `handle_grant` or `handle_bootstrap_failure`.
+    Bootstrap,
+    /// Open a socket bound to the attachment's address; answer with `handle_path_opened`.
+    OpenPath {
+        /// Its number for the workers.
+        socket: SocketId,
+        /// What to bind it to.
+        attachment: Attachment,
+    },
+    /// Close a socket.
+    ClosePath(SocketId),
+    /// For both halves of the tunnel.
+    Command(Command),
+    /// The binding stands: packets may be routed into the tunnel.
+    Registered(Registered),
+    /// The home agent refused the binding; it is tried again.
+    Refused(Status),
+    /// De-registered, or given up: the node may stop.
+    Finished,
+}
+
+/// A registration that the home agent has acknowledged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registered {
+    /// With which attachment.
+    pub attachment: Attachment,
+    /// For how long.
+    pub lifetime: Duration,
+    /// From the Binding Update to its acknowledgement.
+    pub took: Duration,
+    /// Whether the IPv4 home address is bound.
+    pub ipv4: bool,
+}
+
+/// What the node is doing, for `status`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// No security association yet.
+    Bootstrapping,
+    /// No usable care-of address.
+    Detached,
+    /// A Binding Update is unanswered.
+    Registering,
+    /// The binding stands.
+    Registered,
+    /// De-registering.
+    Leaving,
+}
+
+/// Lifetime asked for a binding; the home agent may grant less.
+const BINDING_LIFETIME: Lifetime = Lifetime::from_units(150);
+/// A node that sends and hears nothing for this long asks with a Binding Update.
+const SILENCE: Duration = Duration::from_secs(2);
+/// After so many unanswered Binding Updates the SA may have ended without a word: MHAuth is run anew.
+const UNANSWERED_BEFORE_MHAUTH: u32 = 4;
+/// De-registration is tried this often before the node stops without an answer.
+const DEREGISTRATIONS: u32 = 3;
+
+/// A mobile node with one home registration.
+pub struct MobileNode {
+    counters: Arc<Counters>,
+    bootstrap: Bootstrap,
+    /// The SA that packets are sent under.
+    sa: Option<Arc<Install>>,
+    superseded: Superseded,
+    usable: Vec<Attachment>,
+    handover: Handover,
+    registration: HomeRegistration,
+    registered: Option<Registered>,
+    leaving: bool,
+    silence: Silence,
+    actions: VecDeque<Action>,
+}
+
+/// SAs before the one in use: they still open what the home agent sent before it changed over.
+#[derive(Debug, Default)]
+struct Superseded {
+    spis: Vec<Spi>,
+    forget_at: Option<Instant>,
+}
+
+/// How long a superseded SA still opens packets once the binding stands under its successor.
+const SUPERSEDED_GRACE: Duration = Duration::from_secs(60);
+/// As many as the HAC lets a subscriber have beside the one in use.
+const MOST_SUPERSEDED: usize = 3;
+
+/// What was heard last, and since when nothing more.
+#[derive(Debug, Default)]
+struct Silence {
+    sent: u64,
+    received: u64,
+    since: Option<Instant>,
+}
+
+impl MobileNode {
+    /// A node that wants to authenticate at once. `rng` chooses where its sequence numbers start.
+    pub fn new(counters: Arc<Counters>, now: Instant, rng: &mut impl Rng) -> Self {
+        let mut node = Self {
+            counters,
+            bootstrap: Bootstrap::new(now),
+            sa: None,
+            superseded: Superseded::default(),
+            usable: Vec::new(),
+            handover: Handover::default(),
+            registration: HomeRegistration::new(rng.next_u32() as u16),
+            registered: None,
+            leaving: false,
+            silence: Silence::default(),
+            actions: VecDeque::new(),
+        };
+        node.bootstrap_if_due(now);
+        node
+    }
+
+    /// Takes a new SA from the HAC: packets go under it at once, the home agent's downlink follows with the Binding Update.
+    pub fn handle_grant(&mut self, install: Arc<Install>, now: Instant, rng: &mut impl Rng) {
+        self.bootstrap.succeeded(install.valid_until, now, rng);
+        self.actions.push_back(Action::Command(Command::Install(install.clone())));
+        if let Some(old) = self.sa.replace(install) {
+            self.superseded.spis.push(old.sa.spi);
+        }
+        if self.superseded.spis.len() > MOST_SUPERSEDED {
+            let oldest = self.superseded.spis.remove(0);
+            self.actions.push_back(Action::Command(Command::Uninstall(oldest)));
+        }
+        self.register(now);
+        self.follow_movement(now);
+    }
+
+    /// MHAuth failed; it is tried again after `retry_after` or with backoff.
+    pub fn handle_bootstrap_failure(&mut self, retry_after: Option<Duration>, now: Instant, rng: &mut impl Rng) {
+        self.bootstrap.failed(retry_after, now, rng);
+    }
+
+    /// Takes the list of all attachments that are usable now.
+    pub fn handle_attachments(&mut self, usable: Vec<Attachment>, now: Instant) {
+        self.usable = usable;
+        self.follow_movement(now);
+    }
+
+    /// The socket of an [`Action::OpenPath`] is open, or could not be opened.
+    pub fn handle_path_opened(&mut self, socket: SocketId, opened: bool, now: Instant) {
+        if !opened {
+            self.handover.failed(socket);
+        } else if self.handover.opened(socket, now) {
+            self.register(now);
+        }
+    }
+
+    /// Takes an authentic PType 8 payload. What is not a good Binding Acknowledgement is counted.
+    pub fn handle_signalling(&mut self, received: &SignallingReceived, now: Instant) {
+        match self.parse_acknowledgement(received) {
+            Ok(acknowledgement) => self.handle_acknowledgement(&acknowledgement, now),
+            Err(reason) => self.counters.count_drop(reason),
+        }
+    }
+
+    /// Takes the tunnel's counters, from time to time: a node that only hears itself asks whether it is still bound.
+    pub fn handle_activity(&mut self, sent: u64, received: u64, now: Instant) {
+        if received > self.silence.received {
+            self.silence.since = None;
+        } else if sent > self.silence.sent {
+            self.silence.since.get_or_insert(now);
+        }
+        (self.silence.sent, self.silence.received) = (sent, received);
+        let silent = self.silence.since.is_some_and(|since| now.saturating_duration_since(since) >= SILENCE);
+        if silent && self.phase() == Phase::Registered {
+            self.silence.since = None;
+            self.send_binding_update(true, now);
+        }
+    }
+
+    /// Ends the binding; [`Action::Finished`] follows, with or without the home agent's answer.
+    pub fn handle_down(&mut self, now: Instant) {
+        if self.leaving {
+            return;
+        }
+        self.leaving = true;
+        if self.registered.is_none() || self.handover.current().is_none() {
+            self.actions.push_back(Action::Finished);
+        } else {
+            self.send_binding_update(true, now);
+        }
+    }
+
+    /// Does what is due. Firing late is legal, firing early does nothing.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some(socket) = self.handover.close_due(now) {
+            self.actions.push_back(Action::ClosePath(socket));
+        }
+        if self.superseded.forget_at.take_if(|due| *due <= now).is_some() {
+            let forgotten = self.superseded.spis.drain(..).map(|spi| Action::Command(Command::Uninstall(spi)));
+            self.actions.extend(forgotten);
+        }
+        self.bootstrap_if_due(now);
+        if self.registration.due().is_some_and(|due| due <= now) {
+            self.repeat_or_refresh(now);
+        }
+    }
+
+    /// The next action; drained until `None`.
+    pub fn poll_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// When [`Self::handle_timeout`] has something to do, and what.
+    pub fn poll_timeout(&self) -> Option<(Instant, TimerName)> {
+        let timers = [
+            (self.bootstrap.due().filter(|_| !self.leaving), TimerName("MHAuth")),
+            (self.registration.due(), TimerName("Binding Update")),
+            (self.handover.due(), TimerName("close old socket")),
+            (self.superseded.forget_at, TimerName("forget superseded SA")),
+        ];
+        timers.into_iter().filter_map(|(due, name)| Some((due?, name))).min()
+    }
+
+    /// What the node is doing.
+    pub fn phase(&self) -> Phase {
+        if self.leaving {
+            Phase::Leaving
+        } else if self.sa.is_none() {
+            Phase::Bootstrapping
+        } else if self.handover.current().is_none() {
+            Phase::Detached
+        } else if self.registration.unanswered() > 0 {
+            Phase::Registering
+        } else {
+            Phase::Registered
+        }
+    }
+
+    /// The last acknowledged registration.
+    pub fn registered(&self) -> Option<&Registered> {
+        self.registered.as_ref()
+    }
+
+    /// The SA in use.
+    pub fn security_association(&self) -> Option<&Arc<Install>> {
+        self.sa.as_ref()
+    }
+
+    fn bootstrap_if_due(&mut self, now: Instant) {
+        if !self.leaving && self.bootstrap.start_if_due(now) {
+            self.actions.push_back(Action::Bootstrap);
+        }
+    }
+
+    /// Moves to another attachment when the one in use is gone.
+    fn follow_movement(&mut self, now: Instant) {
+        if self.sa.is_none() || self.leaving {
+            return;
+        }
+        match movement::choose(self.handover.target(), &self.usable).cloned() {
+            None => {
+                self.handover.detach(now);
+                self.registration.pause();
+            }
+            Some(chosen) if Some(&chosen) == self.handover.target() => {}
+            Some(chosen) if self.handover.target().is_some_and(|target| same_place(target, &chosen)) => {}
+            Some(chosen) => {
+                let socket = self.handover.open(chosen.clone());
+                self.actions.push_back(Action::OpenPath { socket, attachment: chosen });
+            }
+        }
+    }
+
+    /// Sends from the attachment in use under the SA in use, and asks the home agent to do the same.
+    fn register(&mut self, now: Instant) {
+        let (Some(install), Some(path)) = (self.sa.clone(), self.path()) else { return };
+        self.actions.push_back(Action::Command(Command::Move {
+            home: install.sa.home,
+            paths: Paths::one(path),
+            encapsulation: Encapsulation::ProtectedUdp,
+            sending: install.sa.spi,
+        }));
+        self.send_binding_update(true, now);
+    }
+
+    fn repeat_or_refresh(&mut self, now: Instant) {
+        let unanswered = self.registration.unanswered();
+        if self.leaving && unanswered >= DEREGISTRATIONS {
+            self.registration.pause();
+            self.actions.push_back(Action::Finished);
+            return;
+        }
+        if unanswered >= UNANSWERED_BEFORE_MHAUTH {
+            self.bootstrap.hasten(now);
+            self.bootstrap_if_due(now);
+        }
+        self.send_binding_update(unanswered == 0, now);
+    }
+
+    fn send_binding_update(&mut self, anew: bool, now: Instant) {
+        let (Some(install), Some(path), Some((_, attachment))) = (&self.sa, self.path(), self.handover.current()) else {
+            return;
+        };
+        let sa = &install.sa;
+        let home = sa.home.in_mobility_header();
+        let update = MobilityMessage::BindingUpdate(BindingUpdate {
+            sequence: self.registration.send(anew, now),
+            acknowledge: true,
+            home_registration: true,
+            lifetime: if self.leaving { Lifetime::ZERO } else { BINDING_LIFETIME },
+            care_of: Some(attachment.care_of.into()),
+            ipv4_home: sa.home.ip4().map(|_| Ipv4Home { prefix_len: 32, address: Ipv4Addr::UNSPECIFIED }),
+        });
+        let header = update.emit(Ends { source: home, destination: sa.home_agent.in_mobility_header() });
+        self.actions.push_back(Action::Command(Command::Signal {
+            spi: sa.spi,
+            path,
+            next_header: signalling::DESTINATION_OPTIONS,
+            payload: signalling::behind_home_address_option(home, &header),
+        }));
+    }
+
+    /// From the socket in use to the home agent's address of the same family.
+    fn path(&self) -> Option<Path> {
+        let (socket, attachment) = self.handover.current()?;
+        let home_agent = &self.sa.as_ref()?.sa.home_agent;
+        let remote = home_agent.of_family(attachment.care_of.0)?;
+        Some(Path::proved(*socket, SocketAddr::new(remote, home_agent.port())))
+    }
+
+    fn parse_acknowledgement(&self, received: &SignallingReceived) -> Result<BindingAcknowledgement, DropReason> {
+        let sa = &self.sa.as_ref().filter(|install| install.sa.spi == received.spi).ok_or(DropReason::UnknownSpi)?.sa;
+        let home = sa.home.in_mobility_header();
+        let parsed = Signalling::parse(received.next_header, &received.payload)?;
+        if parsed.home_address_option.is_some() {
+            return Err(DropReason::MalformedSignalling);
+        }
+        // RFC 6275 section 6.4.3: the routing header's address is the node's own home address.
+        if parsed.routing_header.is_some_and(|address| address != home) {
+            return Err(DropReason::SpoofedHomeAddress);
+        }
+        let ends = Ends { source: sa.home_agent.in_mobility_header(), destination: home };
+        match MobilityMessage::parse(parsed.mobility_header, ends)? {
+            MobilityMessage::BindingAcknowledgement(acknowledgement) => Ok(acknowledgement),
+            MobilityMessage::BindingUpdate(_) => Err(DropReason::UnexpectedMobilityHeader),
+        }
+    }
+
+    fn handle_acknowledgement(&mut self, acknowledgement: &BindingAcknowledgement, now: Instant) {
+        match self.registration.handle(acknowledgement, now) {
+            Outcome::Accepted { .. } if self.leaving => {
+                self.registration.pause();
+                self.actions.push_back(Action::Finished);
+            }
+            Outcome::Accepted { lifetime, took } => {
+                let Some((_, attachment)) = self.handover.current() else { return };
+                if !self.superseded.spis.is_empty() {
+                    self.superseded.forget_at.get_or_insert(now + SUPERSEDED_GRACE);
+                }
+                let registered = Registered {
+                    attachment: attachment.clone(),
+                    lifetime: lifetime.duration(),
+                    took,
+                    ipv4: acknowledgement.ipv4_address.is_some_and(|(status, _)| status == 0),
+                };
+                self.registered = Some(registered.clone());
+                self.actions.push_back(Action::Registered(registered));
+            }
+            Outcome::SendAgain => self.send_binding_update(true, now),
+            Outcome::Reinitialise => {
+                self.bootstrap.hasten(now);
+                self.bootstrap_if_due(now);
+            }
+            Outcome::Refused(status) => self.actions.push_back(Action::Refused(status)),
+            Outcome::Ignored => {}
+        }
+    }
+}
+
+/// A changed metric alone is no move.
+fn same_place(one: &Attachment, other: &Attachment) -> bool {
+    one.interface == other.interface && one.care_of == other.care_of
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,49 @@
+//! Movement detection (RFC 6275 section 11.5): which attachment to use, given those that are usable now.
+//!
+//! The question is "is the one that I use still usable?", never "did something change?": a change elsewhere moves nothing.
+
+use protocol::addr::CareOfAddress;
+
+/// A care-of address that could be used: valid, not tentative, with a route to the home agent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attachment {
+    /// The interface's index.
+    pub interface: u32,
+    /// The interface's name.
+    pub name: String,
+    /// The address on it.
+    pub care_of: CareOfAddress,
+    /// The metric of the route to the home agent: lower is better.
+    pub metric: u32,
+}
+
+/// The attachment to use: the current one while it is usable, else the one with the lowest metric. IPv6 wins a tie.
+pub fn choose<'a>(current: Option<&Attachment>, usable: &'a [Attachment]) -> Option<&'a Attachment> {
+    let kept = current
+        .and_then(|current| usable.iter().find(|other| other.interface == current.interface && other.care_of == current.care_of));
+    kept.or_else(|| usable.iter().min_by_key(|attachment| (attachment.metric, attachment.care_of.0.is_ipv4())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn attachment(interface: u32, ip: &str, metric: u32) -> Attachment {
+        Attachment { interface, name: format!("if{interface}"), care_of: CareOfAddress(ip.parse().unwrap()), metric }
+    }
+
+    #[test]
+    fn a_usable_attachment_is_kept_though_a_better_one_appears() {
+        let (wifi, lte) = (attachment(1, "198.51.100.7", 600), attachment(2, "2001:db8:2::7", 100));
+        assert_eq!(choose(Some(&wifi), &[lte.clone(), wifi.clone()]), Some(&wifi));
+        assert_eq!(choose(Some(&wifi), std::slice::from_ref(&lte)), Some(&lte));
+        assert_eq!(choose(None, &[wifi, lte.clone()]), Some(&lte));
+        assert_eq!(choose(Some(&lte), &[]), None);
+    }
+
+    #[test]
+    fn another_address_on_the_same_interface_is_another_attachment() {
+        let (old, new) = (attachment(1, "198.51.100.7", 600), attachment(1, "198.51.100.8", 600));
+        assert_eq!(choose(Some(&old), std::slice::from_ref(&new)), Some(&new));
+    }
+}
