@@ -1,0 +1,167 @@
+//! What HAC and home agent say to each other, in the protocol's types.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use protocol::sa::spi::HaGroup;
+use protocol::sa::{CipherSuite, SecurityAssociation, Spi};
+
+/// The longest time left that an SA may be delivered with: a year.
+pub const MAX_LEFT: Duration = Duration::from_secs(366 * 86_400);
+/// The most security associations in one part of a snapshot.
+pub const SNAPSHOT_PART: usize = 512;
+/// The most pools, and the most inner addresses, that a home agent is told of.
+pub const MAX_PREFIXES: usize = 64;
+
+/// The first message of a home agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hello {
+    /// Random octets, drawn once when the process starts; the HAC counts lease numbers by it.
+    pub instance: [u8; 16],
+    /// The last revision that this process has acknowledged; 0 for none.
+    pub known_revision: u64,
+}
+
+/// The first message of the HAC.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Welcome {
+    /// The home agent's group.
+    pub group: HaGroup,
+    /// The prefixes that home addresses are taken from.
+    pub pools: Vec<IpNet>,
+    /// The home agent's own inner addresses.
+    pub own_addresses: Vec<IpAddr>,
+}
+
+/// A security association on its way to a home agent.
+#[derive(Clone, Debug)]
+pub struct Provisioned {
+    /// Keys and addresses.
+    pub sa: SecurityAssociation,
+    /// Time left; sent in whole seconds, rounded down.
+    pub left: Duration,
+    /// How often it was delivered to another process of this home agent before.
+    pub lease: u32,
+}
+
+/// What changed with a revision.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// A new security association.
+    Install(Box<Provisioned>),
+    /// One has ended or was revoked.
+    End(Spi),
+}
+
+/// Everything that the HAC says after its Welcome.
+#[derive(Clone, Debug)]
+pub enum FromHac {
+    /// A part of all SAs that hold at `revision`; one that is in no part has ended.
+    Snapshot {
+        /// The revision that the whole snapshot shows.
+        revision: u64,
+        /// The SAs of this part.
+        associations: Vec<Provisioned>,
+        /// Whether this is the last part.
+        last: bool,
+    },
+    /// What changed.
+    Delta {
+        /// The new revision.
+        revision: u64,
+        /// The change.
+        change: Change,
+    },
+}
+
+impl FromHac {
+    /// The revision that it belongs to.
+    pub fn revision(&self) -> u64 {
+        match self {
+            Self::Snapshot { revision, .. } | Self::Delta { revision, .. } => *revision,
+        }
+    }
+}
+
+/// Why a message of the feed cannot be used; the fault of the program that sent it.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MessageError {
+    /// A message or a part of it is not there.
+    #[error("{0} is missing: do both ends run the same version?")]
+    Missing(&'static str),
+    /// An instance that is not 16 octets.
+    #[error("instance has {0} octets instead of 16")]
+    Instance(usize),
+    /// A group above 63.
+    #[error("group {0} is not in 0 to 63")]
+    Group(u32),
+    /// Not a prefix.
+    #[error("\"{0}\" is not a prefix such as 2001:db8:100::/64")]
+    Pool(String),
+    /// Not an address.
+    #[error("\"{0}\" is not an IP address")]
+    Address(String),
+    /// More prefixes or addresses than [`MAX_PREFIXES`].
+    #[error("{0} pools or addresses; at most {MAX_PREFIXES} are taken")]
+    TooMany(usize),
+    /// An SPI outside the plan.
+    #[error("{0:#x} is not an SPI of the plan (28 bits, block 0 of group 0 left out)")]
+    Spi(u32),
+    /// A suite that this build does not have.
+    #[error("SA {spi}: suite \"{suite}\" is not in this build: leave it out of the HAC's policy or upgrade the home agent")]
+    Suite {
+        /// Of which SA.
+        spi: Spi,
+        /// The code that came.
+        suite: String,
+    },
+    /// `user_data` is neither of the two.
+    #[error("SA {spi}: user_data {value} is neither protected nor clear")]
+    UserData {
+        /// Of which SA.
+        spi: Spi,
+        /// What came.
+        value: i32,
+    },
+    /// A key of the wrong length for its suite.
+    #[error("SA {spi}: {field} has {actual} octets; {suite} needs {expected}")]
+    KeyLength {
+        /// Of which SA.
+        spi: Spi,
+        /// The message's field.
+        field: &'static str,
+        /// Octets that came.
+        actual: usize,
+        /// Octets that the suite needs.
+        expected: usize,
+        /// The suite.
+        suite: CipherSuite,
+    },
+    /// Address octets that are neither absent nor of the family's length.
+    #[error("SA {spi}: {field} has {actual} octets instead of {expected} or none")]
+    AddressLength {
+        /// Of which SA.
+        spi: Spi,
+        /// The message's field.
+        field: &'static str,
+        /// Octets that came.
+        actual: usize,
+        /// Octets of an address of this family.
+        expected: usize,
+    },
+    /// No home address of either family.
+    #[error("SA {0} has no home address")]
+    NoHomeAddress(Spi),
+    /// No home agent address of either family, or no port.
+    #[error("SA {0} has no home agent address or no port of 1 to 65535")]
+    NoHomeAgent(Spi),
+    /// More than [`MAX_LEFT`].
+    #[error("SA {spi}: {seconds} seconds left is more than a year")]
+    Left {
+        /// Of which SA.
+        spi: Spi,
+        /// What came.
+        seconds: u64,
+    },
+}
