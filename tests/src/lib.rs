@@ -1,1 +1,3 @@
-//! Placeholder.
+//! What needs more than one role: the lab with real programs in network namespaces.
+
+pub mod lab;

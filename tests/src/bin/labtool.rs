@@ -1,0 +1,100 @@
+//! Traffic for the lab's namespaces; see `lab::traffic`. Every result is one line of JSON.
+#![allow(clippy::print_stdout, reason = "a command-line program prints its result")]
+
+use std::net::{Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+use tests::lab::traffic::{inject, tcp, udp};
+
+/// Traffic of the lab's checks.
+#[derive(Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve TCP transfers until killed
+    ServeTcp { listen: SocketAddr },
+    /// Send octets to a server, which proves their SHA-256
+    Send {
+        octets: u64,
+        #[arg(long)]
+        to: SocketAddr,
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
+    /// Fetch octets from a server and prove their SHA-256
+    Fetch {
+        octets: u64,
+        #[arg(long)]
+        from: SocketAddr,
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
+    /// Serve numbered UDP streams until killed
+    ServeUdp {
+        listen: SocketAddr,
+        #[arg(long, default_value_t = 1000)]
+        rate: u32,
+    },
+    /// Stream numbered UDP packets both ways and measure gaps and losses
+    UdpStream {
+        #[arg(long)]
+        to: SocketAddr,
+        #[arg(long)]
+        seconds: f64,
+        #[arg(long, default_value_t = 1000)]
+        rate: u32,
+    },
+    /// Send the datagrams of a capture that went to an address and port again
+    Inject {
+        capture: PathBuf,
+        #[arg(long)]
+        to: SocketAddr,
+        #[arg(long, default_value = "replay")]
+        mutation: inject::Mutation,
+        /// Source and destination of the inner packet of `--mutation clear`
+        #[arg(long, num_args = 2)]
+        inner: Option<Vec<Ipv6Addr>>,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<ExitCode> {
+    match command {
+        Command::ServeTcp { listen } => tcp::serve(listen)?,
+        Command::Send { octets, to, seed } => return transfer(to, tcp::Direction::Up, octets, seed),
+        Command::Fetch { octets, from, seed } => return transfer(from, tcp::Direction::Down, octets, seed),
+        Command::ServeUdp { listen, rate } => udp::serve(listen, rate)?,
+        Command::UdpStream { to, seconds, rate } => {
+            let length = Duration::try_from_secs_f64(seconds).context("--seconds")?;
+            println!("{}", serde_json::to_string(&udp::stream(to, length, rate)?)?);
+        }
+        Command::Inject { capture, to, mutation, inner } => {
+            let inner = inner.and_then(|addresses| Some((*addresses.first()?, *addresses.get(1)?)));
+            println!("{{\"sent\":{}}}", inject::inject(&capture, to, mutation, inner)?);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn transfer(server: SocketAddr, direction: tcp::Direction, octets: u64, seed: u64) -> Result<ExitCode> {
+    let transfer = tcp::transfer(server, direction, octets, seed)?;
+    println!("{}", serde_json::to_string(&transfer)?);
+    Ok(if transfer.intact { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

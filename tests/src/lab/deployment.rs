@@ -1,0 +1,187 @@
+//! HAC, home agent and mobile node set up by their own commands and running in the lab, as an operator would do it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+use super::{Daemon, Lab, plan, programs, wait_for};
+
+/// The subscriber of every lab.
+pub const NAI: &str = "alice@example.org";
+/// The home agent's and the mobile node's TUN devices, as configured by default.
+pub const HA_TUN: &str = "ha0";
+/// See [`HA_TUN`].
+pub const MN_TUN: &str = "mn0";
+/// Programs start and stop within this time, on a busy machine too.
+pub const SOON: Duration = Duration::from_secs(20);
+
+/// The three programs of a lab.
+#[derive(Debug)]
+pub struct Deployment<'lab> {
+    lab: &'lab Lab,
+    /// `hac serve`.
+    pub hac: Daemon,
+    /// `ha serve`.
+    pub ha: Daemon,
+    /// `mn up --foreground`, once started.
+    pub mn: Option<Daemon>,
+}
+
+impl<'lab> Deployment<'lab> {
+    /// Initialises a HAC that grants `suite` alone, adds one home agent and one subscriber, and starts HAC and home agent.
+    /// Returns when the home agent has connected to the feed.
+    pub fn start(lab: &'lab Lab, suite: &str) -> Result<Self> {
+        provision(lab, suite)?;
+        let hac = lab.spawn(plan::HAC, "hac", &programs::path("hac")?, &["-c", &file(lab, "hac", "hac.toml")?, "serve"])?;
+        let ha = lab.spawn(plan::HA, "ha", &programs::path("ha")?, &["-c", &file(lab, "ha", "ha.toml")?, "serve"])?;
+        let mut deployment = Self { lab, hac, ha, mn: None };
+        deployment.wait_until_serving()?;
+        Ok(deployment)
+    }
+
+    /// Waits until both servers answer and the home agent's device stands.
+    pub fn wait_until_serving(&mut self) -> Result<()> {
+        wait_for("hac and ha to serve", SOON, || {
+            self.hac.check_running()?;
+            self.ha.check_running()?;
+            let connected = self.status("hac")?.to_string().contains("\"connected\":true");
+            let device = !self.lab.addresses(plan::HA, HA_TUN)?.is_empty();
+            self.status("ha")?;
+            Ok((connected && device).then_some(()))
+        })
+    }
+
+    /// Starts `mn up --foreground` with extra environment, and waits until it is registered.
+    pub fn mn_up(&mut self, environment: &[(&str, &Path)]) -> Result<()> {
+        let mut command = self.lab.command(plan::MN, programs::path("mn")?);
+        command.args(["-c", &file(self.lab, "mn", "mn.toml")?, "up", "--foreground"]);
+        command.envs(environment.iter().copied());
+        self.mn = Some(Daemon::start("mn", command, self.lab.folder())?);
+        self.wait_until_registered(SOON)
+    }
+
+    /// Waits for `mn status` to say `registered`; fails at once when `mn` ends.
+    pub fn wait_until_registered(&mut self, limit: Duration) -> Result<()> {
+        let mn = self.mn.as_mut().context("mn was not started")?;
+        let lab = self.lab;
+        let registered = wait_for("mn to be registered", limit, || {
+            if mn.check_running().is_err() {
+                return Ok(Some(false));
+            }
+            let status = status(lab, "mn")?;
+            ensure!(status["state"] == "registered", "its status is {status}");
+            Ok(Some(true))
+        })?;
+        if !registered {
+            mn.check_running()?;
+        }
+        Ok(())
+    }
+
+    /// The running `mn`.
+    pub fn mn(&mut self) -> Result<&mut Daemon> {
+        self.mn.as_mut().context("mn was not started")
+    }
+
+    /// Runs a command of `hac`, `ha` or `mn` with its configuration, whatever its exit status.
+    pub fn command(&self, program: &str, words: &[&str]) -> Result<Output> {
+        command(self.lab, program, words)
+    }
+
+    /// `status --json` of a program.
+    pub fn status(&self, program: &str) -> Result<Value> {
+        status(self.lab, program)
+    }
+
+    /// `ha bindings --json`.
+    pub fn bindings(&self) -> Result<Value> {
+        json(self.lab, "ha", &["bindings", "--json"])
+    }
+
+    /// How many packets `program` dropped for a reason, by the reason's label; 0 for one that did not occur.
+    pub fn drops(&self, program: &str, reason: &str) -> Result<u64> {
+        Ok(find(&self.status(program)?, reason).and_then(Value::as_u64).unwrap_or(0))
+    }
+
+    /// The mobile node's home addresses, as its device has them: IPv6 and IPv4.
+    pub fn home_addresses(&self) -> Result<(std::net::Ipv6Addr, std::net::Ipv4Addr)> {
+        let addresses = self.lab.addresses(plan::MN, MN_TUN)?;
+        let six = addresses.iter().find_map(|address| if let std::net::IpAddr::V6(six) = address { Some(*six) } else { None });
+        let four = addresses.iter().find_map(|address| if let std::net::IpAddr::V4(four) = address { Some(*four) } else { None });
+        six.zip(four).with_context(|| format!("{MN_TUN} has {addresses:?}, not one home address of each family"))
+    }
+}
+
+/// Writes configuration, certificates and keys with the programs' own commands, then edits what the lab needs otherwise.
+fn provision(lab: &Lab, suite: &str) -> Result<()> {
+    let (hac, ha, mn) = (folder(lab, "hac")?, folder(lab, "ha")?, folder(lab, "mn")?);
+    let config = file(lab, "hac", "hac.toml")?;
+    let (ha4, ha6) = (plan::HA_OUTER4.to_string(), plan::HA_OUTER6.to_string());
+    let feed = format!("{}:7873", plan::HAC4);
+    let connect = format!("{}:{}", plan::HAC4, plan::PORT);
+    hac_command(lab, &["init", "--dir", &hac, "--pool6", plan::POOL6, "--pool4", plan::POOL4])?;
+    edit(Path::new(&config), &["policy", "suites"], vec![suite].into())?;
+    let add_ha = ["-c", &config, "ha", "add", "ha1", "--address", &ha4, "--address", &ha6, "--feed", &feed, "--out", &ha];
+    hac_command(lab, &add_ha)?;
+    hac_command(lab, &["-c", &config, "subscriber", "add", NAI, "--connect", &connect, "--out", &mn])?;
+    let mn_config = PathBuf::from(file(lab, "mn", "mn.toml")?);
+    edit(&mn_config, &["policy", "suites"], vec![suite].into())?;
+    edit(&mn_config, &["hac", "addresses"], vec![plan::HAC4.to_string(), plan::HAC6.to_string()].into())
+}
+
+/// Sets one key of a TOML file.
+pub fn edit(path: &Path, keys: &[&str], value: toml::Value) -> Result<()> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let mut table: toml::Table = text.parse().with_context(|| format!("{} is no TOML", path.display()))?;
+    let (last, parents) = keys.split_last().context("no key")?;
+    let mut at = &mut table;
+    for key in parents {
+        let entry = at.entry((*key).to_owned()).or_insert_with(|| toml::Table::new().into());
+        at = entry.as_table_mut().with_context(|| format!("{key} of {} is no table", path.display()))?;
+    }
+    at.insert((*last).to_owned(), value);
+    std::fs::write(path, toml::to_string(&table)?).with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn hac_command(lab: &Lab, words: &[&str]) -> Result<()> {
+    let mut command = lab.command(plan::HAC, programs::path("hac")?);
+    programs::run(command.args(words)).map(drop)
+}
+
+fn folder(lab: &Lab, name: &str) -> Result<String> {
+    lab.folder().join(name).into_os_string().into_string().ok().context("the lab's folder is no UTF-8")
+}
+
+fn file(lab: &Lab, program: &str, name: &str) -> Result<String> {
+    Ok(format!("{}/{name}", folder(lab, program)?))
+}
+
+/// Runs a command of a program with its configuration, in the program's namespace.
+pub fn command(lab: &Lab, program: &str, words: &[&str]) -> Result<Output> {
+    let mut command: Command = lab.command(program, programs::path(program)?);
+    command.args(["-c", &file(lab, program, &format!("{program}.toml"))?]).args(words);
+    programs::output(&mut command)
+}
+
+fn status(lab: &Lab, program: &str) -> Result<Value> {
+    json(lab, program, &["status", "--json"])
+}
+
+fn json(lab: &Lab, program: &str, words: &[&str]) -> Result<Value> {
+    let output = command(lab, program, words)?;
+    ensure!(output.status.success(), "{program} {} failed: {}", words.join(" "), programs::said(&output));
+    let text = String::from_utf8_lossy(&output.stdout);
+    serde_json::from_str(&text).with_context(|| format!("{program} {} printed no JSON: {text}", words.join(" ")))
+}
+
+/// The first value under `key`, at any depth.
+fn find<'a>(value: &'a Value, key: &str) -> Option<&'a Value> {
+    match value {
+        Value::Object(map) => map.get(key).or_else(|| map.values().find_map(|value| find(value, key))),
+        Value::Array(values) => values.iter().find_map(|value| find(value, key)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
+    }
+}

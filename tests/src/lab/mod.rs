@@ -1,0 +1,24 @@
+//! The lab: real programs in network namespaces of their own.
+//!
+//! A test or the demo re-executes itself in new user (when not root), network, mount and PID namespaces ([`enter`]), builds
+//! the plan's links there ([`topology`], [`plan`]) and starts the programs ([`deployment`]). Whatever happens, all of it ends
+//! with the PID namespace; nothing is written outside the lab's folder, and labs at the same time do not see each other.
+
+pub mod capture;
+pub mod daemon;
+pub mod deployment;
+pub mod enter;
+pub mod oracle;
+pub mod pcap;
+pub mod plan;
+pub mod programs;
+pub mod snapshot;
+pub mod topology;
+pub mod traffic;
+pub mod wait;
+
+pub use daemon::Daemon;
+pub use deployment::Deployment;
+pub use enter::{inside, program_inside};
+pub use topology::Lab;
+pub use wait::wait_for;

@@ -1,0 +1,139 @@
+//! The lab's namespaces and links, and what can be done in them. Made by [`enter`](super::enter), given to every body.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use super::{Daemon, plan, programs};
+
+/// A running lab. All of it ends with the process.
+#[derive(Debug)]
+pub struct Lab {
+    folder: PathBuf,
+}
+
+impl Lab {
+    /// Builds the plan in the namespaces that the caller was put into. `folder` takes logs and captures.
+    pub(super) fn new(folder: &Path) -> Result<Self> {
+        let lab = Self { folder: folder.to_owned() };
+        own_run().context("cannot build a lab here; it must be entered with `lab::inside`")?;
+        check_tun()?;
+        for namespace in plan::NAMESPACES {
+            programs::run(Command::new("ip").args(["netns", "add", namespace]))?;
+            lab.sysctls(namespace, plan::SYSCTLS)?;
+        }
+        for namespace in [plan::NET, plan::HA] {
+            lab.sysctls(namespace, plan::FORWARDING)?;
+        }
+        batch(Command::new("ip").args(["-batch", "-"]), plan::LINKS)?;
+        for (namespace, lines) in plan::ADDRESSES {
+            lab.ip_batch(namespace, lines)?;
+        }
+        Ok(lab)
+    }
+
+    /// Where logs, captures and the programs' state are.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// A command that runs in a namespace; its process is the program itself.
+    pub fn command(&self, namespace: &str, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let mut command = Command::new("nsenter");
+        command.arg(format!("--net=/run/netns/{namespace}")).arg("--").arg(program);
+        command
+    }
+
+    /// Runs a command in a namespace to its end; fails with what it said unless it succeeds.
+    pub fn run(&self, namespace: &str, words: &[&str]) -> Result<String> {
+        programs::run(&mut self.words(namespace, words)?)
+    }
+
+    /// Runs a command in a namespace to its end, whatever its exit status.
+    pub fn output(&self, namespace: &str, words: &[&str]) -> Result<Output> {
+        programs::output(&mut self.words(namespace, words)?)
+    }
+
+    fn words(&self, namespace: &str, words: &[&str]) -> Result<Command> {
+        let (program, arguments) = words.split_first().context("an empty command")?;
+        let mut command = self.command(namespace, program);
+        command.args(arguments);
+        Ok(command)
+    }
+
+    /// Starts a program that stays; `name` names its log.
+    pub fn spawn(&self, namespace: &str, name: &str, program: &Path, arguments: &[&str]) -> Result<Daemon> {
+        let mut command = self.command(namespace, program);
+        command.args(arguments);
+        Daemon::start(name, command, &self.folder)
+    }
+
+    /// Brings an access network of the mobile node up: link, address, default route.
+    pub fn attach(&self, access: &str) -> Result<()> {
+        self.ip_batch(plan::MN, plan::attach(access).with_context(|| format!("no access network {access}"))?)
+    }
+
+    /// Takes an access network away: address, then link.
+    pub fn detach(&self, access: &str) -> Result<()> {
+        self.ip_batch(plan::MN, &format!("address flush dev {access}\nlink set {access} down"))
+    }
+
+    /// Hands lines to `ip -batch` in a namespace.
+    pub fn ip_batch(&self, namespace: &str, lines: &str) -> Result<()> {
+        let mut command = self.command(namespace, "ip");
+        batch(command.args(["-batch", "-"]), lines)
+    }
+
+    /// The global addresses of an interface, in the kernel's order; empty when there is no such interface.
+    pub fn addresses(&self, namespace: &str, interface: &str) -> Result<Vec<IpAddr>> {
+        let output = self.output(namespace, &["ip", "-j", "address", "show", "dev", interface, "scope", "global"])?;
+        if !output.status.success() {
+            return Ok(Vec::new());
+        }
+        let interfaces: serde_json::Value = serde_json::from_slice(&output.stdout).context("`ip -j` printed no JSON")?;
+        let addresses = interfaces.as_array().into_iter().flatten().filter_map(|link| link["addr_info"].as_array()).flatten();
+        addresses.filter_map(|info| info["local"].as_str()).map(|text| Ok(text.parse()?)).collect()
+    }
+
+    fn sysctls(&self, namespace: &str, settings: &[(&str, &str)]) -> Result<()> {
+        let lines: String = settings.iter().map(|(name, value)| format!("echo {value} > /proc/sys/net/{name}\n")).collect();
+        programs::run(self.command(namespace, "sh").args(["-ec", &lines])).map(drop)
+    }
+}
+
+/// Gives this mount namespace a `/run` of its own, for `ip netns` and the control sockets.
+fn own_run() -> Result<()> {
+    ensure!(std::process::id() == 1, "this process is not PID 1 of a namespace of its own");
+    programs::run(Command::new("mount").args(["--make-rprivate", "/"]))?;
+    programs::run(Command::new("mount").args(["-t", "tmpfs", "-o", "mode=0755,size=64m", "tmpfs", "/run"]))?;
+    std::fs::create_dir_all("/run/haltsec").context("cannot make /run/haltsec")
+}
+
+/// The tunnels need the TUN device.
+fn check_tun() -> Result<()> {
+    let tun = OpenOptions::new().read(true).write(true).open("/dev/net/tun");
+    tun.map(drop).context(
+        "cannot open /dev/net/tun for reading and writing: run as root, or let this user open it (`chmod 666 /dev/net/tun`, \
+         the mode that Debian's udev gives it); in a container, pass the device through",
+    )
+}
+
+fn batch(command: &mut Command, lines: &str) -> Result<()> {
+    let sentence = programs::sentence(command);
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("cannot run {sentence}"))?;
+    child.stdin.take().context("no pipe")?.write_all(lines.as_bytes())?;
+    let output = child.wait_with_output()?;
+    if !output.status.success() {
+        bail!("{sentence} failed: {}\n{lines}", programs::said(&output));
+    }
+    Ok(())
+}

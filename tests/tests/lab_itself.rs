@@ -1,0 +1,183 @@
+//! The lab proves itself before it judges others: links, isolation, measuring tools, and that a failure is seen as one.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use tests::lab::snapshot::Snapshot;
+use tests::lab::{Daemon, Lab, inside, plan, programs, wait_for};
+
+const SOON: Duration = Duration::from_secs(10);
+
+/// Starts a server of `labtool` at the home agent's outer addresses, and waits until it listens.
+fn server(lab: &Lab, command: &str, port: &str) -> Result<Daemon> {
+    let server = lab.spawn(plan::HA, command, &programs::path("labtool")?, &[command, &format!("[::]:{port}")])?;
+    wait_for("labtool to listen", SOON, || {
+        let sockets = lab.run(plan::HA, &["cat", "/proc/net/tcp6", "/proc/net/udp6"])?;
+        Ok(sockets.contains(&format!(":{:04X} ", port.parse::<u16>()?)).then_some(()))
+    })?;
+    Ok(server)
+}
+
+fn labtool(lab: &Lab, namespace: &str, words: &[&str]) -> Result<Value> {
+    let output = programs::run(lab.command(namespace, programs::path("labtool")?).args(words))?;
+    serde_json::from_str(&output).with_context(|| format!("labtool printed {output:?}"))
+}
+
+#[test]
+fn the_mobile_node_reaches_ha_and_hac_over_the_attached_network_only() {
+    inside(|lab| {
+        let ha4 = IpAddr::V4(plan::HA_OUTER4);
+        let ha6 = IpAddr::V6(plan::HA_OUTER6);
+        ensure!(lab.ping(plan::MN, ha4, 1)?.milliseconds.is_empty(), "reachable before an access network is attached");
+        lab.attach(plan::WIFI)?;
+        lab.reaches(plan::MN, ha4, 2)?;
+        lab.reaches(plan::MN, IpAddr::V4(plan::HAC4), 1)?;
+        ensure!(lab.ping(plan::MN, ha6, 1)?.milliseconds.is_empty(), "wifi carries IPv6");
+        lab.attach(plan::LTE)?;
+        lab.reaches(plan::MN, ha6, 2)?;
+        lab.reaches(plan::MN, IpAddr::V6(plan::HAC6), 1)?;
+        lab.detach(plan::WIFI)?;
+        ensure!(lab.ping(plan::MN, ha4, 1)?.milliseconds.is_empty(), "reachable over a detached network");
+        lab.reaches(plan::MN, ha6, 1)?;
+        ensure!(lab.addresses(plan::MN, plan::WIFI)?.is_empty(), "a detached network keeps its address");
+        Ok(())
+    });
+}
+
+#[test]
+fn the_home_link_joins_correspondent_node_and_home_agent_and_nobody_else() {
+    inside(|lab| {
+        for (home_agent, from_net) in [("192.0.2.1", plan::CN4), ("2001:db8:2::1", plan::CN6)] {
+            lab.reaches(plan::CN, home_agent.parse()?, 1)?;
+            ensure!(lab.ping(plan::NET, from_net, 1)?.milliseconds.is_empty(), "the router reaches the home link");
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_transfer_tells_octets_time_and_checksum() {
+    inside(|lab| {
+        lab.attach(plan::LTE)?;
+        let _server = server(lab, "serve-tcp", "5001")?;
+        let to = format!("[{}]:5001", plan::HA_OUTER6);
+        for words in [["send", "3000001", "--to", &to], ["fetch", "3000001", "--from", &to]] {
+            let transfer = labtool(lab, plan::MN, &words)?;
+            ensure!(transfer["intact"] == true && transfer["octets"] == 3_000_001, "{transfer}");
+            ensure!(transfer["megabits-per-second"].as_f64().unwrap_or(0.0) > 1.0, "{transfer}");
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_stream_sees_the_gap_that_a_dead_link_makes() {
+    inside(|lab| {
+        lab.attach(plan::WIFI)?;
+        let _server = server(lab, "serve-udp", "5002")?;
+        let to = format!("{}:5002", plan::HA_OUTER4);
+        let quiet = labtool(lab, plan::MN, &["udp-stream", "--to", &to, "--seconds", "1"])?;
+        for direction in ["up", "down"] {
+            let received = quiet[direction]["received"].as_u64().unwrap_or(0);
+            ensure!((500..=1_001).contains(&received), "1 kHz for a second: {quiet}");
+            ensure!(quiet[direction]["lost"].as_u64().unwrap_or(99) <= 2, "{quiet}");
+        }
+        let stream = std::thread::scope(|scope| {
+            let stream = scope.spawn(|| labtool(lab, plan::MN, &["udp-stream", "--to", &to, "--seconds", "2"]));
+            std::thread::sleep(Duration::from_millis(700));
+            lab.run(plan::NET, &["ip", "link", "set", "wifi", "down"])?;
+            std::thread::sleep(Duration::from_millis(400));
+            lab.run(plan::NET, &["ip", "link", "set", "wifi", "up"])?;
+            stream.join().map_err(|_| anyhow::anyhow!("labtool's thread failed"))?
+        })?;
+        for direction in ["up", "down"] {
+            let gap = stream[direction]["longest-gap-ms"].as_f64().unwrap_or(0.0);
+            ensure!((350.0..1_500.0).contains(&gap), "{stream}");
+            ensure!(stream[direction]["lost"].as_u64().unwrap_or(0) > 100, "{stream}");
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn captured_datagrams_are_sent_again_with_their_own_source() {
+    inside(|lab| {
+        lab.attach(plan::WIFI)?;
+        let mut server = server(lab, "serve-udp", "7872")?;
+        let to = format!("{}:7872", plan::HA_OUTER4);
+        let capture = lab.capture(plan::NET, plan::HA, "first", 0, "udp port 7872")?;
+        labtool(lab, plan::MN, &["udp-stream", "--to", &to, "--seconds", "0.2"])?;
+        let file = capture.stop()?;
+        server.kill()?;
+        let sent = tests::lab::pcap::read(&file)?.iter().filter(|datagram| datagram.to.to_string() == to).count();
+        ensure!(sent > 50, "only {sent} datagrams were captured");
+        let again = lab.capture(plan::HA, plan::OUTER, "again", 0, "udp dst port 7872")?;
+        let path = file.to_str().context("no UTF-8")?;
+        let report = labtool(lab, plan::NET, &["inject", path, "--to", &to])?;
+        ensure!(report["sent"] == sent, "{report}");
+        let seen = tests::lab::pcap::read(&again.stop()?)?;
+        ensure!(seen.len() == sent, "{} of {sent} came", seen.len());
+        ensure!(seen.iter().all(|datagram| datagram.from.ip() == plan::WIFI_CARE_OF), "another source: {:?}", seen.first());
+        Ok(())
+    });
+}
+
+#[test]
+fn a_snapshot_sees_an_address_a_route_and_a_rule() {
+    inside(|lab| {
+        let before = Snapshot::take(lab, plan::MN)?;
+        ensure!(before.difference(&Snapshot::take(lab, plan::MN)?).is_none(), "two snapshots at rest differ");
+        for (add, remove) in [
+            ("address add 10.0.0.1/32 dev lo", "address del 10.0.0.1/32 dev lo"),
+            ("route add blackhole 2001:db8:9::/64 table 99", "route del blackhole 2001:db8:9::/64 table 99"),
+            ("-6 rule add fwmark 9 table 99", "-6 rule del fwmark 9 table 99"),
+        ] {
+            for (words, equal) in [(add, false), (remove, true)] {
+                lab.run(plan::MN, &[&["ip"], &words.split(' ').collect::<Vec<_>>()[..]].concat())?;
+                let difference = before.difference(&Snapshot::take(lab, plan::MN)?);
+                ensure!(difference.is_none() == equal, "after {words}: {difference:?}");
+            }
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_program_that_dies_is_named_with_its_log() {
+    inside(|lab| {
+        let mut daemon = lab.spawn(plan::CN, "short", std::path::Path::new("sh"), &["-c", "echo last words; exit 3"])?;
+        daemon.wait(SOON)?;
+        let error = daemon.check_running().err().context("it is said to run")?.to_string();
+        ensure!(error.contains("short") && error.contains("last words"), "{error}");
+        Ok(())
+    });
+}
+
+#[test]
+fn a_body_that_fails_fails_the_test_and_its_folder_is_kept() {
+    let message = failure(|| inside(|_| anyhow::bail!("on purpose")));
+    assert!(message.contains("on purpose") && message.contains("the lab failed"), "{message}");
+}
+
+#[test]
+fn a_body_that_never_runs_fails_the_test() {
+    let message = failure(helper_of_another_name);
+    assert!(message.contains("without a verdict"), "{message}");
+}
+
+/// `inside` called here asks for a test of this function's name; there is none, so no test runs inside.
+fn helper_of_another_name() {
+    inside(|_| Ok(()));
+}
+
+/// The message of a failed lab, whose folder was kept and is removed now. Inside the lab the message names no folder.
+fn failure(test: impl FnOnce() + std::panic::UnwindSafe) -> String {
+    let panic = std::panic::catch_unwind(test).expect_err("it succeeded");
+    let message = panic.downcast::<String>().expect("a panic with a message");
+    let folder = message.rsplit(' ').next().expect("a last word");
+    assert!(folder.contains("haltsec-lab-"), "{message}");
+    std::fs::remove_dir_all(folder).expect("the folder is kept");
+    *message
+}
