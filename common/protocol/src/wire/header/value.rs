@@ -185,3 +185,6 @@ fn parse<T: FromStr>(value: &[u8]) -> Result<T, ValueError> {
 fn text(value: &[u8]) -> Result<&str, ValueError> {
     std::str::from_utf8(value).map_err(|_| ValueError)
 }
+
+#[cfg(test)]
+mod tests;
