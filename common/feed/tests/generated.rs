@@ -1,4 +1,5 @@
 //! The committed code is what the proto file says. `UPDATE=1 cargo test -p feed --test generated` writes it.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
 use std::path::Path;
 

@@ -1,0 +1,218 @@
+//! The feed's two ends on loopback, with certificates of a CA of their own.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use feed::client::{FeedAddress, FeedError};
+use feed::{Change, FeedClient, FromHac, Hello, Provisioned, Refusal, Subscription, SubscriptionHandler, TlsFiles, Welcome};
+use protocol::addr::{HomeAddresses, HomeAgentAddresses};
+use protocol::sa::spi::HaGroup;
+use protocol::sa::{CipherSuite, DirectionKeys, Secret, SecurityAssociation, Spi, UserData};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot};
+
+struct Ca {
+    pem: String,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+impl Ca {
+    fn new() -> Self {
+        let key = KeyPair::generate().unwrap();
+        let mut parameters = CertificateParams::new(Vec::<String>::new()).unwrap();
+        parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let pem = parameters.self_signed(&key).unwrap().pem();
+        Self { pem, issuer: Issuer::new(parameters, key) }
+    }
+
+    fn files(&self, name: &str) -> TlsFiles {
+        let key = KeyPair::generate().unwrap();
+        let certificate = CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &self.issuer).unwrap();
+        TlsFiles { ca: self.pem.clone(), certificate: certificate.pem(), key: Secret::new(key.serialize_pem().into_bytes()) }
+    }
+}
+
+fn provisioned(number: u16) -> Provisioned {
+    let key = |first: u8| DirectionKeys { integrity: Secret::empty(), encryption: Secret::new(vec![first; 20]) };
+    let sa = SecurityAssociation {
+        spi: HaGroup::new(3).unwrap().blocks().next().unwrap().spi(number).unwrap(),
+        suite: CipherSuite::Aes128Gcm,
+        user_data: UserData::Protected,
+        mn_to_ha: key(1),
+        ha_to_mn: key(2),
+        home: HomeAddresses::new(Some("2001:db8:100::5".parse().unwrap()), None).unwrap(),
+        home_agent: HomeAgentAddresses::new(None, Some([198, 51, 100, 1].into()), 7872).unwrap(),
+    };
+    Provisioned { sa, left: Duration::from_secs(600), lease: 0 }
+}
+
+fn welcome() -> Welcome {
+    Welcome {
+        group: HaGroup::new(3).unwrap(),
+        pools: vec!["2001:db8:100::/64".parse().unwrap(), "10.9.0.0/24".parse().unwrap()],
+        own_addresses: vec!["2001:db8:100::1".parse().unwrap(), "10.9.0.1".parse().unwrap()],
+    }
+}
+
+/// Serves `ha1` a snapshot of 600 SAs and one delta; reports who came and each acknowledgement.
+struct Hac {
+    seen: mpsc::Sender<String>,
+}
+
+impl SubscriptionHandler for Hac {
+    async fn serve(&self, mut subscription: Subscription) -> Result<(), Refusal> {
+        if subscription.home_agent() != "ha1" {
+            return Err(Refusal(format!("home agent {} is not known: `hac ha add` it", subscription.home_agent())));
+        }
+        let hello = *subscription.hello();
+        self.seen.send(format!("{} {} {}", subscription.home_agent(), hello.instance[0], hello.known_revision)).await.unwrap();
+        subscription.welcome(&welcome()).await?;
+        let associations: Vec<_> = (0..600).map(provisioned).collect();
+        subscription.snapshot(41, &associations).await?;
+        loop {
+            let revision = subscription.acknowledged().await;
+            self.seen.send(format!("{revision:?}")).await.unwrap();
+            if revision? == 41 {
+                subscription.delta(42, Change::End(associations[0].sa.spi)).await?;
+                subscription.delta(43, Change::Install(Box::new(provisioned(700)))).await?;
+            }
+        }
+    }
+}
+
+struct World {
+    ca: Ca,
+    address: SocketAddr,
+    seen: mpsc::Receiver<String>,
+    shutdown: oneshot::Sender<()>,
+    server: tokio::task::JoinHandle<()>,
+}
+
+impl World {
+    async fn new() -> Self {
+        let ca = Ca::new();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (sender, seen) = mpsc::channel(16);
+        let (shutdown, stop) = oneshot::channel();
+        let files = ca.files("hac.example.org");
+        let server = tokio::spawn(async move {
+            let stop = async { drop(stop.await) };
+            feed::server::serve(listener, &files, Arc::new(Hac { seen: sender }), stop).await.unwrap();
+        });
+        Self { ca, address, seen, shutdown, server }
+    }
+
+    async fn subscribe(&self, files: &TlsFiles) -> Result<(FeedClient, Welcome), FeedError> {
+        let at = FeedAddress { address: self.address.to_string(), server_name: "hac.example.org".to_owned() };
+        FeedClient::connect(&at, files, Hello { instance: [7; 16], known_revision: 5 }).await
+    }
+
+    async fn nobody_was_served(&mut self) {
+        assert!(self.seen.try_recv().is_err());
+    }
+}
+
+async fn whole_snapshot(client: &mut FeedClient) -> Vec<Spi> {
+    let mut spis = Vec::new();
+    loop {
+        let FromHac::Snapshot { revision: 41, associations, last } = client.next().await.unwrap() else { panic!("no snapshot") };
+        spis.extend(associations.iter().map(|association| association.sa.spi));
+        if last {
+            return spis;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_home_agent_gets_snapshot_and_deltas_and_acknowledges_them() {
+    let mut world = World::new().await;
+    let (mut client, greeting) = world.subscribe(&world.ca.files("ha1")).await.unwrap();
+    assert_eq!(greeting, welcome());
+    assert_eq!(whole_snapshot(&mut client).await, (0..600).map(|n| provisioned(n).sa.spi).collect::<Vec<_>>());
+    client.acknowledge(41).await.unwrap();
+    let FromHac::Delta { revision: 42, change: Change::End(ended) } = client.next().await.unwrap() else { panic!("no end") };
+    assert_eq!(ended, provisioned(0).sa.spi);
+    let FromHac::Delta { revision: 43, change: Change::Install(new) } = client.next().await.unwrap() else { panic!("no SA") };
+    assert_eq!(new.sa.ha_to_mn, provisioned(700).sa.ha_to_mn);
+    client.acknowledge(43).await.unwrap();
+    for expected in ["ha1 7 5", "Ok(41)", "Ok(43)"] {
+        assert_eq!(world.seen.recv().await.unwrap(), expected);
+    }
+    drop(client);
+    assert_eq!(world.seen.recv().await.unwrap(), "Err(SubscriptionEnded)", "the handler hears that the home agent has gone");
+}
+
+#[tokio::test]
+async fn a_home_agent_that_the_hac_does_not_know_is_told_why_it_is_refused() {
+    let mut world = World::new().await;
+    let error = world.subscribe(&world.ca.files("ha2")).await.unwrap_err().to_string();
+    assert_eq!(error, "the HAC ended the subscription: home agent ha2 is not known: `hac ha add` it");
+    world.nobody_was_served().await;
+}
+
+#[tokio::test]
+async fn a_certificate_of_an_unknown_ca_is_refused_by_both_ends() {
+    let mut world = World::new().await;
+    let stranger = Ca::new();
+    let error = world.subscribe(&stranger.files("ha1")).await.unwrap_err().to_string();
+    assert!(error.contains("UnknownIssuer") || error.contains("BadSignature"), "{error}");
+    let own_ca_but_foreign_certificate = TlsFiles { ca: world.ca.pem.clone(), ..stranger.files("ha1") };
+    let error = world.subscribe(&own_ca_but_foreign_certificate).await.unwrap_err().to_string();
+    assert!(error.contains("UnknownCA") || error.contains("DecryptError"), "{error}");
+    world.nobody_was_served().await;
+}
+
+#[tokio::test]
+async fn a_hac_of_another_name_is_refused() {
+    let mut world = World::new().await;
+    let at = FeedAddress { address: world.address.to_string(), server_name: "hac.example.com".to_owned() };
+    let refused = FeedClient::connect(&at, &world.ca.files("ha1"), Hello { instance: [7; 16], known_revision: 0 }).await;
+    let error = refused.unwrap_err().to_string();
+    assert!(error.contains("NotValidForName") || error.contains("not valid for name"), "{error}");
+    world.nobody_was_served().await;
+}
+
+#[tokio::test]
+async fn a_client_without_a_certificate_is_refused() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut world = World::new().await;
+    let mut roots = rustls::RootCertStore::empty();
+    let ca = rustls::pki_types::pem::PemObject::from_pem_slice(world.ca.pem.as_bytes()).unwrap();
+    roots.add(ca).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let tcp = tokio::net::TcpStream::connect(world.address).await.unwrap();
+    let name = "hac.example.org".try_into().unwrap();
+    let mut stream = tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, tcp).await.unwrap();
+    stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
+    let error = stream.read(&mut [0; 64]).await.unwrap_err().to_string();
+    assert!(error.contains("CertificateRequired"), "{error}");
+    world.nobody_was_served().await;
+}
+
+#[tokio::test]
+async fn a_certificate_that_names_no_home_agent_is_refused() {
+    let mut world = World::new().await;
+    assert!(world.subscribe(&world.ca.files("192.0.2.1")).await.is_err());
+    world.nobody_was_served().await;
+}
+
+#[tokio::test]
+async fn when_the_server_stops_its_subscriptions_end_and_it_returns() {
+    let world = World::new().await;
+    let (mut client, _) = world.subscribe(&world.ca.files("ha1")).await.unwrap();
+    whole_snapshot(&mut client).await;
+    world.shutdown.send(()).unwrap();
+    assert!(matches!(client.next().await, Err(FeedError::Refused(_) | FeedError::Ended)));
+    drop(client);
+    tokio::time::timeout(Duration::from_secs(5), world.server).await.unwrap().unwrap();
+}
