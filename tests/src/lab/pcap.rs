@@ -1,4 +1,4 @@
-//! Captures as tcpdump writes them (pcap, microseconds, either byte order), read down to UDP datagrams, and written for tests.
+//! Captures as dumpcap writes them (pcap, microseconds, either byte order), read down to UDP datagrams, and written for tests.
 //!
 //! Link types: Ethernet (1) and raw IP (101). IPv6 extension headers are not followed: the tunnel's outer packets have none.
 
