@@ -2,9 +2,11 @@
 //!
 //! - [`tun`]: the tunnel's inner side, a TUN device read and written in batches.
 //! - [`udp`]: its outer side, sockets with `recvmmsg` and `sendmmsg`.
+//! - [`netlink`]: links, addresses, routes and policy rules.
 //!
 //! Nothing here knows the protocol; what a packet means is decided in the crate `protocol`.
 
+pub mod netlink;
 pub mod tun;
 pub mod udp;
 

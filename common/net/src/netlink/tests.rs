@@ -1,0 +1,236 @@
+use std::net::IpAddr;
+use std::process::Command;
+
+use ipnet::IpNet;
+
+use super::*;
+use crate::namespace::in_new_network_namespace;
+use crate::tun::Tun;
+
+const TABLE: u32 = 7872;
+const PROTOCOL: u8 = 78;
+
+/// Runs `body` in a namespace where the device `mn0` is up and has an address of each family.
+fn with_a_device<F: Future<Output = ()>>(name: &str, body: impl FnOnce(Netlink, u32) -> F) {
+    in_new_network_namespace(&format!("netlink::tests::{name}"), || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let tun = Tun::create("mn0", 1400).unwrap();
+            let netlink = Netlink::connect().unwrap();
+            let index = netlink.link_index("mn0").await.unwrap();
+            assert_eq!(index, tun.index());
+            netlink.set_link_up(netlink.link_index("lo").await.unwrap(), None).await.unwrap();
+            netlink.set_link_up(index, Some(1300)).await.unwrap();
+            for address in ["10.9.0.2/32", "2001:db8:100::2/128"] {
+                assert_eq!(netlink.add_address(index, net(address)).await.unwrap(), Change::Made);
+            }
+            body(netlink, index).await;
+        });
+    });
+}
+
+fn net(text: &str) -> IpNet {
+    text.parse().unwrap()
+}
+
+fn ip(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+fn shell(command: &str) -> String {
+    let output = Command::new("sh").args(["-c", command]).output().unwrap();
+    assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn a_link_is_found_by_name_and_shows_its_state() {
+    with_a_device("a_link_is_found_by_name_and_shows_its_state", |netlink, index| async move {
+        let links = netlink.links().await.unwrap();
+        let link = links.iter().find(|link| link.index == index).unwrap();
+        assert_eq!((link.name.as_str(), link.up, link.carrier, link.loopback, link.mtu), ("mn0", true, true, false, 1300));
+        assert!(links.iter().any(|link| link.loopback && link.name == "lo"));
+        let error = netlink.link_index("nowhere0").await.unwrap_err();
+        assert_eq!(error.errno(), Some(libc::ENODEV));
+        assert!(error.to_string().contains("nowhere0"), "{error}");
+    });
+}
+
+#[test]
+fn addresses_are_usable_at_once_and_are_added_and_deleted_any_number_of_times() {
+    let name = "addresses_are_usable_at_once_and_are_added_and_deleted_any_number_of_times";
+    with_a_device(name, |netlink, index| async move {
+        for text in ["10.9.0.2/32", "2001:db8:100::2/128"] {
+            assert_eq!(netlink.add_address(index, net(text)).await.unwrap(), Change::AlreadySo);
+            let all = netlink.addresses().await.unwrap();
+            let address = all.iter().find(|address| address.address == net(text)).unwrap();
+            assert_eq!((address.interface, address.scope), (index, Scope::Global));
+            assert!(!address.tentative && !address.deprecated && !address.dad_failed && address.permanent);
+            assert_eq!(netlink.delete_address(index, net(text)).await.unwrap(), Change::Made);
+            assert_eq!(netlink.delete_address(index, net(text)).await.unwrap(), Change::AlreadySo);
+            assert!(netlink.addresses().await.unwrap().iter().all(|address| address.address != net(text)));
+        }
+        assert_eq!(netlink.delete_address(4711, net("10.9.0.2/32")).await.unwrap(), Change::AlreadySo);
+        assert_eq!(netlink.add_address(4711, net("10.9.0.2/32")).await.unwrap_err().errno(), Some(libc::ENODEV));
+        let all = netlink.addresses().await.unwrap();
+        assert!(all.iter().any(|address| address.address.addr() == ip("::1") && address.scope == Scope::Host));
+    });
+}
+
+#[test]
+fn routes_are_added_replaced_listed_and_deleted() {
+    with_a_device("routes_are_added_replaced_listed_and_deleted", |netlink, index| async move {
+        let filter = RouteFilter { table: Some(TABLE), protocol: None };
+        assert_eq!(netlink.routes(filter).await.unwrap(), []);
+        for (destination, source) in
+            [("192.0.2.0/24", "10.9.0.2"), ("2001:db8:77::/48", "2001:db8:100::2"), ("::/0", "2001:db8:100::2")]
+        {
+            let route = Route::unicast(net(destination), index, TABLE, PROTOCOL).with_source(ip(source)).with_metric(50);
+            assert_eq!(netlink.add_route(&route).await.unwrap(), Change::Made);
+            assert_eq!(netlink.add_route(&route).await.unwrap(), Change::AlreadySo);
+            assert_eq!(netlink.routes(filter).await.unwrap(), std::slice::from_ref(&route));
+            let other = RouteFilter { table: None, protocol: Some(PROTOCOL) };
+            assert_eq!(netlink.routes(other).await.unwrap(), std::slice::from_ref(&route));
+            netlink.replace_route(&Route { source: None, ..route.clone() }).await.unwrap();
+            assert_eq!(netlink.routes(filter).await.unwrap(), [Route { source: None, ..route.clone() }]);
+            assert_eq!(netlink.delete_route(&route).await.unwrap(), Change::Made);
+            assert_eq!(netlink.delete_route(&route).await.unwrap(), Change::AlreadySo);
+            assert_eq!(netlink.routes(filter).await.unwrap(), []);
+        }
+    });
+}
+
+#[test]
+fn a_look_up_follows_the_mark_and_the_rules() {
+    with_a_device("a_look_up_follows_the_mark_and_the_rules", |netlink, index| async move {
+        let away = netlink.link_index("lo").await.unwrap();
+        for (family, everything, destination, source) in
+            [(Family::V4, "0.0.0.0/0", "192.0.2.1", "10.9.0.2"), (Family::V6, "::/0", "2001:db8:77::1", "2001:db8:100::2")]
+        {
+            let destination = ip(destination);
+            assert_eq!(netlink.route_to(destination, None).await.unwrap(), None);
+            let route = Route::unicast(net(everything), index, TABLE, PROTOCOL).with_source(ip(source));
+            netlink.add_route(&route).await.unwrap();
+            assert_eq!(netlink.route_to(destination, None).await.unwrap(), None, "no rule leads to the table");
+
+            let rule = Rule::new(family, TABLE, TABLE).without_mark(7872);
+            assert_eq!(netlink.add_rule(&rule).await.unwrap(), Change::Made);
+            assert_eq!(netlink.add_rule(&rule).await.unwrap(), Change::AlreadySo);
+            let hop = NextHop { interface: index, source: Some(ip(source)), gateway: None };
+            assert_eq!(netlink.route_to(destination, None).await.unwrap(), Some(hop));
+            assert_eq!(netlink.route_to(destination, Some(7872)).await.unwrap(), None, "marked packets stay out");
+
+            netlink.add_route(&Route::unreachable(net(everything), MAIN_TABLE, PROTOCOL)).await.unwrap();
+            assert_eq!(netlink.route_to(destination, Some(7872)).await.unwrap(), None, "unreachable is no way");
+            assert_ne!(away, index);
+            assert_eq!(netlink.delete_rule(&rule).await.unwrap(), Change::Made);
+            assert_eq!(netlink.delete_rule(&rule).await.unwrap(), Change::AlreadySo);
+        }
+    });
+}
+
+#[test]
+fn a_rule_is_read_back_as_it_was_written_and_as_iproute2_shows_it() {
+    with_a_device("a_rule_is_read_back_as_it_was_written_and_as_iproute2_shows_it", |netlink, _| async move {
+        for family in Family::BOTH {
+            let marked = Rule::new(family, TABLE, TABLE).without_mark(7872);
+            let suppressed = Rule::new(family, TABLE - 1, MAIN_TABLE).suppressing(0);
+            netlink.add_rule(&marked).await.unwrap();
+            netlink.add_rule(&suppressed).await.unwrap();
+            let rules = netlink.rules(Some(TABLE)).await.unwrap();
+            assert!(rules.contains(&marked), "{rules:?}");
+            assert_eq!(netlink.rules(Some(TABLE - 1)).await.unwrap().last(), Some(&suppressed));
+        }
+        for option in ["-4", "-6"] {
+            let shown = shell(&format!("ip {option} rule"));
+            assert!(shown.contains("7872:\tnot from all fwmark 0x1ec0 lookup 7872"), "{shown}");
+            assert!(shown.contains("7871:\tfrom all lookup main suppress_prefixlength 0"), "{shown}");
+        }
+    });
+}
+
+#[test]
+fn clean_up_takes_everything_of_ours_and_nothing_else() {
+    with_a_device("clean_up_takes_everything_of_ours_and_nothing_else", |netlink, index| async move {
+        let before = shell("ip -4 rule; ip -6 rule; ip -4 route show table all; ip -6 route show table all");
+        for family in Family::BOTH {
+            netlink.add_rule(&Rule::new(family, TABLE, TABLE).without_mark(7872)).await.unwrap();
+            netlink.add_rule(&Rule::new(family, TABLE, MAIN_TABLE).suppressing(0)).await.unwrap();
+            netlink.add_rule(&Rule::new(family, 9000, TABLE)).await.unwrap();
+        }
+        for everything in ["0.0.0.0/0", "::/0", "192.0.2.0/24", "2001:db8:77::/48"] {
+            netlink.add_route(&Route::unicast(net(everything), index, TABLE, PROTOCOL)).await.unwrap();
+            netlink.add_route(&Route::unreachable(net(everything), TABLE, PROTOCOL).with_metric(4000)).await.unwrap();
+        }
+        assert_eq!(netlink.clean_up(TABLE, TABLE).await.unwrap(), CleanUp { rules: 6, routes: 8 });
+        assert_eq!(shell("ip -4 rule; ip -6 rule; ip -4 route show table all; ip -6 route show table all"), before);
+        assert_eq!(netlink.clean_up(TABLE, TABLE).await.unwrap(), CleanUp::default());
+        for (table, priority) in [(254, TABLE), (TABLE, 0), (0, TABLE), (TABLE, 32_766)] {
+            assert!(matches!(netlink.clean_up(table, priority).await, Err(NetlinkError::Reserved { .. })));
+        }
+        assert_eq!(netlink.delete_routes(RouteFilter::default()).await.unwrap(), 0, "everything is nobody's to delete");
+    });
+}
+
+#[test]
+fn a_monitor_tells_of_links_addresses_and_routes_of_both_families() {
+    with_a_device("a_monitor_tells_of_links_addresses_and_routes_of_both_families", |netlink, index| async move {
+        let mut monitor = Monitor::open().unwrap();
+        for (address, destination) in [("10.9.0.3/32", "192.0.2.0/24"), ("2001:db8:100::3/128", "2001:db8:77::/48")] {
+            netlink.add_address(index, net(address)).await.unwrap();
+            expect(&mut monitor, |event| matches!(event, Event::Address(new) if new.address == net(address))).await;
+            let route = Route::unicast(net(destination), index, TABLE, PROTOCOL);
+            netlink.add_route(&route).await.unwrap();
+            expect(&mut monitor, |event| matches!(event, Event::Route(new) if new.destination == net(destination))).await;
+            netlink.delete_route(&route).await.unwrap();
+            expect(&mut monitor, |event| matches!(event, Event::RouteGone(old) if old.destination == net(destination))).await;
+            netlink.delete_address(index, net(address)).await.unwrap();
+            expect(&mut monitor, |event| matches!(event, Event::AddressGone(old) if old.address == net(address))).await;
+        }
+        let other = Tun::create("mn1", 1400).unwrap();
+        expect(&mut monitor, |event| matches!(event, Event::Link(link) if link.name == "mn1" && !link.up)).await;
+        netlink.set_link_up(other.index(), None).await.unwrap();
+        expect(&mut monitor, |event| matches!(event, Event::Link(link) if link.name == "mn1" && link.up)).await;
+        drop(other);
+        expect(&mut monitor, |event| matches!(event, Event::LinkGone(link) if link.name == "mn1")).await;
+    });
+}
+
+#[test]
+fn a_monitor_that_was_not_read_in_time_asks_for_a_resynchronisation() {
+    let name = "a_monitor_that_was_not_read_in_time_asks_for_a_resynchronisation";
+    with_a_device(name, |netlink, index| async move {
+        let mut monitor = Monitor::open().unwrap();
+        for _ in 0..2_000 {
+            netlink.add_address(index, net("10.9.0.3/32")).await.unwrap();
+            netlink.delete_address(index, net("10.9.0.3/32")).await.unwrap();
+        }
+        expect(&mut monitor, |event| *event == Event::Resync).await;
+        netlink.add_address(index, net("10.9.0.4/32")).await.unwrap();
+        expect(&mut monitor, |event| matches!(event, Event::Address(new) if new.address == net("10.9.0.4/32"))).await;
+    });
+}
+
+#[test]
+fn a_request_after_its_runtime_has_ended_is_an_error() {
+    let netlink = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+        let netlink = Netlink::connect().unwrap();
+        netlink.links().await.unwrap();
+        netlink
+    });
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let error = runtime.block_on(netlink.links()).unwrap_err();
+    assert!(matches!(error, NetlinkError::NoAnswer { .. }), "{error}");
+}
+
+async fn expect(monitor: &mut Monitor, wanted: impl Fn(&Event) -> bool) {
+    let search = async {
+        loop {
+            let event = monitor.next().await.unwrap();
+            if wanted(&event) {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(5), search).await.expect("the event comes");
+}
