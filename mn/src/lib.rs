@@ -4,6 +4,7 @@
 
 pub mod binding_update_list;
 pub mod bootstrap;
+pub mod granted;
 pub mod handover;
 pub mod mobile_node;
 pub mod movement;

@@ -1,0 +1,73 @@
+//! One end's two halves and their batches: what the worker threads are in the programs.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use protocol::sa::Role;
+use protocol::tunnel::{
+    Command, Counters, EntryPoint, ExitPoint, IcmpSources, PacketBatch, ReceiveBatch, SendBatch, SignallingReceived, SocketId,
+    Verdict,
+};
+use rand::rngs::StdRng;
+
+use super::Datagram;
+
+/// A datagram that is to be sent: from which socket, where to, what.
+pub(super) type Outgoing = (SocketId, SocketAddr, Vec<u8>);
+
+pub(super) struct End {
+    entry: EntryPoint,
+    exit: ExitPoint,
+    pub(super) counters: Arc<Counters>,
+    /// Inner packets that came out of the tunnel.
+    pub(super) delivered: Vec<Vec<u8>>,
+}
+
+const ROOM: usize = 1 << 17;
+
+impl End {
+    pub(super) fn new(role: Role, icmp: IcmpSources) -> Self {
+        let counters = Arc::new(Counters::default());
+        Self {
+            entry: EntryPoint::new(role, counters.clone(), icmp),
+            exit: ExitPoint::new(role, counters.clone()),
+            counters,
+            delivered: Vec::new(),
+        }
+    }
+
+    pub(super) fn apply(&mut self, command: &Command, rng: &mut StdRng) -> Vec<Outgoing> {
+        let mut send = SendBatch::new(16, ROOM);
+        self.exit.apply(command);
+        self.entry.apply(command, rng, &mut send);
+        outgoing(&send)
+    }
+
+    pub(super) fn send(&mut self, packet: &[u8], now: Instant, rng: &mut StdRng) -> Vec<Outgoing> {
+        let (mut packets, mut replies) = (PacketBatch::new(1, ROOM), PacketBatch::new(1, ROOM));
+        assert!(packets.push(packet), "a packet fits in the batch");
+        let mut send = SendBatch::new(16, ROOM);
+        self.entry.handle_packets(&packets, now, rng, &mut send, &mut replies);
+        outgoing(&send)
+    }
+
+    pub(super) fn receive(&mut self, socket: SocketId, datagram: &Datagram, now: Instant) -> Vec<SignallingReceived> {
+        let len = datagram.octets.len();
+        let mut batch = ReceiveBatch::new(1, len);
+        batch.arena().copy_from_slice(&datagram.octets);
+        batch.push(0..len, socket, datagram.from);
+        let (mut verdicts, mut signalling) = (Vec::new(), Vec::new());
+        self.exit.handle_datagrams(&mut batch, now, &mut verdicts, &mut signalling);
+        for verdict in verdicts {
+            if let Verdict::Deliver(range) = verdict {
+                self.delivered.push(batch.octets(range).to_vec());
+            }
+        }
+        signalling
+    }
+}
+
+fn outgoing(send: &SendBatch) -> Vec<Outgoing> {
+    send.iter().map(|(out, octets)| (out.socket, out.to, octets.to_vec())).collect()
+}

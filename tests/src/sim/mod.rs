@@ -1,0 +1,353 @@
+//! A world in virtual time: HAC, home agent and mobile node in one process, no sockets, the clock moves when nothing else does.
+//!
+//! The real machines run: the HAC's session on an SQLite store, the home agent, the mobile node, both halves of the tunnel.
+//! Only what the programs' shells do is done here by hand. Stories read like the product: see `tests/stories.rs`.
+
+mod controller;
+mod end;
+mod network;
+pub mod packet;
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use ha::home_agent::{HomeAgent, HomeAgentConfig};
+use mn::granted;
+use mn::mobile_node::{Action, MobileNode, Phase};
+use mn::movement::Attachment;
+use protocol::addr::{CareOfAddress, HomeAddresses};
+use protocol::sa::{CipherSuite, Role, Spi};
+use protocol::tunnel::{DropReason, IcmpSources, SocketId};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+
+use controller::Controller;
+use end::End;
+pub use network::{Datagram, Network};
+
+/// The home agent's outer addresses.
+const HA4: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::new(203, 0, 113, 1)), 7872);
+const HA6: SocketAddr = SocketAddr::new(IpAddr::V6(std::net::Ipv6Addr::new(0x2001, 0xdb8, 0xf, 0, 0, 0, 0, 1)), 7872);
+/// One run of MHAuth takes so many round trips: TCP, TLS and two exchanges.
+const MHAUTH_ROUND_TRIPS: u32 = 4;
+/// How often the mobile node looks at its counters.
+const ACTIVITY_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Where a mobile node can be attached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// An IPv4 network.
+    Wifi,
+    /// An IPv6 network.
+    Lte,
+}
+
+/// The world.
+pub struct World {
+    now: Instant,
+    start: Instant,
+    rng: StdRng,
+    /// Between mobile node and home agent.
+    pub network: Network,
+    controller: Controller,
+    ha: Option<HomeAgent>,
+    ha_end: End,
+    ha_instance: u8,
+    mn: Option<MobileNode>,
+    mn_end: End,
+    mn_sockets: BTreeMap<SocketId, SocketAddr>,
+    access: Vec<Access>,
+    grant_due: Option<(Instant, Box<protocol::mhauth::Grant>)>,
+    next_activity: Instant,
+    next_port: u16,
+}
+
+impl World {
+    /// A HAC with one subscriber, a home agent, a mobile node attached to the Wi-Fi and not yet started.
+    pub fn new(suite: CipherSuite) -> Self {
+        let now = Instant::now();
+        let mut world = Self {
+            now,
+            start: now,
+            rng: StdRng::seed_from_u64(7),
+            network: Network::new(Duration::from_millis(20)),
+            controller: Controller::new(suite, HA4, HA6),
+            ha: None,
+            ha_end: End::new(Role::HomeAgent, IcmpSources::default()),
+            ha_instance: 0,
+            mn: None,
+            mn_end: End::new(Role::MobileNode, IcmpSources::default()),
+            mn_sockets: BTreeMap::new(),
+            access: vec![Access::Wifi],
+            grant_due: None,
+            next_activity: now,
+            next_port: 50_000,
+        };
+        world.home_agent_starts();
+        world
+    }
+
+    /// The mobile node starts, with nothing in memory.
+    pub fn mobile_node_boots(&mut self) {
+        self.mn_end = End::new(Role::MobileNode, IcmpSources::default());
+        self.mn_sockets.clear();
+        self.grant_due = None;
+        self.mn = Some(MobileNode::new(self.mn_end.counters.clone(), self.now, &mut self.rng));
+        self.drain();
+    }
+
+    /// The home agent's process is killed and started again: it knows nothing but what the HAC delivers anew.
+    pub fn home_agent_restarts(&mut self) {
+        self.ha_instance += 1;
+        self.home_agent_starts();
+    }
+
+    /// The mobile node loses all other networks and gets this one.
+    pub fn moves_to(&mut self, access: Access) {
+        self.attaches_to(&[access]);
+    }
+
+    /// The mobile node has exactly these networks from now on.
+    pub fn attaches_to(&mut self, access: &[Access]) {
+        self.access = access.to_vec();
+        let now = self.now;
+        let usable = self.attachments();
+        if let Some(mn) = &mut self.mn {
+            mn.handle_attachments(usable, now);
+        }
+        self.drain();
+    }
+
+    /// The mobile node says goodbye.
+    pub fn mobile_node_leaves(&mut self) {
+        let now = self.now;
+        if let Some(mn) = &mut self.mn {
+            mn.handle_down(now);
+        }
+        self.drain();
+    }
+
+    /// An application on the mobile node sends to the correspondent node.
+    pub fn mobile_node_sends(&mut self, packet: &[u8]) {
+        let datagrams = self.mn_end.send(packet, self.now, &mut self.rng);
+        self.send_from_mobile_node(datagrams);
+    }
+
+    /// The correspondent node sends to the mobile node's home address.
+    pub fn correspondent_sends(&mut self, packet: &[u8]) {
+        let datagrams = self.ha_end.send(packet, self.now, &mut self.rng);
+        self.send_from_home_agent(datagrams);
+    }
+
+    /// Puts a datagram on the wire as an attacker would, with any source.
+    pub fn attacker_sends(&mut self, from: SocketAddr, to: SocketAddr, octets: &[u8]) {
+        self.network.carry(Datagram { from, to, octets: octets.to_vec() }, self.now);
+    }
+
+    /// Lets time pass, event by event.
+    pub fn runs_for(&mut self, duration: Duration) {
+        let end = self.now + duration;
+        while let Some(next) = self.next_event().filter(|next| *next <= end) {
+            self.now = self.now.max(next);
+            self.step();
+        }
+        self.now = end;
+    }
+
+    /// What the correspondent node received since it was asked last.
+    pub fn correspondent_received(&mut self) -> Vec<Vec<u8>> {
+        std::mem::take(&mut self.ha_end.delivered)
+    }
+
+    /// What the applications on the mobile node received since they were asked last.
+    pub fn mobile_node_received(&mut self) -> Vec<Vec<u8>> {
+        std::mem::take(&mut self.mn_end.delivered)
+    }
+
+    /// The mobile node's phase.
+    pub fn phase(&self) -> Option<Phase> {
+        self.mn.as_ref().map(MobileNode::phase)
+    }
+
+    /// The mobile node's home addresses, as the HAC gave them.
+    pub fn home(&self) -> Option<HomeAddresses> {
+        Some(self.mn.as_ref()?.security_association()?.sa.home)
+    }
+
+    /// The outer address that the home agent sends to.
+    pub fn bound_to(&self) -> Option<SocketAddr> {
+        self.ha.as_ref()?.bindings().next().map(|binding| binding.remote)
+    }
+
+    /// The SA that the home agent's binding sends under.
+    pub fn bound_under(&self) -> Option<Spi> {
+        self.ha.as_ref()?.bindings().next().map(|binding| binding.spi)
+    }
+
+    /// Packets that the home agent dropped for `reason`.
+    pub fn home_agent_dropped(&self, reason: DropReason) -> u64 {
+        self.ha_end.counters.dropped(reason)
+    }
+
+    /// Since the world began.
+    pub fn elapsed(&self) -> Duration {
+        self.now - self.start
+    }
+
+    fn home_agent_starts(&mut self) {
+        self.ha_end = End::new(Role::HomeAgent, IcmpSources::default());
+        let config = HomeAgentConfig { longest_binding: Duration::from_secs(600), own_addresses: vec![HA4.ip(), HA6.ip()] };
+        let mut ha = HomeAgent::new(config, self.ha_end.counters.clone());
+        for install in self.controller.deliver(self.ha_instance, self.now, self.wall()) {
+            ha.handle_sa(Arc::new(install));
+        }
+        self.ha = Some(ha);
+        self.drain();
+    }
+
+    fn wall(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000) + (self.now - self.start)
+    }
+
+    fn next_event(&self) -> Option<Instant> {
+        let timers = [
+            self.network.next_arrival(),
+            self.mn.as_ref().and_then(MobileNode::poll_timeout).map(|(due, _)| due),
+            self.ha.as_ref().and_then(HomeAgent::poll_timeout).map(|(due, _)| due),
+            self.grant_due.as_ref().map(|(due, _)| *due),
+            self.mn.is_some().then_some(self.next_activity),
+        ];
+        timers.into_iter().flatten().min()
+    }
+
+    fn step(&mut self) {
+        for datagram in self.network.arrivals(self.now) {
+            self.arrives(datagram);
+        }
+        self.take_grant();
+        let now = self.now;
+        if let Some(mn) = &mut self.mn {
+            if self.next_activity <= now {
+                let ((sent, _), (received, _)) = (self.mn_end.counters.sent(), self.mn_end.counters.received());
+                mn.handle_activity(sent, received, now);
+                self.next_activity = now + ACTIVITY_INTERVAL;
+            }
+            mn.handle_timeout(now);
+        }
+        if let Some(ha) = &mut self.ha {
+            ha.handle_timeout(now);
+        }
+        self.drain();
+    }
+
+    fn arrives(&mut self, datagram: Datagram) {
+        let now = self.now;
+        if datagram.to == HA4 || datagram.to == HA6 {
+            let socket = SocketId(u8::from(datagram.to == HA6));
+            for received in self.ha_end.receive(socket, &datagram, now) {
+                if let Some(ha) = &mut self.ha {
+                    ha.handle_signalling(&received, now);
+                }
+            }
+        } else if let Some((&socket, _)) = self.mn_sockets.iter().find(|(_, local)| **local == datagram.to) {
+            for received in self.mn_end.receive(socket, &datagram, now) {
+                if let Some(mn) = &mut self.mn {
+                    mn.handle_signalling(&received, now);
+                }
+            }
+        }
+        self.drain();
+    }
+
+    fn take_grant(&mut self) {
+        let (now, wall) = (self.now, self.wall());
+        let Some((_, grant)) = self.grant_due.take_if(|(due, _)| *due <= now) else { return };
+        let usable = self.attachments();
+        if let Some(mn) = &mut self.mn {
+            mn.handle_grant(Arc::new(granted::to_install(&grant, now, wall)), now, &mut self.rng);
+            mn.handle_attachments(usable, now);
+        }
+    }
+
+    /// Does what both machines ask for until they ask for nothing more.
+    fn drain(&mut self) {
+        while let Some(action) = self.mn.as_mut().and_then(MobileNode::poll_action) {
+            self.carry_out(action);
+        }
+        while let Some(command) = self.ha.as_mut().and_then(HomeAgent::poll_command) {
+            let datagrams = self.ha_end.apply(&command, &mut self.rng);
+            self.send_from_home_agent(datagrams);
+        }
+    }
+
+    fn carry_out(&mut self, action: Action) {
+        let now = self.now;
+        match action {
+            Action::Bootstrap => self.bootstrap(),
+            Action::OpenPath { socket, attachment } => {
+                self.next_port += 1;
+                self.mn_sockets.insert(socket, SocketAddr::new(attachment.care_of.0, self.next_port));
+                if let Some(mn) = &mut self.mn {
+                    mn.handle_path_opened(socket, true, now);
+                }
+            }
+            Action::ClosePath(socket) => {
+                self.mn_sockets.remove(&socket);
+            }
+            Action::Command(command) => {
+                let datagrams = self.mn_end.apply(&command, &mut self.rng);
+                self.send_from_mobile_node(datagrams);
+            }
+            Action::Registered(_) | Action::Refused(_) => {}
+            Action::Finished => self.mn = None,
+        }
+    }
+
+    fn bootstrap(&mut self) {
+        match self.controller.authenticate(self.now, self.wall(), &mut self.rng) {
+            Ok(grant) => {
+                for install in self.controller.deliver(self.ha_instance, self.now, self.wall()) {
+                    if let Some(ha) = &mut self.ha {
+                        ha.handle_sa(Arc::new(install));
+                    }
+                }
+                self.grant_due = Some((self.now + self.network.delay * 2 * MHAUTH_ROUND_TRIPS, Box::new(grant)));
+            }
+            Err(_) => {
+                if let Some(mn) = &mut self.mn {
+                    mn.handle_bootstrap_failure(None, self.now, &mut self.rng);
+                }
+            }
+        }
+    }
+
+    fn send_from_mobile_node(&mut self, datagrams: Vec<(SocketId, SocketAddr, Vec<u8>)>) {
+        let attached: Vec<IpAddr> = self.attachments().iter().map(|attachment| attachment.care_of.0).collect();
+        for (socket, to, octets) in datagrams {
+            // What is sent from an address that is gone goes nowhere.
+            if let Some(from) = self.mn_sockets.get(&socket).copied().filter(|from| attached.contains(&from.ip())) {
+                self.network.carry(Datagram { from, to, octets }, self.now);
+            }
+        }
+    }
+
+    fn send_from_home_agent(&mut self, datagrams: Vec<(SocketId, SocketAddr, Vec<u8>)>) {
+        for (socket, to, octets) in datagrams {
+            let from = if socket == SocketId(0) { HA4 } else { HA6 };
+            self.network.carry(Datagram { from, to, octets }, self.now);
+        }
+    }
+
+    fn attachments(&self) -> Vec<Attachment> {
+        let attachment = |access: &Access| {
+            let (interface, name, ip) = match access {
+                Access::Wifi => (1, "wifi", IpAddr::from([198, 51, 100, 7])),
+                Access::Lte => (2, "lte", IpAddr::from([0x2001, 0xdb8, 2, 0, 0, 0, 0, 7])),
+            };
+            Attachment { interface, name: name.to_owned(), care_of: CareOfAddress(ip), metric: 100 }
+        };
+        self.access.iter().map(attachment).collect()
+    }
+}
