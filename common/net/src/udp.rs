@@ -15,6 +15,7 @@ mod options;
 mod receive;
 mod send;
 
+pub(crate) use options::explain_mark;
 pub use receive::{DATAGRAM_SLOT, MAX_DATAGRAM, RECEIVE_DATAGRAMS, RECEIVE_OCTETS, ReceiveReport, Receiver};
 pub use send::{SEND_WAIT, SendReport, Sender};
 

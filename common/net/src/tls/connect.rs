@@ -1,0 +1,34 @@
+//! The TCP connection under TLS: outside the tunnel's own routes, by its firewall mark.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::{TcpSocket, TcpStream};
+
+use crate::udp::explain_mark;
+
+/// Connects to `address` within `timeout`; `mark` keeps the connection out of the tunnel (SO_MARK, needs CAP_NET_ADMIN).
+///
+/// # Errors
+/// The text names the address: refused, unreachable, or nothing within `timeout`.
+pub async fn connect(address: SocketAddr, mark: Option<u32>, timeout: Duration) -> io::Result<TcpStream> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_nonblocking(true)?;
+    socket.set_tcp_nodelay(true)?;
+    if let Some(mark) = mark {
+        socket.set_mark(mark).map_err(|error| explain_mark(&error, mark))?;
+    }
+    let socket = TcpSocket::from_std_stream(socket.into());
+    match tokio::time::timeout(timeout, socket.connect(address)).await {
+        Ok(Ok(stream)) => Ok(stream),
+        Ok(Err(error)) => Err(io::Error::new(error.kind(), format!("cannot connect to {address}: {error}"))),
+        Err(_) => {
+            let text = format!(
+                "cannot connect to {address}: no answer within {timeout:?}; is it the right address, is TCP let through?"
+            );
+            Err(io::Error::new(io::ErrorKind::TimedOut, text))
+        }
+    }
+}
