@@ -1,0 +1,68 @@
+//! Replays the committed corpus through the bodies of the fuzz targets, with any toolchain.
+
+mod seeds;
+
+use std::path::{Path, PathBuf};
+
+use tests::fuzz::TARGETS;
+
+#[test]
+fn every_file_of_the_corpus_passes_through_its_target() {
+    for (name, body) in TARGETS {
+        let files = files(&folder(name));
+        assert!(!files.is_empty(), "the corpus of the fuzz target {name} is empty");
+        for file in files {
+            let data = std::fs::read(&file).unwrap();
+            println!("{}", file.display());
+            body(&data);
+        }
+    }
+}
+
+#[test]
+fn every_folder_of_the_corpus_and_every_fuzz_target_is_in_the_table() {
+    let known: Vec<&str> = TARGETS.iter().map(|(name, _)| *name).collect();
+    for entry in files(&fuzz().join("corpus")).into_iter().chain(files(&fuzz().join("fuzz_targets"))) {
+        let name = entry.file_stem().unwrap().to_str().unwrap();
+        assert!(known.contains(&name), "{} is in no line of tests::fuzz::TARGETS", entry.display());
+    }
+}
+
+/// The seeds reach what they are named for: among them are messages that are taken to the end.
+#[test]
+fn the_seeds_of_the_exchange_are_in_the_corpus() {
+    for (target, seeds) in seeds::all() {
+        for (name, data) in seeds {
+            let file = folder(target).join(&name);
+            let committed = std::fs::read(&file).unwrap_or_default();
+            assert!(committed == data, "{} is not the seed: run the ignored test of this file", file.display());
+        }
+    }
+}
+
+#[test]
+#[ignore = "writes the seeds into fuzz/corpus, after a message has changed on purpose"]
+fn the_seeds_are_written_anew() {
+    for (target, seeds) in seeds::all() {
+        std::fs::create_dir_all(folder(target)).unwrap();
+        for (name, data) in seeds {
+            std::fs::write(folder(target).join(name), data).unwrap();
+        }
+    }
+}
+
+fn fuzz() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz")
+}
+
+fn folder(target: &str) -> PathBuf {
+    fuzz().join("corpus").join(target)
+}
+
+/// The entries of a folder in a fixed order; a folder that is missing fails.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap_or_else(|error| panic!("cannot read {}: {error}", folder.display()));
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+}
