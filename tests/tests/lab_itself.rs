@@ -1,4 +1,5 @@
 //! The lab proves itself before it judges others: links, isolation, measuring tools, and that a failure is seen as one.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is how a test fails")]
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -21,8 +22,7 @@ fn server(lab: &Lab, command: &str, port: &str) -> Result<Daemon> {
 }
 
 fn labtool(lab: &Lab, namespace: &str, words: &[&str]) -> Result<Value> {
-    let output = programs::run(lab.command(namespace, programs::path("labtool")?).args(words))?;
-    serde_json::from_str(&output).with_context(|| format!("labtool printed {output:?}"))
+    lab.labtool(namespace, words)
 }
 
 #[test]

@@ -55,7 +55,7 @@ impl Daemon {
 
     /// SIGTERM, and the exit status; SIGKILL and an error when the program does not end within `limit`.
     pub fn terminate(&mut self, limit: Duration) -> Result<ExitStatus> {
-        programs::run(Command::new("kill").args(["-TERM", &self.pid().to_string()]))?;
+        programs::run(Command::new("sh").args(["-c", &format!("kill -TERM {}", self.pid())]))?;
         let ended = self.wait(limit);
         if ended.is_err() {
             self.kill()?;

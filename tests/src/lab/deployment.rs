@@ -106,6 +106,41 @@ impl<'lab> Deployment<'lab> {
         Ok(find(&self.status(program)?, reason).and_then(Value::as_u64).unwrap_or(0))
     }
 
+    /// Waits until the binding names the mobile node's care-of address on an access network.
+    pub fn wait_for_care_of(&self, access: &str) -> Result<()> {
+        let care_of = if access == plan::WIFI { plan::WIFI_CARE_OF } else { plan::LTE_CARE_OF };
+        wait_for(&format!("the binding to name {care_of}"), SOON, || {
+            let bindings = self.bindings()?.to_string();
+            ensure!(bindings.contains(&format!("\"{care_of}\"")), "the bindings are {bindings}");
+            Ok(Some(()))
+        })
+    }
+
+    /// Moves the mobile node: the new network comes before the old one goes. Returns when the binding has moved.
+    pub fn move_to(&self, access: &str) -> Result<()> {
+        self.lab.attach(access)?;
+        self.lab.detach(if access == plan::WIFI { plan::LTE } else { plan::WIFI })?;
+        self.wait_for_care_of(access)
+    }
+
+    /// Echoes of both families, from the mobile node to the correspondent node and back to the home addresses.
+    pub fn ping_everywhere(&self) -> Result<()> {
+        let (home6, home4) = self.home_addresses()?;
+        for (namespace, to) in [(plan::MN, plan::CN6), (plan::MN, plan::CN4), (plan::CN, home6.into()), (plan::CN, home4.into())]
+        {
+            self.lab.reaches(namespace, to, 3)?;
+        }
+        Ok(())
+    }
+
+    /// Octets that went through the mobile node's tunnel device so far: out and in.
+    pub fn tunnel_octets(&self) -> Result<(u64, u64)> {
+        let text = self.lab.run(plan::MN, &["ip", "-j", "-s", "link", "show", "dev", MN_TUN])?;
+        let links: Value = serde_json::from_str(&text).context("`ip -j` printed no JSON")?;
+        let octets = |way: &str| links[0]["stats64"][way]["bytes"].as_u64();
+        octets("tx").zip(octets("rx")).with_context(|| format!("`ip -s` printed {text}"))
+    }
+
     /// The mobile node's home addresses, as its device has them: IPv6 and IPv4.
     pub fn home_addresses(&self) -> Result<(std::net::Ipv6Addr, std::net::Ipv4Addr)> {
         let addresses = self.lab.addresses(plan::MN, MN_TUN)?;

@@ -5,3 +5,75 @@ pub mod inject;
 pub mod ping;
 pub mod tcp;
 pub mod udp;
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use serde::de::DeserializeOwned;
+
+use super::deployment::SOON;
+use super::{Daemon, Lab, plan, programs, wait_for};
+
+/// TCP port of `labtool serve-tcp`.
+pub const TCP_PORT: u16 = 5001;
+/// UDP port of `labtool serve-udp`.
+pub const UDP_PORT: u16 = 5002;
+
+impl Lab {
+    /// Runs `labtool` in a namespace and gives its report.
+    pub fn labtool<T: DeserializeOwned>(&self, namespace: &str, words: &[&str]) -> Result<T> {
+        let output = programs::run(self.command(namespace, programs::path("labtool")?).args(words))?;
+        serde_json::from_str(&output).with_context(|| format!("labtool printed {output:?}"))
+    }
+
+    /// Starts the servers of transfers and streams on the correspondent node, and waits until they listen.
+    pub fn serve_traffic(&self) -> Result<[Daemon; 2]> {
+        let labtool = programs::path("labtool")?;
+        let servers = [
+            self.spawn(plan::CN, "serve-tcp", &labtool, &["serve-tcp", &format!("[::]:{TCP_PORT}")])?,
+            self.spawn(plan::CN, "serve-udp", &labtool, &["serve-udp", &format!("[::]:{UDP_PORT}")])?,
+        ];
+        wait_for("labtool to listen", SOON, || {
+            let sockets = self.run(plan::CN, &["cat", "/proc/net/tcp6", "/proc/net/udp6"])?;
+            Ok([TCP_PORT, UDP_PORT].iter().all(|port| sockets.contains(&format!(":{port:04X} "))).then_some(()))
+        })?;
+        Ok(servers)
+    }
+
+    /// Sends octets from the mobile node to the correspondent node; fails unless they arrived as they were sent.
+    pub fn send(&self, to: IpAddr, octets: u64) -> Result<tcp::Transfer> {
+        self.transfer(&["send", &octets.to_string(), "--to", &SocketAddr::new(to, TCP_PORT).to_string()])
+    }
+
+    /// Fetches octets from the correspondent node to the mobile node; fails unless they arrived as they were sent.
+    pub fn fetch(&self, from: IpAddr, octets: u64) -> Result<tcp::Transfer> {
+        self.transfer(&["fetch", &octets.to_string(), "--from", &SocketAddr::new(from, TCP_PORT).to_string()])
+    }
+
+    fn transfer(&self, words: &[&str]) -> Result<tcp::Transfer> {
+        let transfer: tcp::Transfer = self.labtool(plan::MN, words)?;
+        ensure!(transfer.intact, "{}: {transfer:?}", words.join(" "));
+        Ok(transfer)
+    }
+
+    /// Streams numbered packets both ways between mobile node and correspondent node.
+    pub fn stream(&self, to: IpAddr, length: Duration, rate: u32) -> Result<udp::Streams> {
+        let (to, seconds) = (SocketAddr::new(to, UDP_PORT).to_string(), length.as_secs_f64().to_string());
+        self.labtool(plan::MN, &["udp-stream", "--to", &to, "--seconds", &seconds, "--rate", &rate.to_string()])
+    }
+}
+
+/// Runs `body` while `traffic` runs, and gives what `traffic` came to; traffic that ended before `body` did is a failure.
+pub fn during<T: Send>(traffic: impl FnOnce() -> Result<T> + Send, body: impl FnOnce() -> Result<()>) -> Result<T> {
+    std::thread::scope(|scope| {
+        let traffic = scope.spawn(traffic);
+        let outcome = body();
+        let still_running = !traffic.is_finished();
+        let result = traffic.join().map_err(|_| anyhow::anyhow!("the traffic's thread failed"))?;
+        outcome?;
+        let result = result?;
+        ensure!(still_running, "the traffic had ended before what was to happen meanwhile");
+        Ok(result)
+    })
+}
