@@ -1,0 +1,9 @@
+//! The main job with the real programs: HAC, home agent and mobile node, each in a namespace, set up by their own commands.
+
+mod capture;
+mod clean_up;
+mod main_job;
+mod refusals;
+mod replays;
+mod restarts;
+mod setup;

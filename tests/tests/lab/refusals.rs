@@ -1,0 +1,123 @@
+//! What HAC and mobile node refuse, seen from outside: a message and an exit code for the person who runs `mn up`.
+
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use anyhow::{Context, Result, ensure};
+use tests::lab::deployment::{self, NAI};
+use tests::lab::{Deployment, Lab, inside, plan, programs};
+
+use crate::setup;
+
+/// HAC and home agent serve, the mobile node has a network and is not started.
+fn ready(lab: &Lab) -> Result<Deployment<'_>> {
+    lab.attach(plan::WIFI)?;
+    Deployment::start(lab, "AES_128_GCM")
+}
+
+/// A file of the mobile node's folder.
+fn mn_file(lab: &Lab, name: &str) -> PathBuf {
+    lab.folder().join("mn").join(name)
+}
+
+/// `mn up` must fail, and within its time; what it said.
+fn up_fails(deployment: &Deployment<'_>) -> Result<String> {
+    let output: Output = deployment.command("mn", &["up", "--foreground"])?;
+    let said = programs::said(&output);
+    ensure!(!output.status.success(), "mn up succeeded:\n{said}");
+    Ok(said)
+}
+
+/// The right key and name still work afterwards: nothing was lost by the refusal.
+fn still_works(deployment: &mut Deployment<'_>, lab: &Lab) -> Result<()> {
+    deployment.mn_up(&[])?;
+    deployment.ping_everywhere()
+}
+
+#[test]
+fn a_wrong_pre_shared_key_is_refused_with_401() {
+    inside(|lab| {
+        let mut deployment = ready(lab)?;
+        let right = std::fs::read(mn_file(lab, "psk"))?;
+        std::fs::write(mn_file(lab, "psk"), "42".repeat(32))?;
+        let said = up_fails(&deployment)?;
+        ensure!(said.contains("401"), "mn up does not name the status:\n{said}");
+        ensure!(!said.contains(&"42".repeat(8)), "mn up prints the key:\n{said}");
+        std::fs::write(mn_file(lab, "psk"), right)?;
+        still_works(&mut deployment, lab)
+    });
+}
+
+#[test]
+fn an_unknown_name_is_refused_with_401() {
+    inside(|lab| {
+        let mut deployment = ready(lab)?;
+        deployment::edit(&mn_file(lab, "mn.toml"), &["identity", "nai"], "mallory@example.org".into())?;
+        let said = up_fails(&deployment)?;
+        ensure!(said.contains("401"), "mn up does not name the status:\n{said}");
+        deployment::edit(&mn_file(lab, "mn.toml"), &["identity", "nai"], NAI.into())?;
+        still_works(&mut deployment, lab)
+    });
+}
+
+#[test]
+fn a_hac_of_another_authority_is_refused_before_anything_is_said() {
+    inside(|lab| {
+        let mut deployment = ready(lab)?;
+        let other = lab.folder().join("other");
+        let folder = other.to_str().context("no UTF-8")?;
+        programs::run(lab.command(plan::HAC, programs::path("hac")?).args(["init", "--dir", folder]))?;
+        let right = std::fs::read(mn_file(lab, "ca.pem"))?;
+        std::fs::copy(other.join("ca.pem"), mn_file(lab, "ca.pem"))?;
+        let said = up_fails(&deployment)?;
+        ensure!(said.to_lowercase().contains("certificate"), "mn up does not name the certificate:\n{said}");
+        ensure!(!deployment.hac.log().contains(NAI), "the HAC learned the name before its certificate was accepted");
+        std::fs::write(mn_file(lab, "ca.pem"), right)?;
+        still_works(&mut deployment, lab)
+    });
+}
+
+#[test]
+fn a_hac_with_a_wildcard_certificate_is_refused() {
+    inside(|lab| certificate_is_refused(lab, "*.example.org"));
+}
+
+#[test]
+fn a_hac_with_a_certificate_for_another_name_is_refused() {
+    inside(|lab| certificate_is_refused(lab, "other.example.org"));
+}
+
+/// The operator's own authority signs, but the subject alternative name is not the HAC's.
+fn certificate_is_refused(lab: &Lab, name: &str) -> Result<()> {
+    let mut deployment = ready(lab)?;
+    let hac = lab.folder().join("hac");
+    let right = [std::fs::read(hac.join("hac.pem"))?, std::fs::read(hac.join("hac-key.pem"))?];
+    issue(&hac, name)?;
+    deployment.hac.kill()?;
+    deployment.hac.restart()?;
+    setup::settle();
+    deployment.hac.check_running()?;
+    let said = up_fails(&deployment)?;
+    ensure!(said.to_lowercase().contains("certificate"), "mn up does not name the certificate:\n{said}");
+    std::fs::write(hac.join("hac.pem"), &right[0])?;
+    std::fs::write(hac.join("hac-key.pem"), &right[1])?;
+    deployment.hac.kill()?;
+    deployment.hac.restart()?;
+    deployment.wait_until_serving()?;
+    still_works(&mut deployment, lab)
+}
+
+/// Puts a certificate with one dNSName, signed by the folder's authority, where the HAC's own is.
+fn issue(hac: &Path, name: &str) -> Result<()> {
+    let read = |file: &str| std::fs::read_to_string(hac.join(file)).with_context(|| format!("cannot read {file}"));
+    let ca_key = rcgen::KeyPair::from_pem(&read("ca-key.pem")?)?;
+    let issuer = rcgen::Issuer::from_ca_cert_pem(&read("ca.pem")?, ca_key)?;
+    let key = rcgen::KeyPair::generate()?;
+    let mut parameters = rcgen::CertificateParams::new(Vec::new())?;
+    parameters.subject_alt_names = vec![rcgen::SanType::DnsName(name.try_into()?)];
+    parameters.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ServerAuth];
+    let certificate = parameters.signed_by(&key, &issuer)?;
+    std::fs::write(hac.join("hac.pem"), certificate.pem())?;
+    std::fs::write(hac.join("hac-key.pem"), key.serialize_pem())?;
+    Ok(())
+}
