@@ -1,0 +1,91 @@
+# make demo    run the main job in network namespaces and print what it measured
+# make test    everything that a change must pass (also what .ci/run calls)
+# make help    the other targets
+#
+# Every target installs what it needs, if it may: cargo tools with `cargo install --locked`, Debian packages with apt when root.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+CARGO ?= cargo
+# The export of keys to tshark is a build feature that releases lack.
+LAB_FEATURES := --features mn/lab
+SECONDS_EACH ?= 30
+
+# Commands that the demo and the lab need, and the Debian packages that bring them.
+DEMO_TOOLS := ip:iproute2 unshare:util-linux nsenter:util-linux ping:iputils-ping cc:build-essential
+LAB_TOOLS := $(DEMO_TOOLS) tshark:tshark dumpcap:wireshark-common
+
+.PHONY: help demo test fmt clippy doc nextest tree deny fuzz soak build demo-tools lab-tools rust-tools nextest-tool deny-tool
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+demo: demo-tools ## build releases, run the main job in the lab, print what happened and a table
+	$(CARGO) build --release --locked --workspace --bins
+	@if grep -q HALTSEC_LAB_ESP_SA target/release/mn; then echo "target/release/mn exports keys: built with the feature lab"; exit 1; fi
+	target/release/demo
+
+test: fmt clippy doc nextest tree deny ## format, lints, documentation, all tests with the lab, dependency tree
+
+fmt: rust-tools ## formatting is rustfmt's
+	$(CARGO) fmt --all --check
+
+clippy: rust-tools ## no warnings, with and without the lab's feature
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	$(CARGO) clippy --package mn --all-targets --locked --features lab -- -D warnings
+
+doc: ## documentation of private items too, no warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items --locked
+
+build: ## the programs as the tests run them
+	$(CARGO) build --workspace --locked $(LAB_FEATURES)
+
+nextest: build lab-tools nextest-tool ## all tests
+	$(CARGO) nextest run --workspace --locked $(LAB_FEATURES)
+
+# One generation of each family of cryptography, and no ring: `cargo tree` must say so too, not only `cargo deny`.
+CRYPTOGRAPHY := aead|aes|aes-gcm|aws-lc-rs|aws-lc-sys|block-buffer|cbc|cipher|crypto-common|ctr|digest|generic-array|ghash|hmac|hybrid-array|inout|polyval|rand|rand_core|rustls|sha1|sha2|subtle|zeroize
+
+tree: ## one generation of each family of cryptography and no ring
+	@$(CARGO) tree --workspace --locked -e normal --prefix none --no-dedupe -f '{p}' | awk '{ print $$1, $$2 }' | sort -u \
+	| awk '{ count[$$1]++; versions[$$1] = versions[$$1] " " $$2 } \
+	  $$1 == "ring" { print "ring is in the tree:" versions[$$1]; bad = 1 } \
+	  END { for (crate in count) if (crate ~ /^($(CRYPTOGRAPHY))$$/) { checked++; \
+	    if (count[crate] > 1) { print "two generations of " crate ":" versions[crate]; bad = 1 } } \
+	  if (checked < 10) { print "only " checked + 0 " crates of cryptography found: the check checks nothing"; bad = 1 } \
+	  if (!bad) print checked " crates of cryptography, one generation each, no ring"; exit bad }'
+
+deny: deny-tool ## licences, banned crates, sources
+	$(CARGO) deny --locked check bans licenses sources
+
+fuzz: ## each fuzz target for SECONDS_EACH seconds (nightly)
+	@command -v cargo-fuzz > /dev/null || $(CARGO) install --locked cargo-fuzz
+	@cd tests && for target in $$($(CARGO) +nightly fuzz list); do \
+	  $(CARGO) +nightly fuzz run $$target -- -max_total_time=$(SECONDS_EACH) -rss_limit_mb=4096; done
+
+soak: build lab-tools nextest-tool ## the main job with 5 GB a transfer
+	HALTSEC_LAB_MEGABYTES=5000 HALTSEC_LAB_LIMIT=7200 $(CARGO) nextest run --locked $(LAB_FEATURES) --workspace \
+	  --profile soak -E 'binary(lab) & test(main_job)'
+
+nextest-tool:
+	@$(CARGO) nextest --version > /dev/null 2>&1 || $(CARGO) install --locked cargo-nextest
+
+deny-tool:
+	@$(CARGO) deny --version > /dev/null 2>&1 || $(CARGO) install --locked cargo-deny
+
+rust-tools:
+	@$(CARGO) fmt --version > /dev/null 2>&1 || rustup component add rustfmt
+	@$(CARGO) clippy --version > /dev/null 2>&1 || rustup component add clippy
+
+demo-tools: TOOLS := $(DEMO_TOOLS)
+lab-tools: TOOLS := $(LAB_TOOLS)
+demo-tools lab-tools: ## what the demo and the lab need of Debian's packages
+	@missing=(); for tool in $(TOOLS); do \
+	  PATH="$$PATH:/usr/sbin:/sbin" command -v "$${tool%%:*}" > /dev/null || missing+=("$${tool##*:}"); done; \
+	if [ $${#missing[@]} -eq 0 ]; then exit 0; fi; \
+	install="apt-get install -y --no-install-recommends $$(printf '%s\n' "$${missing[@]}" | sort -u | xargs)"; \
+	if [ "$$(id -u)" -eq 0 ] && command -v apt-get > /dev/null; then \
+	  export DEBIAN_FRONTEND=noninteractive; apt-get update -q && $$install; \
+	else echo "The lab needs packages that are not installed. Run: sudo $$install"; exit 1; fi
