@@ -1,2 +1,15 @@
-//! Placeholder.
-fn main() {}
+//! The program `hac`. Everything is in the library; this ends with an error that a person can act on.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    match hac::cli::run(hac::cli::Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("hac: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

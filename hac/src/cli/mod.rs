@@ -1,0 +1,136 @@
+//! The command line: `hac init | serve | ha | subscriber | status`. Prints what it did and what to do next.
+#![allow(clippy::print_stdout, reason = "a command line answers on standard output")]
+
+mod certificates;
+mod files;
+mod home_agent;
+mod init;
+mod serve;
+mod status;
+mod subscriber;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use clap::{Parser, Subcommand};
+use service::config::Located;
+
+use crate::config::{BadConfig, Config};
+use crate::store::StoreError;
+use crate::store::sealing::{KekError, KeyEncryptionKey};
+use crate::store::sqlite::SqliteStore;
+
+/// Version of what `--json` prints.
+const SCHEMA: u32 = 1;
+
+/// Home Agent Controller: authenticates mobile nodes and provisions their security associations (RFC 6618).
+#[derive(Debug, Parser)]
+#[command(name = "hac", version)]
+pub struct Cli {
+    /// The configuration file that `hac init` wrote.
+    #[arg(short, long, global = true, default_value = "hac.toml")]
+    config: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Makes a folder with CA, certificate, key-encryption key, database and configuration.
+    Init(init::Arguments),
+    /// Serves mobile nodes and home agents until SIGTERM.
+    Serve,
+    /// Home agents.
+    #[command(subcommand)]
+    Ha(home_agent::Command),
+    /// Subscribers.
+    #[command(subcommand)]
+    Subscriber(subscriber::Command),
+    /// What the running HAC does; reads the database where none runs.
+    Status {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Runs the command.
+pub fn run(cli: Cli) -> Result<(), CliError> {
+    match cli.command {
+        Command::Init(arguments) => init::run(&arguments),
+        Command::Serve => serve::run(&cli.config),
+        Command::Ha(command) => home_agent::run(&cli.config, &command),
+        Command::Subscriber(command) => subscriber::run(&cli.config, &command),
+        Command::Status { json } => status::run(&cli.config, json),
+    }
+}
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// Configuration.
+    #[error(transparent)]
+    Config(#[from] BadConfig),
+    /// A named file cannot be read.
+    #[error(transparent)]
+    Read(#[from] service::config::ConfigError),
+    /// Key-encryption key.
+    #[error(transparent)]
+    Kek(#[from] KekError),
+    /// Database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A running HAC answered with an error.
+    #[error(transparent)]
+    Control(#[from] service::control::ControlError),
+    /// The server cannot start or went down.
+    #[error(transparent)]
+    Serve(#[from] crate::serve::ServeError),
+    /// A file is in the way.
+    #[error("{0} exists and nothing is overwritten: choose another folder, or move the file away")]
+    Exists(PathBuf),
+    /// A file cannot be written.
+    #[error("cannot write {path}: {source}; check the folder's permissions and free space")]
+    Write {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A certificate cannot be made.
+    #[error("cannot make the certificate of {name}: {source}; check the CA certificate and key")]
+    Certificate {
+        /// Whose.
+        name: String,
+        /// Why.
+        source: rcgen::Error,
+    },
+    /// An argument that cannot work.
+    #[error("{0}")]
+    Argument(String),
+    /// The runtime cannot start.
+    #[error("cannot start the runtime: {0}; check the limits on threads and open files")]
+    Runtime(io::Error),
+}
+
+/// Configuration and store of a command that works on the database.
+fn open(config: &Path) -> Result<(Located<Config>, SqliteStore), CliError> {
+    let config = crate::config::load(config)?;
+    let store = open_store(&config)?;
+    Ok((config, store))
+}
+
+fn open_store(config: &Located<Config>) -> Result<SqliteStore, CliError> {
+    let kek = KeyEncryptionKey::read(&config.resolve(&config.key_encryption_key))?;
+    Ok(SqliteStore::open(&config.resolve(&config.database), kek)?)
+}
+
+fn print_json(mut object: serde_json::Value) {
+    if let Some(members) = object.as_object_mut() {
+        members.insert("schema".to_owned(), SCHEMA.into());
+    }
+    println!("{object}");
+}
+
+#[cfg(test)]
+mod tests;

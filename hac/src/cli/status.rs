@@ -1,0 +1,59 @@
+//! `hac status`: asks the running HAC; without one, reads the database and says so.
+
+use std::path::Path;
+use std::time::SystemTime;
+
+use serde_json::{Value, json};
+use service::control::{ControlError, Request, ask};
+
+use super::{CliError, open_store, print_json};
+use crate::store::Store;
+
+pub(super) fn run(config: &Path, json: bool) -> Result<(), CliError> {
+    let located = crate::config::load(config)?;
+    let socket = located.resolve(&located.control_socket);
+    let start_with = format!("hac -c {} serve", config.display());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CliError::Runtime)?;
+    let status = match runtime.block_on(ask(&socket, &Request::new("status"), &start_with)) {
+        Ok(status) => status,
+        Err(ControlError::NotRunning { .. }) => from_database(&mut open_store(&located)?)?,
+        Err(error) => return Err(error.into()),
+    };
+    if json {
+        print_json(status);
+    } else {
+        print(&status, &start_with);
+    }
+    Ok(())
+}
+
+fn from_database(store: &mut dyn Store) -> Result<Value, CliError> {
+    let counts = store.counts(SystemTime::now())?;
+    Ok(json!({
+        "running": false,
+        "subscribers": counts.subscribers,
+        "home-agents": counts.home_agents,
+        "associations": counts.live_sas,
+        "revision": store.revision()?.0,
+    }))
+}
+
+fn print(status: &Value, start_with: &str) {
+    let number = |key: &str| status.get(key).and_then(Value::as_u64).unwrap_or(0);
+    if status.get("running").and_then(Value::as_bool) == Some(true) {
+        println!("running       for {} s", number("uptime-seconds"));
+    } else {
+        println!("not running   (read from the database; start it with `{start_with}`)");
+    }
+    println!("subscribers   {}", number("subscribers"));
+    println!("associations  {} (revision {})", number("associations"), number("revision"));
+    println!("home agents   {}", number("home-agents"));
+    for connected in status.get("connected").and_then(Value::as_array).into_iter().flatten() {
+        let name = connected.get("name").and_then(Value::as_str).unwrap_or("?");
+        println!("  connected   {name}, acknowledged up to revision {}", connected.get("acknowledged").unwrap_or(&Value::Null));
+    }
+    let sessions = status.get("sessions").and_then(Value::as_object);
+    for (result, count) in sessions.into_iter().flatten().filter(|(_, count)| count.as_u64() != Some(0)) {
+        println!("sessions      {result}: {count}");
+    }
+}

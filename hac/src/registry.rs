@@ -1,0 +1,192 @@
+//! Which home agents are connected, and how far each has acknowledged the log.
+//!
+//! `feed` enters a home agent when it has acknowledged its snapshot; `server` asks for the connected ones and waits here until
+//! the chosen one has acknowledged a new association. One home agent has one place: a newer subscription takes it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use crate::store::{InstanceId, Revision};
+
+/// How long a home agent may take to acknowledge before the mobile node is sent away.
+pub const ACKNOWLEDGEMENT: Duration = Duration::from_secs(2);
+
+/// The connected home agents.
+#[derive(Default)]
+pub struct Registry {
+    places: Mutex<BTreeMap<String, Place>>,
+}
+
+struct Place {
+    instance: InstanceId,
+    wanted: watch::Sender<Revision>,
+    acknowledged: Arc<watch::Sender<Revision>>,
+}
+
+/// Why an association did not reach its home agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Undelivered {
+    /// Its subscription has ended.
+    #[error("the home agent is not connected any more")]
+    Gone,
+    /// No acknowledgement within [`ACKNOWLEDGEMENT`].
+    #[error("the home agent did not acknowledge in 2 seconds")]
+    Late,
+}
+
+/// A connected home agent, for `hac status`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Connected {
+    /// Its name.
+    pub name: String,
+    /// Its process.
+    pub instance: InstanceId,
+    /// How far it has acknowledged.
+    pub acknowledged: Revision,
+}
+
+impl Registry {
+    /// Names of the connected home agents.
+    pub fn names(&self) -> Vec<String> {
+        self.places().keys().cloned().collect()
+    }
+
+    /// The connected home agents with what they have acknowledged.
+    pub fn connected(&self) -> Vec<Connected> {
+        let of = |(name, place): (&String, &Place)| Connected {
+            name: name.clone(),
+            instance: place.instance,
+            acknowledged: *place.acknowledged.borrow(),
+        };
+        self.places().iter().map(of).collect()
+    }
+
+    /// Has the feed send everything up to `revision` to this home agent and waits for its acknowledgement.
+    pub async fn deliver(&self, home_agent: &str, revision: Revision) -> Result<(), Undelivered> {
+        let mut acknowledged = {
+            let places = self.places();
+            let place = places.get(home_agent).ok_or(Undelivered::Gone)?;
+            want(&place.wanted, revision);
+            place.acknowledged.subscribe()
+        };
+        let reached = timeout(ACKNOWLEDGEMENT, acknowledged.wait_for(|reached| *reached >= revision)).await;
+        match reached {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) => Err(Undelivered::Gone),
+            Err(_) => Err(Undelivered::Late),
+        }
+    }
+
+    /// Has the feed send everything up to `revision` to every home agent.
+    pub fn announce(&self, revision: Revision) {
+        for place in self.places().values() {
+            want(&place.wanted, revision);
+        }
+    }
+
+    /// Enters a home agent's process that has put everything up to `reached` in force. Who was in its place learns it from
+    /// [`Membership::wanted`].
+    pub fn enter(self: &Arc<Self>, name: &str, instance: InstanceId, reached: Revision) -> Membership {
+        let (wanted, wanted_by_others) = watch::channel(reached);
+        let acknowledged = Arc::new(watch::Sender::new(reached));
+        let place = Place { instance, wanted, acknowledged: Arc::clone(&acknowledged) };
+        self.places().insert(name.to_owned(), place);
+        Membership { registry: Arc::clone(self), name: name.to_owned(), wanted: wanted_by_others, acknowledged }
+    }
+
+    fn places(&self) -> MutexGuard<'_, BTreeMap<String, Place>> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn want(wanted: &watch::Sender<Revision>, revision: Revision) {
+    wanted.send_if_modified(|newest| {
+        let is_newer = revision > *newest;
+        *newest = revision.max(*newest);
+        is_newer
+    });
+}
+
+/// A home agent's place, held by the task that feeds it; given up when dropped.
+pub struct Membership {
+    registry: Arc<Registry>,
+    name: String,
+    wanted: watch::Receiver<Revision>,
+    acknowledged: Arc<watch::Sender<Revision>>,
+}
+
+impl Membership {
+    /// Waits until somebody wants more than before to be sent; `None` when a newer subscription took the place.
+    pub async fn wanted(&mut self) -> Option<Revision> {
+        self.wanted.changed().await.ok()?;
+        Some(*self.wanted.borrow_and_update())
+    }
+
+    /// The home agent has put everything up to `revision` in force.
+    pub fn acknowledge(&self, revision: Revision) {
+        want(&self.acknowledged, revision);
+    }
+}
+
+impl Drop for Membership {
+    fn drop(&mut self) {
+        let mut places = self.registry.places();
+        let is_own = places.get(&self.name).is_some_and(|place| Arc::ptr_eq(&place.acknowledged, &self.acknowledged));
+        if is_own {
+            places.remove(&self.name);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INSTANCE: InstanceId = InstanceId([1; 16]);
+
+    #[tokio::test]
+    async fn a_delivery_waits_for_the_acknowledgement_of_its_revision() {
+        let registry = Arc::new(Registry::default());
+        let mut place = registry.enter("ha1", INSTANCE, Revision(3));
+        let feed = tokio::spawn(async move {
+            assert_eq!(place.wanted().await, Some(Revision(5)));
+            place.acknowledge(Revision(4));
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            place.acknowledge(Revision(5));
+            place
+        });
+        assert_eq!(registry.deliver("ha1", Revision(5)).await, Ok(()));
+        assert_eq!(registry.connected()[0].acknowledged, Revision(5));
+        assert_eq!(registry.deliver("ha1", Revision(2)).await, Ok(()), "acknowledged long ago");
+        drop(feed.await.unwrap());
+        assert_eq!(registry.deliver("ha1", Revision(2)).await, Err(Undelivered::Gone));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_home_agent_that_is_late_or_goes_away_is_told_apart() {
+        let registry = Arc::new(Registry::default());
+        let place = registry.enter("ha1", INSTANCE, Revision(0));
+        assert_eq!(registry.deliver("ha1", Revision(1)).await, Err(Undelivered::Late));
+        let waiting = registry.clone();
+        let delivery = tokio::spawn(async move { waiting.deliver("ha1", Revision(1)).await });
+        tokio::task::yield_now().await;
+        drop(place);
+        assert_eq!(delivery.await.unwrap(), Err(Undelivered::Gone));
+    }
+
+    #[tokio::test]
+    async fn a_newer_subscription_takes_the_place_and_keeps_it_when_the_older_ends() {
+        let registry = Arc::new(Registry::default());
+        let mut older = registry.enter("ha1", INSTANCE, Revision(1));
+        let newer = registry.enter("ha1", InstanceId([2; 16]), Revision(2));
+        assert_eq!(older.wanted().await, None);
+        drop(older);
+        assert_eq!(registry.connected()[0].instance, InstanceId([2; 16]));
+        drop(newer);
+        assert!(registry.names().is_empty());
+    }
+}

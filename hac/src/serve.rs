@@ -1,0 +1,208 @@
+//! The running HAC: sockets, tasks and what they share; started by `hac serve` and by tests on loopback.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant, SystemTime};
+
+use ::feed::TlsFiles;
+use protocol::sa::Secret;
+use serde_json::json;
+use service::config::{ConfigError, Located};
+use service::control::ControlSocket;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+
+use crate::admission::Admission;
+use crate::config::Config;
+use crate::feed::Feed;
+use crate::registry::Registry;
+use crate::results::Results;
+use crate::server::{self, MAX_SESSIONS, MobileNodes};
+use crate::store::sqlite::SqliteStore;
+use crate::store::{SharedStore, StoreError};
+
+/// How long running sessions may take to end when the HAC stops.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// Why the HAC cannot serve.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// A named file cannot be read.
+    #[error(transparent)]
+    File(#[from] ConfigError),
+    /// The certificate or key cannot be used.
+    #[error(transparent)]
+    Tls(#[from] net::tls::TlsError),
+    /// An address is taken or not ours.
+    #[error("cannot listen on TCP {address} for {whom}: {source}; is another hac running, and is the address this machine's?")]
+    Listen {
+        /// Which.
+        address: SocketAddr,
+        /// Mobile nodes or home agents.
+        whom: &'static str,
+        /// Why.
+        source: io::Error,
+    },
+    /// The control socket cannot be made.
+    #[error(transparent)]
+    Control(#[from] service::control::ControlError),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The feed went down.
+    #[error(transparent)]
+    Feed(#[from] ::feed::server::ServeError),
+    /// Signals cannot be waited for.
+    #[error("cannot wait for signals: {0}")]
+    Signals(io::Error),
+}
+
+/// A HAC that serves. Dropping it stops everything at once; [`Self::stop`] lets running sessions end.
+pub struct Running {
+    mobile_nodes: Vec<SocketAddr>,
+    home_agents: SocketAddr,
+    shared: Arc<MobileNodes>,
+    places: Arc<Semaphore>,
+    accepting: JoinSet<()>,
+    feed: tokio::task::JoinHandle<Result<(), ::feed::server::ServeError>>,
+    stop_feed: watch::Sender<bool>,
+}
+
+/// Binds every socket and starts to serve. Must be called within a tokio runtime.
+pub async fn start(config: &Located<Config>, store: SqliteStore) -> Result<Running, ServeError> {
+    let certificate = config.read(&config.certificate)?;
+    let key = Secret::new(config.read(&config.key)?.into_bytes());
+    let chain = net::tls::load_certificates(&config.resolve(&config.certificate))?;
+    let tls = net::tls::server(chain, net::tls::load_key(&config.resolve(&config.key))?)?;
+    let files = TlsFiles { ca: config.read(&config.ca)?, certificate, key };
+
+    let control = ControlSocket::bind(&config.resolve(&config.control_socket))?;
+    let feed_listener = listen(config.feed.listen, "home agents").await?;
+    let home_agents = address(&feed_listener, config.feed.listen);
+    let mut listeners = Vec::new();
+    for address in &config.listen {
+        listeners.push(listen(*address, "mobile nodes").await?);
+    }
+    let mobile_nodes = listeners.iter().zip(&config.listen).map(|(listener, asked)| address(listener, *asked)).collect();
+
+    let (store, registry) = (SharedStore::new(store), Arc::new(Registry::default()));
+    let shared = Arc::new(MobileNodes {
+        store: store.clone(),
+        registry: Arc::clone(&registry),
+        policy: config.policy(),
+        admission: Mutex::new(Admission::default()),
+        results: Results::default(),
+        acceptor: TlsAcceptor::from(tls.config),
+        binding: tls.binding,
+    });
+    let feed = Arc::new(Feed::new(store, registry, config.pools()));
+    let places = Arc::new(Semaphore::new(MAX_SESSIONS));
+    let mut accepting = JoinSet::new();
+    for listener in listeners {
+        accepting.spawn(server::serve(listener, Arc::clone(&shared), Arc::clone(&places)));
+    }
+    accepting.spawn(Arc::clone(&feed).watch_log());
+    accepting.spawn(serve_control(control, Arc::clone(&shared)));
+    let (stop_feed, mut stopping) = watch::channel(false);
+    let feed = tokio::spawn(async move {
+        let stop = async move {
+            // A sender that is gone stops the feed like one that says so.
+            let _stop = stopping.wait_for(|stop| *stop).await;
+        };
+        ::feed::server::serve(feed_listener, &files, feed, stop).await
+    });
+    Ok(Running { mobile_nodes, home_agents, shared, places, accepting, feed, stop_feed })
+}
+
+impl Running {
+    /// Where mobile nodes connect.
+    pub fn mobile_nodes(&self) -> &[SocketAddr] {
+        &self.mobile_nodes
+    }
+
+    /// Where home agents connect.
+    pub fn home_agents(&self) -> SocketAddr {
+        self.home_agents
+    }
+
+    /// What sessions share: the registry and the store are looked at in tests.
+    pub fn shared(&self) -> &Arc<MobileNodes> {
+        &self.shared
+    }
+
+    /// Runs until `shutdown` ends or the feed fails; then accepts nothing more and lets running sessions end.
+    pub async fn until(mut self, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
+        let failed = tokio::select! {
+            () = shutdown => None,
+            ended = &mut self.feed => Some(ended),
+        };
+        self.accepting.abort_all();
+        let everyone = u32::try_from(MAX_SESSIONS).unwrap_or(u32::MAX);
+        if tokio::time::timeout(FAREWELL, self.places.acquire_many(everyone)).await.is_err() {
+            tracing::warn!("sessions that had not ended in 5 seconds were cut off");
+        }
+        self.stop_feed.send_replace(true);
+        let ended = match failed {
+            Some(ended) => ended,
+            None => match tokio::time::timeout(FAREWELL, &mut self.feed).await {
+                Ok(ended) => ended,
+                Err(_) => return Ok(()),
+            },
+        };
+        // A task that was cancelled or panicked has nothing to say about the feed.
+        Ok(ended.unwrap_or(Ok(()))?)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.accepting.abort_all();
+        self.feed.abort();
+    }
+}
+
+async fn listen(address: SocketAddr, whom: &'static str) -> Result<TcpListener, ServeError> {
+    TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, whom, source })
+}
+
+fn address(listener: &TcpListener, asked: SocketAddr) -> SocketAddr {
+    listener.local_addr().unwrap_or(asked)
+}
+
+async fn serve_control(control: ControlSocket, shared: Arc<MobileNodes>) {
+    let since = Instant::now();
+    let handler = move |request: service::control::Request| {
+        let shared = Arc::clone(&shared);
+        async move {
+            match request.request.as_str() {
+                "status" => status(&shared, since.elapsed()).await.map_err(|error| error.to_string()),
+                other => Err(format!("unknown request \"{other}\": the HAC answers \"status\"")),
+            }
+        }
+    };
+    control.serve(handler).await;
+}
+
+async fn status(shared: &MobileNodes, uptime: Duration) -> Result<serde_json::Value, StoreError> {
+    let read = |store: &mut dyn crate::store::Store| Ok::<_, StoreError>((store.counts(SystemTime::now())?, store.revision()?));
+    let (counts, revision) = shared.store.run(read).await??;
+    let home_agents: Vec<_> = shared
+        .registry
+        .connected()
+        .into_iter()
+        .map(|connected| json!({ "name": connected.name, "acknowledged": connected.acknowledged.0 }))
+        .collect();
+    Ok(json!({
+        "running": true,
+        "uptime-seconds": uptime.as_secs(),
+        "subscribers": counts.subscribers,
+        "home-agents": counts.home_agents,
+        "associations": counts.live_sas,
+        "revision": revision.0,
+        "connected": home_agents,
+        "sessions": shared.results.snapshot(),
+    }))
+}

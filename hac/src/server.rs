@@ -1,0 +1,178 @@
+//! Mobile nodes over TLS: accepts, frames messages, and drives one `session` for each connection.
+//!
+//! Every wait has an end: 10 s for the handshake, 30 s from the end of one message to the last octet of the next (octets that
+//! trickle in extend nothing), 2 s for the home agent. Connections are bounded; those above wait in the kernel's queue.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use protocol::mhauth::{ChannelBinding, Status};
+use protocol::wire::container::{HEADER_LEN, frame_len};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use zeroize::Zeroizing;
+
+use crate::admission::Admission;
+use crate::provisioning::Policy;
+use crate::registry::Registry;
+use crate::results::Results;
+use crate::session::{PendingGrant, Session, Step, Surroundings};
+use crate::store::SharedStore;
+
+/// For the TLS handshake.
+pub const HANDSHAKE: Duration = Duration::from_secs(10);
+/// From the end of one message to the last octet of the next.
+pub const MESSAGE: Duration = Duration::from_secs(30);
+/// For the peer to close after the final response, so that a reset does not overtake it.
+const LINGER: Duration = Duration::from_secs(2);
+/// Connections at a time. Each costs a file descriptor and, while a message comes in, up to 64 KiB.
+pub const MAX_SESSIONS: usize = 512;
+
+/// What all sessions share.
+pub struct MobileNodes {
+    /// Subscribers and associations.
+    pub store: SharedStore,
+    /// Connected home agents.
+    pub registry: Arc<Registry>,
+    /// What is granted.
+    pub policy: Policy,
+    /// Counted failures.
+    pub admission: Mutex<Admission>,
+    /// How sessions ended.
+    pub results: Results,
+    /// TLS with the HAC's certificate.
+    pub acceptor: TlsAcceptor,
+    /// `tls-server-end-point` of that certificate.
+    pub binding: ChannelBinding,
+}
+
+/// Accepts on `listener` until the future is dropped; running sessions go on.
+pub async fn serve(listener: TcpListener, mobile_nodes: Arc<MobileNodes>, places: Arc<Semaphore>) {
+    while let Ok(place) = Arc::clone(&places).acquire_owned().await {
+        match listener.accept().await {
+            Ok((stream, from)) => {
+                let mobile_nodes = Arc::clone(&mobile_nodes);
+                tokio::spawn(async move { mobile_nodes.serve_one(stream, from, place).await });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a mobile node's connection");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+/// How a session ended before its final response.
+#[derive(Debug, thiserror::Error)]
+enum Broken {
+    #[error("the TLS handshake failed: {0}")]
+    Handshake(io::Error),
+    #[error("nothing more came within the time")]
+    Silent,
+    #[error("the connection broke off: {0}")]
+    Connection(#[from] io::Error),
+    #[error(transparent)]
+    Store(#[from] crate::store::StoreError),
+}
+
+impl MobileNodes {
+    async fn serve_one(self: &Arc<Self>, stream: TcpStream, from: SocketAddr, place: OwnedSemaphorePermit) {
+        let _place = place;
+        let _open = self.results.open();
+        match self.run(stream, from.ip().to_canonical()).await {
+            Ok(status) => {
+                self.results.count(status);
+                tracing::info!(source = %from, status = status.code(), "a session ended");
+            }
+            Err(broken) => {
+                self.results.count_broken();
+                tracing::debug!(source = %from, %broken, "a session broke off");
+            }
+        }
+    }
+
+    async fn run(self: &Arc<Self>, stream: TcpStream, source: IpAddr) -> Result<Status, Broken> {
+        stream.set_nodelay(true)?;
+        let accepted = timeout(HANDSHAKE, self.acceptor.accept(stream)).await;
+        let mut stream = accepted.map_err(|_| Broken::Silent)?.map_err(Broken::Handshake)?;
+        let mut session = Session::new(self.binding.clone(), source);
+        loop {
+            let request = timeout(MESSAGE, read_message(&mut stream)).await.map_err(|_| Broken::Silent)??;
+            let step;
+            (session, step) = self.handle(session, request).await?;
+            let (status, response) = match step {
+                Step::Reply(response) => {
+                    timeout(MESSAGE, send(&mut stream, &response)).await.map_err(|_| Broken::Silent)??;
+                    continue;
+                }
+                Step::Close(response) => (session.ended().unwrap_or(Status::ServerError), Zeroizing::new(response)),
+                Step::Deliver(pending) => self.settle(*pending).await?,
+            };
+            timeout(MESSAGE, send_last(stream, &response)).await.map_err(|_| Broken::Silent)??;
+            return Ok(status);
+        }
+    }
+
+    /// One request, on a blocking thread that holds the store.
+    async fn handle(self: &Arc<Self>, mut session: Session, request: Vec<u8>) -> Result<(Session, Step), Broken> {
+        let shared = Arc::clone(self);
+        let connected = self.registry.names();
+        let handled = self.store.run(move |store| {
+            let mut admission = shared.admission.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut around = Surroundings {
+                store,
+                policy: &shared.policy,
+                connected: &connected,
+                admission: &mut admission,
+                now: Instant::now(),
+                wall: SystemTime::now(),
+                rng: &mut rand::rng(),
+            };
+            let step = session.handle_request(&request, &mut around);
+            (session, step)
+        });
+        Ok(handled.await?)
+    }
+
+    /// Waits for the home agent; without its acknowledgement the association ends and the mobile node is sent away.
+    async fn settle(&self, pending: PendingGrant) -> Result<(Status, Zeroizing<Vec<u8>>), Broken> {
+        let Err(undelivered) = self.registry.deliver(pending.home_agent(), pending.revision()).await else {
+            return Ok((Status::Ok, pending.delivered()));
+        };
+        let spi = pending.spi();
+        tracing::warn!(home_agent = pending.home_agent(), %spi, %undelivered, "an association was taken back");
+        if let Some(revision) = self.store.run(move |store| store.end(spi)).await.flatten()? {
+            self.registry.announce(revision);
+        }
+        Ok((Status::Unavailable, Zeroizing::new(pending.undeliverable(SystemTime::now()))))
+    }
+}
+
+/// One whole message, its length known from its first four octets.
+async fn read_message(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec<u8>> {
+    let mut message = vec![0; HEADER_LEN];
+    stream.read_exact(&mut message).await?;
+    let header = message.first_chunk::<HEADER_LEN>().copied().unwrap_or_default();
+    message.resize(frame_len(&header), 0);
+    stream.read_exact(message.get_mut(HEADER_LEN..).unwrap_or_default()).await?;
+    Ok(message)
+}
+
+async fn send(stream: &mut (impl AsyncWrite + Unpin), response: &[u8]) -> io::Result<()> {
+    stream.write_all(response).await?;
+    stream.flush().await
+}
+
+/// The final response, close_notify, and then whatever the peer still says until it closes too.
+async fn send_last(mut stream: impl AsyncRead + AsyncWrite + Unpin, response: &[u8]) -> io::Result<()> {
+    send(&mut stream, response).await?;
+    stream.shutdown().await?;
+    // The answer is out: how the peer closes, or that it does not, changes nothing any more.
+    let _closed = timeout(LINGER, tokio::io::copy(&mut stream.take(1 << 16), &mut tokio::io::sink())).await;
+    Ok(())
+}

@@ -1,0 +1,246 @@
+//! The real HAC on loopback: made by its own command line, reached over TLS by the mobile node's state machine and over the
+//! feed by a home agent's client.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Parser;
+use feed::client::FeedAddress;
+use feed::{Change, FeedClient, FromHac, Hello, TlsFiles};
+use hac::serve::{Running, ServeError};
+use hac::store::sealing::KeyEncryptionKey;
+use hac::store::sqlite::SqliteStore;
+use protocol::mhauth::initiator::{self, Failure, Offer};
+use protocol::mhauth::{Grant, Psk, Status};
+use protocol::sa::{CipherSuite, Secret, UserData};
+use protocol::wire::container::{HEADER_LEN, frame_len};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+const NAI: &str = "alice@example.org";
+const NAME: &str = "hac.example.org";
+
+struct World {
+    folder: tempfile::TempDir,
+}
+
+impl World {
+    fn new() -> Self {
+        let world = Self { folder: tempfile::tempdir().unwrap() };
+        let (dir, socket) = (world.text("hac"), world.text("hac.sock"));
+        let sockets = ["--listen", "127.0.0.1:0", "--feed-listen", "127.0.0.1:0", "--control-socket", &socket];
+        world.hac(&[&["init", "--dir", &dir][..], &sockets].concat());
+        world.hac(&["ha", "add", "ha1", "--address", "198.51.100.1", "--out", &world.text("ha1")]);
+        world.hac(&["subscriber", "add", NAI, "--out", &world.text("alice")]);
+        world
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn text(&self, name: &str) -> String {
+        self.path(name).to_str().unwrap().to_owned()
+    }
+
+    fn hac(&self, arguments: &[&str]) {
+        let config = self.text("hac/hac.toml");
+        let all = ["hac", "-c", &config].iter().chain(arguments).map(|argument| (*argument).to_owned()).collect::<Vec<_>>();
+        hac::cli::run(hac::cli::Cli::try_parse_from(all).unwrap()).unwrap();
+    }
+
+    async fn start(&self) -> Result<Running, ServeError> {
+        let kek = KeyEncryptionKey::read(&self.path("hac/kek")).unwrap();
+        let store = SqliteStore::open(&self.path("hac/hac.db"), kek).unwrap();
+        hac::serve::start(&hac::config::load(&self.path("hac/hac.toml")).unwrap(), store).await
+    }
+
+    /// One home agent process: connects and acknowledges its snapshot, which it gives back.
+    async fn home_agent(&self, at: SocketAddr, instance: u8) -> (FeedClient, Vec<feed::Provisioned>) {
+        let read = |name: &str| std::fs::read_to_string(self.path("ha1").join(name)).unwrap();
+        let key = Secret::new(read("ha-key.pem").into_bytes());
+        let files = TlsFiles { ca: read("ca.pem"), certificate: read("ha.pem"), key };
+        let address = FeedAddress { address: at.to_string(), server_name: NAME.to_owned() };
+        let hello = Hello { instance: [instance; 16], known_revision: 0 };
+        let (mut client, welcome) = FeedClient::connect(&address, &files, hello).await.unwrap();
+        assert_eq!(welcome.group.get(), 0);
+        assert_eq!(welcome.own_addresses, ["2001:db8:100::1", "10.9.0.1"].map(|ip| ip.parse::<std::net::IpAddr>().unwrap()));
+        let mut all = Vec::new();
+        loop {
+            let FromHac::Snapshot { revision, associations, last } = client.next().await.unwrap() else { panic!("a snapshot") };
+            all.extend(associations);
+            if last {
+                client.acknowledge(revision).await.unwrap();
+                return (client, all);
+            }
+        }
+    }
+
+    async fn provision(&self, at: SocketAddr) -> Result<Grant, Failure> {
+        let roots = net::tls::load_authorities(&self.path("alice/ca.pem")).unwrap();
+        let tls = net::tls::client(roots, NAME, at.ip()).unwrap();
+        let stream = TcpStream::connect(at).await.unwrap();
+        let mut stream = TlsConnector::from(tls.config).connect(tls.server_name, stream).await.unwrap();
+        let binding = net::tls::peer_channel_binding(stream.get_ref().1).unwrap();
+        let psk = Psk::from_hex(&std::fs::read_to_string(self.path("alice/psk")).unwrap()).unwrap();
+        let suites = vec![CipherSuite::Aes128CbcSha, CipherSuite::Aes128Gcm];
+        let offer = Offer { mn_id: NAI.parse().unwrap(), psk, suites, user_data: UserData::Protected };
+        let (waiting, request) = initiator::start(offer, binding, &mut rand::rng());
+        stream.write_all(&request).await.unwrap();
+        let (waiting, request) = waiting.handle(&message(&mut stream).await)?;
+        stream.write_all(&request).await.unwrap();
+        let granted = waiting.handle(&message(&mut stream).await);
+        assert_eq!(stream.read(&mut [0; 1]).await.unwrap(), 0, "close_notify follows the final response");
+        granted
+    }
+}
+
+async fn message(stream: &mut (impl tokio::io::AsyncRead + Unpin)) -> Vec<u8> {
+    let mut message = vec![0; HEADER_LEN];
+    stream.read_exact(&mut message).await.unwrap();
+    message.resize(frame_len(message.first_chunk().unwrap()), 0);
+    stream.read_exact(&mut message[HEADER_LEN..]).await.unwrap();
+    message
+}
+
+/// Waits until the home agent's place is taken.
+async fn connected(running: &Running) {
+    tokio::time::timeout(Duration::from_secs(5), async {
+        while running.shared().registry.names().is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await
+    .unwrap();
+}
+
+/// Acknowledges the next change and gives it back.
+async fn next_change(home_agent: &mut FeedClient) -> Change {
+    let FromHac::Delta { revision, change } = home_agent.next().await.unwrap() else { panic!("a delta") };
+    home_agent.acknowledge(revision).await.unwrap();
+    change
+}
+
+fn installed(change: Change) -> feed::Provisioned {
+    let Change::Install(provisioned) = change else { panic!("an installation") };
+    *provisioned
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mobile_node_is_granted_what_its_home_agent_has_acknowledged() {
+    let world = World::new();
+    let running = world.start().await.unwrap();
+    let (mut home_agent, snapshot) = world.home_agent(running.home_agents(), 1).await;
+    assert!(snapshot.is_empty());
+    connected(&running).await;
+    let fed = tokio::spawn(async move { (installed(next_change(&mut home_agent).await), home_agent) });
+    let grant = world.provision(running.mobile_nodes()[0]).await.unwrap();
+    let (fed, _home_agent) = fed.await.unwrap();
+    assert_eq!((grant.sa.spi, &grant.sa.mn_to_ha, &grant.sa.ha_to_mn), (fed.sa.spi, &fed.sa.mn_to_ha, &fed.sa.ha_to_mn));
+    assert_eq!((grant.sa.home, grant.sa.home_agent, fed.lease), (fed.sa.home, fed.sa.home_agent, 0));
+    assert_eq!(grant.sa.suite, CipherSuite::Aes128Gcm, "the HAC's first choice, not the mobile node's");
+    assert!(fed.left > Duration::from_secs(86_390) && fed.left <= Duration::from_secs(86_400));
+    running.until(std::future::ready(())).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_home_agent_that_does_not_acknowledge_costs_the_mobile_node_a_503_and_keeps_nothing() {
+    let world = World::new();
+    let running = world.start().await.unwrap();
+    let (mut home_agent, _) = world.home_agent(running.home_agents(), 1).await;
+    connected(&running).await;
+    let Err(Failure::Refused { status, retry_after, authenticated }) = world.provision(running.mobile_nodes()[0]).await else {
+        panic!("no acknowledgement, no grant");
+    };
+    assert_eq!((status, authenticated), (Status::Unavailable, true));
+    assert!(retry_after.is_some());
+    let FromHac::Delta { change: Change::Install(provisioned), .. } = home_agent.next().await.unwrap() else { panic!("pushed") };
+    let ended = tokio::time::timeout(Duration::from_secs(1), home_agent.next()).await.unwrap().unwrap();
+    assert!(matches!(ended, FromHac::Delta { change: Change::End(spi), .. } if spi == provisioned.sa.spi));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_home_agent_the_mobile_node_is_sent_away_with_503() {
+    let world = World::new();
+    let running = world.start().await.unwrap();
+    let refused = world.provision(running.mobile_nodes()[0]).await.unwrap_err();
+    assert!(matches!(refused, Failure::Refused { status: Status::Unavailable, authenticated: true, .. }), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restarted_home_agent_gets_the_next_lease_and_a_reconnected_one_keeps_its_own() {
+    let world = World::new();
+    let running = world.start().await.unwrap();
+    let (mut first, _) = world.home_agent(running.home_agents(), 1).await;
+    connected(&running).await;
+    let fed = tokio::spawn(async move { (installed(next_change(&mut first).await), first) });
+    let grant = world.provision(running.mobile_nodes()[0]).await.unwrap();
+    drop(fed.await.unwrap().1);
+    for (instance, lease) in [(1, 0), (2, 1), (1, 0), (3, 2)] {
+        let (_client, snapshot) = world.home_agent(running.home_agents(), instance).await;
+        assert_eq!(snapshot.len(), 1);
+        assert_eq!((snapshot[0].sa.spi, snapshot[0].lease), (grant.sa.spi, lease), "instance {instance}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revocation_on_the_command_line_reaches_the_home_agent_within_a_second() {
+    let world = World::new();
+    let running = world.start().await.unwrap();
+    let (mut home_agent, _) = world.home_agent(running.home_agents(), 1).await;
+    connected(&running).await;
+    let feeding = tokio::spawn(async move { (installed(next_change(&mut home_agent).await), home_agent) });
+    let grant = world.provision(running.mobile_nodes()[0]).await.unwrap();
+    let (_, mut home_agent) = feeding.await.unwrap();
+    world.hac(&["subscriber", "disable", NAI]);
+    let change = tokio::time::timeout(Duration::from_secs(1), next_change(&mut home_agent)).await.unwrap();
+    assert!(matches!(change, Change::End(spi) if spi == grant.sa.spi));
+    let refused = world.provision(running.mobile_nodes()[0]).await.unwrap_err();
+    assert!(matches!(refused, Failure::Rejected(_)), "a disabled name gets the pseudo-PSK: {refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newer_process_of_a_home_agent_takes_the_place_of_the_older() {
+    let world = World::new();
+    let running = world.start().await.unwrap();
+    let (mut older, _) = world.home_agent(running.home_agents(), 1).await;
+    connected(&running).await;
+    let (_newer, _) = world.home_agent(running.home_agents(), 2).await;
+    let ended = tokio::time::timeout(Duration::from_secs(5), older.next()).await.unwrap().unwrap_err();
+    assert!(ended.to_string().contains("newer subscription"), "{ended}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_control_socket_tells_what_runs() {
+    let world = World::new();
+    let running = world.start().await.unwrap();
+    let (_home_agent, _) = world.home_agent(running.home_agents(), 1).await;
+    connected(&running).await;
+    let request = service::control::Request::new("status");
+    let status = service::control::ask(&world.path("hac.sock"), &request, "hac serve").await.unwrap();
+    assert_eq!((&status["running"], &status["subscribers"], &status["home-agents"]), (&true.into(), &1.into(), &1.into()));
+    assert_eq!(status["connected"][0]["name"], "ha1");
+    drop(running);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leaf_signed_with_ed25519_is_refused_at_start_with_the_reason() {
+    let world = World::new();
+    sign_leaf_with_ed25519(&world.path("hac"));
+    let Err(error) = world.start().await else { panic!("such a certificate has no tls-server-end-point") };
+    let text = error.to_string();
+    assert!(text.contains("Ed25519") && text.contains("tls-server-end-point"), "{text}");
+}
+
+fn sign_leaf_with_ed25519(dir: &Path) {
+    let issuer_key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
+    let issuer = rcgen::Issuer::new(rcgen::CertificateParams::default(), issuer_key);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let leaf = rcgen::CertificateParams::new([NAME.to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
+    std::fs::write(dir.join("hac.pem"), leaf.pem()).unwrap();
+    std::fs::write(dir.join("hac-key.pem"), key.serialize_pem()).unwrap();
+}
