@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
-use tests::lab::traffic::{inject, tcp, udp};
+use tests::lab::traffic::{inject, relay, tcp, udp};
 
 /// Traffic of the lab's checks.
 #[derive(Parser)]
@@ -52,6 +52,20 @@ enum Command {
         #[arg(long, default_value_t = 1000)]
         rate: u32,
     },
+    /// End TLS and start it again towards a HAC, until killed
+    Relay {
+        listen: SocketAddr,
+        #[arg(long)]
+        to: SocketAddr,
+        #[arg(long)]
+        name: String,
+        #[arg(long)]
+        certificate: PathBuf,
+        #[arg(long)]
+        key: PathBuf,
+        #[arg(long)]
+        ca: PathBuf,
+    },
     /// Send the datagrams of a capture that went to an address and port again
     Inject {
         capture: PathBuf,
@@ -84,6 +98,9 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::UdpStream { to, seconds, rate } => {
             let length = Duration::try_from_secs_f64(seconds).context("--seconds")?;
             println!("{}", serde_json::to_string(&udp::stream(to, length, rate)?)?);
+        }
+        Command::Relay { listen, to, name, certificate, key, ca } => {
+            relay::serve(listen, to, &name, relay::Files { certificate: &certificate, key: &key, ca: &ca })?;
         }
         Command::Inject { capture, to, mutation, inner } => {
             let inner = inner.and_then(|addresses| Some((*addresses.first()?, *addresses.get(1)?)));

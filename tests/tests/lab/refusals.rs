@@ -9,6 +9,9 @@ use tests::lab::{Deployment, Lab, inside, plan, programs};
 
 use crate::setup;
 
+/// The router's address on wifi.
+const RELAY: &str = "198.51.100.1";
+
 /// HAC and home agent serve, the mobile node has a network and is not started.
 fn ready(lab: &Lab) -> Result<Deployment<'_>> {
     lab.attach(plan::WIFI)?;
@@ -29,7 +32,7 @@ fn up_fails(deployment: &Deployment<'_>) -> Result<String> {
 }
 
 /// The right key and name still work afterwards: nothing was lost by the refusal.
-fn still_works(deployment: &mut Deployment<'_>, lab: &Lab) -> Result<()> {
+fn still_works(deployment: &mut Deployment<'_>) -> Result<()> {
     deployment.mn_up(&[])?;
     deployment.ping_everywhere()
 }
@@ -44,7 +47,7 @@ fn a_wrong_pre_shared_key_is_refused_with_401() {
         ensure!(said.contains("401"), "mn up does not name the status:\n{said}");
         ensure!(!said.contains(&"42".repeat(8)), "mn up prints the key:\n{said}");
         std::fs::write(mn_file(lab, "psk"), right)?;
-        still_works(&mut deployment, lab)
+        still_works(&mut deployment)
     });
 }
 
@@ -56,7 +59,7 @@ fn an_unknown_name_is_refused_with_401() {
         let said = up_fails(&deployment)?;
         ensure!(said.contains("401"), "mn up does not name the status:\n{said}");
         deployment::edit(&mn_file(lab, "mn.toml"), &["identity", "nai"], NAI.into())?;
-        still_works(&mut deployment, lab)
+        still_works(&mut deployment)
     });
 }
 
@@ -73,7 +76,7 @@ fn a_hac_of_another_authority_is_refused_before_anything_is_said() {
         ensure!(said.to_lowercase().contains("certificate"), "mn up does not name the certificate:\n{said}");
         ensure!(!deployment.hac.log().contains(NAI), "the HAC learned the name before its certificate was accepted");
         std::fs::write(mn_file(lab, "ca.pem"), right)?;
-        still_works(&mut deployment, lab)
+        still_works(&mut deployment)
     });
 }
 
@@ -92,7 +95,7 @@ fn certificate_is_refused(lab: &Lab, name: &str) -> Result<()> {
     let mut deployment = ready(lab)?;
     let hac = lab.folder().join("hac");
     let right = [std::fs::read(hac.join("hac.pem"))?, std::fs::read(hac.join("hac-key.pem"))?];
-    issue(&hac, name)?;
+    issue(&hac, name, "hac")?;
     deployment.hac.kill()?;
     deployment.hac.restart()?;
     setup::settle();
@@ -104,11 +107,11 @@ fn certificate_is_refused(lab: &Lab, name: &str) -> Result<()> {
     deployment.hac.kill()?;
     deployment.hac.restart()?;
     deployment.wait_until_serving()?;
-    still_works(&mut deployment, lab)
+    still_works(&mut deployment)
 }
 
-/// Puts a certificate with one dNSName, signed by the folder's authority, where the HAC's own is.
-fn issue(hac: &Path, name: &str) -> Result<()> {
+/// Writes STEM.pem, a certificate with one dNSName signed by the folder's authority, and STEM-key.pem.
+fn issue(hac: &Path, name: &str, stem: &str) -> Result<()> {
     let read = |file: &str| std::fs::read_to_string(hac.join(file)).with_context(|| format!("cannot read {file}"));
     let ca_key = rcgen::KeyPair::from_pem(&read("ca-key.pem")?)?;
     let issuer = rcgen::Issuer::from_ca_cert_pem(&read("ca.pem")?, ca_key)?;
@@ -117,7 +120,30 @@ fn issue(hac: &Path, name: &str) -> Result<()> {
     parameters.subject_alt_names = vec![rcgen::SanType::DnsName(name.try_into()?)];
     parameters.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ServerAuth];
     let certificate = parameters.signed_by(&key, &issuer)?;
-    std::fs::write(hac.join("hac.pem"), certificate.pem())?;
-    std::fs::write(hac.join("hac-key.pem"), key.serialize_pem())?;
+    std::fs::write(hac.join(format!("{stem}.pem")), certificate.pem())?;
+    std::fs::write(hac.join(format!("{stem}-key.pem")), key.serialize_pem())?;
     Ok(())
+}
+
+/// Somebody with a certificate of the HAC's name passes the octets on between two TLS connections, unchanged.
+#[test]
+fn a_relay_between_two_tls_connections_is_found_by_the_channel_binding() {
+    inside(|lab| {
+        let mut deployment = ready(lab)?;
+        let hac = lab.folder().join("hac");
+        issue(&hac, "hac.example.org", "relay")?;
+        let path = |file: &str| hac.join(file).to_string_lossy().into_owned();
+        let here = format!("{RELAY}:{}", plan::PORT);
+        let to = format!("{}:{}", plan::HAC4, plan::PORT);
+        let files = ["--certificate", &path("relay.pem"), "--key", &path("relay-key.pem"), "--ca", &path("ca.pem")];
+        let words = [&["relay", &here, "--to", &to, "--name", "hac.example.org"], &files[..]].concat();
+        let relay = lab.spawn(plan::NET, "relay", &programs::path("labtool")?, &words)?;
+        let addresses = |list: Vec<String>| deployment::edit(&mn_file(lab, "mn.toml"), &["hac", "addresses"], list.into());
+        addresses(vec![RELAY.to_owned()])?;
+        let said = up_fails(&deployment)?;
+        ensure!(relay.log().contains("octets up"), "the relay saw no connection to its end: {}\nmn said: {said}", relay.log());
+        ensure!(deployment.bindings()?["bindings"].as_array().is_some_and(Vec::is_empty), "a binding came to be");
+        addresses(vec![plan::HAC4.to_string()])?;
+        still_works(&mut deployment)
+    });
 }

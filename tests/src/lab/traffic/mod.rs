@@ -3,6 +3,7 @@
 
 pub mod inject;
 pub mod ping;
+pub mod relay;
 pub mod tcp;
 pub mod udp;
 
