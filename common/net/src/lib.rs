@@ -2,6 +2,7 @@
 //!
 //! - [`tun`]: the tunnel's inner side, a TUN device read and written in batches.
 //! - [`udp`]: its outer side, sockets with `recvmmsg` and `sendmmsg`.
+//! - [`worker`]: the two threads between them, which drive entry-point and exit-point.
 //! - [`netlink`]: links, addresses, routes and policy rules.
 //! - [`tls`]: between mobile node and HAC: configuration, the certificate's name, the channel binding.
 //!
@@ -11,6 +12,7 @@ pub mod netlink;
 pub mod tls;
 pub mod tun;
 pub mod udp;
+pub mod worker;
 
 /// The most that sealing adds to an inner packet: the envelope (8 octets), an IV (16), padding to a block (15) with its two
 /// octets, an ICV (16), and what an extension suite may want.

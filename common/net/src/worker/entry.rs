@@ -1,0 +1,131 @@
+//! The entry-point's loop: read a batch from the TUN device, seal it, send it.
+
+use std::io;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Instant;
+
+use protocol::tunnel::batch::MAX_PACKET;
+use protocol::tunnel::{EntryPoint, PacketBatch, Paths, SendBatch};
+use rand::SeedableRng;
+use rand::rngs::{StdRng, SysRng};
+use rustix::event::{PollFd, PollFlags, poll};
+
+use super::{Inbox, IoCounters, WorkerCommand};
+use crate::MAX_SEALING_OVERHEAD;
+use crate::tun::{MIN_MTU, Tun};
+use crate::udp::{Sender, Sockets};
+
+/// The most packets of one read batch: as many as one `sendmmsg(2)` takes.
+const READ_PACKETS: usize = crate::udp::RECEIVE_DATAGRAMS;
+
+/// Room for that many of 2,048 octets; a batch ends when one of [`MAX_PACKET`] might not fit.
+const READ_OCTETS: usize = READ_PACKETS * 2_048 + MAX_PACKET;
+
+/// Every packet of a read batch once on each of its paths.
+const SENDINGS: usize = READ_PACKETS * Paths::MAX;
+
+/// Every packet of a read batch, sealed.
+const SEND_OCTETS: usize = READ_OCTETS + READ_PACKETS * MAX_SEALING_OVERHEAD;
+
+/// An ICMP error for every packet of a read batch; none is longer than IPv6's least MTU (RFC 4443 section 2.4).
+const REPLY_OCTETS: usize = READ_PACKETS * MIN_MTU as usize;
+
+const _: () = assert!(READ_OCTETS + SEND_OCTETS + REPLY_OCTETS <= 1 << 20);
+
+pub(super) struct Worker {
+    tun: Arc<Tun>,
+    entry: EntryPoint,
+    inbox: Inbox,
+    io: Arc<IoCounters>,
+    sockets: Sockets,
+    rng: StdRng,
+    packets: PacketBatch,
+    send: SendBatch,
+    replies: PacketBatch,
+}
+
+impl Worker {
+    pub(super) fn new(tun: Arc<Tun>, entry: EntryPoint, inbox: Inbox, io: Arc<IoCounters>) -> io::Result<Self> {
+        Ok(Self {
+            tun,
+            entry,
+            inbox,
+            io,
+            sockets: Sockets::default(),
+            rng: StdRng::try_from_rng(&mut SysRng).map_err(io::Error::other)?,
+            packets: PacketBatch::new(READ_PACKETS, READ_OCTETS),
+            send: SendBatch::new(SENDINGS, SEND_OCTETS),
+            replies: PacketBatch::new(READ_PACKETS, REPLY_OCTETS),
+        })
+    }
+
+    pub(super) fn run(&mut self) {
+        let mut sender = Sender::new();
+        while self.take_commands(&mut sender).is_continue() {
+            self.packets.clear();
+            match self.tun.read_batch(&mut self.packets) {
+                Ok(0) => self.wait(),
+                Ok(_) => self.handle_batch(&mut sender),
+                Err(error) => {
+                    tracing::error!(device = self.tun.name(), %error, "cannot read the TUN device, which was removed: start again");
+                    return;
+                }
+            }
+        }
+    }
+
+    fn handle_batch(&mut self, sender: &mut Sender) {
+        let now = Instant::now();
+        self.entry.handle_packets(&self.packets, now, &mut self.rng, &mut self.send, &mut self.replies);
+        self.flush(sender);
+        if !self.replies.is_empty() {
+            let report = self.tun.write_batch(self.replies.iter());
+            self.io.unwritten.fetch_add(report.failed as u64, Relaxed);
+            self.replies.clear();
+        }
+    }
+
+    /// Carries out what waits, each before the next packet.
+    fn take_commands(&mut self, sender: &mut Sender) -> ControlFlow<()> {
+        while let Some(command) = self.inbox.next() {
+            match command {
+                WorkerCommand::Tunnel(command) => {
+                    self.entry.apply(&command, &mut self.rng, &mut self.send);
+                    self.flush(sender);
+                }
+                WorkerCommand::AddSocket(id, socket) => {
+                    if !self.sockets.add(id, socket) {
+                        tracing::error!(?id, "no room for another socket; nothing is sent from it");
+                    }
+                }
+                WorkerCommand::RemoveSocket(id) => self.sockets.remove(id),
+                WorkerCommand::Barrier(reached) => _ = reached.try_send(()),
+                WorkerCommand::Stop => return ControlFlow::Break(()),
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn flush(&mut self, sender: &mut Sender) {
+        if self.send.is_empty() {
+            return;
+        }
+        let report = sender.send(&self.send, &self.sockets);
+        if report.failed > 0 {
+            self.io.unsent.fetch_add(report.failed as u64, Relaxed);
+            tracing::trace!(failed = report.failed, last_error = ?report.last_error, "datagrams not sent");
+        }
+        self.send.clear();
+    }
+
+    fn wait(&self) {
+        let mut fds = [PollFd::new(&*self.tun, PollFlags::IN), PollFd::new(&self.inbox, PollFlags::IN)];
+        // An error (EINTR) means to look again, as readiness does.
+        let _ = poll(&mut fds, None);
+        if !fds[1].revents().is_empty() {
+            self.inbox.acknowledge();
+        }
+    }
+}
