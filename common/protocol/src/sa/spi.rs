@@ -61,14 +61,14 @@ impl SpiBlock {
     }
 }
 
-/// A Security Parameters Index of the plan above; never 0.
+/// A Security Parameters Index: 1 to 2^28 - 1. Ours follow the plan above; another HAC's may be any.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Spi(u32);
 
 impl Spi {
-    /// `None` for a value of the reserved block or above 28 bits.
+    /// `None` for 0, which stands for "no SA" (RFC 6618 section 6.2), and above 28 bits.
     pub const fn new(value: u32) -> Option<Self> {
-        if value >= SpiBlock::LEN as u32 && value < 1 << 28 { Some(Self(value)) } else { None }
+        if value > 0 && value < 1 << 28 { Some(Self(value)) } else { None }
     }
 
     /// The 28-bit value.
@@ -116,10 +116,11 @@ mod tests {
     }
 
     #[test]
-    fn the_reserved_block_and_values_above_28_bits_are_no_spi() {
-        for value in [0, 1, 255, 4095, 1 << 28, u32::MAX] {
+    fn zero_and_values_above_28_bits_are_no_spi_and_the_reserved_block_is_not_in_the_plan() {
+        for value in [0, 1 << 28, u32::MAX] {
             assert_eq!(Spi::new(value), None, "{value}");
         }
+        assert!(HaGroup::new(0).unwrap().blocks().all(|block| block != Spi::new(4095).unwrap().block()));
         assert_eq!(HaGroup::new(0).unwrap().blocks().count(), 1023);
         assert_eq!(HaGroup::new(63).unwrap().blocks().count(), 1024);
         assert_eq!(HaGroup::new(64), None);

@@ -43,7 +43,7 @@ pub fn write(
     write_with_iv(suite, envelope_octets, iv, next_header, payload, datagram);
 }
 
-/// As [`write`], with the IV given: for vectors alone, since a CBC IV must be unpredictable.
+/// As [`write()`], with the IV given: for vectors alone, since a CBC IV must be unpredictable.
 pub fn write_with_iv(
     suite: CipherSuite,
     envelope_octets: [u8; envelope::LEN],
