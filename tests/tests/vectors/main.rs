@@ -3,6 +3,8 @@
 //! They are read from the folder that `HALTSEC_VECTORS` names, or else from `tests/vectors`; one file here per file there.
 
 mod auth;
+mod mobility;
+mod packets;
 
 use std::path::PathBuf;
 
