@@ -1,10 +1,23 @@
-//! The mobile node.
+//! The mobile node: bootstraps at the HAC, binds at the home agent, roams.
 //!
 //! Pure: [`mobile_node`] and the machines that it owns ([`bootstrap`], [`movement`], [`handover`], [`binding_update_list`]).
+//! Around them: [`runtime`], the one bridge to the HAC ([`hac_client`]), the kernel ([`link_monitor`], [`routes`]) and the
+//! worker threads ([`tunnel_device`]); and the command line ([`cli`]).
+#![forbid(unsafe_code)]
 
 pub mod binding_update_list;
 pub mod bootstrap;
+pub mod cli;
+pub mod config;
+#[cfg(feature = "lab")]
+mod esp_sa;
 pub mod granted;
+pub mod hac_client;
 pub mod handover;
+pub mod link_monitor;
 pub mod mobile_node;
 pub mod movement;
+pub mod routes;
+pub mod runtime;
+pub mod status;
+pub mod tunnel_device;

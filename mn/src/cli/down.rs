@@ -1,0 +1,50 @@
+//! `mn down`: asks the running node to leave; when none runs, takes back what a crash has left.
+
+use std::time::{Duration, Instant};
+
+use net::netlink::Netlink;
+use service::config::Located;
+use service::control::{self, ControlError, Request};
+
+use super::{CliError, start_with};
+use crate::config::Config;
+use crate::routes::Routes;
+
+/// De-registration takes three Binding Updates at most; then the node stops in any case.
+const PATIENCE: Duration = Duration::from_secs(15);
+const POLL: Duration = Duration::from_millis(20);
+
+pub(super) async fn run(config: &Located<Config>) -> Result<(), CliError> {
+    match control::ask(&config.control_socket, &Request::new("down"), &start_with(config)).await {
+        Ok(_) => wait_until_gone(config).await,
+        Err(ControlError::NotRunning { .. }) => clean_up(config).await,
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn wait_until_gone(config: &Located<Config>) -> Result<(), CliError> {
+    let asked = Instant::now();
+    while config.control_socket.exists() {
+        if asked.elapsed() > PATIENCE {
+            return Err(CliError::NotUp(format!(
+                "the node has not stopped within {} s; end its process, then run `mn down` once more",
+                PATIENCE.as_secs()
+            )));
+        }
+        tokio::time::sleep(POLL).await;
+    }
+    println!("down: de-registered, routes, rules and device are as before");
+    Ok(())
+}
+
+async fn clean_up(config: &Located<Config>) -> Result<(), CliError> {
+    let routes = Routes::new(Netlink::connect()?, config.tunnel.clone());
+    let (rules, left) = routes.clean_up().await?;
+    // A socket that nobody serves any more is the last trace of a crash.
+    let _gone = std::fs::remove_file(&config.control_socket);
+    match (rules, left) {
+        (0, 0) => println!("down: the node was not running and had left nothing behind"),
+        _ => println!("down: the node was not running; took back {rules} rules and {left} routes that it had left"),
+    }
+    Ok(())
+}

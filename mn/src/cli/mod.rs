@@ -1,0 +1,94 @@
+//! `mn up | down | status`.
+#![allow(clippy::print_stdout, reason = "the command line speaks on standard output")]
+
+mod down;
+mod status;
+mod up;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+use service::config::{ConfigError, Located};
+use service::control::ControlError;
+
+use crate::config::Config;
+use crate::runtime::RuntimeError;
+
+/// Mobile node: keeps a laptop's addresses and connections wherever it moves (RFC 6618).
+#[derive(Debug, Parser)]
+#[command(name = "mn", version)]
+pub struct Arguments {
+    /// Configuration file, as `hac subscriber add` writes it.
+    #[arg(short, long, global = true, default_value = "/etc/haltsec/mn.toml")]
+    config: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Authenticate, bind, and lead packets through the tunnel; returns when that is done.
+    Up {
+        /// Stay in the foreground, as a service manager wants it.
+        #[arg(long)]
+        foreground: bool,
+    },
+    /// De-register, stop, and put every route, rule and device back; also after a crash.
+    Down,
+    /// Show state, addresses and counters.
+    Status {
+        /// As JSON, schema 1.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// The configuration cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A file or name in it cannot.
+    #[error("{0}")]
+    Value(String),
+    /// The control socket.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    /// The node stopped.
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
+    /// The kernel refused.
+    #[error(transparent)]
+    Netlink(#[from] net::netlink::NetlinkError),
+    /// A process or file.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was tried.
+        what: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// It is not up.
+    #[error("{0}")]
+    NotUp(String),
+}
+
+/// Runs the command that `arguments` name.
+///
+/// # Errors
+/// Why it failed; the text says what to do.
+pub async fn run(arguments: Arguments) -> Result<(), CliError> {
+    let config: Located<Config> = service::config::load(&arguments.config)?;
+    match arguments.command {
+        Command::Up { foreground: true } => up::foreground(&config).await,
+        Command::Up { foreground: false } => up::background(&config).await,
+        Command::Down => down::run(&config).await,
+        Command::Status { json } => status::run(&config, json).await,
+    }
+}
+
+/// How to start the node that does not answer.
+fn start_with(config: &Located<Config>) -> String {
+    format!("mn --config {} up", config.file().display())
+}

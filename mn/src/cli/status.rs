@@ -1,0 +1,47 @@
+//! `mn status`.
+
+use service::config::Located;
+use service::control::{self, ControlError, Request};
+
+use super::{CliError, start_with};
+use crate::config::Config;
+use crate::status::Status;
+
+pub(super) async fn run(config: &Located<Config>, json: bool) -> Result<(), CliError> {
+    let answer = control::ask(&config.control_socket, &Request::new("status"), &start_with(config)).await?;
+    if json {
+        println!("{answer}");
+        return Ok(());
+    }
+    let path = config.control_socket.clone();
+    let status: Status = serde_json::from_value(answer)
+        .map_err(|error| ControlError::Refused(format!("{}: a node of another version answers: {error}", path.display())))?;
+    show(&status);
+    Ok(())
+}
+
+fn show(status: &Status) {
+    let row = |name: &str, value: String| println!("{name:<18}{value}");
+    let list = |items: &[std::net::IpAddr]| items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    row("state", status.state.clone());
+    row("home addresses", list(&status.home));
+    if let (Some(care_of), Some(interface)) = (status.care_of, &status.interface) {
+        row("care-of address", format!("{care_of} on {interface}"));
+    }
+    if let (Some(home_agent), Some(suite)) = (status.home_agent, &status.suite) {
+        row("home agent", format!("{home_agent}, {suite}"));
+    }
+    if let (Some(spi), Some(left)) = (status.spi, status.sa_seconds_left) {
+        row("SA", format!("SPI 0x{spi:07x}, {left} s left"));
+    }
+    row("moves", status.moves.to_string());
+    let counters = &status.counters;
+    row("sent", format!("{} packets, {} octets", counters.sent_packets, counters.sent_octets));
+    row("received", format!("{} packets, {} octets", counters.received_packets, counters.received_octets));
+    for (reason, count) in &counters.dropped {
+        row("dropped", format!("{count} {reason}"));
+    }
+    if let Some(error) = &status.last_error {
+        row("last error", error.clone());
+    }
+}

@@ -1,0 +1,154 @@
+//! `mn up`: in the foreground the node itself; else it is started in the background and watched until it is registered.
+
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use protocol::mhauth::Psk;
+use protocol::sa::Secret;
+use protocol::tunnel::Counters;
+use serde_json::Value;
+use service::config::Located;
+use service::control::{self, ControlSocket, Request};
+use service::shutdown;
+use tokio::sync::Notify;
+
+use super::{CliError, start_with};
+use crate::config::Config;
+use crate::hac_client::HacClient;
+use crate::runtime;
+use crate::status::SharedStatus;
+
+/// How long `mn up` waits for the registration before it leaves the node to go on by itself.
+const PATIENCE: Duration = Duration::from_secs(30);
+const POLL: Duration = Duration::from_millis(50);
+
+/// Runs the node until a signal or `mn down`.
+pub(super) async fn foreground(config: &Located<Config>) -> Result<(), CliError> {
+    let started = Instant::now();
+    let client = client(config)?;
+    let counters = Arc::new(Counters::default());
+    let status = SharedStatus::new(counters.clone(), started);
+    let asked_down = Arc::new(Notify::new());
+    let socket = ControlSocket::bind(&config.control_socket)?;
+    let control = {
+        let (status, asked_down) = (status.clone(), asked_down.clone());
+        tokio::spawn(socket.serve(move |request| answer(&request, &status, &asked_down)))
+    };
+    let signal = shutdown::requested().map_err(|source| CliError::Io { what: "cannot wait for signals".to_owned(), source })?;
+    let shutdown = async move {
+        tokio::select! {
+            name = signal => tracing::info!(signal = name, "de-registering and putting everything back"),
+            () = asked_down.notified() => tracing::info!("asked to go down: de-registering and putting everything back"),
+        }
+    };
+    let result = runtime::run(client, config.tunnel.clone(), counters, status, shutdown).await;
+    control.abort();
+    // The socket's file goes with the task that serves it; `mn down` takes that as the end.
+    let _aborted = control.await;
+    Ok(result?)
+}
+
+fn answer(
+    request: &Request,
+    status: &SharedStatus,
+    asked_down: &Notify,
+) -> impl Future<Output = Result<Value, String>> + Send + use<> {
+    let result = match request.request.as_str() {
+        "status" => serde_json::to_value(status.snapshot()).map_err(|error| error.to_string()),
+        "down" => {
+            asked_down.notify_one();
+            Ok(serde_json::json!({}))
+        }
+        other => Err(format!("unknown request {other:?}: ask for \"status\" or \"down\"")),
+    };
+    std::future::ready(result)
+}
+
+/// What the configuration says of the HAC and of this node, files read and checked.
+fn client(config: &Located<Config>) -> Result<HacClient, CliError> {
+    let value = |error: &dyn std::fmt::Display| CliError::Value(format!("{}: {error}", config.file().display()));
+    let psk_file = config.resolve(&config.identity.psk_file);
+    let digits = Secret::new(config.read(&config.identity.psk_file)?.into_bytes());
+    let digits = std::str::from_utf8(digits.expose()).map_err(|error| value(&error))?;
+    Ok(HacClient {
+        name: config.hac.name.clone(),
+        port: config.hac.port,
+        addresses: config.hac.addresses.clone(),
+        roots: net::tls::load_authorities(&config.resolve(&config.hac.ca)).map_err(|error| value(&error))?,
+        fwmark: config.tunnel.fwmark,
+        nai: config.identity.nai.parse().map_err(|error| value(&error))?,
+        psk: Psk::from_hex(digits.trim()).map_err(|error| CliError::Value(format!("{}: {error}", psk_file.display())))?,
+        suites: config.policy.suites.clone(),
+    })
+}
+
+/// Starts the node in the background; returns when it is registered.
+pub(super) async fn background(config: &Located<Config>) -> Result<(), CliError> {
+    if control::ask(&config.control_socket, &Request::new("status"), "").await.is_ok() {
+        return Err(CliError::NotUp("this node is up already: see `mn status`, or end it with `mn down`".to_owned()));
+    }
+    client(config)?;
+    let log = config.control_socket.with_extension("log");
+    let mut child = spawn(config, &log)?;
+    println!("starting {} (log: {})", config.identity.nai, log.display());
+    let begun = Instant::now();
+    let mut shown = String::new();
+    while begun.elapsed() < PATIENCE {
+        if let Ok(Some(_)) = child.try_wait() {
+            return Err(CliError::NotUp(last_words(&log)));
+        }
+        if let Ok(status) = control::ask(&config.control_socket, &Request::new("status"), "").await {
+            let state = status["state"].as_str().unwrap_or_default().to_owned();
+            if state != shown {
+                println!("{:>7.3} s  {state}", begun.elapsed().as_secs_f64());
+                shown.clone_from(&state);
+            }
+            if state == "registered" {
+                println!("home addresses: {}", addresses(&status["home"]));
+                return Ok(());
+            }
+        }
+        tokio::time::sleep(POLL).await;
+    }
+    Err(CliError::NotUp(format!(
+        "not registered after {} s; the node goes on trying: see `mn status` and {}, end it with `mn down`. Last: {}",
+        PATIENCE.as_secs(),
+        log.display(),
+        last_words(&log)
+    )))
+}
+
+fn spawn(config: &Located<Config>, log: &PathBuf) -> Result<Child, CliError> {
+    let failed = |what: String| move |source| CliError::Io { what, source };
+    if let Some(folder) = log.parent() {
+        std::fs::create_dir_all(folder).map_err(failed(format!("cannot make the folder {}", folder.display())))?;
+    }
+    let file = std::fs::File::create(log).map_err(failed(format!("cannot write the log {}", log.display())))?;
+    let copy = file.try_clone().map_err(failed(format!("cannot write the log {}", log.display())))?;
+    let program = std::env::current_exe().map_err(failed("cannot find this program's own file".to_owned()))?;
+    Command::new(program)
+        .arg("--config")
+        .arg(config.file())
+        .args(["up", "--foreground"])
+        .stdin(Stdio::null())
+        .stdout(file)
+        .stderr(copy)
+        .process_group(0)
+        .spawn()
+        .map_err(failed(format!("cannot start the node; the command was `{} --foreground`", start_with(config))))
+}
+
+/// The end of the log: what the node said before it stopped.
+fn last_words(log: &PathBuf) -> String {
+    let text = std::fs::read_to_string(log).unwrap_or_default();
+    let last = text.lines().rev().find(|line| !line.trim().is_empty());
+    last.map_or_else(|| format!("the node stopped and said nothing in {}", log.display()), str::to_owned)
+}
+
+fn addresses(list: &Value) -> String {
+    let names: Vec<&str> = list.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    names.join(", ")
+}

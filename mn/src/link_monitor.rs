@@ -1,0 +1,170 @@
+//! Watches the kernel's links, addresses and routes and says which attachments are usable now: no timer, no debounce.
+//!
+//! An event says only that something may be different; the lists are read anew and given on when they differ from before.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use net::netlink::{Address, Link, MAIN_TABLE, Monitor, Netlink, NetlinkError, Route, RouteFilter, RouteKind, Scope};
+use protocol::addr::{CareOfAddress, HomeAgentAddresses};
+use tokio::sync::{mpsc, watch};
+
+use crate::movement::Attachment;
+
+/// After the kernel's socket has failed, before it is opened again.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Sends to `usable` whenever the attachments that lead to the home agent of `home_agent` are others than before. `own` is
+/// the tunnel's device. Ends when the receiver is gone.
+pub async fn run(
+    netlink: Netlink,
+    own: u32,
+    mut home_agent: watch::Receiver<Option<HomeAgentAddresses>>,
+    usable: mpsc::Sender<Vec<Attachment>>,
+) {
+    let mut known = None;
+    while !usable.is_closed() {
+        if let Err(error) = watch_kernel(&netlink, own, &mut home_agent, &usable, &mut known).await {
+            tracing::warn!(%error, "the kernel's link events cannot be read; trying again");
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+}
+
+async fn watch_kernel(
+    netlink: &Netlink,
+    own: u32,
+    home_agent: &mut watch::Receiver<Option<HomeAgentAddresses>>,
+    usable: &mpsc::Sender<Vec<Attachment>>,
+    known: &mut Option<Vec<Attachment>>,
+) -> Result<(), NetlinkError> {
+    let mut monitor = Monitor::open()?;
+    loop {
+        let target = *home_agent.borrow_and_update();
+        if let Some(target) = target {
+            let now = list(netlink, own, &target).await?;
+            if known.as_ref() != Some(&now) {
+                *known = Some(now.clone());
+                if usable.send(now).await.is_err() {
+                    return Ok(());
+                }
+            }
+        }
+        tokio::select! {
+            event = monitor.next() => {
+                tracing::trace!(?event, "kernel event");
+                if event.is_err() {
+                    return Ok(());
+                }
+            }
+            changed = home_agent.changed() => {
+                if changed.is_err() {
+                    return Ok(());
+                }
+            }
+            () = usable.closed() => return Ok(()),
+        }
+    }
+}
+
+async fn list(netlink: &Netlink, own: u32, target: &HomeAgentAddresses) -> Result<Vec<Attachment>, NetlinkError> {
+    let links = netlink.links().await?;
+    let addresses = netlink.addresses().await?;
+    let routes = netlink.routes(RouteFilter { table: Some(MAIN_TABLE), protocol: None }).await?;
+    let targets = [target.ip6().map(IpAddr::V6), target.ip4().map(IpAddr::V4)];
+    let attachments = links
+        .iter()
+        .filter(|link| link.up && link.carrier && !link.loopback && link.index != own)
+        .flat_map(|link| targets.iter().flatten().filter_map(|target| attachment(link, *target, &addresses, &routes)));
+    Ok(attachments.collect())
+}
+
+/// The care-of address that `link` offers towards `target`, if it has a route there and a usable address.
+fn attachment(link: &Link, target: IpAddr, addresses: &[Address], routes: &[Route]) -> Option<Attachment> {
+    let leads = |route: &&Route| {
+        route.kind == RouteKind::Unicast && route.interface == Some(link.index) && route.destination.contains(&target)
+    };
+    let route = routes
+        .iter()
+        .filter(leads)
+        .min_by_key(|route| (std::cmp::Reverse(route.destination.prefix_len()), route.metric.unwrap_or(0)))?;
+    let usable = |address: &&Address| {
+        address.interface == link.index
+            && address.address.addr().is_ipv4() == target.is_ipv4()
+            && address.scope == Scope::Global
+            && !address.tentative
+            && !address.deprecated
+            && !address.dad_failed
+    };
+    let mut candidates = addresses.iter().filter(usable).map(|address| address.address.addr());
+    let first = candidates.next()?;
+    let care_of = route.source.filter(|source| *source == first || candidates.any(|other| other == *source)).unwrap_or(first);
+    Some(Attachment {
+        interface: link.index,
+        name: link.name.clone(),
+        care_of: CareOfAddress(care_of),
+        metric: route.metric.unwrap_or(0),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn link() -> Link {
+        Link { index: 3, name: "wifi".to_owned(), up: true, carrier: true, loopback: false, mtu: 1500 }
+    }
+
+    fn address(ip: &str) -> Address {
+        Address {
+            interface: 3,
+            address: ip.parse().unwrap(),
+            scope: Scope::Global,
+            tentative: false,
+            deprecated: false,
+            dad_failed: false,
+            permanent: true,
+        }
+    }
+
+    fn default_route() -> Route {
+        Route::unicast("0.0.0.0/0".parse().unwrap(), 3, MAIN_TABLE, 16).with_metric(600)
+    }
+
+    fn target() -> IpAddr {
+        [203, 0, 113, 1].into()
+    }
+
+    #[test]
+    fn an_address_with_a_route_to_the_home_agent_is_usable_with_that_routes_metric() {
+        let found = attachment(&link(), target(), &[address("198.51.100.7/24")], &[default_route()]).unwrap();
+        assert_eq!((found.care_of.0, found.metric), ([198, 51, 100, 7].into(), 600));
+    }
+
+    #[test]
+    fn tentative_deprecated_and_failed_addresses_and_those_of_the_other_family_are_not_usable() {
+        let good = address("198.51.100.7/24");
+        let bad = [
+            Address { tentative: true, ..good.clone() },
+            Address { deprecated: true, ..good.clone() },
+            Address { dad_failed: true, ..good.clone() },
+            Address { scope: Scope::Link, ..good.clone() },
+            Address { interface: 4, ..good.clone() },
+            address("2001:db8:2::7/64"),
+        ];
+        assert_eq!(attachment(&link(), target(), &bad, &[default_route()]), None);
+    }
+
+    #[test]
+    fn without_a_route_to_the_home_agent_an_address_is_of_no_use() {
+        let elsewhere = Route::unicast("192.0.2.0/24".parse().unwrap(), 3, MAIN_TABLE, 2);
+        assert_eq!(attachment(&link(), target(), &[address("198.51.100.7/24")], &[elsewhere]), None);
+    }
+
+    #[test]
+    fn the_routes_preferred_source_wins_among_several_addresses() {
+        let addresses = [address("198.51.100.7/24"), address("198.51.100.8/24")];
+        let route = default_route().with_source([198, 51, 100, 8].into());
+        assert_eq!(attachment(&link(), target(), &addresses, &[route]).unwrap().care_of.0, IpAddr::from([198, 51, 100, 8]));
+    }
+}

@@ -1,0 +1,93 @@
+//! The TUN device's addresses and the routes and rules that lead packets to it; and how all of it is taken back.
+//!
+//! The routes stand in a table of their own, which two rules of each family lead to: first the main table without its default
+//! routes, so that networks on the link stay on the link; then, for packets without the node's own mark, the tunnel's table.
+//! So nothing of the host's own routes is ever changed, and what a crash leaves behind is found by the table's number.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use net::netlink::{Family, MAIN_TABLE, Netlink, NetlinkError, Route, Rule};
+use protocol::addr::HomeAddresses;
+
+use crate::config::Tunnel;
+
+/// The number by which these routes say who made them.
+const ROUTE_PROTOCOL: u8 = 78;
+
+/// Routes and rules of one mobile node.
+pub struct Routes {
+    netlink: Netlink,
+    tunnel: Tunnel,
+}
+
+impl Routes {
+    /// For the tunnel of this configuration.
+    pub fn new(netlink: Netlink, tunnel: Tunnel) -> Self {
+        Self { netlink, tunnel }
+    }
+
+    /// Takes back what an earlier run has left; gives how many rules and routes that were.
+    ///
+    /// # Errors
+    /// The kernel refused, CAP_NET_ADMIN is missing, or the table's number is one of the system's.
+    pub async fn clean_up(&self) -> Result<(usize, usize), NetlinkError> {
+        let found = self.netlink.clean_up(self.tunnel.table, self.tunnel.table).await?;
+        Ok((found.rules, found.routes))
+    }
+
+    /// Gives the device `interface` the home addresses, in place of `before`, and sets it up.
+    ///
+    /// # Errors
+    /// The kernel refused.
+    pub async fn configure(
+        &self,
+        interface: u32,
+        mtu: u16,
+        home: &HomeAddresses,
+        before: Option<&HomeAddresses>,
+    ) -> Result<(), NetlinkError> {
+        for gone in before.into_iter().flat_map(HomeAddresses::iter).filter(|old| !home.contains(old.0)) {
+            self.netlink.delete_address(interface, IpNet::from(gone.0)).await?;
+        }
+        self.netlink.set_link_up(interface, Some(mtu)).await?;
+        for address in home.iter() {
+            self.netlink.add_address(interface, IpNet::from(address.0)).await?;
+        }
+        Ok(())
+    }
+
+    /// Leads packets of the families of `home` to the device `interface`.
+    ///
+    /// # Errors
+    /// The kernel refused.
+    pub async fn lead_to(&self, interface: u32, home: &HomeAddresses) -> Result<(), NetlinkError> {
+        for address in home.iter() {
+            let family = family(address.0);
+            for destination in self.tunnel.routes.iter().filter(|route| route.addr().is_ipv4() == address.0.is_ipv4()) {
+                let route = Route::unicast(*destination, interface, self.tunnel.table, ROUTE_PROTOCOL);
+                self.netlink.replace_route(&route.with_source(address.0)).await?;
+            }
+            // Two rules of one priority are asked in the order in which they were added.
+            for rule in self.rules(family) {
+                self.netlink.add_rule(&rule).await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn rules(&self, family: Family) -> [Rule; 2] {
+        let priority = self.tunnel.table;
+        [
+            Rule::new(family, priority, MAIN_TABLE).suppressing(0),
+            Rule::new(family, priority, self.tunnel.table).without_mark(self.tunnel.fwmark),
+        ]
+    }
+}
+
+fn family(address: IpAddr) -> Family {
+    match address {
+        IpAddr::V4(_) => Family::V4,
+        IpAddr::V6(_) => Family::V6,
+    }
+}

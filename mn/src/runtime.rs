@@ -1,0 +1,266 @@
+//! The running mobile node: the one bridge between the pure machine, the worker threads, the kernel and the HAC.
+//!
+//! ```text
+//!  link monitor ── attachments ──┐                      ┌── commands ──> entry thread (TUN -> UDP)
+//!  HAC client  ── grant, error ──┼──> MobileNode ── actions
+//!  exit thread ── signalling ────┤                      └── commands ──> exit thread (UDP -> TUN)
+//!  timers, counters, control ────┘
+//! ```
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use net::netlink::{Netlink, NetlinkError};
+use net::udp::{SocketOptions, UdpSocket};
+use net::worker::{WorkerCommand, WorkerGone};
+use protocol::addr::HomeAgentAddresses;
+use protocol::mhauth::Grant;
+use protocol::tunnel::{Counters, SignallingReceived, SocketId};
+use tokio::sync::{mpsc, watch};
+
+use crate::config::Tunnel;
+use crate::granted;
+use crate::hac_client::{HacClient, HacError};
+use crate::link_monitor;
+use crate::mobile_node::{Action, MobileNode, Phase, Registered};
+use crate::movement::Attachment;
+use crate::routes::Routes;
+use crate::status::{SharedStatus, milliseconds, phase_name};
+use crate::tunnel_device::TunnelDevice;
+
+/// How often the tunnel's counters are looked at.
+const ACTIVITY_INTERVAL: Duration = Duration::from_millis(500);
+/// Lists of attachments that may wait: the newest one counts.
+const ATTACHMENT_QUEUE: usize = 4;
+
+/// Why the node stopped without being asked.
+#[derive(Debug, thiserror::Error)]
+pub enum RuntimeError {
+    /// The HAC's answer will not change by asking again.
+    #[error(transparent)]
+    Hac(#[from] HacError),
+    /// The kernel refused.
+    #[error(transparent)]
+    Netlink(#[from] NetlinkError),
+    /// The TUN device or a thread could not be made.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// A worker thread ended.
+    #[error("a worker thread has ended: {0}; the log says why")]
+    Worker(#[from] WorkerGone),
+}
+
+/// A mobile node that runs.
+pub struct Runtime {
+    node: MobileNode,
+    hac: HacClient,
+    device: TunnelDevice,
+    routes: Routes,
+    fwmark: u32,
+    status: SharedStatus,
+    counters: Arc<Counters>,
+    home_agent: watch::Sender<Option<HomeAgentAddresses>>,
+    grants: mpsc::Sender<Result<Grant, HacError>>,
+    finished: bool,
+}
+
+/// What comes in.
+struct Inputs {
+    grants: mpsc::Receiver<Result<Grant, HacError>>,
+    attachments: mpsc::Receiver<Vec<Attachment>>,
+    signalling: mpsc::Receiver<SignallingReceived>,
+}
+
+/// Runs a mobile node until `shutdown` ends, then de-registers and puts everything back.
+///
+/// # Errors
+/// Why it stopped by itself. Whatever the reason, rules, routes and device are as they were before.
+pub async fn run(
+    hac: HacClient,
+    tunnel: Tunnel,
+    counters: Arc<Counters>,
+    status: SharedStatus,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), RuntimeError> {
+    let netlink = Netlink::connect()?;
+    let routes = Routes::new(netlink.clone(), tunnel.clone());
+    let (rules, left) = routes.clean_up().await?;
+    if rules + left > 0 {
+        tracing::info!(rules, routes = left, "took back what an earlier run had left");
+    }
+    let (device, signalling) = TunnelDevice::open(&tunnel, counters.clone())?;
+    let (home_agent, home_agent_known) = watch::channel(None);
+    let (usable, attachments) = mpsc::channel(ATTACHMENT_QUEUE);
+    let monitor = tokio::spawn(link_monitor::run(netlink, device.interface(), home_agent_known, usable));
+    let (grants, granted) = mpsc::channel(1);
+    let mut runtime = Runtime {
+        node: MobileNode::new(counters.clone(), Instant::now(), &mut rand::rng()),
+        hac,
+        device,
+        routes,
+        fwmark: tunnel.fwmark,
+        status,
+        counters,
+        home_agent,
+        grants,
+        finished: false,
+    };
+    let result = runtime.drive(Inputs { grants: granted, attachments, signalling }, shutdown).await;
+    monitor.abort();
+    let cleaned = runtime.routes.clean_up().await;
+    runtime.device.close();
+    result.and(cleaned.map(|_| ()).map_err(RuntimeError::from))
+}
+
+impl Runtime {
+    async fn drive(&mut self, mut inputs: Inputs, shutdown: impl Future<Output = ()>) -> Result<(), RuntimeError> {
+        let mut activity = tokio::time::interval(ACTIVITY_INTERVAL);
+        activity.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        tokio::pin!(shutdown);
+        let mut asked = false;
+        self.drain().await?;
+        while !self.finished {
+            let due = self.node.poll_timeout().map(|(due, _)| due);
+            tokio::select! {
+                Some(outcome) = inputs.grants.recv() => self.take_outcome(outcome).await?,
+                Some(usable) = inputs.attachments.recv() => self.node.handle_attachments(usable, Instant::now()),
+                Some(received) = inputs.signalling.recv() => self.node.handle_signalling(&received, Instant::now()),
+                () = sleep_until(due) => self.node.handle_timeout(Instant::now()),
+                _ = activity.tick() => {
+                    let ((sent, _), (received, _)) = (self.counters.sent(), self.counters.received());
+                    self.node.handle_activity(sent, received, Instant::now());
+                }
+                () = &mut shutdown, if !asked => {
+                    asked = true;
+                    self.node.handle_down(Instant::now());
+                }
+            }
+            self.drain().await?;
+        }
+        Ok(())
+    }
+
+    async fn drain(&mut self) -> Result<(), RuntimeError> {
+        while let Some(action) = self.node.poll_action() {
+            self.carry_out(action).await?;
+        }
+        self.report();
+        Ok(())
+    }
+
+    async fn carry_out(&mut self, action: Action) -> Result<(), RuntimeError> {
+        match action {
+            Action::Bootstrap => self.bootstrap(),
+            Action::OpenPath { socket, attachment } => {
+                let opened = self.open_path(socket, &attachment)?;
+                self.node.handle_path_opened(socket, opened, Instant::now());
+            }
+            Action::ClosePath(socket) => self.device.send(|| WorkerCommand::RemoveSocket(socket))?,
+            Action::Command(command) => self.device.send(|| WorkerCommand::Tunnel(command.clone()))?,
+            Action::Registered(registered) => self.registered(&registered).await?,
+            Action::Refused(status) => {
+                tracing::warn!(%status, "the home agent refused the binding");
+                self.status.update(|shown| shown.last_error = Some(format!("the home agent refused the binding: {status}")));
+            }
+            Action::Finished => self.finished = true,
+        }
+        Ok(())
+    }
+
+    /// Runs MHAuth beside everything else.
+    fn bootstrap(&self) {
+        let (hac, grants) = (self.hac.clone(), self.grants.clone());
+        tokio::spawn(async move {
+            // The receiver is gone only when the node has stopped.
+            let _stopped = grants.send(hac.authenticate().await).await;
+        });
+    }
+
+    async fn take_outcome(&mut self, outcome: Result<Grant, HacError>) -> Result<(), RuntimeError> {
+        let now = Instant::now();
+        match outcome {
+            Ok(grant) => {
+                let before = self.node.security_association().map(|install| install.sa.home);
+                let install = Arc::new(granted::to_install(&grant, now, SystemTime::now()));
+                tracing::info!(spi = %install.sa.spi, suite = %install.sa.suite, "authenticated: the HAC gave a security association");
+                self.device.configure(&self.routes, &install.sa, before.as_ref()).await?;
+                #[cfg(feature = "lab")]
+                crate::esp_sa::export(&install.sa);
+                self.status.update(|shown| {
+                    shown.dns.clone_from(&grant.dns);
+                    shown.last_error = None;
+                });
+                self.home_agent.send_replace(Some(install.sa.home_agent));
+                self.node.handle_grant(install, now, &mut rand::rng());
+                Ok(())
+            }
+            Err(error) if error.is_final() && self.node.phase() == Phase::Bootstrapping => Err(error.into()),
+            Err(error) => {
+                tracing::warn!(%error, "MHAuth failed; it will be tried again");
+                self.status.update(|shown| shown.last_error = Some(error.to_string()));
+                self.node.handle_bootstrap_failure(error.retry_after(SystemTime::now()), now, &mut rand::rng());
+                Ok(())
+            }
+        }
+    }
+
+    /// A socket bound to the attachment's address and interface, known to both workers. `false` when it cannot be opened.
+    fn open_path(&self, socket: SocketId, attachment: &Attachment) -> Result<bool, WorkerGone> {
+        let local = SocketAddr::new(attachment.care_of.0, 0);
+        let options = SocketOptions { mark: Some(self.fwmark), device: Some(attachment.name.clone()) };
+        match UdpSocket::bind(local, &options) {
+            Ok(opened) => {
+                let opened = Arc::new(opened);
+                self.device.send(|| WorkerCommand::AddSocket(socket, opened.clone()))?;
+                Ok(true)
+            }
+            Err(error) => {
+                tracing::warn!(%error, interface = attachment.name, "cannot use the new attachment");
+                Ok(false)
+            }
+        }
+    }
+
+    async fn registered(&mut self, registered: &Registered) -> Result<(), RuntimeError> {
+        let Some(home) = self.node.security_association().map(|install| install.sa.home) else { return Ok(()) };
+        self.routes.lead_to(self.device.interface(), &home).await?;
+        self.status.registered_first(Instant::now());
+        let took = milliseconds(registered.took);
+        tracing::info!(interface = registered.attachment.name, took_ms = took, "registered at the home agent");
+        self.status.update(|shown| {
+            let care_of = Some(registered.attachment.care_of.0);
+            shown.moves += u64::from(shown.care_of.is_some() && shown.care_of != care_of);
+            shown.care_of = care_of;
+            shown.interface = Some(registered.attachment.name.clone());
+            shown.ipv4_bound = registered.ipv4;
+            shown.last_registration_ms = Some(took);
+            shown.last_error = None;
+        });
+        Ok(())
+    }
+
+    fn report(&self) {
+        let install = self.node.security_association();
+        let now = Instant::now();
+        self.status.update(|shown| {
+            shown.state = phase_name(self.node.phase()).to_owned();
+            if let Some(install) = install {
+                shown.home = install.sa.home.iter().map(|home| home.0).collect();
+                shown.spi = Some(install.sa.spi.get());
+                shown.suite = Some(install.sa.suite.name().to_owned());
+                shown.sa_seconds_left = Some(install.valid_until.saturating_duration_since(now).as_secs());
+                shown.home_agent = shown.care_of.and_then(|care_of| install.sa.home_agent.of_family(care_of));
+            }
+        });
+    }
+}
+
+async fn sleep_until(due: Option<Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due.into()).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,125 @@
+//! What `mn status` shows: written by the runtime after every step, read by the control socket.
+
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use protocol::tunnel::Counters;
+use serde::{Deserialize, Serialize};
+
+use crate::mobile_node::Phase;
+
+/// The schema of the JSON that is printed.
+pub const SCHEMA: u32 = 1;
+
+/// A mobile node's state.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Status {
+    /// Version of this layout.
+    pub schema: u32,
+    /// `bootstrapping`, `detached`, `registering`, `registered` or `leaving`.
+    pub state: String,
+    /// The home addresses.
+    pub home: Vec<IpAddr>,
+    /// The care-of address in use.
+    pub care_of: Option<IpAddr>,
+    /// Its interface.
+    pub interface: Option<String>,
+    /// The home agent's outer address in use.
+    pub home_agent: Option<IpAddr>,
+    /// The SPI in use.
+    pub spi: Option<u32>,
+    /// The cipher suite in use.
+    pub suite: Option<String>,
+    /// Whether the IPv4 home address is bound.
+    pub ipv4_bound: bool,
+    /// How often the care-of address changed.
+    pub moves: u64,
+    /// From the last Binding Update to its acknowledgement, in milliseconds.
+    pub last_registration_ms: Option<f64>,
+    /// From the start to the first registration, in milliseconds.
+    pub set_up_ms: Option<f64>,
+    /// Seconds until the security association ends.
+    pub sa_seconds_left: Option<u64>,
+    /// DNS servers behind the home agent.
+    pub dns: Vec<IpAddr>,
+    /// What went wrong last, if it still matters.
+    pub last_error: Option<String>,
+    /// Packets and octets through the tunnel, dropped packets by reason.
+    pub counters: CounterValues,
+}
+
+/// The tunnel's counters at one moment.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct CounterValues {
+    /// Packets sealed.
+    pub sent_packets: u64,
+    /// Octets inside them.
+    pub sent_octets: u64,
+    /// Authentic packets received.
+    pub received_packets: u64,
+    /// Octets inside them.
+    pub received_octets: u64,
+    /// Dropped packets by reason.
+    pub dropped: std::collections::BTreeMap<String, u64>,
+}
+
+impl From<&Counters> for CounterValues {
+    fn from(counters: &Counters) -> Self {
+        let ((sent_packets, sent_octets), (received_packets, received_octets)) = (counters.sent(), counters.received());
+        let dropped = counters.drops().map(|(reason, count)| (reason.label().to_owned(), count)).collect();
+        Self { sent_packets, sent_octets, received_packets, received_octets, dropped }
+    }
+}
+
+/// The status that runtime and control socket share.
+#[derive(Clone, Debug)]
+pub struct SharedStatus {
+    status: Arc<Mutex<Status>>,
+    counters: Arc<Counters>,
+    started: Instant,
+}
+
+impl SharedStatus {
+    /// A node that has just started.
+    pub fn new(counters: Arc<Counters>, started: Instant) -> Self {
+        let status = Status { schema: SCHEMA, state: phase_name(Phase::Bootstrapping).to_owned(), ..Status::default() };
+        Self { status: Arc::new(Mutex::new(status)), counters, started }
+    }
+
+    /// Changes it.
+    pub fn update(&self, change: impl FnOnce(&mut Status)) {
+        change(&mut self.status.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Notes the first registration's time.
+    pub fn registered_first(&self, now: Instant) {
+        let set_up = milliseconds(now - self.started);
+        self.update(|status| {
+            status.set_up_ms.get_or_insert(set_up);
+        });
+    }
+
+    /// The status with the counters as they are now.
+    pub fn snapshot(&self) -> Status {
+        let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        status.counters = CounterValues::from(&*self.counters);
+        status
+    }
+}
+
+/// A phase's name in status.
+pub fn phase_name(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Bootstrapping => "bootstrapping",
+        Phase::Detached => "detached",
+        Phase::Registering => "registering",
+        Phase::Registered => "registered",
+        Phase::Leaving => "leaving",
+    }
+}
+
+/// A duration for people and plots.
+pub fn milliseconds(duration: std::time::Duration) -> f64 {
+    (duration.as_secs_f64() * 1_000_000.0).round() / 1000.0
+}
