@@ -60,3 +60,119 @@ fn set_path_mtu_discovery(fd: BorrowedFd<'_>, local: SocketAddr) -> io::Result<(
     let result = unsafe { libc::setsockopt(fd.as_raw_fd(), level, name, data, len) };
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::ErrorKind;
+    use std::process::Command;
+
+    use protocol::tunnel::batch::MAX_PACKET;
+    use protocol::tunnel::{PacketBatch, Path, SendBatch, SocketId};
+
+    use super::super::{Sender, Sockets, UdpSocket};
+    use super::*;
+    use crate::namespace::in_new_network_namespace;
+    use crate::tun::Tun;
+
+    /// A link of 1,500 octets whose packets the test sees: a TUN device.
+    struct Link {
+        tun: Tun,
+        sockets: Sockets,
+        to: SocketAddr,
+    }
+
+    impl Link {
+        fn new(own: &str, to: &str) -> Self {
+            let tun = Tun::create("link0", 1500).unwrap();
+            for arguments in [&["link", "set", "link0", "up"][..], &["address", "add", own, "dev", "link0", "nodad"]] {
+                assert!(Command::new("ip").args(arguments).status().unwrap().success());
+            }
+            let local = SocketAddr::new(own.split('/').next().unwrap().parse().unwrap(), 7872);
+            let mut sockets = Sockets::default();
+            sockets.add(SocketId(0), UdpSocket::bind(local, &SocketOptions::default()).unwrap().into());
+            Self { tun, sockets, to: SocketAddr::new(to.parse().unwrap(), 7872) }
+        }
+
+        /// The packets that a datagram of `len` octets becomes.
+        fn send(&self, len: usize) -> Vec<Vec<u8>> {
+            let mut packets = PacketBatch::new(64, 3 * MAX_PACKET);
+            self.tun.read_batch(&mut packets).unwrap();
+            packets.clear();
+            let mut batch = SendBatch::new(1, MAX_PACKET);
+            let range = batch.reserve(len, 1).unwrap();
+            batch.push(range, &Path::proved(SocketId(0), self.to));
+            let report = Sender::new().send(&batch, &self.sockets);
+            assert_eq!((report.sent, report.last_error.map(|error| error.kind())), (1, None::<ErrorKind>));
+            self.tun.read_batch(&mut packets).unwrap();
+            // Not what the kernel says of itself (router solicitation, multicast listener reports).
+            let is_ours = |packet: &&[u8]| packet[0] >> 4 == 4 || packet[24] != 0xff;
+            packets.iter().filter(is_ours).map(<[u8]>::to_vec).collect()
+        }
+
+        fn receive(&self, packet: &[u8]) {
+            assert_eq!(self.tun.write_batch(std::iter::once(packet)).written, 1);
+        }
+    }
+
+    fn checksum(octets: &[u8]) -> [u8; 2] {
+        let mut sum: u32 = octets.chunks(2).map(|pair| u32::from(pair[0]) << 8 | u32::from(*pair.get(1).unwrap_or(&0))).sum();
+        while sum > 0xffff {
+            sum = (sum & 0xffff) + (sum >> 16);
+        }
+        (!(sum as u16)).to_be_bytes()
+    }
+
+    /// Sent by the router `from`, about `packet`.
+    fn packet_too_big(from: &[u8; 16], mtu: u32, packet: &[u8]) -> Vec<u8> {
+        let quoted = &packet[..packet.len().min(1_232)];
+        let mut icmp = [&[2, 0, 0, 0][..], &mtu.to_be_bytes(), quoted].concat();
+        let addresses = [from, &packet[8..24]].concat();
+        let pseudo_header = [&addresses[..], &(icmp.len() as u32).to_be_bytes(), &[0, 0, 0, 58]].concat();
+        let sum = checksum(&[&pseudo_header[..], &icmp].concat());
+        icmp[2..4].copy_from_slice(&sum);
+        let length = (icmp.len() as u16).to_be_bytes();
+        [&[0x60, 0, 0, 0][..], &length, &[58, 64], &addresses, &icmp].concat()
+    }
+
+    fn fragmentation_needed(from: [u8; 4], mtu: u16, packet: &[u8]) -> Vec<u8> {
+        let mut icmp = [&[3, 4, 0, 0, 0, 0][..], &mtu.to_be_bytes(), &packet[..28]].concat();
+        let sum = checksum(&icmp);
+        icmp[2..4].copy_from_slice(&sum);
+        let length = (20 + icmp.len() as u16).to_be_bytes();
+        let mut header = [&[0x45, 0][..], &length, &[0, 0, 0, 0, 64, 1, 0, 0], &from, &packet[12..16]].concat();
+        let sum = checksum(&header);
+        header[10..12].copy_from_slice(&sum);
+        [header, icmp].concat()
+    }
+
+    #[test]
+    fn ipv4_may_be_fragmented_by_any_router_and_believes_no_icmp() {
+        let name = "udp::options::tests::ipv4_may_be_fragmented_by_any_router_and_believes_no_icmp";
+        in_new_network_namespace(name, || {
+            let link = Link::new("192.0.2.1/24", "192.0.2.9");
+            let dont_fragment = |packet: &Vec<u8>| packet[6] & 0x40 != 0;
+            let whole = link.send(1_400);
+            assert_eq!(whole.len(), 1);
+            assert!(!whole.iter().any(dont_fragment));
+            assert_eq!(link.send(3_000).len(), 3, "longer than the interface: fragments, not an error");
+            link.receive(&fragmentation_needed([192, 0, 2, 254], 600, &whole[0]));
+            assert_eq!(link.send(1_400).len(), 1);
+        });
+    }
+
+    #[test]
+    fn ipv6_is_fragmented_here_when_a_router_says_so() {
+        let name = "udp::options::tests::ipv6_is_fragmented_here_when_a_router_says_so";
+        in_new_network_namespace(name, || {
+            let link = Link::new("2001:db8:f::1/64", "2001:db8:f::9");
+            let whole = link.send(1_400);
+            assert_eq!(whole.len(), 1);
+            assert_eq!(link.send(3_000).len(), 3);
+            let router = [0x20, 1, 0xd, 0xb8, 0, 0xf, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xfe];
+            link.receive(&packet_too_big(&router, 1_280, &whole[0]));
+            let fragments = link.send(1_400);
+            assert_eq!(fragments.len(), 2);
+            assert!(fragments.iter().all(|packet| packet[6] == 44 && packet.len() <= 1_280));
+        });
+    }
+}
