@@ -60,7 +60,7 @@ pub enum ServeError {
     Signals(io::Error),
 }
 
-/// A HAC that serves. Dropping it stops everything at once; [`Self::stop`] lets running sessions end.
+/// A HAC that serves. Dropping it stops everything at once; [`Self::until`] lets running sessions end.
 pub struct Running {
     mobile_nodes: Vec<SocketAddr>,
     home_agents: SocketAddr,

@@ -102,7 +102,7 @@ impl MobileNodes {
         let mut stream = accepted.map_err(|_| Broken::Silent)?.map_err(Broken::Handshake)?;
         let mut session = Session::new(self.binding.clone(), source);
         loop {
-            let request = timeout(MESSAGE, read_message(&mut stream)).await.map_err(|_| Broken::Silent)??;
+            let request = next_request(&mut stream).await?;
             let step;
             (session, step) = self.handle(session, request).await?;
             let (status, response) = match step {
@@ -153,6 +153,11 @@ impl MobileNodes {
     }
 }
 
+/// The next message, whole within [`MESSAGE`].
+async fn next_request(stream: &mut (impl AsyncRead + Unpin)) -> Result<Vec<u8>, Broken> {
+    Ok(timeout(MESSAGE, read_message(stream)).await.map_err(|_| Broken::Silent)??)
+}
+
 /// One whole message, its length known from its first four octets.
 async fn read_message(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec<u8>> {
     let mut message = vec![0; HEADER_LEN];
@@ -175,4 +180,36 @@ async fn send_last(mut stream: impl AsyncRead + AsyncWrite + Unpin, response: &[
     // The answer is out: how the peer closes, or that it does not, changes nothing any more.
     let _closed = timeout(LINGER, tokio::io::copy(&mut stream.take(1 << 16), &mut tokio::io::sink())).await;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::time::Instant;
+
+    #[tokio::test(start_paused = true)]
+    async fn octets_that_trickle_in_extend_nothing() {
+        let (mut mobile_node, mut hac) = tokio::io::duplex(1024);
+        let trickle = tokio::spawn(async move {
+            mobile_node.write_all(&[0, 1, 0, 200]).await.unwrap();
+            while mobile_node.write_all(b"a").await.is_ok() {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        });
+        let start = Instant::now();
+        assert!(matches!(next_request(&mut hac).await, Err(Broken::Silent)));
+        assert_eq!(start.elapsed(), MESSAGE);
+        drop(hac);
+        trickle.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_message_is_framed_by_its_length_and_leaves_the_next_one_alone() {
+        let (mut mobile_node, mut hac) = tokio::io::duplex(1024);
+        mobile_node.write_all(b"\x00\x01\x00\x03abc\x00\x02\x00\x01d").await.unwrap();
+        assert_eq!(next_request(&mut hac).await.unwrap(), b"\x00\x01\x00\x03abc");
+        assert_eq!(next_request(&mut hac).await.unwrap(), b"\x00\x02\x00\x01d");
+        drop(mobile_node);
+        assert!(matches!(next_request(&mut hac).await, Err(Broken::Connection(_))));
+    }
 }

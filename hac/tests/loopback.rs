@@ -14,12 +14,13 @@ use hac::serve::{Running, ServeError};
 use hac::store::sealing::KeyEncryptionKey;
 use hac::store::sqlite::SqliteStore;
 use protocol::mhauth::initiator::{self, Failure, Offer};
-use protocol::mhauth::{Grant, Psk, Status};
+use protocol::mhauth::{ChannelBinding, Grant, Psk, Status};
 use protocol::sa::{CipherSuite, Secret, UserData};
 use protocol::wire::container::{HEADER_LEN, frame_len};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 const NAI: &str = "alice@example.org";
 const NAME: &str = "hac.example.org";
@@ -80,15 +81,20 @@ impl World {
         }
     }
 
-    async fn provision(&self, at: SocketAddr) -> Result<Grant, Failure> {
+    /// A connection whose certificate has been verified, and what the mobile node goes to the HAC with.
+    async fn reach(&self, at: SocketAddr) -> (TlsStream<TcpStream>, Offer, ChannelBinding) {
         let roots = net::tls::load_authorities(&self.path("alice/ca.pem")).unwrap();
         let tls = net::tls::client(roots, NAME, at.ip()).unwrap();
         let stream = TcpStream::connect(at).await.unwrap();
-        let mut stream = TlsConnector::from(tls.config).connect(tls.server_name, stream).await.unwrap();
+        let stream = TlsConnector::from(tls.config).connect(tls.server_name, stream).await.unwrap();
         let binding = net::tls::peer_channel_binding(stream.get_ref().1).unwrap();
         let psk = Psk::from_hex(&std::fs::read_to_string(self.path("alice/psk")).unwrap()).unwrap();
         let suites = vec![CipherSuite::Aes128CbcSha, CipherSuite::Aes128Gcm];
-        let offer = Offer { mn_id: NAI.parse().unwrap(), psk, suites, user_data: UserData::Protected };
+        (stream, Offer { mn_id: NAI.parse().unwrap(), psk, suites, user_data: UserData::Protected }, binding)
+    }
+
+    async fn provision(&self, at: SocketAddr) -> Result<Grant, Failure> {
+        let (mut stream, offer, binding) = self.reach(at).await;
         let (waiting, request) = initiator::start(offer, binding, &mut rand::rng());
         stream.write_all(&request).await.unwrap();
         let (waiting, request) = waiting.handle(&message(&mut stream).await)?;
@@ -116,6 +122,19 @@ async fn connected(running: &Running) {
     })
     .await
     .unwrap();
+}
+
+/// Asks the control socket until the answer is `right`.
+async fn until(world: &World, right: impl Fn(&serde_json::Value) -> bool) -> serde_json::Value {
+    let request = service::control::Request::new("status");
+    for _ in 0..500 {
+        let status = service::control::ask(&world.path("hac.sock"), &request, "hac serve").await.unwrap();
+        if right(&status) {
+            return status;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("the status did not become right within 5 seconds");
 }
 
 /// Acknowledges the next change and gives it back.
@@ -172,6 +191,41 @@ async fn without_a_home_agent_the_mobile_node_is_sent_away_with_503() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_done_from_another_connection_is_401_and_counted() {
+    let world = World::new();
+    let running = world.start().await.unwrap();
+    let (_home_agent, _) = world.home_agent(running.home_agents(), 1).await;
+    connected(&running).await;
+    let at = running.mobile_nodes()[0];
+    let (mut first, offer, binding) = world.reach(at).await;
+    let (mut second, other_offer, other_binding) = world.reach(at).await;
+    let (waiting, request) = initiator::start(offer, binding, &mut rand::rng());
+    first.write_all(&request).await.unwrap();
+    let (_, done) = waiting.handle(&message(&mut first).await).unwrap();
+    let (_, request) = initiator::start(other_offer, other_binding, &mut rand::rng());
+    second.write_all(&request).await.unwrap();
+    message(&mut second).await;
+    second.write_all(&done).await.unwrap();
+    let answer = String::from_utf8_lossy(&message(&mut second).await).into_owned();
+    assert!(answer.contains("status-code:401") && !answer.contains("mip6-spi"), "{answer}");
+    drop((first, second));
+    let status = until(&world, |status| status["sessions"]["open"] == 0).await;
+    let sessions = &status["sessions"];
+    assert_eq!((&sessions["401"], &sessions["broken"], &status["associations"]), (&1.into(), &1.into(), &0.into()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_says_nothing_is_closed_after_ten_seconds() {
+    let world = World::new();
+    let running = world.start().await.unwrap();
+    let mut silent = TcpStream::connect(running.mobile_nodes()[0]).await.unwrap();
+    let start = std::time::Instant::now();
+    let read = tokio::time::timeout(Duration::from_secs(15), silent.read(&mut [0; 1])).await.unwrap();
+    assert_eq!(read.unwrap_or(0), 0);
+    assert!(start.elapsed() >= hac::server::HANDSHAKE - Duration::from_millis(100), "{:?}", start.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_restarted_home_agent_gets_the_next_lease_and_a_reconnected_one_keeps_its_own() {
     let world = World::new();
     let running = world.start().await.unwrap();
@@ -220,8 +274,7 @@ async fn the_control_socket_tells_what_runs() {
     let running = world.start().await.unwrap();
     let (_home_agent, _) = world.home_agent(running.home_agents(), 1).await;
     connected(&running).await;
-    let request = service::control::Request::new("status");
-    let status = service::control::ask(&world.path("hac.sock"), &request, "hac serve").await.unwrap();
+    let status = until(&world, |_| true).await;
     assert_eq!((&status["running"], &status["subscribers"], &status["home-agents"]), (&true.into(), &1.into(), &1.into()));
     assert_eq!(status["connected"][0]["name"], "ha1");
     drop(running);
