@@ -25,7 +25,7 @@ macro_rules! drop_reasons {
 }
 
 drop_reasons! {
-    /// Shorter than the envelope and the suite's trailer, or a ciphertext that is no whole number of blocks.
+    /// Shorter than the envelope and the suite's trailer, no whole number of blocks, or longer than a receive slot.
     Truncated => "truncated",
     /// PType 2 to 7 or 9 to 15 (RFC 6618 section 6.2).
     UnassignedPType => "unassigned-ptype",
@@ -51,6 +51,8 @@ drop_reasons! {
     ForeignHomeAddress => "foreign-home-address",
     /// An inner address that may not cross the tunnel: link-local, multicast source, unspecified, loopback.
     ForbiddenInnerAddress => "forbidden-inner-address",
+    /// For the home agent itself, and neither ICMP echo nor DNS.
+    ForHomeAgent => "for-home-agent",
     /// Good data under a good SA, but there is no binding.
     NoBinding => "no-binding",
     /// The SA was delivered again after a restart: it only answers Binding Updates with 176.

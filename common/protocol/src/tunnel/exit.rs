@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::table::Tunnel;
-use super::{Command, Counters, DropReason, Install, ReceiveBatch, SocketId, TunnelTable};
+use super::{Command, Counters, DropReason, Guard, Install, ReceiveBatch, SocketId, TunnelTable};
 use crate::addr::{HomeAddress, HomeAddresses};
 use crate::sa::inbound::InboundSa;
 use crate::sa::sad::Sad;
@@ -49,6 +49,7 @@ pub struct ExitPoint {
     role: Role,
     table: TunnelTable,
     sas: Sad<InboundSa>,
+    guard: Guard,
     counters: Arc<Counters>,
 }
 
@@ -62,7 +63,13 @@ enum Content {
 impl ExitPoint {
     /// An exit-point without any tunnel.
     pub fn new(role: Role, counters: Arc<Counters>) -> Self {
-        Self { role, table: TunnelTable::default(), sas: Sad::default(), counters }
+        Self { role, table: TunnelTable::default(), sas: Sad::default(), guard: Guard::default(), counters }
+    }
+
+    /// Lets through to the end's own addresses only what `guard` allows.
+    #[must_use]
+    pub fn guarded(self, guard: Guard) -> Self {
+        Self { guard, ..self }
     }
 
     /// Obeys control.
@@ -138,7 +145,8 @@ impl ExitPoint {
         datagram: &[u8],
         payload: Range<usize>,
     ) -> Result<Range<usize>, DropReason> {
-        let inner = InnerPacket::parse(datagram.get(payload.clone()).unwrap_or_default())?;
+        let packet = datagram.get(payload.clone()).unwrap_or_default();
+        let inner = InnerPacket::parse(packet)?;
         if inner.next_header() != next_header {
             return Err(DropReason::BadNextHeader);
         }
@@ -154,6 +162,9 @@ impl ExitPoint {
         }
         if !self.table.is_bound(HomeAddress(nodes_own)) {
             return Err(DropReason::NoBinding);
+        }
+        if !self.guard.allows(&inner, packet) {
+            return Err(DropReason::ForHomeAgent);
         }
         Ok(payload.start..payload.start + inner.len)
     }

@@ -9,6 +9,7 @@ pub mod counters;
 pub mod drop_reason;
 pub mod entry;
 pub mod exit;
+pub mod guard;
 pub mod rate_limit;
 pub mod table;
 
@@ -18,6 +19,7 @@ pub use counters::Counters;
 pub use drop_reason::DropReason;
 pub use entry::{EntryPoint, IcmpSources};
 pub use exit::{ExitPoint, SignallingReceived, Verdict};
+pub use guard::Guard;
 pub use table::TunnelTable;
 
 #[cfg(test)]
