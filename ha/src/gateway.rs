@@ -1,0 +1,307 @@
+//! The home agent's process: TUN device, sockets, the two worker threads, and the one bridge between them and tokio.
+//!
+//! ```text
+//!  feed_client --messages--> +---------+ --commands--> entry-point (thread)
+//!  control     --questions-> | Gateway | --commands--> exit-point (thread)
+//!  timers      ------------> +---------+ <-signalling- exit-point
+//! ```
+//! What is decided is decided in [`HomeAgent`] and [`SaStore`], which are pure; this moves inputs to them and their
+//! commands to the workers, and sees no packet but signalling.
+
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use feed::client::FeedAddress;
+use feed::{Change, FromHac, Provisioned, TlsFiles, Welcome};
+use net::netlink::NetlinkError;
+use net::tun::Tun;
+use net::udp::{SocketOptions, UdpSocket};
+use net::worker::WorkerGone;
+use protocol::sa::Secret;
+use protocol::tunnel::entry::IcmpSources;
+use protocol::tunnel::{Command, Counters, SignallingReceived};
+use rand::Rng;
+use service::config::{ConfigError, Located};
+use service::control::{ControlError, ControlSocket};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::sleep_until;
+
+use crate::config::{Config, ValueError};
+use crate::control::{self, Question};
+use crate::feed_client::{FeedEvent, FeedState, Subscriber};
+use crate::home_agent::{HomeAgent, HomeAgentConfig};
+use crate::routes::{BindingRoutes, Routes, warn_without_forwarding};
+use crate::sa_store::{Delivery, SaStore};
+use crate::workers::Workers;
+
+/// The longest binding that is granted; an MN refreshes it at 80 %.
+const LONGEST_BINDING: Duration = Duration::from_secs(600);
+/// Mobility Headers that wait for control: a second of 1,000 handovers. More are dropped and counted by the exit-point.
+const SIGNALLING_QUEUE: usize = 1024;
+/// Messages of the feed that wait: each is acknowledged before the next.
+const FEED_QUEUE: usize = 1;
+/// Questions of the control socket that wait.
+const QUESTION_QUEUE: usize = 16;
+/// Mobility Headers taken in one turn before anything else gets one.
+const SIGNALLING_TURN: usize = 64;
+
+/// How often the worker threads are looked at.
+const HEALTH_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Why the home agent cannot run, or cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum GatewayError {
+    /// A file that the configuration names cannot be read.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A value of the configuration cannot be used.
+    #[error("{0}: {1}")]
+    Value(String, ValueError),
+    /// The control socket.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    /// The TUN device.
+    #[error("cannot make the tunnel's device: {0}")]
+    Tun(#[source] io::Error),
+    /// A UDP socket.
+    #[error("cannot listen: {0}")]
+    Socket(#[source] io::Error),
+    /// Addresses and routes of the device.
+    #[error(transparent)]
+    Netlink(#[from] NetlinkError),
+    /// The worker threads cannot start.
+    #[error("cannot start the worker threads: {0}")]
+    Workers(#[source] io::Error),
+    /// A worker thread has ended or is stuck; without both halves no tunnel works.
+    #[error("a worker thread has ended (its error stands above): start the home agent again")]
+    WorkerGone,
+}
+
+impl From<WorkerGone> for GatewayError {
+    fn from(_: WorkerGone) -> Self {
+        Self::WorkerGone
+    }
+}
+
+/// Runs a home agent until `shutdown` ends. Needs CAP_NET_ADMIN and a tokio runtime.
+///
+/// # Errors
+/// What cannot be set up, or a worker thread that has ended.
+pub async fn run(config: Located<Config>, shutdown: impl Future) -> Result<(), GatewayError> {
+    config.check().map_err(|error| GatewayError::Value(config.file().display().to_string(), error))?;
+    let files = tls_files(&config)?;
+    let control = ControlSocket::bind(&config.resolve(&config.control_socket))?;
+    let (questions, question_queue) = mpsc::channel(QUESTION_QUEUE);
+    let (events, event_queue) = mpsc::channel(FEED_QUEUE);
+    let (state, feed_state) = watch::channel(FeedState::new());
+    let mut gateway = Gateway::new(&config, feed_state)?;
+    let mut tasks = tokio::task::JoinSet::new();
+    tasks.spawn(control::serve(control, questions));
+    tasks.spawn(subscriber(&config, files, events, state).run());
+    tracing::info!(name = config.name, listen = ?config.listen, device = config.tunnel.device, "home agent started");
+    let ended = gateway.serve(event_queue, question_queue, shutdown).await;
+    tasks.shutdown().await;
+    ended
+}
+
+fn tls_files(config: &Located<Config>) -> Result<TlsFiles, ConfigError> {
+    let key = Secret::new(config.read(&config.key)?.into_bytes());
+    Ok(TlsFiles { ca: config.read(&config.ca)?, certificate: config.read(&config.certificate)?, key })
+}
+
+fn subscriber(config: &Config, files: TlsFiles, events: mpsc::Sender<FeedEvent>, state: watch::Sender<FeedState>) -> Subscriber {
+    let at = FeedAddress { address: config.feed.address.clone(), server_name: config.feed.server_name.clone() };
+    let mut instance = [0; 16];
+    rand::rng().fill_bytes(&mut instance);
+    Subscriber { at, files, instance, events, state }
+}
+
+/// Everything that one home agent process is, seen from control.
+pub(crate) struct Gateway {
+    pub(crate) config: Config,
+    pub(crate) started: Instant,
+    pub(crate) feed_state: watch::Receiver<FeedState>,
+    pub(crate) home_agent: HomeAgent,
+    pub(crate) store: SaStore,
+    pub(crate) counters: Arc<Counters>,
+    /// From the latest Welcome; without one there is no SA, and nothing to carry.
+    pub(crate) welcome: Option<Welcome>,
+    tun: Arc<Tun>,
+    sockets: Vec<Arc<UdpSocket>>,
+    routes: Routes,
+    binding_routes: Option<BindingRoutes>,
+    workers: Option<Workers>,
+    signalling: mpsc::Sender<SignallingReceived>,
+    signalling_queue: mpsc::Receiver<SignallingReceived>,
+}
+
+impl Gateway {
+    fn new(config: &Config, feed_state: watch::Receiver<FeedState>) -> Result<Self, GatewayError> {
+        let tun = Arc::new(Tun::create(&config.tunnel.device, config.tunnel.mtu).map_err(GatewayError::Tun)?);
+        let sockets = config.listen.iter().map(|address| UdpSocket::bind(*address, &SocketOptions::default()).map(Arc::new));
+        let sockets = sockets.collect::<io::Result<Vec<_>>>().map_err(GatewayError::Socket)?;
+        let routes = Routes::new(&tun, config.routes.protocol)?;
+        let binding_routes = config.routes.per_binding.then(|| BindingRoutes::new(routes.clone()));
+        let own_addresses = config.listen.iter().map(|address| address.ip()).collect();
+        let counters = Arc::new(Counters::default());
+        let home_agent = HomeAgent::new(HomeAgentConfig { longest_binding: LONGEST_BINDING, own_addresses }, counters.clone());
+        let (signalling, signalling_queue) = mpsc::channel(SIGNALLING_QUEUE);
+        Ok(Self {
+            config: config.clone(),
+            started: Instant::now(),
+            feed_state,
+            home_agent,
+            store: SaStore::default(),
+            counters,
+            welcome: None,
+            tun,
+            sockets,
+            routes,
+            binding_routes,
+            workers: None,
+            signalling,
+            signalling_queue,
+        })
+    }
+
+    async fn serve(
+        &mut self,
+        mut events: mpsc::Receiver<FeedEvent>,
+        mut questions: mpsc::Receiver<Question>,
+        shutdown: impl Future,
+    ) -> Result<(), GatewayError> {
+        tokio::pin!(shutdown);
+        let mut received = Vec::with_capacity(SIGNALLING_TURN);
+        let mut health = tokio::time::interval(HEALTH_INTERVAL);
+        loop {
+            let timeout = self.home_agent.poll_timeout().map(|(due, _)| due);
+            tokio::select! {
+                _ = &mut shutdown => return Ok(()),
+                _ = self.signalling_queue.recv_many(&mut received, SIGNALLING_TURN) => {
+                    let now = Instant::now();
+                    received.drain(..).for_each(|message| self.home_agent.handle_signalling(&message, now));
+                }
+                Some(event) = events.recv() => self.handle_feed(event).await?,
+                Some(question) = questions.recv() => question.answer(self),
+                () = due(timeout) => self.home_agent.handle_timeout(Instant::now()),
+                _ = health.tick() => self.check_workers()?,
+            }
+            self.pass_commands_on().await?;
+        }
+    }
+
+    /// A thread that has ended with nothing to be told would be missed otherwise.
+    fn check_workers(&self) -> Result<(), GatewayError> {
+        if self.workers.as_ref().is_none_or(Workers::are_running) { Ok(()) } else { Err(GatewayError::WorkerGone) }
+    }
+
+    async fn handle_feed(&mut self, event: FeedEvent) -> Result<(), GatewayError> {
+        match event {
+            FeedEvent::Welcome(welcome, applied) => {
+                self.handle_welcome(welcome).await?;
+                // A subscription that has ended meanwhile does not wait any more.
+                let _ = applied.send(());
+                Ok(())
+            }
+            FeedEvent::Message(message, applied) => {
+                self.handle_message(*message);
+                self.pass_commands_on().await?;
+                self.report_when_in_force(applied)
+            }
+        }
+    }
+
+    /// The first Welcome says what the device and the halves need; a later one may add pools.
+    async fn handle_welcome(&mut self, welcome: Welcome) -> Result<(), GatewayError> {
+        self.store.begin_subscription();
+        if self.welcome.as_ref() == Some(&welcome) {
+            return Ok(());
+        }
+        self.routes.set_up(&welcome).await?;
+        warn_without_forwarding(&welcome.pools);
+        if self.workers.is_none() {
+            let sources = icmp_sources(&welcome);
+            let workers = Workers::start(&self.tun, &self.sockets, sources, &self.counters, self.signalling.clone());
+            self.workers = Some(workers.map_err(GatewayError::Workers)?);
+        }
+        self.welcome = Some(welcome);
+        Ok(())
+    }
+
+    fn handle_message(&mut self, message: FromHac) {
+        let now = Instant::now();
+        match message {
+            FromHac::Snapshot { associations, last, .. } => {
+                self.store.note_snapshot_part(associations.iter().map(|provisioned| provisioned.sa.spi));
+                associations.into_iter().for_each(|provisioned| self.take(provisioned, now));
+                if last {
+                    self.store.finish_snapshot().into_iter().for_each(|spi| self.home_agent.handle_sa_end(spi));
+                }
+            }
+            FromHac::Delta { change: Change::Install(provisioned), .. } => self.take(*provisioned, now),
+            FromHac::Delta { change: Change::End(spi), .. } => {
+                self.store.end(spi);
+                self.home_agent.handle_sa_end(spi);
+            }
+        }
+    }
+
+    fn take(&mut self, provisioned: Provisioned, now: Instant) {
+        let spi = provisioned.sa.spi;
+        match self.store.deliver(provisioned, now) {
+            Delivery::New(install) => self.home_agent.handle_sa(install),
+            Delivery::Held => {}
+            Delivery::Ended => tracing::debug!(%spi, "an SA that has ended here was delivered again and is not taken"),
+            Delivery::Expired => tracing::debug!(%spi, "an SA was delivered without any validity left"),
+            Delivery::Full => tracing::error!(%spi, "no room for another SA: spread the subscribers over more groups"),
+        }
+    }
+
+    /// Drains the home agent's commands to both halves.
+    async fn pass_commands_on(&mut self) -> Result<(), GatewayError> {
+        while let Some(command) = self.home_agent.poll_command() {
+            if let Command::Uninstall(spi) = command {
+                self.store.end(spi);
+            }
+            if let Some(routes) = &mut self.binding_routes {
+                routes.follow(&command).await;
+            }
+            if let Some(workers) = &self.workers {
+                workers.apply(&command)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Both halves first, then the acknowledgement: the MN is told its SPI only when packets under it would be opened.
+    fn report_when_in_force(&self, applied: oneshot::Sender<()>) -> Result<(), GatewayError> {
+        let Some(workers) = &self.workers else { return Ok(()) };
+        let barrier = workers.barrier()?;
+        tokio::task::spawn_blocking(move || match barrier.wait() {
+            // A subscription that has ended meanwhile does not wait any more.
+            Ok(()) => drop(applied.send(())),
+            Err(error) => tracing::error!(%error, "a worker thread does not answer: nothing is acknowledged to the HAC"),
+        });
+        Ok(())
+    }
+}
+
+fn icmp_sources(welcome: &Welcome) -> IcmpSources {
+    let mut sources = IcmpSources::default();
+    for address in &welcome.own_addresses {
+        match address {
+            IpAddr::V6(ip) => _ = sources.ip6.get_or_insert(*ip),
+            IpAddr::V4(ip) => _ = sources.ip4.get_or_insert(*ip),
+        }
+    }
+    sources
+}
+
+async fn due(timeout: Option<Instant>) {
+    match timeout {
+        Some(instant) => sleep_until(instant.into()).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,136 @@
+//! The HAC's end of the feed: a real server with real certificates that delivers what the test says.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use feed::{Change, Provisioned, Refusal, Subscription, SubscriptionHandler, TlsFiles, Welcome};
+use protocol::addr::{HomeAddresses, HomeAgentAddresses};
+use protocol::sa::spi::HaGroup;
+use protocol::sa::{CipherSuite, DirectionKeys, Secret, SecurityAssociation, UserData};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use tokio::net::TcpListener;
+use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use crate::mobile_node::{HOME4, HOME6};
+
+/// What the HAC notices.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum HacEvent {
+    Subscribed { instance: [u8; 16], known_revision: u64 },
+    Acknowledged(u64),
+}
+
+/// The SA with this number; all of them belong to the same home addresses.
+pub(crate) fn association(number: u16) -> Provisioned {
+    let keys = |octet: u8| DirectionKeys {
+        integrity: Secret::empty(),
+        encryption: Secret::new((0..20).map(|index| octet ^ index ^ number as u8).collect()),
+    };
+    let sa = SecurityAssociation {
+        spi: HaGroup::new(1).unwrap().blocks().next().unwrap().spi(number).unwrap(),
+        suite: CipherSuite::Aes128Gcm,
+        user_data: UserData::Protected,
+        mn_to_ha: keys(0x40),
+        ha_to_mn: keys(0x80),
+        home: HomeAddresses::new(Some(HOME6.parse().unwrap()), Some(HOME4.parse().unwrap())).unwrap(),
+        home_agent: HomeAgentAddresses::new(None, Some([198, 51, 100, 1].into()), 7872).unwrap(),
+    };
+    Provisioned { sa, left: Duration::from_secs(600), lease: 0 }
+}
+
+/// A CA that signs for both ends.
+pub(crate) struct Ca {
+    pem: String,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+impl Ca {
+    pub(crate) fn new() -> Self {
+        let key = KeyPair::generate().unwrap();
+        let mut parameters = CertificateParams::new(Vec::<String>::new()).unwrap();
+        parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let pem = parameters.self_signed(&key).unwrap().pem();
+        Self { pem, issuer: Issuer::new(parameters, key) }
+    }
+
+    fn sign(&self, name: &str) -> (String, String) {
+        let key = KeyPair::generate().unwrap();
+        let certificate = CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &self.issuer).unwrap();
+        (certificate.pem(), key.serialize_pem())
+    }
+
+    /// Writes `ca.pem`, `ha.pem` and `ha-key.pem`.
+    pub(crate) fn write_files_for_home_agent(&self, folder: &Path) {
+        let (certificate, key) = self.sign("ha1");
+        for (name, text) in [("ca.pem", &self.pem), ("ha.pem", &certificate), ("ha-key.pem", &key)] {
+            std::fs::write(folder.join(name), text).unwrap();
+        }
+    }
+}
+
+/// A running HAC that delivers SA number 1 at revision 1, and then what [`Hac::send`] is given.
+pub(crate) struct Hac {
+    deltas: mpsc::Sender<(u64, Change)>,
+    stop: Option<oneshot::Sender<()>>,
+    server: JoinHandle<()>,
+}
+
+impl Hac {
+    pub(crate) async fn start(ca: &Ca, address: SocketAddr, events: mpsc::Sender<HacEvent>) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
+        let (certificate, key) = ca.sign("hac.example.org");
+        let files = TlsFiles { ca: ca.pem.clone(), certificate, key: Secret::new(key.into_bytes()) };
+        let (deltas, queue) = mpsc::channel(8);
+        let (stop, stopped) = oneshot::channel();
+        let handler = Arc::new(Handler { events, queue: Mutex::new(queue) });
+        let server = tokio::spawn(async move {
+            feed::server::serve(listener, &files, handler, async { drop(stopped.await) }).await.unwrap();
+        });
+        Self { deltas, stop: Some(stop), server }
+    }
+
+    pub(crate) async fn send(&self, revision: u64, change: Change) {
+        self.deltas.send((revision, change)).await.unwrap();
+    }
+
+    pub(crate) async fn stop(&mut self) {
+        self.stop.take().unwrap().send(()).unwrap();
+        (&mut self.server).await.unwrap();
+    }
+}
+
+struct Handler {
+    events: mpsc::Sender<HacEvent>,
+    queue: Mutex<mpsc::Receiver<(u64, Change)>>,
+}
+
+impl SubscriptionHandler for Handler {
+    async fn serve(&self, mut subscription: Subscription) -> Result<(), Refusal> {
+        assert_eq!(subscription.home_agent(), "ha1");
+        let hello = *subscription.hello();
+        let subscribed = HacEvent::Subscribed { instance: hello.instance, known_revision: hello.known_revision };
+        self.events.send(subscribed).await.unwrap();
+        subscription.welcome(&welcome()).await?;
+        subscription.snapshot(1, &[association(1)]).await?;
+        let mut queue = self.queue.lock().await;
+        loop {
+            tokio::select! {
+                acknowledged = subscription.acknowledged() => {
+                    self.events.send(HacEvent::Acknowledged(acknowledged?)).await.unwrap();
+                }
+                Some((revision, change)) = queue.recv() => subscription.delta(revision, change).await?,
+            }
+        }
+    }
+}
+
+fn welcome() -> Welcome {
+    Welcome {
+        group: HaGroup::new(1).unwrap(),
+        pools: vec!["2001:db8:100::/64".parse().unwrap(), "10.9.0.0/24".parse().unwrap()],
+        own_addresses: vec!["2001:db8:100::1".parse().unwrap(), "10.9.0.1".parse().unwrap()],
+    }
+}

@@ -1,0 +1,149 @@
+//! A mobile node without its own control: the two tunnel halves over a UDP socket.
+
+use std::net::{Ipv6Addr, SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use feed::Provisioned;
+use protocol::sa::{Role, SecurityAssociation};
+use protocol::time::Lifetime;
+use protocol::tunnel::entry::IcmpSources;
+use protocol::tunnel::exit::Verdict;
+use protocol::tunnel::{
+    Command, Counters, Encapsulation, EntryPoint, ExitPoint, Install, PacketBatch, Path, Paths, ReceiveBatch, SendBatch,
+    SignallingReceived, SocketId,
+};
+use protocol::wire::checksum;
+use protocol::wire::mobility::{BindingUpdate, CareOf, Ends, Ipv4Home, MobilityMessage};
+use protocol::wire::signalling::{self, Signalling};
+
+pub(crate) const HOME6: &str = "2001:db8:100::5";
+pub(crate) const HOME4: &str = "10.9.0.5";
+const HOME_AGENT_INSIDE: &str = "2001:db8:100::1";
+const HOME_AGENT: &str = "198.51.100.1:7872";
+const CARE_OF: &str = "192.0.2.7";
+
+pub(crate) struct MobileNode {
+    sa: SecurityAssociation,
+    socket: UdpSocket,
+    entry: EntryPoint,
+    exit: ExitPoint,
+    pings: u16,
+}
+
+impl MobileNode {
+    pub(crate) fn new(provisioned: &Provisioned) -> Self {
+        let sa = provisioned.sa.clone();
+        let socket = UdpSocket::bind((CARE_OF, 0)).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+        let counters = Arc::new(Counters::default());
+        let entry = EntryPoint::new(Role::MobileNode, counters.clone(), IcmpSources::default());
+        let exit = ExitPoint::new(Role::MobileNode, counters);
+        let mut node = Self { sa: sa.clone(), socket, entry, exit, pings: 0 };
+        let install = Install { sa: sa.clone(), valid_until: Instant::now() + Duration::from_secs(600), lease: 0 };
+        node.obeys(&Command::Install(Arc::new(install)));
+        let paths = Paths::one(path());
+        node.obeys(&Command::Move { home: sa.home, paths, encapsulation: Encapsulation::ProtectedUdp, sending: sa.spi });
+        node
+    }
+
+    /// Sends a Binding Update and gives the status of the Binding Acknowledgement.
+    pub(crate) fn binds(&mut self, sequence: u16) -> u8 {
+        let update = BindingUpdate {
+            sequence,
+            acknowledge: true,
+            home_registration: true,
+            lifetime: Lifetime::from_units(100),
+            care_of: Some(CareOf::Ip4(CARE_OF.parse().unwrap())),
+            ipv4_home: Some(Ipv4Home { prefix_len: 32, address: [0, 0, 0, 0].into() }),
+        };
+        let (home, home_agent) = (self.sa.home.in_mobility_header(), self.sa.home_agent.in_mobility_header());
+        let header = MobilityMessage::BindingUpdate(update).emit(Ends { source: home, destination: home_agent });
+        let payload = signalling::behind_home_address_option(home, &header);
+        let (spi, next_header) = (self.sa.spi, signalling::DESTINATION_OPTIONS);
+        self.obeys(&Command::Signal { spi, path: path(), next_header, payload });
+        let (_, answer) = self.receives().expect("a datagram comes back");
+        let answer = answer.expect("it is a Mobility Header");
+        let parsed = Signalling::parse(answer.next_header, &answer.payload).unwrap();
+        match MobilityMessage::parse(parsed.mobility_header, Ends { source: home_agent, destination: home }).unwrap() {
+            MobilityMessage::BindingAcknowledgement(message) => {
+                assert_eq!(message.sequence, sequence);
+                message.status.0
+            }
+            MobilityMessage::BindingUpdate(_) => panic!("a Binding Update came back"),
+        }
+    }
+
+    /// Sends an echo request to the home agent's own inner address; tells whether the reply came.
+    pub(crate) fn pings_home_agent(&mut self) -> bool {
+        self.pings(HOME_AGENT_INSIDE)
+    }
+
+    /// Sends an echo request; tells whether the reply came.
+    pub(crate) fn pings(&mut self, destination: &str) -> bool {
+        self.pings += 1;
+        let (home, destination): (Ipv6Addr, Ipv6Addr) = (HOME6.parse().unwrap(), destination.parse().unwrap());
+        let mut packets = PacketBatch::new(1, 65_536);
+        assert!(packets.push(&echo(home, destination, 128, self.pings)));
+        let (mut send, mut replies) = (SendBatch::new(4, 65_536), PacketBatch::new(1, 65_536));
+        self.entry.handle_packets(&packets, Instant::now(), &mut rand::rng(), &mut send, &mut replies);
+        assert_eq!(send.len(), 1, "the node sends its own packet");
+        self.transmits(&send);
+        let expected = echo(destination, home, 129, self.pings);
+        // The hop limit and the flow label are the kernel's; the rest is known.
+        let packet = self.receives().and_then(|(packet, _)| packet);
+        packet.is_some_and(|packet| {
+            assert_eq!(packet[8..], expected[8..]);
+            true
+        })
+    }
+
+    fn obeys(&mut self, command: &Command) {
+        let mut send = SendBatch::new(4, 65_536);
+        self.entry.apply(command, &mut rand::rng(), &mut send);
+        self.exit.apply(command);
+        self.transmits(&send);
+    }
+
+    fn transmits(&self, send: &SendBatch) {
+        for (outgoing, octets) in send.iter() {
+            self.socket.send_to(octets, outgoing.to).unwrap();
+        }
+    }
+
+    /// The next datagram's inner packet or signalling; `None` when nothing comes.
+    fn receives(&mut self) -> Option<(Option<Vec<u8>>, Option<SignallingReceived>)> {
+        let mut datagram = vec![0; 65_536];
+        let (len, from) = self.socket.recv_from(&mut datagram).ok()?;
+        let mut batch = ReceiveBatch::new(1, datagram.len());
+        batch.arena()[..len].copy_from_slice(&datagram[..len]);
+        batch.push(0..len, SocketId(0), from);
+        let (mut verdicts, mut signalling) = (Vec::new(), Vec::new());
+        self.exit.handle_datagrams(&mut batch, Instant::now(), &mut verdicts, &mut signalling);
+        match verdicts.remove(0) {
+            Verdict::Deliver(range) => Some((Some(batch.octets(range).to_vec()), None)),
+            Verdict::Consumed => Some((None, signalling.pop())),
+            Verdict::Drop(reason) => panic!("the node drops what it got: {reason}"),
+        }
+    }
+}
+
+fn path() -> Path {
+    Path::proved(SocketId(0), HOME_AGENT.parse::<SocketAddr>().unwrap())
+}
+
+/// ICMPv6 echo request (128) or reply (129) in an IPv6 packet (RFC 4443 section 4).
+fn echo(source: Ipv6Addr, destination: Ipv6Addr, kind: u8, number: u16) -> Vec<u8> {
+    let mut message = vec![kind, 0, 0, 0, 0x78, 0x72];
+    message.extend(number.to_be_bytes());
+    message.extend(b"through the tunnel");
+    let sum = checksum::with_pseudo_header(source, destination, 58, &message);
+    message[2..4].copy_from_slice(&sum.to_be_bytes());
+    let mut packet = vec![0x60, 0, 0, 0];
+    packet.extend((message.len() as u16).to_be_bytes());
+    packet.extend([58, 64]);
+    packet.extend(source.octets());
+    packet.extend(destination.octets());
+    packet.extend(message);
+    packet
+}

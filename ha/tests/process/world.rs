@@ -1,0 +1,93 @@
+//! A home agent process, its HAC and its files.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ha::config::Config;
+use ha::gateway::{self, GatewayError};
+use serde_json::Value;
+use service::control::{Request, ask};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use crate::hac::{Ca, Hac, HacEvent};
+
+const FEED: &str = "127.0.0.1:7873";
+const FILE: &str = r#"
+name = "ha1"
+listen = ["198.51.100.1:7872"]
+certificate = "ha.pem"
+key = "ha-key.pem"
+ca = "ca.pem"
+control-socket = "ha.sock"
+[feed]
+address = "127.0.0.1:7873"
+server-name = "hac.example.org"
+[tunnel]
+device = "ha0"
+mtu = 1400
+[routes]
+per-binding = true
+"#;
+
+pub(crate) struct World {
+    folder: tempfile::TempDir,
+    ca: Ca,
+    pub(crate) hac: Hac,
+    events: mpsc::Receiver<HacEvent>,
+    event_sender: mpsc::Sender<HacEvent>,
+    stop: oneshot::Sender<()>,
+    home_agent: JoinHandle<Result<(), GatewayError>>,
+}
+
+impl World {
+    pub(crate) async fn start() -> Self {
+        service::logging::init();
+        let folder = tempfile::tempdir().unwrap();
+        let ca = Ca::new();
+        ca.write_files_for_home_agent(folder.path());
+        let (event_sender, events) = mpsc::channel(8);
+        let hac = Hac::start(&ca, FEED.parse().unwrap(), event_sender.clone()).await;
+        let file = folder.path().join("ha.toml");
+        std::fs::write(&file, FILE).unwrap();
+        let config = service::config::load::<Config>(&file).unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let home_agent = tokio::spawn(gateway::run(config, stopped));
+        Self { folder, ca, hac, events, event_sender, stop, home_agent }
+    }
+
+    pub(crate) async fn restart_hac(&mut self) {
+        self.hac = Hac::start(&self.ca, FEED.parse().unwrap(), self.event_sender.clone()).await;
+    }
+
+    pub(crate) async fn next_event(&mut self) -> HacEvent {
+        let next = timeout(Duration::from_secs(15), self.events.recv()).await;
+        if self.home_agent.is_finished() {
+            panic!("the home agent has ended: {:?}", (&mut self.home_agent).await);
+        }
+        next.expect("the HAC notices something").unwrap()
+    }
+
+    /// Waits for `event`; what comes before it is skipped.
+    pub(crate) async fn expect(&mut self, event: HacEvent) {
+        while self.next_event().await != event {}
+    }
+
+    pub(crate) async fn asks(&self, request: &str) -> Value {
+        ask(&self.socket(), &Request::new(request), "ha serve").await.unwrap()
+    }
+
+    /// Stops the home agent in order.
+    pub(crate) async fn stop(mut self) {
+        let socket = self.socket();
+        self.stop.send(()).unwrap();
+        timeout(Duration::from_secs(5), self.home_agent).await.unwrap().unwrap().unwrap();
+        assert!(!socket.exists(), "the control socket goes with the process");
+        self.hac.stop().await;
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.folder.path().join("ha.sock")
+    }
+}
