@@ -85,6 +85,10 @@ fn print_status(status: &Value) {
     for (reason, count) in status.pointer("/drops").and_then(Value::as_object).into_iter().flatten() {
         line("dropped", format!("{count} {reason}"));
     }
+    for (name, count) in status.pointer("/io").and_then(Value::as_object).into_iter().flatten().filter(|(_, count)| **count != 0)
+    {
+        line(&format!("kernel: {}", name.replace('_', " ")), count.to_string());
+    }
 }
 
 fn feed_line(status: &Value) -> String {

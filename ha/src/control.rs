@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::binding_cache::Binding;
 use crate::gateway::Gateway;
+use crate::workers::Workers;
 
 /// The most bindings in one answer: at 250 octets each they fit in what the command line takes.
 const MAX_BINDINGS: usize = 100_000;
@@ -57,6 +58,7 @@ async fn ask_gateway(questions: mpsc::Sender<Question>, request: Request) -> Res
 fn status(gateway: &Gateway) -> Value {
     let feed = gateway.feed_state.borrow().clone();
     let (associations, reinit_only) = gateway.store.count();
+    let (unsent, unwritten, receive_errors) = gateway.workers.as_ref().map(Workers::io).unwrap_or_default();
     let (sent, received) = (gateway.counters.sent(), gateway.counters.received());
     let drops: Map<String, Value> =
         gateway.counters.drops().map(|(reason, count)| (reason.label().to_owned(), json!(count))).collect();
@@ -79,6 +81,7 @@ fn status(gateway: &Gateway) -> Value {
         "sent": { "packets": sent.0, "octets": sent.1 },
         "received": { "packets": received.0, "octets": received.1 },
         "drops": drops,
+        "io": { "unsent": unsent, "unwritten": unwritten, "receive_errors": receive_errors },
     })
 }
 

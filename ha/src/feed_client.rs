@@ -1,6 +1,7 @@
 //! Keeps a subscription to the HAC's feed: connects, hands each message to the gateway, acknowledges a revision once it is
 //! in force, and connects again when the connection ends. What the gateway has stays in force meanwhile.
 
+use std::convert::Infallible;
 use std::time::{Duration, Instant, SystemTime};
 
 use feed::client::{FeedAddress, FeedError};
@@ -69,26 +70,22 @@ impl Subscriber {
     pub async fn run(self) {
         let mut wait = FIRST_WAIT;
         while !self.events.is_closed() {
-            let before = self.state.borrow().revision;
-            let ended = self.subscribe().await;
+            let mut in_force = false;
+            let ended = match self.follow(&mut in_force).await {
+                Err(ended) => ended,
+                Ok(never) => match never {},
+            };
             self.note_end(&ended);
-            // Only a subscription that brought something in force counts as a success: one that is refused after its
+            // Only a subscription that brought a revision in force counts as a success: one that is refused after its
             // welcome must not be tried again five times a second.
-            wait = if self.state.borrow().revision > before { FIRST_WAIT } else { wait };
+            wait = if in_force { FIRST_WAIT } else { wait };
             tokio::time::sleep(with_jitter(wait)).await;
             wait = (wait * 2).min(LONGEST_WAIT);
         }
     }
 
-    /// One subscription, from connecting to its end.
-    async fn subscribe(&self) -> Ended {
-        match self.follow().await {
-            Err(ended) => ended,
-            Ok(never) => match never {},
-        }
-    }
-
-    async fn follow(&self) -> Result<std::convert::Infallible, Ended> {
+    /// One subscription, from connecting to its end; says whether a revision has come in force.
+    async fn follow(&self, in_force: &mut bool) -> Result<Infallible, Ended> {
         let hello = Hello { instance: self.instance, known_revision: self.state.borrow().revision };
         let (mut client, welcome) = FeedClient::connect(&self.at, &self.files, hello).await?;
         self.state.send_modify(|state| (state.connected, state.since) = (true, SystemTime::now()));
@@ -103,6 +100,7 @@ impl Subscriber {
             if whole {
                 client.acknowledge(revision).await?;
                 self.state.send_modify(|state| state.revision = revision);
+                *in_force = true;
                 tracing::debug!(revision, micros = begun.elapsed().as_micros(), "a revision of the feed is in force");
             }
         }

@@ -132,7 +132,7 @@ pub(crate) struct Gateway {
     sockets: Vec<Arc<UdpSocket>>,
     routes: Routes,
     binding_routes: Option<BindingRoutes>,
-    workers: Option<Workers>,
+    pub(crate) workers: Option<Workers>,
     signalling: mpsc::Sender<SignallingReceived>,
     signalling_queue: mpsc::Receiver<SignallingReceived>,
 }

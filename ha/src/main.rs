@@ -1,9 +1,17 @@
 //! `ha`: see the library's [`ha::cli`].
 
+use std::process::ExitCode;
+
 use clap::Parser;
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> ExitCode {
     service::logging::init();
-    ha::cli::run(ha::cli::Arguments::parse()).await.map_err(|error| anyhow::anyhow!(error))
+    match ha::cli::run(ha::cli::Arguments::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("ha: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }

@@ -40,11 +40,11 @@ impl Routes {
     /// # Errors
     /// What the kernel refused.
     pub async fn set_up(&self, welcome: &Welcome) -> Result<(), NetlinkError> {
+        self.be_a_tunnel();
         for address in &welcome.own_addresses {
             self.netlink.add_address(self.device, IpNet::from(*address)).await?;
         }
         self.netlink.set_link_up(self.device, None).await?;
-        self.accept_own_addresses();
         for pool in &welcome.pools {
             let own = welcome.own_addresses.iter().find(|own| pool.contains(*own)).copied();
             self.netlink.replace_route(&self.route(pool.trunc(), own)).await?;
@@ -52,13 +52,20 @@ impl Routes {
         Ok(())
     }
 
-    /// ICMP errors about packets to unbound home addresses come in on the device with the home agent's own address as their
-    /// source, and IPv4 drops such packets as martians unless it is told otherwise. The device takes no other packet with
-    /// that source: the exit-point lets a node send from its home addresses only.
-    fn accept_own_addresses(&self) {
-        let switch = format!("/proc/sys/net/ipv4/conf/{}/accept_local", self.name);
-        if let Err(error) = std::fs::write(&switch, "1") {
-            tracing::warn!(%error, "cannot write {switch}: IPv4 correspondents will not hear that a home address is not bound");
+    /// Settings of the device alone, and gone with it.
+    fn be_a_tunnel(&self) {
+        // ICMP errors about packets to unbound home addresses come in on the device with the home agent's own address as
+        // their source. IPv4 drops such packets as martians unless it is told otherwise. No other packet comes in with that
+        // source: the exit-point lets a node send from its home addresses only.
+        self.set("ipv4", "accept_local", "1");
+        // No link-local address, and so no router solicitation into a tunnel without a second end.
+        self.set("ipv6", "addr_gen_mode", "1");
+    }
+
+    fn set(&self, family: &str, switch: &str, value: &str) {
+        let file = format!("/proc/sys/net/{family}/conf/{}/{switch}", self.name);
+        if let Err(error) = std::fs::write(&file, value) {
+            tracing::warn!(%error, "cannot write {value} to {file}: correspondents may not hear that a home address is not bound");
         }
     }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use net::tun::Tun;
 use net::udp::UdpSocket;
-use net::worker::{WorkerCommand, WorkerGone, WorkerHandle, spawn_entry, spawn_exit};
+use net::worker::{IoCounters, WorkerCommand, WorkerGone, WorkerHandle, spawn_entry, spawn_exit};
 use protocol::sa::Role;
 use protocol::tunnel::entry::IcmpSources;
 use protocol::tunnel::{Command, Counters, EntryPoint, ExitPoint, SignallingReceived, SocketId};
@@ -68,6 +68,12 @@ impl Workers {
     /// Whether both threads run.
     pub(crate) fn are_running(&self) -> bool {
         !self.threads.iter().any(JoinHandle::is_finished)
+    }
+
+    /// What neither the kernel nor the network took: datagrams, packets to the device, and errors while receiving.
+    pub(crate) fn io(&self) -> (u64, u64, u64) {
+        let io = || self.handles.iter().map(WorkerHandle::io);
+        (io().map(IoCounters::unsent).sum(), io().map(IoCounters::unwritten).sum(), io().map(IoCounters::receive_errors).sum())
     }
 
     fn send(&self, command: impl Fn() -> WorkerCommand) -> Result<(), WorkerGone> {

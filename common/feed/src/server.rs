@@ -186,6 +186,7 @@ async fn serve_one<H: SubscriptionHandler>(handler: Arc<H>, subscription: Subscr
     let to_ha = subscription.to_ha.clone();
     match handler.serve(subscription).await {
         Ok(()) => tracing::debug!(%home_agent, "subscription ended"),
+        Err(_) if to_ha.is_closed() => tracing::debug!(%home_agent, "the home agent has gone"),
         Err(Refusal(reason)) => {
             tracing::info!(%home_agent, reason, "subscription ended");
             let told = timeout(PATIENCE, to_ha.send(Err(Status::permission_denied(reason)))).await;

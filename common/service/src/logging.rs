@@ -1,5 +1,7 @@
 //! Tracing to standard error. Called once, first, by each program.
 
+use std::io::IsTerminal;
+
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -10,7 +12,9 @@ pub const FILTER_VARIABLE: &str = "HALTSEC_LOG";
 pub fn init() {
     let filter =
         EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).with_env_var(FILTER_VARIABLE).from_env_lossy();
-    let started = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let colours = std::io::stderr().is_terminal();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
+    let started = log.try_init();
     if started.is_err() {
         tracing::debug!("logging runs already");
     }
