@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use protocol::mhauth::Grant;
 use protocol::sa::{CipherSuite, DirectionKeys, Secret, UserData};
-use rand::CryptoRng;
+use rand::{CryptoRng, RngExt};
 
 use crate::store::{HomeAgent, Order, Pools, Provisioned, Store, StoreError};
 
@@ -65,7 +65,7 @@ pub fn provision(
     rng: &mut dyn CryptoRng,
 ) -> Result<Committed, Refused> {
     let suite = choose_suite(&policy.suites, request.suites).ok_or(Refused::NoCommonSuite)?;
-    let home_agent = choose_home_agent(store, request.nai, connected, now)?;
+    let home_agent = choose_home_agent(store, request.nai, connected, now, rng)?;
     let (mn_to_ha, ha_to_mn) = draw_keys(suite, rng);
     let order = Order {
         nai: request.nai,
@@ -99,15 +99,18 @@ fn choose_suite(policy: &[CipherSuite], offered: &[CipherSuite]) -> Option<Ciphe
     policy.iter().copied().find(|suite| offered.contains(suite))
 }
 
-/// Where the subscriber's newest association is, so that a renewal finds its binding; else the one with the fewest.
-fn choose_home_agent(store: &mut dyn Store, nai: &str, connected: &[String], now: SystemTime) -> Result<HomeAgent, Refused> {
-    let mut candidates = store.home_agents(now)?;
-    candidates.retain(|(home_agent, _)| connected.contains(&home_agent.name));
-    let current = store.current_home_agent(nai, now)?;
-    let stays = candidates.iter().position(|(home_agent, _)| Some(&home_agent.name) == current.as_ref());
-    let least = || (0..candidates.len()).min_by_key(|index| candidates.get(*index).map(|(_, associations)| *associations));
-    let chosen = stays.or_else(least).ok_or(Refused::NoHomeAgent)?;
-    Ok(candidates.swap_remove(chosen).0)
+/// Where the subscriber's newest association is, so that a renewal finds its binding; else any, drawn evenly.
+fn choose_home_agent(
+    store: &mut dyn Store,
+    nai: &str,
+    connected: &[String],
+    now: SystemTime,
+    rng: &mut dyn CryptoRng,
+) -> Result<HomeAgent, Refused> {
+    let current = store.current_home_agent(nai, now)?.filter(|name| connected.contains(name));
+    let drawn = || connected.get(rng.random_range(0..connected.len().max(1))).cloned();
+    let name = current.or_else(drawn).ok_or(Refused::NoHomeAgent)?;
+    store.home_agent(&name)?.ok_or(Refused::NoHomeAgent)
 }
 
 /// MN to HA, HA to MN: every key differs from every other.
@@ -144,9 +147,7 @@ mod tests {
     fn store() -> SqliteStore {
         let kek = KeyEncryptionKey::new(&[1; 32]).unwrap();
         let mut store = SqliteStore::in_memory(kek, &mut rand::rng()).unwrap();
-        for nai in [NAI, "bob@example.org"] {
-            store.add_subscriber(nai, &Secret::new(vec![1; 32]), now(), &mut rand::rng()).unwrap();
-        }
+        store.add_subscriber(NAI, &Secret::new(vec![1; 32]), now(), &mut rand::rng()).unwrap();
         for (name, group) in [("ha1", 0), ("ha2", 1)] {
             let addresses = HomeAgentAddresses::new(None, Some("192.0.2.1".parse().unwrap()), 7872).unwrap();
             store.add_home_agent(&HomeAgent { name: name.to_owned(), group: HaGroup::new(group).unwrap(), addresses }).unwrap();
@@ -191,12 +192,26 @@ mod tests {
     }
 
     #[test]
-    fn a_renewal_stays_at_its_home_agent_and_newcomers_spread() {
+    fn a_renewal_stays_at_its_home_agent_while_that_is_connected() {
         let mut store = store();
         assert_eq!(provisioned(&mut store, NAI, &["ha2"]).unwrap().home_agent, "ha2");
-        assert_eq!(provisioned(&mut store, NAI, &["ha1", "ha2"]).unwrap().home_agent, "ha2");
-        assert_eq!(provisioned(&mut store, "bob@example.org", &["ha1", "ha2"]).unwrap().home_agent, "ha1");
-        assert_eq!(provisioned(&mut store, NAI, &["ha1"]).unwrap().provisioned.sa.spi.group().get(), 0);
+        for _ in 0..20 {
+            assert_eq!(provisioned(&mut store, NAI, &["ha1", "ha2"]).unwrap().home_agent, "ha2");
+        }
+        let moved = provisioned(&mut store, NAI, &["ha1"]).unwrap();
+        assert_eq!((moved.home_agent.as_str(), moved.provisioned.sa.spi.group().get()), ("ha1", 0));
+    }
+
+    #[test]
+    fn newcomers_spread_over_the_connected_home_agents() {
+        let mut store = store();
+        let mut chosen = std::collections::BTreeSet::new();
+        for number in 0..64 {
+            let nai = format!("mn{number}@example.org");
+            store.add_subscriber(&nai, &Secret::new(vec![1; 32]), now(), &mut rand::rng()).unwrap();
+            chosen.insert(provisioned(&mut store, &nai, &["ha1", "ha2"]).unwrap().home_agent);
+        }
+        assert_eq!(chosen.len(), 2, "one of them chosen 64 times in a row happens once in 2^63");
     }
 
     #[test]

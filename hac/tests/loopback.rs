@@ -269,6 +269,24 @@ async fn a_newer_process_of_a_home_agent_takes_the_place_of_the_older() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_home_agent_of_the_right_ca_that_is_not_recorded_is_turned_away() {
+    let world = World::new();
+    let running = world.start().await.unwrap();
+    let read = |name: &str| std::fs::read_to_string(world.path("hac").join(name)).unwrap();
+    let ca_key = rcgen::KeyPair::from_pem(&read("ca-key.pem")).unwrap();
+    let issuer = rcgen::Issuer::from_ca_cert_pem(&read("ca.pem"), ca_key).unwrap();
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut params = rcgen::CertificateParams::new(["ha9".to_owned()]).unwrap();
+    params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
+    let certificate = params.signed_by(&key, &issuer).unwrap().pem();
+    let files = TlsFiles { ca: read("ca.pem"), certificate, key: Secret::new(key.serialize_pem().into_bytes()) };
+    let address = FeedAddress { address: running.home_agents().to_string(), server_name: NAME.to_owned() };
+    let refused = FeedClient::connect(&address, &files, Hello { instance: [9; 16], known_revision: 0 }).await.unwrap_err();
+    assert!(refused.to_string().contains("hac ha add ha9"), "{refused}");
+    assert!(running.shared().registry.names().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_control_socket_tells_what_runs() {
     let world = World::new();
     let running = world.start().await.unwrap();

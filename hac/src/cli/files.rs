@@ -5,6 +5,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use zeroize::Zeroizing;
+
 use super::CliError;
 
 /// Who may read a new file.
@@ -83,6 +85,12 @@ impl Drop for NewFiles {
             let _gone = std::fs::remove_dir(&self.folder);
         }
     }
+}
+
+/// A secret's octets as a line of hexadecimal digits, as `kek` and `psk` hold them.
+pub(super) fn hex_line(octets: &[u8]) -> Zeroizing<String> {
+    let digits = Zeroizing::new(hex::encode(octets));
+    Zeroizing::new(format!("{}\n", digits.as_str()))
 }
 
 /// Temporary file, flushed to disk, then linked under its name, which fails where the name is taken.

@@ -82,6 +82,9 @@ fn described(arguments: &Add) -> Result<HomeAgent, CliError> {
     let refused = |what: String| CliError::Argument(what);
     let name = &arguments.name;
     check_name(name).map_err(|problem| refused(format!("home agent name \"{name}\": {problem}")))?;
+    if name.parse::<IpAddr>().is_ok() {
+        return Err(refused(format!("home agent name \"{name}\": write a DNS name, its certificate is known by it")));
+    }
     let group =
         HaGroup::new(arguments.group).ok_or_else(|| refused(format!("--group {}: a group is 0 to 63", arguments.group)))?;
     let (mut ip6, mut ip4) = (None::<Ipv6Addr>, None::<Ipv4Addr>);

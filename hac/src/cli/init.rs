@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use super::CliError;
 use super::certificates::{self, Usage};
-use super::files::{Access, NewFiles};
+use super::files::{Access, NewFiles, hex_line};
 use crate::config::{DEFAULT_CONTROL_SOCKET, check_name};
 use crate::store::sealing::{KEY_LEN, KeyEncryptionKey};
 use crate::store::sqlite::SqliteStore;
@@ -84,8 +84,7 @@ fn write_certificates(files: &mut NewFiles, name: &str) -> Result<(), CliError> 
 fn write_kek(files: &mut NewFiles) -> Result<KeyEncryptionKey, CliError> {
     let mut octets = Zeroizing::new([0; KEY_LEN]);
     rand::rng().fill_bytes(octets.as_mut_slice());
-    let digits = Zeroizing::new(format!("{}\n", hex::encode(octets.as_slice())));
-    files.write("kek", &digits, Access::Secret)?;
+    files.write("kek", &hex_line(octets.as_slice()), Access::Secret)?;
     Ok(KeyEncryptionKey::read(&files.path("kek"))?)
 }
 

@@ -11,7 +11,7 @@ use rand::Rng;
 use service::config::Located;
 use zeroize::Zeroizing;
 
-use super::files::{Access, NewFiles};
+use super::files::{Access, NewFiles, hex_line};
 use super::{CliError, open, print_json};
 use crate::config::Config;
 use crate::store::{Store, canonical_nai};
@@ -68,7 +68,7 @@ fn add(config: &Path, nai: &str, connect: &[String], out: &Path) -> Result<(), C
     let mut files = NewFiles::new(out, &FILES)?;
     let mut psk = Zeroizing::new(vec![0; PSK_LEN]);
     rand::rng().fill_bytes(psk.as_mut_slice());
-    files.write("psk", &Zeroizing::new(format!("{}\n", hex::encode(psk.as_slice()))), Access::Secret)?;
+    files.write("psk", &hex_line(&psk), Access::Secret)?;
     files.write("ca.pem", &config.read(&config.ca)?, Access::Public)?;
     let port = port.or(config.listen.first().map(SocketAddr::port)).unwrap_or(DEFAULT_PORT);
     files.write("mn.toml", &configuration(&config, &nai, port, &addresses), Access::Public)?;

@@ -139,6 +139,7 @@ fn home_agents_that_cannot_work_are_refused() {
     let out = world.path("ha1");
     let rows = [
         &["*.example.org", "--address", "198.51.100.1"][..],
+        &["198.51.100.1", "--address", "198.51.100.1"],
         &["ha1", "--address", "198.51.100.1", "--address", "198.51.100.2"],
         &["ha1", "--address", "198.51.100.1", "--group", "64"],
         &["ha1", "--address", "198.51.100.1", "--port", "0"],

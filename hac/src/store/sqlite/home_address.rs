@@ -97,22 +97,33 @@ fn free_ip4(transaction: &Transaction<'_>, pool: Ipv4Net) -> Result<Ipv4Addr> {
     host.map(at).ok_or(StoreError::PoolExhausted(IpNet::V4(pool)))
 }
 
-/// The first host number in `FIRST_HOST..end` whose address nobody has. Rows come in the order of addresses.
+/// A host number in `FIRST_HOST..end` whose address nobody has: the one behind the highest given; at the pool's end, the
+/// first gap.
 fn first_free<const N: usize>(transaction: &Transaction<'_>, end: u64, at: impl Fn(u64) -> [u8; N]) -> Result<Option<u64>> {
     if end <= FIRST_HOST {
         return Ok(None);
     }
-    let family = if N == 16 { 6 } else { 4 };
+    let range = (if N == 16 { 6 } else { 4 }, at(FIRST_HOST), at(end - 1));
+    if !is_taken(transaction, &at(end - 1))? {
+        let query = "SELECT MAX(address) FROM home_address WHERE family = ?1 AND address BETWEEN ?2 AND ?3";
+        let highest: Option<[u8; N]> = transaction.prepare_cached(query)?.query_row(range, |row| row.get(0))?;
+        return Ok(Some(highest.map_or(FIRST_HOST, |highest| host_number(&highest, &at(0)) + 1)));
+    }
     let query = "SELECT address FROM home_address WHERE family = ?1 AND address BETWEEN ?2 AND ?3 ORDER BY address";
     let mut query = transaction.prepare_cached(query)?;
     let mut candidate = FIRST_HOST;
-    for taken in query.query_map((family, at(FIRST_HOST), at(end - 1)), |row| row.get::<_, [u8; N]>(0))? {
+    for taken in query.query_map(range, |row| row.get::<_, [u8; N]>(0))? {
         if taken? != at(candidate) {
             break;
         }
         candidate += 1;
     }
     Ok((candidate < end).then_some(candidate))
+}
+
+/// The host bits of an address: at most 32 of them differ from the network's.
+fn host_number(address: &[u8], network: &[u8]) -> u64 {
+    address.iter().zip(network).fold(0, |number, (octet, prefix)| number << 8 | u64::from(octet ^ prefix))
 }
 
 fn is_taken(transaction: &Transaction<'_>, address: &[u8]) -> Result<bool> {

@@ -296,3 +296,17 @@ fn a_database_file_survives_and_opens_only_under_its_own_key() {
     assert_eq!(pragma("synchronous"), rusqlite::types::Value::Integer(2));
     assert_eq!(pragma("foreign_keys"), rusqlite::types::Value::Integer(1));
 }
+
+#[test]
+fn a_gap_in_a_pool_is_found_when_its_end_is_reached() {
+    let names: Vec<String> = (0..5).map(|number| format!("mn{number}@example.org")).collect();
+    let mut store = store_with(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    let pool4 = Pools { ip6: None, ip4: Some("10.9.0.8/29".parse().unwrap()) };
+    let given = |store: &mut SqliteStore, number: usize| {
+        try_provision(store, &names[number], &agent("ha1", 0), pool4, now()).unwrap().sa.home.ip4().unwrap().octets()[3]
+    };
+    assert_eq!([0, 1, 2, 3].map(|number| given(&mut store, number)), [10, 11, 12, 13]);
+    store.connection.execute("DELETE FROM home_address WHERE address = x'0a09000b'", []).unwrap();
+    assert_eq!(given(&mut store, 4), 14);
+    assert_eq!(given(&mut store, 1), 11);
+}
