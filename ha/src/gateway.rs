@@ -9,7 +9,7 @@
 //! commands to the workers, and sees no packet but signalling.
 
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -21,7 +21,7 @@ use net::udp::{SocketOptions, UdpSocket};
 use net::worker::WorkerGone;
 use protocol::sa::Secret;
 use protocol::tunnel::entry::IcmpSources;
-use protocol::tunnel::{Command, Counters, SignallingReceived};
+use protocol::tunnel::{Command, Counters, Guard, SignallingReceived};
 use rand::Rng;
 use service::config::{ConfigError, Located};
 use service::control::{ControlError, ControlSocket};
@@ -223,11 +223,19 @@ impl Gateway {
         warn_without_forwarding(&welcome.pools);
         if self.workers.is_none() {
             let sources = icmp_sources(&welcome);
-            let workers = Workers::start(&self.tun, &self.sockets, sources, &self.counters, self.signalling.clone());
+            let guard = Guard::new(self.own_addresses(&welcome));
+            let signalling = self.signalling.clone();
+            let workers = Workers::start(&self.tun, &self.sockets, sources, guard, &self.counters, signalling);
             self.workers = Some(workers.map_err(GatewayError::Workers)?);
         }
         self.welcome = Some(welcome);
         Ok(())
+    }
+
+    /// The outer addresses that it listens on and the inner ones on its device.
+    fn own_addresses(&self, welcome: &Welcome) -> Vec<IpAddr> {
+        let outer = self.config.listen.iter().map(SocketAddr::ip);
+        outer.chain(welcome.own_addresses.iter().copied()).collect()
     }
 
     fn handle_message(&mut self, message: FromHac) {

@@ -11,7 +11,7 @@ use net::udp::UdpSocket;
 use net::worker::{IoCounters, WorkerCommand, WorkerGone, WorkerHandle, spawn_entry, spawn_exit};
 use protocol::sa::Role;
 use protocol::tunnel::entry::IcmpSources;
-use protocol::tunnel::{Command, Counters, EntryPoint, ExitPoint, SignallingReceived, SocketId};
+use protocol::tunnel::{Command, Counters, EntryPoint, ExitPoint, Guard, SignallingReceived, SocketId};
 use tokio::sync::mpsc;
 
 /// How long the workers may take to reach a barrier: their queues hold at most some thousand commands.
@@ -33,11 +33,12 @@ impl Workers {
         tun: &Arc<Tun>,
         sockets: &[Arc<UdpSocket>],
         icmp_sources: IcmpSources,
+        guard: Guard,
         counters: &Arc<Counters>,
         signalling: mpsc::Sender<SignallingReceived>,
     ) -> io::Result<Self> {
         let entry = EntryPoint::new(Role::HomeAgent, counters.clone(), icmp_sources);
-        let exit = ExitPoint::new(Role::HomeAgent, counters.clone());
+        let exit = ExitPoint::new(Role::HomeAgent, counters.clone()).guarded(guard);
         let (entry, entry_thread) = spawn_entry(tun.clone(), entry)?;
         let (exit, exit_thread) = spawn_exit(tun.clone(), exit, counters.clone(), signalling)?;
         let workers = Self { handles: [entry, exit], threads: vec![entry_thread, exit_thread] };

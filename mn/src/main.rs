@@ -1,9 +1,17 @@
-//! The program `mn`.
+//! The program `mn`. Everything is in the library; this ends with an error that a person can act on.
+
+use std::process::ExitCode;
 
 use clap::Parser;
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> ExitCode {
     service::logging::init();
-    Ok(mn::cli::run(mn::cli::Arguments::parse()).await?)
+    match mn::cli::run(mn::cli::Arguments::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("mn: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }
