@@ -65,7 +65,7 @@ impl Routes {
     fn set(&self, family: &str, switch: &str, value: &str) {
         let file = format!("/proc/sys/net/{family}/conf/{}/{switch}", self.name);
         if let Err(error) = std::fs::write(&file, value) {
-            tracing::warn!(%error, "cannot write {value} to {file}: correspondents may not hear that a home address is not bound");
+            tracing::warn!(%error, "cannot write {value} to {file}: correspondents may not hear of unbound home addresses");
         }
     }
 

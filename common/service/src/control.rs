@@ -51,13 +51,13 @@ impl Request {
 #[derive(Debug, thiserror::Error)]
 pub enum ControlError {
     /// Another instance answers at the socket.
-    #[error("{}: another instance is running and answers there: stop it first, or give this one another control-socket", .0.display())]
+    #[error("{}: another instance answers there: stop it first, or give this one another control-socket", .0.display())]
     Running(PathBuf),
     /// Something that is no socket stands at the path.
     #[error("{}: this is no socket and is left alone: remove it, or choose another control-socket", .0.display())]
     NoSocket(PathBuf),
     /// The socket cannot be made.
-    #[error("{}: cannot make the control socket: {source}; does its folder exist, and may this user write there?", .path.display())]
+    #[error("{}: cannot make the control socket: {source}; may this user write in its folder?", .path.display())]
     Bind {
         /// The socket.
         path: PathBuf,
