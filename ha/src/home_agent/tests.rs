@@ -59,9 +59,10 @@ impl Story {
     fn answers(&mut self) -> (Vec<(u8, u16, u16)>, Vec<Command>) {
         let (mut answers, mut others) = (Vec::new(), Vec::new());
         while let Some(command) = self.ha.poll_command() {
-            match command {
-                Command::Signal { next_header, payload, .. } => answers.push(answer(next_header, &payload)),
-                other => others.push(other),
+            if let Command::Signal { next_header, payload, .. } = command {
+                answers.push(answer(next_header, &payload));
+            } else {
+                others.push(command);
             }
         }
         (answers, others)

@@ -1,7 +1,7 @@
 #![no_main]
 
 #[allow(dead_code)]
-#[path = "../../src/fuzz.rs"]
+#[path = "../../src/fuzz/mod.rs"]
 mod fuzz;
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::mhauth_initiator(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::exchange::mhauth_initiator(data));

@@ -98,6 +98,6 @@ impl Drop for Daemon {
 
 fn spawn(command: &mut Command, log: &Path) -> Result<Child> {
     let log = OpenOptions::new().create(true).append(true).open(log).context("cannot write a log")?;
-    command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+    command.env("NO_COLOR", "1").stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
     command.spawn().with_context(|| format!("cannot start {}", programs::sentence(command)))
 }

@@ -47,10 +47,10 @@ impl<'lab> Deployment<'lab> {
         wait_for("hac and ha to serve", SOON, || {
             self.hac.check_running()?;
             self.ha.check_running()?;
-            let connected = self.status("hac")?.to_string().contains("\"connected\":true");
-            let device = !self.lab.addresses(plan::HA, HA_TUN)?.is_empty();
-            self.status("ha")?;
-            Ok((connected && device).then_some(()))
+            let status = self.status("ha")?;
+            ensure!(status["feed"]["connected"] == true, "the status of ha is {status}");
+            ensure!(!self.lab.addresses(plan::HA, HA_TUN)?.is_empty(), "{HA_TUN} has no address");
+            Ok(self.command("hac", &["status"])?.status.success().then_some(()))
         })
     }
 

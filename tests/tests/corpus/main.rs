@@ -1,10 +1,14 @@
 //! Replays the committed corpus through the bodies of the fuzz targets, with any toolchain.
 
-mod seeds;
+mod data_path;
+mod exchange;
 
 use std::path::{Path, PathBuf};
 
 use tests::fuzz::TARGETS;
+
+/// Name and octets.
+type Seed = (String, Vec<u8>);
 
 #[test]
 fn every_file_of_the_corpus_passes_through_its_target() {
@@ -30,8 +34,8 @@ fn every_folder_of_the_corpus_and_every_fuzz_target_is_in_the_table() {
 
 /// The seeds reach what they are named for: among them are messages that are taken to the end.
 #[test]
-fn the_seeds_of_the_exchange_are_in_the_corpus() {
-    for (target, seeds) in seeds::all() {
+fn the_seeds_are_in_the_corpus() {
+    for (target, seeds) in seeds() {
         for (name, data) in seeds {
             let file = folder(target).join(&name);
             let committed = std::fs::read(&file).unwrap_or_default();
@@ -43,12 +47,17 @@ fn the_seeds_of_the_exchange_are_in_the_corpus() {
 #[test]
 #[ignore = "writes the seeds into fuzz/corpus, after a message has changed on purpose"]
 fn the_seeds_are_written_anew() {
-    for (target, seeds) in seeds::all() {
+    for (target, seeds) in seeds() {
         std::fs::create_dir_all(folder(target)).unwrap();
         for (name, data) in seeds {
             std::fs::write(folder(target).join(name), data).unwrap();
         }
     }
+}
+
+/// Target and seeds.
+fn seeds() -> Vec<(&'static str, Vec<Seed>)> {
+    [exchange::all(), data_path::all()].concat()
 }
 
 fn fuzz() -> PathBuf {

@@ -96,7 +96,7 @@ fn nothing_old_counts(deployment: &Deployment<'_>, lab: &Lab, capture: &Path) ->
     let care_of = || -> Result<Vec<String>> {
         let bindings = deployment.bindings()?;
         let list = bindings["bindings"].as_array().context("no list `bindings`")?;
-        Ok(list.iter().map(|binding| binding["care-of"].to_string()).collect())
+        Ok(list.iter().map(|binding| binding["care_of"].to_string()).collect())
     };
     let before = care_of()?;
     for to in std::iter::once(home_agent).chain(ports) {

@@ -6,7 +6,7 @@ use anyhow::Result;
 use tests::lab::{Deployment, Lab, plan};
 
 /// A mobile node on `wifi`, registered.
-pub fn registered<'lab>(lab: &'lab Lab, suite: &str) -> Result<Deployment<'lab>> {
+pub(crate) fn registered<'lab>(lab: &'lab Lab, suite: &str) -> Result<Deployment<'lab>> {
     lab.attach(plan::WIFI)?;
     let mut deployment = Deployment::start(lab, suite)?;
     deployment.mn_up(&[])?;
@@ -14,6 +14,6 @@ pub fn registered<'lab>(lab: &'lab Lab, suite: &str) -> Result<Deployment<'lab>>
 }
 
 /// A pause in which packets under way arrive.
-pub fn settle() {
+pub(crate) fn settle() {
     std::thread::sleep(Duration::from_millis(500));
 }

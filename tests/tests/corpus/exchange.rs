@@ -3,9 +3,9 @@
 use protocol::mhauth::Status;
 use protocol::sa::CipherSuite;
 use protocol::wire::container;
-use tests::fuzz;
+use tests::fuzz::exchange as fuzz;
 
-type Seed = (String, Vec<u8>);
+use crate::Seed;
 
 /// What is changed: name of the seed, text that is looked for, text that is put there.
 type Change = (&'static str, &'static str, &'static str);

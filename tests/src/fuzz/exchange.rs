@@ -1,7 +1,5 @@
-//! What the fuzz targets do with one input. `fuzz/` runs these under libFuzzer, `tests/corpus` runs them over the committed
-//! corpus with any toolchain. A body panics where a promise is broken; whatever else it is given, it returns.
-//!
-//! Uses `protocol`, `rand` and `hex` alone: the fuzz workspace takes this file in by path and has no other dependency.
+//! The exchange between mobile node and HAC: containers, and either end's states with one message each. Signalling and packets
+//! are in the files beside.
 
 use protocol::addr::{HomeAddresses, HomeAgentAddresses};
 use protocol::mhauth::authenticator::{self, Sender};
@@ -14,14 +12,6 @@ use protocol::wire::header::{Headers, Name, value};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use std::time::{Duration, UNIX_EPOCH};
-
-/// What a target does with one input.
-pub type Body = fn(&[u8]);
-
-/// Every target: its name (of `fuzz/fuzz_targets/<name>.rs` and `fuzz/corpus/<name>/`) and its body. A line here and a file
-/// there are a new target.
-pub const TARGETS: &[(&str, Body)] =
-    &[("container", container), ("mhauth_initiator", mhauth_initiator), ("mhauth_responder", mhauth_responder)];
 
 const KEY: [u8; 32] = [0x5a; 32];
 const HAC_RAND: [u8; NONCE_LEN] = [0xb2; NONCE_LEN];
