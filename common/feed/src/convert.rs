@@ -233,7 +233,7 @@ mod tests {
     fn a_message_with_a_wrong_length_or_number_is_refused_by_name() {
         type Spoil = fn(&mut proto::SecurityAssociation);
         let cases: [(Spoil, &str); 9] = [
-            (|m| m.spi = 4095, "0xfff is not an SPI"),
+            (|m| m.spi = 0, "0x0 is not an SPI"),
             (|m| m.suite = "{00,35}".to_owned(), "suite \"{00,35}\" is not in this build"),
             (|m| m.user_data = 0, "user_data 0 is neither"),
             (|m| m.ha_to_mn_encryption.truncate(15), "ha_to_mn_encryption has 15 octets; AES_128_CBC_SHA needs 16"),

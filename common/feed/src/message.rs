@@ -105,8 +105,8 @@ pub enum MessageError {
     /// More prefixes or addresses than [`MAX_PREFIXES`].
     #[error("{0} pools or addresses; at most {MAX_PREFIXES} are taken")]
     TooMany(usize),
-    /// An SPI outside the plan.
-    #[error("{0:#x} is not an SPI of the plan (28 bits, block 0 of group 0 left out)")]
+    /// 0, or more than 28 bits.
+    #[error("{0:#x} is not an SPI: 28 bits and not 0")]
     Spi(u32),
     /// A suite that this build does not have.
     #[error("SA {spi}: suite \"{suite}\" is not in this build: leave it out of the HAC's policy or upgrade the home agent")]
