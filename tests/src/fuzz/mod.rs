@@ -1,0 +1,22 @@
+//! What the fuzz targets do with one input. `fuzz/` runs these under libFuzzer, `tests/corpus` runs them over the committed
+//! corpus with any toolchain. A body panics where a promise is broken; whatever else it is given, it returns.
+//!
+//! Uses `protocol`, `rand` and `hex` alone: the fuzz workspace takes this folder in by path and has no other dependency.
+
+pub mod exchange;
+pub mod exit_point;
+pub mod packet;
+
+/// What a target does with one input.
+pub type Body = fn(&[u8]);
+
+/// Every target: its name (of `fuzz/fuzz_targets/<name>.rs` and `fuzz/corpus/<name>/`) and its body. A line here and a file
+/// there are a new target.
+pub const TARGETS: &[(&str, Body)] = &[
+    ("container", exchange::container),
+    ("exit_point", exit_point::exit_point),
+    ("inner_packet", packet::inner_packet),
+    ("mhauth_initiator", exchange::mhauth_initiator),
+    ("mhauth_responder", exchange::mhauth_responder),
+    ("signalling", packet::signalling),
+];

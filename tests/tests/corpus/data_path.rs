@@ -1,0 +1,279 @@
+//! Seeds of the data path's targets: one good datagram, payload or packet of each kind, and each with one thing changed.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use protocol::sa::{CipherSuite, Role};
+use protocol::time::Lifetime;
+use protocol::tunnel::Verdict;
+use protocol::wire::mobility::{BindingAcknowledgement, BindingUpdate, CareOf, Ends, Ipv4Home, MobilityMessage, Status};
+use protocol::wire::signalling;
+use tests::fuzz::exit_point::{self, MOBILE_NODE, SEALED};
+
+use crate::Seed;
+
+const CORRESPONDENT: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 9, 0, 0, 0, 0, 9);
+const CORRESPONDENT4: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 9);
+const HOME: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0x100, 0, 0, 0, 0, 2);
+const HOME4: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 2);
+const HOME_AGENT: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xf, 0, 0, 0, 0, 1);
+const ENDS: Ends = Ends { source: HOME, destination: HOME_AGENT };
+
+/// Target and seeds.
+pub(crate) fn all() -> Vec<(&'static str, Vec<Seed>)> {
+    let signalling = [binding_updates(), acknowledgements(), refused_payloads()].concat();
+    vec![
+        ("exit_point", [from_mobile_nodes(), from_home_agents(), refused_datagrams()].concat()),
+        ("signalling", signalling),
+        ("inner_packet", packets()),
+    ]
+}
+
+/// Under each suite a packet of each family and a Binding Update: to be sealed by the target, and sealed here.
+fn from_mobile_nodes() -> Vec<Seed> {
+    let mut seeds = Vec::new();
+    for (index, suite) in (0..).zip(CipherSuite::ALL) {
+        let plain = good_datagrams(suite, Role::HomeAgent);
+        seeds.push((format!("sealed_{suite}"), input(index | SEALED, &plain)));
+        let genuine: Vec<_> = plain.iter().map(|plain| exit_point::sealed(suite, Role::HomeAgent, plain)).collect();
+        seeds.push((format!("genuine_{suite}"), input(index, &genuine)));
+    }
+    seeds
+}
+
+fn from_home_agents() -> Vec<Seed> {
+    let seed = |(index, suite): (u8, CipherSuite)| {
+        (format!("to_mn_{suite}"), input(index | SEALED | MOBILE_NODE, &good_datagrams(suite, Role::MobileNode)))
+    };
+    (0..).zip(CipherSuite::ALL).map(seed).collect()
+}
+
+fn good_datagrams(suite: CipherSuite, to: Role) -> Vec<Vec<u8>> {
+    let home = exit_point::home(suite);
+    let (home6, home4) = (home.ip6().unwrap(), home.ip4().unwrap());
+    let packets = match to {
+        Role::HomeAgent => [ipv6(home6, CORRESPONDENT, 17, &[7; 9]), ipv4(home4, CORRESPONDENT4, 17, &[7; 9])],
+        Role::MobileNode => [ipv6(CORRESPONDENT, home6, 17, &[7; 9]), ipv4(CORRESPONDENT4, home4, 17, &[7; 9])],
+    };
+    let update = signalling::behind_home_address_option(HOME, &emit(&update()));
+    vec![
+        plain(suite, 1, 0, 41, &packets[0]),
+        plain(suite, 1, 1, 4, &packets[1]),
+        plain(suite, 8, 2, signalling::DESTINATION_OPTIONS, &update),
+        plain(suite, 1, 3, 59, &[]),
+    ]
+}
+
+fn refused_datagrams() -> Vec<Seed> {
+    let suite = CipherSuite::Aes128Gcm;
+    let own = ipv6(HOME, CORRESPONDENT, 17, &[7; 9]);
+    let foreign = ipv6(Ipv6Addr::new(0x2001, 0xdb8, 0x100, 0, 0, 0, 0, 3), CORRESPONDENT, 17, &[]);
+    let mut bad_padding = plain(suite, 1, 0, 41, &own);
+    let pad_length = bad_padding.len() - 2;
+    bad_padding[pad_length] = 0xff;
+    let mut unassigned = plain(suite, 1, 0, 41, &own);
+    unassigned[0] = 0x20;
+    let twice = [plain(suite, 1, 5, 41, &own), plain(suite, 1, 5, 41, &own)];
+    let window = [u32::MAX, 0, u32::MAX - 4032, u32::MAX - 4031].map(|number| plain(suite, 1, number, 41, &own));
+    let sealed: [(&str, &[Vec<u8>]); 9] = [
+        ("foreign_source", &[plain(suite, 1, 0, 41, &foreign)]),
+        ("link_local", &[plain(suite, 1, 0, 41, &ipv6(HOME, Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1), 17, &[]))]),
+        ("other_next_header", &[plain(suite, 1, 0, 4, &own)]),
+        ("cut_packet", &[plain(suite, 1, 0, 41, &own[..44])]),
+        ("octets_behind_the_packet", &[plain(suite, 1, 0, 41, &[own.clone(), vec![0; 30]].concat())]),
+        ("bad_padding", &[bad_padding]),
+        ("unassigned_ptype", &[unassigned]),
+        ("replayed", &twice),
+        ("window", &window),
+    ];
+    let mut clear = vec![0; 8];
+    clear.extend(own);
+    let unsealed: [(&str, &[Vec<u8>]); 3] = [
+        ("clear", &[clear]),
+        ("unknown_spi", &[vec![0x11, 0, 0, 0, 0, 0, 0, 0, 0], vec![0x80, 0, 0, 0, 0, 0, 0, 0]]),
+        ("short", &[vec![0x11; 7], vec![], vec![0x11, 0x23, 0x45, 2, 0, 0, 0, 0]]),
+    ];
+    let sealed = sealed.map(|(name, datagrams)| (name.to_owned(), input(SEALED, datagrams)));
+    let unsealed = unsealed.map(|(name, datagrams)| (name.to_owned(), input(0, datagrams)));
+    [sealed.to_vec(), unsealed.to_vec()].concat()
+}
+
+fn input(first: u8, datagrams: &[Vec<u8>]) -> Vec<u8> {
+    let mut input = vec![first];
+    for datagram in datagrams {
+        input.extend(u16::try_from(datagram.len()).unwrap().to_be_bytes());
+        input.extend(datagram);
+    }
+    input
+}
+
+/// PType and sequence number, payload, padding, Pad Length, Next Header: what the target seals.
+fn plain(suite: CipherSuite, ptype: u8, sequence: u32, next_header: u8, payload: &[u8]) -> Vec<u8> {
+    let padding = (payload.len() + 2).next_multiple_of(suite.block_len()) - payload.len() - 2;
+    let mut plain = vec![ptype << 4, 0, 0, 0];
+    plain.extend(sequence.to_be_bytes());
+    plain.extend(payload);
+    plain.extend((1..=padding).map(|octet| octet as u8));
+    plain.extend([padding as u8, next_header]);
+    plain
+}
+
+fn update() -> BindingUpdate {
+    BindingUpdate {
+        sequence: 1,
+        acknowledge: true,
+        home_registration: true,
+        lifetime: Lifetime::from_units(150),
+        care_of: Some(CareOf::Ip4([198, 51, 100, 7].into())),
+        ipv4_home: Some(Ipv4Home { prefix_len: 32, address: [0, 0, 0, 0].into() }),
+    }
+}
+
+fn emit(update: &BindingUpdate) -> Vec<u8> {
+    MobilityMessage::BindingUpdate(update.clone()).emit(ENDS)
+}
+
+/// A PType 8 payload that starts with a Destination Options header, behind that header's number.
+fn with_home_address(header: &[u8]) -> Vec<u8> {
+    payload(signalling::DESTINATION_OPTIONS, &signalling::behind_home_address_option(HOME, header))
+}
+
+fn payload(next_header: u8, octets: &[u8]) -> Vec<u8> {
+    [&[next_header], octets].concat()
+}
+
+fn binding_updates() -> Vec<Seed> {
+    let ip6 = BindingUpdate { care_of: Some(CareOf::Ip6("2001:db8:2::abcd".parse().unwrap())), ipv4_home: None, ..update() };
+    let away = BindingUpdate { lifetime: Lifetime::ZERO, acknowledge: false, ..update() };
+    let no_option = BindingUpdate { care_of: None, ipv4_home: None, ..update() };
+    // An option of an unknown type, then one that is cut.
+    let mut options = emit(&no_option);
+    options.extend([99, 2, 0, 0, 99, 9, 0, 0]);
+    options[1] += 1;
+    let rows: [(&str, Vec<u8>); 7] = [
+        ("update_ip4", with_home_address(&emit(&update()))),
+        ("update_ip6", with_home_address(&emit(&ip6))),
+        ("update_away", with_home_address(&emit(&away))),
+        ("update_no_option", with_home_address(&emit(&no_option))),
+        ("update_cut_option", with_home_address(&options)),
+        ("update_bare", payload(signalling::MOBILITY, &emit(&update()))),
+        ("update_wrong_checksum", with_home_address(&[&emit(&update())[..4], &[0, 0], &emit(&update())[6..]].concat())),
+    ];
+    rows.map(|(name, octets)| (name.to_owned(), octets)).to_vec()
+}
+
+fn acknowledgements() -> Vec<Seed> {
+    let accepted = BindingAcknowledgement {
+        status: Status::ACCEPTED,
+        sequence: 1,
+        lifetime: Lifetime::from_units(150),
+        ipv4_address: Some((0, HOME4)),
+    };
+    let reinit = BindingAcknowledgement { status: Status(176), lifetime: Lifetime::ZERO, ipv4_address: None, ..accepted.clone() };
+    let octets = |message: &BindingAcknowledgement| {
+        let header = MobilityMessage::BindingAcknowledgement(message.clone()).emit(ENDS);
+        payload(signalling::ROUTING, &signalling::behind_routing_header(HOME, &header))
+    };
+    vec![("ack_ip4".to_owned(), octets(&accepted)), ("ack_176".to_owned(), octets(&reinit))]
+}
+
+fn refused_payloads() -> Vec<Seed> {
+    let update = emit(&update());
+    let once = signalling::behind_home_address_option(HOME, &update);
+    let mut twice = signalling::behind_home_address_option(HOME, &once);
+    twice[0] = signalling::DESTINATION_OPTIONS;
+    let mut both = signalling::behind_home_address_option(HOME, &signalling::behind_routing_header(HOME, &update));
+    both[0] = signalling::ROUTING;
+    let mut type_0 = signalling::behind_routing_header(HOME, &update);
+    type_0[2] = 0;
+    let mut brr = update.clone();
+    brr[2] = 0;
+    let mut other_length = update.clone();
+    other_length[1] = 255;
+    let rows: [(&str, Vec<u8>); 7] = [
+        ("two_home_addresses", payload(signalling::DESTINATION_OPTIONS, &twice)),
+        ("both_extensions", payload(signalling::DESTINATION_OPTIONS, &both)),
+        ("routing_type_0", payload(signalling::ROUTING, &type_0)),
+        ("cut_extension", payload(signalling::DESTINATION_OPTIONS, &once[..23])),
+        ("tcp", payload(6, &once)),
+        ("refresh_request", with_home_address(&brr)),
+        ("other_length", with_home_address(&other_length)),
+    ];
+    rows.map(|(name, octets)| (name.to_owned(), octets)).to_vec()
+}
+
+fn packets() -> Vec<Seed> {
+    let mut fragment = ipv4(CORRESPONDENT4, HOME4, 17, &[7; 8]);
+    fragment[7] = 1;
+    let mut options = ipv4(CORRESPONDENT4, HOME4, 1, &[0; 12]);
+    options[0] = 0x47;
+    let mut too_long = ipv6(CORRESPONDENT, HOME, 17, &[7; 8]);
+    too_long[5] = 200;
+    let own = (Ipv6Addr::new(0x2001, 0xdb8, 0x100, 0, 0, 0, 0, 1), Ipv4Addr::new(10, 9, 0, 1));
+    let rows: [(&str, Vec<u8>); 16] = [
+        ("udp6", ipv6(CORRESPONDENT, HOME, 17, &[7; 30])),
+        ("udp4", ipv4(CORRESPONDENT4, HOME4, 17, &[7; 30])),
+        ("long6", ipv6(CORRESPONDENT, HOME, 6, &[7; 1400])),
+        ("long4", ipv4(CORRESPONDENT4, HOME4, 6, &[7; 1400])),
+        ("echo6", ipv6(CORRESPONDENT, HOME, 58, &[128, 0, 0, 0])),
+        ("echo4", ipv4(CORRESPONDENT4, HOME4, 1, &[8, 0, 0, 0])),
+        ("error6", ipv6(CORRESPONDENT, HOME, 58, &[1, 3, 0, 0])),
+        ("error4", ipv4(CORRESPONDENT4, HOME4, 1, &[3, 1, 0, 0])),
+        ("multicast_source", ipv6("ff0e::1".parse().unwrap(), HOME, 17, &[])),
+        ("multicast_destination", ipv6(CORRESPONDENT, "ff0e::1".parse().unwrap(), 17, &[])),
+        ("link_local", ipv6("fe80::1".parse().unwrap(), HOME, 17, &[])),
+        ("later_fragment", fragment),
+        ("header_options", options),
+        ("too_long", too_long),
+        ("dns_to_home_agent", ipv6(HOME, own.0, 17, &[0x30, 0, 0, 53, 0, 8, 0, 0])),
+        ("ssh_to_home_agent", ipv4(HOME4, own.1, 6, &[0x30, 0, 0, 22])),
+    ];
+    rows.map(|(name, octets)| (name.to_owned(), octets)).to_vec()
+}
+
+fn ipv6(source: Ipv6Addr, destination: Ipv6Addr, next_header: u8, octets: &[u8]) -> Vec<u8> {
+    let mut packet = vec![0x60, 0, 0, 0];
+    packet.extend(u16::try_from(octets.len()).unwrap().to_be_bytes());
+    packet.extend([next_header, 64]);
+    packet.extend(source.octets());
+    packet.extend(destination.octets());
+    packet.extend(octets);
+    packet
+}
+
+fn ipv4(source: Ipv4Addr, destination: Ipv4Addr, protocol: u8, octets: &[u8]) -> Vec<u8> {
+    let len = u16::try_from(20 + octets.len()).unwrap().to_be_bytes();
+    let mut packet = vec![0x45, 0, len[0], len[1], 0, 0, 0, 0, 64, protocol, 0, 0];
+    packet.extend(source.octets());
+    packet.extend(destination.octets());
+    packet.extend(octets);
+    packet
+}
+
+/// What becomes of the datagrams of each seed: the good ones come through, the others fail at the step that they are named for.
+#[test]
+fn the_seeds_of_the_exit_point_get_as_far_as_they_should() {
+    const GOOD: &str = "deliver deliver consumed consumed";
+    let expected = |name: &str| match name {
+        "foreign_source" => "foreign-home-address",
+        "link_local" => "forbidden-inner-address",
+        "other_next_header" => "bad-next-header",
+        "cut_packet" => "bad-inner-packet",
+        "octets_behind_the_packet" => "deliver",
+        "bad_padding" => "bad-padding",
+        "unassigned_ptype" => "unassigned-ptype",
+        "replayed" => "deliver replayed-sequence",
+        "window" => "deliver outside-window outside-window deliver",
+        "clear" => "plaintext-refused",
+        "unknown_spi" => "unknown-spi unknown-spi",
+        "short" => "truncated truncated truncated",
+        _ => GOOD,
+    };
+    for (name, data) in [from_mobile_nodes(), from_home_agents(), refused_datagrams()].concat() {
+        let words = exit_point::verdicts(&data).into_iter().map(|verdict| match verdict {
+            Verdict::Deliver(_) => "deliver",
+            Verdict::Consumed => "consumed",
+            Verdict::Drop(reason) => reason.label(),
+        });
+        assert_eq!(words.collect::<Vec<_>>().join(" "), expected(&name), "{name}");
+    }
+}
