@@ -4,21 +4,22 @@
 //! [`MobileNode::poll_timeout`]. Owns the schedule of MHAuth runs, movement detection, handover and the binding update list.
 
 use std::collections::VecDeque;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use protocol::sa::Spi;
 use protocol::time::{Lifetime, TimerName};
 use protocol::tunnel::{Command, Counters, DropReason, Encapsulation, Install, Path, Paths, SignallingReceived, SocketId};
-use protocol::wire::mobility::{BindingAcknowledgement, BindingUpdate, Ends, Ipv4Home, MobilityMessage, Status};
-use protocol::wire::signalling::{self, Signalling};
+use protocol::wire::mobility::{BindingAcknowledgement, Status};
 use rand::Rng;
 
+use crate::binding_messages;
 use crate::binding_update_list::{HomeRegistration, Outcome};
 use crate::bootstrap::Bootstrap;
 use crate::handover::Handover;
 use crate::movement::{self, Attachment};
+use crate::silence::Silence;
+use crate::superseded::Superseded;
 
 /// What the runtime has to do.
 #[derive(Clone, Debug)]
@@ -74,8 +75,6 @@ pub enum Phase {
 
 /// Lifetime asked for a binding; the home agent may grant less.
 const BINDING_LIFETIME: Lifetime = Lifetime::from_units(150);
-/// A node that sends and hears nothing for this long asks with a Binding Update.
-const SILENCE: Duration = Duration::from_secs(2);
 /// After so many unanswered Binding Updates the SA may have ended without a word: MHAuth is run anew.
 const UNANSWERED_BEFORE_MHAUTH: u32 = 4;
 /// De-registration is tried this often before the node stops without an answer.
@@ -95,26 +94,6 @@ pub struct MobileNode {
     leaving: bool,
     silence: Silence,
     actions: VecDeque<Action>,
-}
-
-/// SAs before the one in use: they still open what the home agent sent before it changed over.
-#[derive(Debug, Default)]
-struct Superseded {
-    spis: Vec<Spi>,
-    forget_at: Option<Instant>,
-}
-
-/// How long a superseded SA still opens packets once the binding stands under its successor.
-const SUPERSEDED_GRACE: Duration = Duration::from_secs(60);
-/// As many as the HAC lets a subscriber have beside the one in use.
-const MOST_SUPERSEDED: usize = 3;
-
-/// What was heard last, and since when nothing more.
-#[derive(Debug, Default)]
-struct Silence {
-    sent: u64,
-    received: u64,
-    since: Option<Instant>,
 }
 
 impl MobileNode {
@@ -141,11 +120,7 @@ impl MobileNode {
     pub fn handle_grant(&mut self, install: Arc<Install>, now: Instant, rng: &mut impl Rng) {
         self.bootstrap.succeeded(install.valid_until, now, rng);
         self.actions.push_back(Action::Command(Command::Install(install.clone())));
-        if let Some(old) = self.sa.replace(install) {
-            self.superseded.spis.push(old.sa.spi);
-        }
-        if self.superseded.spis.len() > MOST_SUPERSEDED {
-            let oldest = self.superseded.spis.remove(0);
+        if let Some(oldest) = self.sa.replace(install).and_then(|old| self.superseded.push(old.sa.spi)) {
             self.actions.push_back(Action::Command(Command::Uninstall(oldest)));
         }
         self.register(now);
@@ -174,7 +149,11 @@ impl MobileNode {
 
     /// Takes an authentic PType 8 payload. What is not a good Binding Acknowledgement is counted.
     pub fn handle_signalling(&mut self, received: &SignallingReceived, now: Instant) {
-        match self.parse_acknowledgement(received) {
+        let acknowledgement = match &self.sa {
+            Some(install) if install.sa.spi == received.spi => binding_messages::acknowledgement(&install.sa, received),
+            _ => Err(DropReason::UnknownSpi),
+        };
+        match acknowledgement {
             Ok(acknowledgement) => self.handle_acknowledgement(&acknowledgement, now),
             Err(reason) => self.counters.count_drop(reason),
         }
@@ -182,15 +161,7 @@ impl MobileNode {
 
     /// Takes the tunnel's counters, from time to time: a node that only hears itself asks whether it is still bound.
     pub fn handle_activity(&mut self, sent: u64, received: u64, now: Instant) {
-        if received > self.silence.received {
-            self.silence.since = None;
-        } else if sent > self.silence.sent {
-            self.silence.since.get_or_insert(now);
-        }
-        (self.silence.sent, self.silence.received) = (sent, received);
-        let silent = self.silence.since.is_some_and(|since| now.saturating_duration_since(since) >= SILENCE);
-        if silent && self.phase() == Phase::Registered {
-            self.silence.since = None;
+        if self.silence.observe(sent, received, now) && self.phase() == Phase::Registered {
             self.send_binding_update(true, now);
         }
     }
@@ -213,10 +184,8 @@ impl MobileNode {
         while let Some(socket) = self.handover.close_due(now) {
             self.actions.push_back(Action::ClosePath(socket));
         }
-        if self.superseded.forget_at.take_if(|due| *due <= now).is_some() {
-            let forgotten = self.superseded.spis.drain(..).map(|spi| Action::Command(Command::Uninstall(spi)));
-            self.actions.extend(forgotten);
-        }
+        let forgotten = self.superseded.forget_due(now).into_iter();
+        self.actions.extend(forgotten.map(|spi| Action::Command(Command::Uninstall(spi))));
         self.bootstrap_if_due(now);
         if self.registration.due().is_some_and(|due| due <= now) {
             self.repeat_or_refresh(now);
@@ -234,7 +203,7 @@ impl MobileNode {
             (self.bootstrap.due().filter(|_| !self.leaving), TimerName("MHAuth")),
             (self.registration.due(), TimerName("Binding Update")),
             (self.handover.due(), TimerName("close old socket")),
-            (self.superseded.forget_at, TimerName("forget superseded SA")),
+            (self.superseded.due(), TimerName("forget superseded SA")),
         ];
         timers.into_iter().filter_map(|(due, name)| Some((due?, name))).min()
     }
@@ -319,23 +288,10 @@ impl MobileNode {
         let (Some(install), Some(path), Some((_, attachment))) = (&self.sa, self.path(), self.handover.current()) else {
             return;
         };
-        let sa = &install.sa;
-        let home = sa.home.in_mobility_header();
-        let update = MobilityMessage::BindingUpdate(BindingUpdate {
-            sequence: self.registration.send(anew, now),
-            acknowledge: true,
-            home_registration: true,
-            lifetime: if self.leaving { Lifetime::ZERO } else { BINDING_LIFETIME },
-            care_of: Some(attachment.care_of.into()),
-            ipv4_home: sa.home.ip4().map(|_| Ipv4Home { prefix_len: 32, address: Ipv4Addr::UNSPECIFIED }),
-        });
-        let header = update.emit(Ends { source: home, destination: sa.home_agent.in_mobility_header() });
-        self.actions.push_back(Action::Command(Command::Signal {
-            spi: sa.spi,
-            path,
-            next_header: signalling::DESTINATION_OPTIONS,
-            payload: signalling::behind_home_address_option(home, &header),
-        }));
+        let lifetime = if self.leaving { Lifetime::ZERO } else { BINDING_LIFETIME };
+        let sequence = self.registration.send(anew, now);
+        let (next_header, payload) = binding_messages::binding_update(&install.sa, sequence, lifetime, attachment.care_of);
+        self.actions.push_back(Action::Command(Command::Signal { spi: install.sa.spi, path, next_header, payload }));
     }
 
     /// From the socket in use to the home agent's address of the same family.
@@ -346,24 +302,6 @@ impl MobileNode {
         Some(Path::proved(*socket, SocketAddr::new(remote, home_agent.port())))
     }
 
-    fn parse_acknowledgement(&self, received: &SignallingReceived) -> Result<BindingAcknowledgement, DropReason> {
-        let sa = &self.sa.as_ref().filter(|install| install.sa.spi == received.spi).ok_or(DropReason::UnknownSpi)?.sa;
-        let home = sa.home.in_mobility_header();
-        let parsed = Signalling::parse(received.next_header, &received.payload)?;
-        if parsed.home_address_option.is_some() {
-            return Err(DropReason::MalformedSignalling);
-        }
-        // RFC 6275 section 6.4.3: the routing header's address is the node's own home address.
-        if parsed.routing_header.is_some_and(|address| address != home) {
-            return Err(DropReason::SpoofedHomeAddress);
-        }
-        let ends = Ends { source: sa.home_agent.in_mobility_header(), destination: home };
-        match MobilityMessage::parse(parsed.mobility_header, ends)? {
-            MobilityMessage::BindingAcknowledgement(acknowledgement) => Ok(acknowledgement),
-            MobilityMessage::BindingUpdate(_) => Err(DropReason::UnexpectedMobilityHeader),
-        }
-    }
-
     fn handle_acknowledgement(&mut self, acknowledgement: &BindingAcknowledgement, now: Instant) {
         match self.registration.handle(acknowledgement, now) {
             Outcome::Accepted { .. } if self.leaving => {
@@ -372,9 +310,7 @@ impl MobileNode {
             }
             Outcome::Accepted { lifetime, took } => {
                 let Some((_, attachment)) = self.handover.current() else { return };
-                if !self.superseded.spis.is_empty() {
-                    self.superseded.forget_at.get_or_insert(now + SUPERSEDED_GRACE);
-                }
+                self.superseded.successor_is_bound(now);
                 let registered = Registered {
                     attachment: attachment.clone(),
                     lifetime: lifetime.duration(),

@@ -5,6 +5,10 @@ use protocol::sa::{CipherSuite, DirectionKeys, Secret, SecurityAssociation, User
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
+use protocol::sa::Spi;
+use protocol::wire::mobility::{BindingUpdate, Ends, MobilityMessage};
+use protocol::wire::signalling::{self, Signalling};
+
 use super::*;
 
 struct Story {

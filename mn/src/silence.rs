@@ -1,0 +1,43 @@
+//! Notices that the node sends and hears nothing: perhaps the home agent has forgotten it.
+
+use std::time::{Duration, Instant};
+
+/// A node that sends and hears nothing authentic for this long asks with a Binding Update.
+const SILENCE: Duration = Duration::from_secs(2);
+
+/// What was sent and heard last, and since when nothing more was heard.
+#[derive(Debug, Default)]
+pub struct Silence {
+    sent: u64,
+    received: u64,
+    since: Option<Instant>,
+}
+
+impl Silence {
+    /// Takes the tunnel's counters; `true` once for each [`SILENCE`] in which packets went out and none came in.
+    pub fn observe(&mut self, sent: u64, received: u64, now: Instant) -> bool {
+        if received > self.received {
+            self.since = None;
+        } else if sent > self.sent {
+            self.since.get_or_insert(now);
+        }
+        (self.sent, self.received) = (sent, received);
+        self.since.take_if(|since| now.saturating_duration_since(*since) >= SILENCE).is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_sending_without_hearing_is_silence() {
+        let (start, mut silence) = (Instant::now(), Silence::default());
+        let at = |seconds| start + Duration::from_secs(seconds);
+        assert!(!silence.observe(0, 0, at(100)), "who says nothing expects nothing");
+        assert!(!silence.observe(1, 0, at(200)) && !silence.observe(2, 0, at(201)));
+        assert!(!silence.observe(3, 1, at(202)), "something was heard");
+        assert!(!silence.observe(4, 1, at(300)) && silence.observe(5, 1, at(302)));
+        assert!(!silence.observe(6, 1, at(303)), "asked once, it waits again");
+    }
+}
