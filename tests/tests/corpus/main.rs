@@ -1,4 +1,5 @@
 //! Replays the committed corpus through the bodies of the fuzz targets, with any toolchain.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod data_path;
 mod exchange;
