@@ -196,8 +196,13 @@ fn file(lab: &Lab, program: &str, name: &str) -> Result<String> {
 
 /// Runs a command of a program with its configuration, in the program's namespace.
 pub fn command(lab: &Lab, program: &str, words: &[&str]) -> Result<Output> {
-    let mut command: Command = lab.command(program, programs::path(program)?);
-    command.args(["-c", &file(lab, program, &format!("{program}.toml"))?]).args(words);
+    // What hangs would hang the lab.
+    let mut command: Command = lab.command(program, "timeout");
+    command
+        .args(["--kill-after=5", "60"])
+        .arg(programs::path(program)?)
+        .args(["-c", &file(lab, program, &format!("{program}.toml"))?])
+        .args(words);
     programs::output(&mut command)
 }
 

@@ -33,7 +33,7 @@ pub fn serve(listen: SocketAddr, to: SocketAddr, name: &str, files: Files<'_>) -
         loop {
             let (stream, from) = listener.accept().await?;
             match relay(stream, to, &acceptor, &connector, name.clone()).await {
-                Ok((up, down)) => eprintln!("{from}: {up} octets up, {down} octets down"),
+                Ok(()) => eprintln!("{from}: ended"),
                 Err(error) => eprintln!("{from}: {error:#}"),
             }
         }
@@ -46,10 +46,12 @@ async fn relay(
     acceptor: &TlsAcceptor,
     connector: &TlsConnector,
     name: ServerName<'static>,
-) -> Result<(u64, u64)> {
+) -> Result<()> {
     let mut inside = acceptor.accept(stream).await.context("the mobile node refused the relay's certificate")?;
     let mut outside = connector.connect(name, TcpStream::connect(to).await?).await.context("no TLS with the HAC")?;
-    Ok(tokio::io::copy_bidirectional(&mut inside, &mut outside).await?)
+    eprintln!("relaying between the mobile node and {to}");
+    tokio::io::copy_bidirectional(&mut inside, &mut outside).await.context("a connection broke")?;
+    Ok(())
 }
 
 fn acceptor(files: Files<'_>) -> Result<TlsAcceptor> {
