@@ -45,6 +45,9 @@ impl Routes {
             self.netlink.add_address(self.device, IpNet::from(*address)).await?;
         }
         self.netlink.set_link_up(self.device, None).await?;
+        for address in &welcome.own_addresses {
+            self.netlink.await_address(*address).await?;
+        }
         for pool in &welcome.pools {
             let own = welcome.own_addresses.iter().find(|own| pool.contains(*own)).copied();
             self.netlink.replace_route(&self.route(pool.trunc(), own)).await?;

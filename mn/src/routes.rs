@@ -53,6 +53,7 @@ impl Routes {
         self.netlink.set_link_up(interface, Some(mtu)).await?;
         for address in home.iter() {
             self.netlink.add_address(interface, IpNet::from(address.0)).await?;
+            self.netlink.await_address(address.0).await?;
         }
         Ok(())
     }

@@ -72,6 +72,12 @@ impl From<Family> for AddressFamily {
 /// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub enum NetlinkError {
+    /// An address was added but is not taken into use.
+    #[error("the kernel does not take the address {address} into use: is its interface up, and IPv6 not disabled there?")]
+    NotInUse {
+        /// The address.
+        address: std::net::IpAddr,
+    },
     /// No socket.
     #[error("cannot open a netlink socket: {0}; is the process confined (seccomp, RestrictAddressFamilies=)?")]
     Open(#[source] io::Error),
@@ -107,7 +113,7 @@ impl NetlinkError {
         match self {
             Self::Refused { source, .. } => source.raw_os_error(),
             Self::Open(source) => source.raw_os_error(),
-            Self::NoAnswer { .. } | Self::Reserved { .. } => None,
+            Self::NoAnswer { .. } | Self::NotInUse { .. } | Self::Reserved { .. } => None,
         }
     }
 }

@@ -1,13 +1,18 @@
 //! Addresses of interfaces.
 
 use std::net::IpAddr;
+use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
 use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use rtnetlink::packet_route::address::{AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage, AddressScope};
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 
-use super::{Change, Netlink, NetlinkError};
+use super::{Change, Netlink, NetlinkError, RouteFilter};
+
+/// The kernel's task needs a tick when the machine is idle; a loaded one takes some milliseconds.
+const IN_USE_TIMEOUT: Duration = Duration::from_secs(2);
+const IN_USE_POLL: Duration = Duration::from_millis(1);
 
 /// An address of an interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +47,8 @@ pub enum Scope {
 }
 
 impl Netlink {
-    /// Adds an address. IPv6 ones are usable at once: a tunnel has no second node that could have the same.
+    /// Adds an address, without duplicate address detection: a tunnel has no second node that could have the same. The kernel
+    /// takes an IPv6 one into use a moment later, when the link is up: [`Self::await_address`].
     ///
     /// # Errors
     /// The interface does not exist, or CAP_NET_ADMIN is missing.
@@ -50,6 +56,23 @@ impl Netlink {
         let request = RouteNetlinkMessage::NewAddress(message(interface, address));
         let what = format!("add the address {address} to interface {interface}");
         self.change(&what, request, NLM_F_CREATE | NLM_F_EXCL, &[libc::EEXIST]).await
+    }
+
+    /// Waits until the kernel delivers packets to `address`, which has been added to a link that is up. IPv6's local route is
+    /// made by a task of the kernel's own, after the request for the address was answered.
+    ///
+    /// # Errors
+    /// [`NetlinkError::NotInUse`] after two seconds.
+    pub async fn await_address(&self, address: IpAddr) -> Result<(), NetlinkError> {
+        let local = RouteFilter { table: Some(libc::RT_TABLE_LOCAL.into()), protocol: None };
+        let deadline = Instant::now() + IN_USE_TIMEOUT;
+        while !self.routes(local).await?.iter().any(|route| route.destination == IpNet::from(address)) {
+            if Instant::now() >= deadline {
+                return Err(NetlinkError::NotInUse { address });
+            }
+            tokio::time::sleep(IN_USE_POLL).await;
+        }
+        Ok(())
     }
 
     /// Deletes an address; an interface that is gone has none.

@@ -67,7 +67,13 @@ impl Worker {
             self.packets.clear();
             match self.tun.read_batch(&mut self.packets) {
                 Ok(0) => self.wait(),
-                Ok(_) => self.handle_batch(&mut sender),
+                Ok(_) => {
+                    // Once more, so that a command sent before a packet counts for it.
+                    if self.take_commands(&mut sender).is_break() {
+                        return;
+                    }
+                    self.handle_batch(&mut sender);
+                }
                 Err(error) => {
                     tracing::error!(device = self.tun.name(), %error, "cannot read the TUN device, which was removed: start again");
                     return;

@@ -66,7 +66,8 @@ impl Worker {
             self.wait(&mut ready);
             for event in &ready {
                 match u8::try_from(event.data.u64()) {
-                    Ok(id) => self.receive(SocketId(id), &mut receiver),
+                    Ok(id) if self.receive(SocketId(id), &mut receiver).is_break() => return,
+                    Ok(_) => {}
                     Err(_) => self.inbox.acknowledge(),
                 }
             }
@@ -74,12 +75,16 @@ impl Worker {
     }
 
     /// One batch; what is left on the socket makes it ready again at once, after the other sockets and the commands.
-    fn receive(&mut self, id: SocketId, receiver: &mut Receiver) {
-        let Some(socket) = self.sockets.get(id) else { return };
+    ///
+    /// Commands are taken once more between receiving and opening, so that one sent before a datagram counts for it: a node
+    /// that sends right behind its Binding Acknowledgement is bound.
+    fn receive(&mut self, id: SocketId, receiver: &mut Receiver) -> ControlFlow<()> {
+        let Some(socket) = self.sockets.get(id) else { return ControlFlow::Continue(()) };
         match receiver.receive(id, socket, &mut self.datagrams) {
             Ok(report) => {
                 (0..report.truncated).for_each(|_| self.counters.count_drop(DropReason::Truncated));
                 if report.received > 0 {
+                    self.take_commands()?;
                     self.handle_batch();
                 }
             }
@@ -88,6 +93,7 @@ impl Worker {
                 tracing::debug!(?id, %error, "a socket's error while receiving");
             }
         }
+        ControlFlow::Continue(())
     }
 
     fn handle_batch(&mut self) {

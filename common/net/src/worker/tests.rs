@@ -118,6 +118,7 @@ fn set_up_addresses(mn: &End, ha: &End) {
         for (end, own, other) in [(mn, HOME, CORRESPONDENT), (ha, CORRESPONDENT, HOME)] {
             netlink.set_link_up(end.tun.index(), None).await.unwrap();
             netlink.add_address(end.tun.index(), own_net(own)).await.unwrap();
+            netlink.await_address(own.into()).await.unwrap();
             netlink.add_route(&Route::unicast(own_net(other), end.tun.index(), MAIN_TABLE, 78)).await.unwrap();
         }
     });
