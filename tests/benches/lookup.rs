@@ -22,7 +22,7 @@ fn main() {
         let (mut sad, spis) = filled(count);
         let mut asked = spis.iter().cycle();
         group.bench_function(BenchmarkId::from_parameter(count), |bencher| {
-            bencher.iter(|| asked.next().and_then(|spi| sad.get_mut(black_box(*spi))).is_some());
+            bencher.iter(|| asked.next().and_then(|spi| sad.get_mut(black_box(*spi))).map(|sa| sa.lease()));
         });
     }
     group.finish();
