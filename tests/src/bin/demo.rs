@@ -54,6 +54,9 @@ fn demo(lab: &Lab, arguments: &Arguments) -> Result<()> {
     let octets = arguments.megabytes * 1_000_000;
     let mut table = Table(Vec::new());
     println!("The lab: mn with two access networks (wifi: IPv4 only, lte: IPv6 only), net (a router), ha, hac, cn");
+    // A link that was never up differs from one that was.
+    lab.attach(plan::LTE)?;
+    lab.detach(plan::LTE)?;
     lab.attach(plan::WIFI)?;
     let before = Snapshot::take(lab, plan::MN)?;
     let start = Instant::now();

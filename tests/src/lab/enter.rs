@@ -21,6 +21,8 @@ const FOLDER: &str = "HALTSEC_LAB_FOLDER";
 /// Seconds after which a lab is ended from outside; for a body that waits without a limit of its own.
 const LIMIT: &str = "HALTSEC_LAB_LIMIT";
 const DEFAULT_LIMIT: Duration = Duration::from_secs(900);
+/// Set to anything: the lab's folder is kept after success too.
+const KEEP: &str = "HALTSEC_LAB_KEEP";
 const VERDICT: &str = "verdict";
 const OUTPUT: &str = "output.log";
 /// What of each log is printed when a lab fails.
@@ -139,11 +141,16 @@ impl LabFolder {
 
     /// Success needs both the exit status and the verdict.
     fn judge(mut self, status: ExitStatus) -> Result<()> {
-        if status.success() && self.path().join(VERDICT).is_file() {
+        let good = status.success() && self.path().join(VERDICT).is_file();
+        if good && env::var_os(KEEP).is_none() {
             return Ok(());
         }
         let logs = logs(self.path())?;
         let kept = self.0.take().map(tempfile::TempDir::keep).unwrap_or_default();
+        if good {
+            eprintln!("the lab's logs and captures are in {}", kept.display());
+            return Ok(());
+        }
         ensure!(status.success(), "{logs}\nthe lab failed ({status}); its logs and captures are in {}", kept.display());
         bail!("{logs}\nthe lab ended without a verdict: no test ran inside; its logs are in {}", kept.display())
     }
