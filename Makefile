@@ -9,6 +9,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 CARGO ?= cargo
+TARGET := $(or $(CARGO_TARGET_DIR),target)
 # The export of keys to tshark is a build feature that releases lack.
 LAB_FEATURES := --features mn/lab
 SECONDS_EACH ?= 30
@@ -24,8 +25,8 @@ help: ## this list
 
 demo: demo-tools ## build releases, run the main job in the lab, print what happened and a table
 	$(CARGO) build --release --locked --workspace --bins
-	@if grep -q HALTSEC_LAB_ESP_SA target/release/mn; then echo "target/release/mn exports keys: built with the feature lab"; exit 1; fi
-	target/release/demo
+	@if grep -q HALTSEC_LAB_ESP_SA $(TARGET)/release/mn; then echo "$(TARGET)/release/mn exports keys: built with the feature lab"; exit 1; fi
+	@$(TARGET)/release/demo
 
 test: fmt clippy doc nextest tree deny ## format, lints, documentation, all tests with the lab, dependency tree
 
