@@ -1,0 +1,96 @@
+//! That the manual has every command, option, configuration key and drop reason of the programs, and no key that they refuse.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+use std::path::Path;
+
+use clap::{Command, CommandFactory};
+use protocol::tunnel::DropReason;
+use serde::de::DeserializeOwned;
+
+#[test]
+fn every_command_and_every_option_is_in_the_manual() {
+    let programs =
+        [("hac", hac::cli::Cli::command()), ("ha", ha::cli::Arguments::command()), ("mn", mn::cli::Arguments::command())];
+    for (program, command) in programs {
+        let text = manual(program);
+        let missing: Vec<_> = words(&command, program).into_iter().filter(|word| !text.contains(word)).collect();
+        assert!(missing.is_empty(), "docs/manual/{program}.md lacks {missing:?}");
+    }
+}
+
+/// `hac subscriber add`, `--out`.
+fn words(command: &Command, name: &str) -> Vec<String> {
+    let options = command.get_arguments().filter_map(|argument| argument.get_long()).map(|long| format!("--{long}"));
+    let mut words: Vec<String> = options.collect();
+    for inner in command.get_subcommands() {
+        let name = format!("{name} {}", inner.get_name());
+        words.extend(self::words(inner, &name));
+        if !inner.has_subcommands() {
+            words.push(name);
+        }
+    }
+    words
+}
+
+#[test]
+fn the_manuals_configuration_is_understood_and_has_every_key() {
+    check_keys::<hac::config::Config>("hac", &["feed", "home", "policy"]);
+    check_keys::<ha::config::Config>("ha", &["feed", "tunnel", "routes"]);
+    check_keys::<mn::config::Config>("mn", &["hac", "identity", "policy", "tunnel"]);
+}
+
+fn check_keys<T: DeserializeOwned>(program: &str, sections: &[&str]) {
+    let text = example(program);
+    if let Err(error) = toml::from_str::<T>(&text) {
+        panic!("docs/manual/{program}.md: {error}");
+    }
+    let table: toml::Table = text.parse().unwrap();
+    let mut keys: Vec<String> = table.keys().cloned().collect();
+    for section in sections {
+        keys.extend(table[*section].as_table().unwrap().keys().map(|key| format!("{section}.{key}")));
+    }
+    for section in std::iter::once(&"").chain(sections) {
+        let mut wrong = table.clone();
+        let into = if section.is_empty() { &mut wrong } else { wrong[*section].as_table_mut().unwrap() };
+        into.insert("no-such-key".to_owned(), 1.into());
+        let Err(error) = toml::from_str::<T>(&wrong.to_string()) else { panic!("an unknown key is taken") };
+        // "unknown field `no-such-key`, expected one of `a`, `b`"
+        let known = error.message().split('`').skip(3).step_by(2);
+        let prefix = if section.is_empty() { String::new() } else { format!("{section}.") };
+        let missing: Vec<_> = known.map(|key| format!("{prefix}{key}")).filter(|key| !keys.contains(key)).collect();
+        assert!(missing.is_empty(), "docs/manual/{program}.md lacks {missing:?}");
+        assert!(error.message().contains("expected"), "{error}");
+    }
+}
+
+#[test]
+fn the_defaults_that_the_manual_names_are_those_of_the_programs() {
+    let hac: hac::config::Config = toml::from_str(&example("hac")).unwrap();
+    assert_eq!(format!("{:?}", hac.policy), format!("{:?}", hac::config::PolicySection::default()));
+    assert_eq!(hac.control_socket, Path::new(hac::config::DEFAULT_CONTROL_SOCKET));
+    let ha: ha::config::Config = toml::from_str(&example("ha")).unwrap();
+    assert_eq!(format!("{:?}", ha.routes), format!("{:?}", ha::config::Routes::default()));
+    let mut mn: mn::config::Config = toml::from_str(&example("mn")).unwrap();
+    mn.tunnel.mtu = None;
+    assert_eq!(format!("{:?}", mn.tunnel), format!("{:?}", mn::config::Tunnel::default()));
+    assert_eq!(format!("{:?}", mn.policy), format!("{:?}", mn::config::Policy::default()));
+}
+
+#[test]
+fn every_reason_to_drop_a_packet_is_in_the_manual() {
+    let text = manual("ha");
+    let missing: Vec<_> = DropReason::ALL.iter().filter(|reason| !text.contains(&format!("`{reason}`"))).collect();
+    assert!(missing.is_empty(), "docs/manual/ha.md lacks {missing:?}");
+}
+
+/// The configuration in the manual.
+fn example(program: &str) -> String {
+    let text = manual(program);
+    let (_, rest) = text.split_once("```toml\n").unwrap();
+    rest.split_once("```").unwrap().0.to_owned()
+}
+
+fn manual(program: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join(format!("docs/manual/{program}.md"));
+    std::fs::read_to_string(path).unwrap()
+}
