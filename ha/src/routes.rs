@@ -60,15 +60,9 @@ impl Routes {
         // ICMP errors about packets to unbound home addresses come in on the device with the home agent's own address as
         // their source. IPv4 drops such packets as martians unless it is told otherwise. No other packet comes in with that
         // source: the exit-point lets a node send from its home addresses only.
-        self.set("ipv4", "accept_local", "1");
-        // No link-local address, and so no router solicitation into a tunnel without a second end.
-        self.set("ipv6", "addr_gen_mode", "1");
-    }
-
-    fn set(&self, family: &str, switch: &str, value: &str) {
-        let file = format!("/proc/sys/net/{family}/conf/{}/{switch}", self.name);
-        if let Err(error) = std::fs::write(&file, value) {
-            tracing::warn!(%error, "cannot write {value} to {file}: correspondents may not hear of unbound home addresses");
+        let file = format!("/proc/sys/net/ipv4/conf/{}/accept_local", self.name);
+        if let Err(error) = std::fs::write(&file, "1") {
+            tracing::warn!(%error, "cannot write 1 to {file}: correspondents may not hear of unbound home addresses");
         }
     }
 

@@ -57,6 +57,7 @@ impl Tun {
         ioctl(control.as_fd(), libc::SIOCSIFMTU, &mut request)
             .map_err(|error| with_text(&error, format!("cannot set the MTU of {name} to {mtu}: {error}")))?;
         let index = rustix::net::netdevice::name_to_index(&control, name)?;
+        forbid_link_local(name);
         Ok(Self { fd, name: name.to_owned(), index })
     }
 
@@ -115,6 +116,14 @@ impl Tun {
 impl AsFd for Tun {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
+    }
+}
+
+/// A tunnel has no link: without a link-local address the kernel sends no router solicitation and no report into it.
+fn forbid_link_local(name: &str) {
+    let file = format!("/proc/sys/net/ipv6/conf/{name}/addr_gen_mode");
+    if let Err(error) = std::fs::write(&file, "1") {
+        tracing::debug!(%error, "cannot write {file}: link-local packets of the device will be dropped and counted");
     }
 }
 
