@@ -1,4 +1,5 @@
 //! The HAC: its real session and store, in memory; and the mobile node's side of MHAuth, octet for octet.
+#![allow(clippy::expect_used, reason = "a world that cannot be set up has failed its story")]
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant, SystemTime};
