@@ -18,7 +18,7 @@ SECONDS_EACH ?= 30
 DEMO_TOOLS := ip:iproute2 unshare:util-linux nsenter:util-linux ping:iputils-ping cc:build-essential
 LAB_TOOLS := $(DEMO_TOOLS) tshark:tshark dumpcap:wireshark-common
 
-.PHONY: help demo test fmt clippy doc nextest tree deny fuzz soak build demo-tools lab-tools rust-tools nextest-tool deny-tool
+.PHONY: help demo test fmt clippy doc nextest tree deny fuzz soak bench build demo-tools lab-tools rust-tools nextest-tool deny-tool
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -40,8 +40,9 @@ clippy: rust-tools ## no warnings, with and without the lab's feature
 doc: ## documentation of private items too, no warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items --locked
 
-build: ## the programs as the tests run them
-	$(CARGO) build --workspace --locked $(LAB_FEATURES)
+# With the tests, so that nextest finds all of it built: dev-dependencies change the features of what is shared.
+build: ## the programs as the tests run them, and the tests
+	$(CARGO) build --workspace --bins --tests --locked $(LAB_FEATURES)
 
 nextest: build lab-tools nextest-tool ## all tests
 	$(CARGO) nextest run --workspace --locked $(LAB_FEATURES)
@@ -69,6 +70,9 @@ fuzz: ## each fuzz target for SECONDS_EACH seconds (nightly)
 soak: build lab-tools nextest-tool ## the main job with 5 GB a transfer
 	HALTSEC_LAB_MEGABYTES=5000 HALTSEC_LAB_LIMIT=7200 $(CARGO) nextest run --locked $(LAB_FEATURES) --workspace \
 	  --profile soak -E 'binary(lab) & test(main_job)'
+
+bench: ## sealing, opening and look-up, by suite and size
+	$(CARGO) bench --locked --package tests --bench seal_open --bench lookup
 
 nextest-tool:
 	@$(CARGO) nextest --version > /dev/null 2>&1 || $(CARGO) install --locked cargo-nextest
