@@ -100,11 +100,11 @@ fn feed_line(status: &Value) -> String {
 }
 
 fn print_bindings(answer: &Value) {
-    println!("{:<40} {:<24} {:<44} {:<11} {:>6} {:>6}", "HOME", "CARE-OF", "REMOTE", "SPI", "LEFT", "MOVES");
+    println!("{:<56} {:<24} {:<30} {:<11} {:>6} {:>6}", "HOME", "CARE-OF", "REMOTE", "SPI", "LEFT", "MOVES");
     for binding in answer.pointer("/bindings").and_then(Value::as_array).into_iter().flatten() {
         let column = |name: &str| text(binding, &format!("/{name}"));
         println!(
-            "{:<40} {:<24} {:<44} {:<11} {:>6} {:>6}",
+            "{:<56} {:<24} {:<30} {:<11} {:>6} {:>6}",
             list(binding, "/home"),
             column("care_of"),
             column("remote"),
