@@ -41,7 +41,8 @@ doc: ## documentation of private items too, no warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items --locked
 
 # With the tests, so that nextest finds all of it built: dev-dependencies change the features of what is shared.
-build: ## the programs as the tests run them, and the tests
+# One build of both: apart, cargo would unify features differently and build most crates twice.
+build: ## the programs and the tests that run them, and the tests
 	$(CARGO) build --workspace --bins --tests --locked $(LAB_FEATURES)
 
 nextest: build lab-tools nextest-tool ## all tests

@@ -95,8 +95,9 @@ fn a_stream_sees_the_gap_that_a_dead_link_makes() {
         for direction in ["up", "down"] {
             let gap = stream[direction]["longest-gap-ms"].as_f64().unwrap_or(0.0);
             ensure!((350.0..1_500.0).contains(&gap), "{stream}");
-            ensure!(stream[direction]["lost"].as_u64().unwrap_or(0) > 100, "{stream}");
         }
+        // The other way the kernel holds packets back for a while instead of dropping them.
+        ensure!(stream["down"]["lost"].as_u64().unwrap_or(0) > 300, "{stream}");
         Ok(())
     });
 }

@@ -4,8 +4,6 @@ use anyhow::{Result, ensure};
 use tests::lab::oracle::{BINDING_ACKNOWLEDGEMENT, BINDING_UPDATE, Frame, Oracle};
 use tests::lab::{Deployment, Lab, inside, plan};
 
-use crate::setup;
-
 /// Names the file of keys to an `mn` of the build feature `lab`.
 const EXPORT: &str = "HALTSEC_LAB_ESP_SA";
 

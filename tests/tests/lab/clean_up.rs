@@ -5,8 +5,6 @@ use tests::lab::deployment::SOON;
 use tests::lab::snapshot::Snapshot;
 use tests::lab::{Deployment, Lab, inside, plan, programs, wait_for};
 
-use crate::setup;
-
 /// A registered mobile node, and what its namespace was before `mn up`.
 fn before_and_up(lab: &Lab) -> Result<(Snapshot, Deployment<'_>)> {
     lab.attach(plan::WIFI)?;
