@@ -66,7 +66,9 @@ deny: deny-tool ## licences, banned crates, sources
 fuzz: ## each fuzz target for SECONDS_EACH seconds (nightly)
 	@command -v cargo-fuzz > /dev/null || $(CARGO) install --locked cargo-fuzz
 	@cd tests && for target in $$($(CARGO) +nightly fuzz list); do \
-	  $(CARGO) +nightly fuzz run $$target -- -max_total_time=$(SECONDS_EACH) -rss_limit_mb=4096; done
+	  mkdir -p fuzz/target/corpus/$$target; \
+	  $(CARGO) +nightly fuzz run $$target fuzz/target/corpus/$$target fuzz/corpus/$$target -- \
+	    -max_total_time=$(SECONDS_EACH) -rss_limit_mb=4096; done
 
 soak: build lab-tools nextest-tool ## the main job with 5 GB a transfer
 	HALTSEC_LAB_MEGABYTES=5000 HALTSEC_LAB_LIMIT=7200 $(CARGO) nextest run --locked $(LAB_FEATURES) --workspace \
