@@ -93,6 +93,8 @@ pub struct MobileNode {
     registered: Option<Registered>,
     leaving: bool,
     silence: Silence,
+    /// Packets that found no sequence number left, as counted when it was last looked.
+    exhausted: u64,
     actions: VecDeque<Action>,
 }
 
@@ -110,6 +112,7 @@ impl MobileNode {
             registered: None,
             leaving: false,
             silence: Silence::default(),
+            exhausted: 0,
             actions: VecDeque::new(),
         };
         node.bootstrap_if_due(now);
@@ -163,6 +166,12 @@ impl MobileNode {
     pub fn handle_activity(&mut self, sent: u64, received: u64, now: Instant) {
         if self.silence.observe(sent, received, now) && self.phase() == Phase::Registered {
             self.send_binding_update(true, now);
+        }
+        // Never wrap: after the last sequence number only a new SA sends again.
+        let exhausted = self.counters.dropped(DropReason::SequenceExhausted);
+        if std::mem::replace(&mut self.exhausted, exhausted) < exhausted {
+            self.bootstrap.hasten(now);
+            self.bootstrap_if_due(now);
         }
     }
 

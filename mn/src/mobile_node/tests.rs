@@ -228,6 +228,18 @@ fn a_node_that_hears_what_it_sends_for_does_not_ask() {
 }
 
 #[test]
+fn an_sa_without_sequence_numbers_left_is_replaced_at_once() {
+    let mut story = Story::registered();
+    story.node.handle_activity(1, 1, story.now);
+    assert!(story.actions().is_empty());
+    story.node.counters.count_drop(DropReason::SequenceExhausted);
+    story.node.handle_activity(1, 1, story.now);
+    assert!(matches!(story.actions()[..], [Action::Bootstrap]));
+    story.node.handle_activity(1, 1, story.now);
+    assert!(story.actions().is_empty(), "one run at a time");
+}
+
+#[test]
 fn binding_updates_that_nobody_answers_lead_to_a_new_mhauth_run() {
     let mut story = Story::registered();
     story.now += Duration::from_secs(480);
