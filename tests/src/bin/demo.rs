@@ -153,17 +153,16 @@ fn move_under_stream(deployment: &Deployment<'_>, lab: &Lab, table: &mut Table) 
 /// lte to wifi when a third of a transfer has gone.
 fn move_under_transfer(deployment: &Deployment<'_>, lab: &Lab, octets: u64, table: &mut Table) -> Result<()> {
     let (before, _) = deployment.tunnel_octets()?;
-    let transfer =
-        during(
-            || lab.send(plan::CN6, octets),
-            || {
-                wait_for("a third of the transfer", SOON, || {
-                    Ok((deployment.tunnel_octets()?.0 > before + octets / 3).then_some(()))
-                })?;
-                lab.attach(plan::WIFI)?;
-                lab.detach(plan::LTE)
-            },
-        )?;
+    let transfer = during(
+        || lab.send(plan::CN6, octets),
+        || {
+            wait_for("a third of the transfer", Duration::from_secs(120), || {
+                Ok((deployment.tunnel_octets()?.0 > before + octets / 3).then_some(()))
+            })?;
+            lab.attach(plan::WIFI)?;
+            lab.detach(plan::LTE)
+        },
+    )?;
     deployment.wait_for_care_of(plan::WIFI)?;
     step("moved from lte to wifi in the middle of a transfer: the connection went on, SHA-256 is right");
     table.row("TCP mn to cn through a move", format!("{:.0} Mbit/s", transfer.megabits_per_second));

@@ -1,5 +1,7 @@
 //! Bootstrap, registration, both families through both kinds of outer network, a move in the middle of a transfer.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result, ensure};
 use tests::lab::deployment::SOON;
 use tests::lab::traffic::during;
@@ -73,7 +75,7 @@ fn a_connection_outlives_a_second_without_any_network() {
             || {
                 wait_for("the transfer to run", SOON, || Ok((deployment.tunnel_octets()?.1 > before + 1_000_000).then_some(())))?;
                 lab.detach(plan::WIFI)?;
-                std::thread::sleep(std::time::Duration::from_secs(1));
+                std::thread::sleep(Duration::from_secs(1));
                 lab.attach(plan::LTE)
             },
         )?;
