@@ -197,9 +197,9 @@ async fn status(shared: &MobileNodes, uptime: Duration) -> Result<serde_json::Va
         .collect();
     Ok(json!({
         "running": true,
-        "uptime-seconds": uptime.as_secs(),
+        "uptime_seconds": uptime.as_secs(),
         "subscribers": counts.subscribers,
-        "home-agents": counts.home_agents,
+        "home_agents": counts.home_agents,
         "associations": counts.live_sas,
         "revision": revision.0,
         "connected": home_agents,

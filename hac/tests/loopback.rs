@@ -293,7 +293,7 @@ async fn the_control_socket_tells_what_runs() {
     let (_home_agent, _) = world.home_agent(running.home_agents(), 1).await;
     connected(&running).await;
     let status = until(&world, |_| true).await;
-    assert_eq!((&status["running"], &status["subscribers"], &status["home-agents"]), (&true.into(), &1.into(), &1.into()));
+    assert_eq!((&status["running"], &status["subscribers"], &status["home_agents"]), (&true.into(), &1.into(), &1.into()));
     assert_eq!(status["connected"][0]["name"], "ha1");
     drop(running);
 }

@@ -129,16 +129,17 @@ impl HacClient {
     /// Runs MHAuth with the first address that accepts a connection.
     ///
     /// # Errors
-    /// Why there is no grant; of several addresses the last one's reason.
+    /// Why there is no grant; of several addresses the first one's that was reached, since that says most.
     pub async fn authenticate(&self) -> Result<Grant, HacError> {
-        let mut last = None;
+        let mut reason = None;
         for address in self.look_up().await? {
             match self.connect(address).await {
                 Ok(stream) => return self.exchange(stream).await,
-                Err(error) => last = Some(error),
+                Err(error) if matches!(reason, None | Some(HacError::Connect { .. })) => reason = Some(error),
+                Err(_) => {}
             }
         }
-        Err(last.unwrap_or_else(|| HacError::LookUp {
+        Err(reason.unwrap_or_else(|| HacError::LookUp {
             name: self.name.clone(),
             source: std::io::Error::other("the name has no address"),
         }))

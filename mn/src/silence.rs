@@ -14,7 +14,7 @@ pub struct Silence {
 }
 
 impl Silence {
-    /// Takes the tunnel's counters; `true` once for each [`SILENCE`] in which packets went out and none came in.
+    /// Takes the tunnel's counters; `true` once for every two seconds in which packets went out and none came in.
     pub fn observe(&mut self, sent: u64, received: u64, now: Instant) -> bool {
         if received > self.received {
             self.since = None;

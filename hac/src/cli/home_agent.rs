@@ -164,7 +164,7 @@ fn list(config: &Path, json: bool) -> Result<(), CliError> {
                 })
             })
             .collect();
-        print_json(serde_json::json!({ "home-agents": rows }));
+        print_json(serde_json::json!({ "home_agents": rows }));
         return Ok(());
     }
     if home_agents.is_empty() {

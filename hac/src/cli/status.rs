@@ -32,7 +32,7 @@ fn from_database(store: &mut dyn Store) -> Result<Value, CliError> {
     Ok(json!({
         "running": false,
         "subscribers": counts.subscribers,
-        "home-agents": counts.home_agents,
+        "home_agents": counts.home_agents,
         "associations": counts.live_sas,
         "revision": store.revision()?.0,
     }))
@@ -41,13 +41,13 @@ fn from_database(store: &mut dyn Store) -> Result<Value, CliError> {
 fn print(status: &Value, start_with: &str) {
     let number = |key: &str| status.get(key).and_then(Value::as_u64).unwrap_or(0);
     if status.get("running").and_then(Value::as_bool) == Some(true) {
-        println!("running       for {} s", number("uptime-seconds"));
+        println!("running       for {} s", number("uptime_seconds"));
     } else {
         println!("not running   (read from the database; start it with `{start_with}`)");
     }
     println!("subscribers   {}", number("subscribers"));
     println!("associations  {} (revision {})", number("associations"), number("revision"));
-    println!("home agents   {}", number("home-agents"));
+    println!("home agents   {}", number("home_agents"));
     for connected in status.get("connected").and_then(Value::as_array).into_iter().flatten() {
         let name = connected.get("name").and_then(Value::as_str).unwrap_or("?");
         println!("  connected   {name}, acknowledged up to revision {}", connected.get("acknowledged").unwrap_or(&Value::Null));

@@ -145,7 +145,8 @@ fn spawn(config: &Located<Config>, log: &PathBuf) -> Result<Child, CliError> {
 fn last_words(log: &PathBuf) -> String {
     let text = std::fs::read_to_string(log).unwrap_or_default();
     let last = text.lines().rev().find(|line| !line.trim().is_empty());
-    last.map_or_else(|| format!("the node stopped and said nothing in {}", log.display()), str::to_owned)
+    let nothing = || format!("the node stopped and said nothing in {}", log.display());
+    last.map_or_else(nothing, |line| line.strip_prefix("mn: ").unwrap_or(line).to_owned())
 }
 
 fn addresses(list: &Value) -> String {
