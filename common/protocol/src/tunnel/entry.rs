@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 use rand_core::CryptoRng;
 
 use super::rate_limit::RateLimit;
-use super::table::Tunnel;
 use super::{Allowance, Command, Counters, DropReason, Install, PacketBatch, Path, Paths, SendBatch, TunnelTable};
 use crate::addr::HomeAddress;
 use crate::sa::cipher::layout;
@@ -75,10 +74,7 @@ impl EntryPoint {
             Command::Uninstall(spi) => {
                 self.sas.remove(*spi);
             }
-            Command::Move { home, paths, encapsulation, sending } => {
-                self.table.set(Tunnel { home: *home, paths: paths.clone(), encapsulation: *encapsulation, sending: *sending })
-            }
-            Command::Remove(home) => self.table.remove(home),
+            Command::Move { .. } | Command::Remove(_) => self.table.apply(command),
             Command::Signal { spi, path, next_header, payload } => {
                 let outer = Outer { ptype: PType::MobilityHeader, next_header: *next_header, payload };
                 let laid_out = match self.sas.get_mut(*spi) {

@@ -6,7 +6,6 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::table::Tunnel;
 use super::{Command, Counters, DropReason, Guard, Install, ReceiveBatch, SocketId, TunnelTable};
 use crate::addr::{HomeAddress, HomeAddresses};
 use crate::sa::inbound::InboundSa;
@@ -79,10 +78,7 @@ impl ExitPoint {
             Command::Uninstall(spi) => {
                 self.sas.remove(*spi);
             }
-            Command::Move { home, paths, encapsulation, sending } => {
-                self.table.set(Tunnel { home: *home, paths: paths.clone(), encapsulation: *encapsulation, sending: *sending })
-            }
-            Command::Remove(home) => self.table.remove(home),
+            Command::Move { .. } | Command::Remove(_) => self.table.apply(command),
             Command::Signal { .. } => {}
         }
     }

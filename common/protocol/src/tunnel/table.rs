@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Encapsulation, Paths};
+use super::{Command, Encapsulation, Paths};
 use crate::addr::{HomeAddress, HomeAddresses};
 use crate::sa::Spi;
 
@@ -30,6 +30,17 @@ pub struct TunnelTable {
 }
 
 impl TunnelTable {
+    /// Obeys `Move` and `Remove`; the other commands are not about bindings.
+    pub fn apply(&mut self, command: &Command) {
+        match command {
+            Command::Move { home, paths, encapsulation, sending } => {
+                self.set(Tunnel { home: *home, paths: paths.clone(), encapsulation: *encapsulation, sending: *sending });
+            }
+            Command::Remove(home) => self.remove(home),
+            Command::Install(_) | Command::Uninstall(_) | Command::Signal { .. } => {}
+        }
+    }
+
     /// Makes or replaces the tunnel of these home addresses; an address that the new one lacks is not bound any more.
     pub fn set(&mut self, tunnel: Tunnel) {
         for home in tunnel.home.iter() {
