@@ -214,6 +214,37 @@ async fn a_done_from_another_connection_is_401_and_counted() {
     assert_eq!((&sessions["401"], &sessions["broken"], &status["associations"]), (&1.into(), &1.into(), &0.into()));
 }
 
+/// What a HAC is sent over real TLS as a first message, and the status of its one answer.
+const MALFORMED: &[(&str, &[u8], u16)] = &[
+    ("Length 0", b"\x00\x01\x00\x00", 400),
+    ("version 1", b"\x20\x01\x00\x08a:b\r\n\r\n\r", 501),
+    ("Identifier 0", b"\x00\x00\x00\x05a:b\r\n", 400),
+    ("Identifier 2", b"\x00\x02\x00\x05a:b\r\n", 400),
+    ("no header lines", b"\x00\x01\x00\x05hello", 400),
+    ("a bare line feed", b"\x00\x01\x00\x06a:b\nc:", 400),
+    ("no mn-id", b"\x00\x01\x00\x11auth-method:psk\r\n", 400),
+    ("octets that are no text", b"\x00\x01\x00\x04\xff\xfe\x00\x01", 400),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_malformed_message_is_answered_with_its_status_and_costs_nobody_anything() {
+    let world = World::new();
+    let running = world.start().await.unwrap();
+    let (_home_agent, _) = world.home_agent(running.home_agents(), 1).await;
+    connected(&running).await;
+    let at = running.mobile_nodes()[0];
+    for (what, octets, status) in MALFORMED {
+        let (mut stream, ..) = world.reach(at).await;
+        stream.write_all(octets).await.unwrap();
+        let answer = String::from_utf8_lossy(&message(&mut stream).await).into_owned();
+        assert!(answer.contains(&format!("status-code:{status}")) && answer.contains("auth:"), "{what}: {answer}");
+        assert_eq!(stream.read(&mut [0; 1]).await.unwrap(), 0, "{what}: close_notify follows");
+    }
+    assert!(!running.shared().registry.names().is_empty(), "the home agent is still there");
+    let store = running.shared().store.clone();
+    assert_eq!(store.run(|store| store.counts(std::time::SystemTime::now())).await.unwrap().unwrap().live_sas, 0);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_says_nothing_is_closed_after_ten_seconds() {
     let world = World::new();
