@@ -51,6 +51,28 @@ fn a_node_binds_and_its_packets_come_and_go_until_its_sa_is_revoked() {
 }
 
 #[test]
+fn an_authenticated_node_cannot_send_as_another_nor_reach_the_home_agents_own_services() {
+    in_new_network_namespace("an_authenticated_node_cannot_send_as_another_nor_reach_the_home_agents_own_services", || async {
+        let mut world = World::start().await;
+        world.expect(HacEvent::Acknowledged(1)).await;
+        let mut node = MobileNode::new(&hac::association(1));
+        assert_eq!(node.binds(1), 0);
+
+        let ip = |text: &str| text.parse().unwrap();
+        node.forges(&mobile_node::echo(ip("2001:db8:100::6"), ip("2001:db8:100::1"), 128, 1));
+        let mut to_a_service = mobile_node::echo(ip(HOME6), ip("2001:db8:100::1"), 128, 2);
+        to_a_service[6] = 6;
+        node.forges(&to_a_service);
+        assert!(node.pings_home_agent(), "its own packets still pass");
+
+        let status = world.asks("status").await;
+        let drops = &status["drops"];
+        assert_eq!((&drops["foreign-home-address"], &drops["for-home-agent"]), (&1.into(), &1.into()), "{status}");
+        world.stop().await;
+    });
+}
+
+#[test]
 fn a_home_agent_that_loses_its_hac_serves_on_and_subscribes_again_as_the_same_process() {
     in_new_network_namespace("a_home_agent_that_loses_its_hac_serves_on_and_subscribes_again_as_the_same_process", || async {
         let mut world = World::start().await;
@@ -61,8 +83,7 @@ fn a_home_agent_that_loses_its_hac_serves_on_and_subscribes_again_as_the_same_pr
 
         world.hac.stop().await;
         assert!(node.pings_home_agent());
-        let status = world.asks("status").await;
-        assert_eq!(status["feed"]["connected"], false);
+        world.until_feed_is_gone().await;
 
         world.restart_hac().await;
         world.expect(HacEvent::Subscribed { instance, known_revision: 1 }).await;

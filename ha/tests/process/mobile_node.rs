@@ -1,10 +1,11 @@
 //! A mobile node without its own control: the two tunnel halves over a UDP socket.
 
-use std::net::{Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use feed::Provisioned;
+use protocol::addr::HomeAddresses;
 use protocol::sa::{Role, SecurityAssociation};
 use protocol::time::Lifetime;
 use protocol::tunnel::entry::IcmpSources;
@@ -14,6 +15,7 @@ use protocol::tunnel::{
     SignallingReceived, SocketId,
 };
 use protocol::wire::checksum;
+use protocol::wire::ip::InnerPacket;
 use protocol::wire::mobility::{BindingUpdate, CareOf, Ends, Ipv4Home, MobilityMessage};
 use protocol::wire::signalling::{self, Signalling};
 
@@ -79,16 +81,31 @@ impl MobileNode {
         self.pings(HOME_AGENT_INSIDE)
     }
 
-    /// Sends an echo request; tells whether the reply came.
-    pub(crate) fn pings(&mut self, destination: &str) -> bool {
-        self.pings += 1;
-        let (home, destination): (Ipv6Addr, Ipv6Addr) = (HOME6.parse().unwrap(), destination.parse().unwrap());
+    /// Sends `packet` as it is under its own SA, whatever its inner source: the node lies.
+    pub(crate) fn forges(&mut self, packet: &[u8]) {
+        let source = InnerPacket::parse(packet).unwrap().source;
+        let IpAddr::V6(source) = source else { panic!("forged packets are IPv6 here") };
+        let (paths, sending) = (Paths::one(path()), self.sa.spi);
+        let claim = |home| Command::Move { home, paths: paths.clone(), encapsulation: Encapsulation::ProtectedUdp, sending };
+        self.entry.apply(&claim(HomeAddresses::new(Some(source), None).unwrap()), &mut rand::rng(), &mut SendBatch::new(1, 0));
+        self.sends(packet);
+        self.entry.apply(&claim(self.sa.home), &mut rand::rng(), &mut SendBatch::new(1, 0));
+    }
+
+    fn sends(&mut self, packet: &[u8]) {
         let mut packets = PacketBatch::new(1, 65_536);
-        assert!(packets.push(&echo(home, destination, 128, self.pings)));
+        assert!(packets.push(packet));
         let (mut send, mut replies) = (SendBatch::new(4, 65_536), PacketBatch::new(1, 65_536));
         self.entry.handle_packets(&packets, Instant::now(), &mut rand::rng(), &mut send, &mut replies);
         assert_eq!(send.len(), 1, "the node sends its own packet");
         self.transmits(&send);
+    }
+
+    /// Sends an echo request; tells whether the reply came.
+    pub(crate) fn pings(&mut self, destination: &str) -> bool {
+        self.pings += 1;
+        let (home, destination): (Ipv6Addr, Ipv6Addr) = (HOME6.parse().unwrap(), destination.parse().unwrap());
+        self.sends(&echo(home, destination, 128, self.pings));
         let expected = echo(destination, home, 129, self.pings);
         // The hop limit and the flow label are the kernel's; the rest is known.
         let packet = self.receives().and_then(|(packet, _)| packet);
@@ -133,7 +150,7 @@ fn path() -> Path {
 }
 
 /// ICMPv6 echo request (128) or reply (129) in an IPv6 packet (RFC 4443 section 4).
-fn echo(source: Ipv6Addr, destination: Ipv6Addr, kind: u8, number: u16) -> Vec<u8> {
+pub(crate) fn echo(source: Ipv6Addr, destination: Ipv6Addr, kind: u8, number: u16) -> Vec<u8> {
     let mut message = vec![kind, 0, 0, 0, 0x78, 0x72];
     message.extend(number.to_be_bytes());
     message.extend(b"through the tunnel");

@@ -78,6 +78,17 @@ impl World {
         ask(&self.socket(), &Request::new(request), "ha serve").await.unwrap()
     }
 
+    /// Waits until the home agent has noticed that its HAC is gone.
+    pub(crate) async fn until_feed_is_gone(&self) {
+        timeout(Duration::from_secs(5), async {
+            while self.asks("status").await["feed"]["connected"] != false {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        })
+        .await
+        .expect("the home agent notices that its HAC is gone");
+    }
+
     /// Stops the home agent in order.
     pub(crate) async fn stop(mut self) {
         let socket = self.socket();
