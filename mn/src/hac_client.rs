@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-/// TCP and TLS together.
+/// The look-up of the name; TCP and TLS together.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// From the end of a request to the last octet of its response.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -149,7 +149,8 @@ impl HacClient {
         if !self.addresses.is_empty() {
             return Ok(self.addresses.iter().map(|ip| SocketAddr::new(*ip, self.port)).collect());
         }
-        let found = tokio::net::lookup_host((self.name.as_str(), self.port)).await;
+        let found = timeout(HANDSHAKE_TIMEOUT, tokio::net::lookup_host((self.name.as_str(), self.port))).await;
+        let found = found.map_err(|_| HacError::TimedOut(HANDSHAKE_TIMEOUT))?;
         Ok(found.map_err(|source| HacError::LookUp { name: self.name.clone(), source })?.collect())
     }
 
