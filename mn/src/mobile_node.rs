@@ -258,8 +258,7 @@ impl MobileNode {
                 self.handover.detach(now);
                 self.registration.pause();
             }
-            Some(chosen) if Some(&chosen) == self.handover.target() => {}
-            Some(chosen) if self.handover.target().is_some_and(|target| same_place(target, &chosen)) => {}
+            Some(chosen) if self.handover.target().is_some_and(|target| target.is_same_place(&chosen)) => {}
             Some(chosen) => {
                 let socket = self.handover.open(chosen.clone());
                 self.actions.push_back(Action::OpenPath { socket, attachment: chosen });
@@ -338,11 +337,6 @@ impl MobileNode {
             Outcome::Ignored => {}
         }
     }
-}
-
-/// A changed metric alone is no move.
-fn same_place(one: &Attachment, other: &Attachment) -> bool {
-    one.interface == other.interface && one.care_of == other.care_of
 }
 
 #[cfg(test)]

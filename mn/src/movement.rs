@@ -17,10 +17,16 @@ pub struct Attachment {
     pub metric: u32,
 }
 
+impl Attachment {
+    /// Whether both are one address on one interface; a changed metric alone is no move.
+    pub fn is_same_place(&self, other: &Self) -> bool {
+        self.interface == other.interface && self.care_of == other.care_of
+    }
+}
+
 /// The attachment to use: the current one while it is usable, else the one with the lowest metric. IPv6 wins a tie.
 pub fn choose<'a>(current: Option<&Attachment>, usable: &'a [Attachment]) -> Option<&'a Attachment> {
-    let kept = current
-        .and_then(|current| usable.iter().find(|other| other.interface == current.interface && other.care_of == current.care_of));
+    let kept = current.and_then(|current| usable.iter().find(|other| other.is_same_place(current)));
     kept.or_else(|| usable.iter().min_by_key(|attachment| (attachment.metric, attachment.care_of.0.is_ipv4())))
 }
 

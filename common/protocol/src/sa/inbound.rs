@@ -4,9 +4,9 @@
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
+use super::Role;
 use super::cipher::{KeyLengthError, Transform, layout};
 use super::replay::ReplayWindow;
-use super::{Role, UserData};
 use crate::addr::HomeAddresses;
 use crate::tunnel::{DropReason, Install};
 use crate::wire::envelope::PType;
@@ -16,7 +16,6 @@ pub struct InboundSa {
     transform: Transform,
     window: ReplayWindow,
     home: HomeAddresses,
-    user_data: UserData,
     closes: Instant,
     lease: u32,
 }
@@ -44,7 +43,6 @@ impl InboundSa {
             transform: Transform::new(sa.suite, sa.keys(role.receives()))?,
             window: ReplayWindow::default(),
             home: sa.home,
-            user_data: sa.user_data,
             closes: install.valid_until + GRACE,
             lease: install.lease,
         })
@@ -73,11 +71,6 @@ impl InboundSa {
     /// The home addresses that inner packets must name.
     pub fn home(&self) -> &HomeAddresses {
         &self.home
-    }
-
-    /// What user data may come as.
-    pub fn user_data(&self) -> UserData {
-        self.user_data
     }
 
     /// The lease under which the SA was delivered.

@@ -55,11 +55,6 @@ impl ReplayWindow {
         Ok(())
     }
 
-    /// One above the highest number received: 0 when nothing was.
-    pub fn next(&self) -> u64 {
-        self.next
-    }
-
     fn advance_to(&mut self, sequence: u64) {
         // The word of `next - 1` is in use; every word from the following one up to that of `sequence` becomes new.
         let first_new = self.next.div_ceil(BITS);
