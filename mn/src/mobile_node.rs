@@ -167,6 +167,8 @@ impl MobileNode {
         if self.silence.observe(sent, received, now) && self.phase() == Phase::Registered {
             self.send_binding_update(true, now);
         }
+        // A socket that could not be opened is tried again, though no kernel event says that it would open now.
+        self.follow_movement(now);
         // Never wrap: after the last sequence number only a new SA sends again.
         let exhausted = self.counters.dropped(DropReason::SequenceExhausted);
         if std::mem::replace(&mut self.exhausted, exhausted) < exhausted {

@@ -175,6 +175,21 @@ fn when_the_attachment_goes_the_uplink_moves_before_the_home_agent_has_answered(
 }
 
 #[test]
+fn a_socket_that_cannot_be_opened_is_tried_again_without_any_event() {
+    let mut story = Story::registered();
+    story.sees(&[lte()]);
+    let asked = story.actions();
+    let [Action::OpenPath { socket, .. }] = asked[..] else { panic!("{asked:?}") };
+    story.node.handle_path_opened(socket, false, story.now);
+    assert!(story.actions().is_empty(), "not in a loop");
+    story.node.handle_activity(0, 0, story.now);
+    story.opens_what_is_asked();
+    assert_eq!(story.last_update().care_of, Some(lte().care_of.into()));
+    story.node.handle_activity(0, 0, story.now);
+    assert!(story.actions().is_empty(), "what is in use is not opened again");
+}
+
+#[test]
 fn a_node_without_any_attachment_waits_silently_and_binds_when_one_appears() {
     let mut story = Story::registered();
     story.sees(&[]);
