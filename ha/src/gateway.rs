@@ -3,7 +3,7 @@
 //! ```text
 //!  feed_client --messages--> +---------+ --commands--> entry-point (thread)
 //!  control     --questions-> | Gateway | --commands--> exit-point (thread)
-//!  timers      ------------> +---------+ <-signalling- exit-point
+//!  timers      ------------> +---------+ <--events---- both
 //! ```
 //! What is decided is decided in [`HomeAgent`] and [`SaStore`], which are pure; this moves inputs to them and their
 //! commands to the workers, and sees no packet but signalling.
@@ -21,7 +21,7 @@ use net::udp::{SocketOptions, UdpSocket};
 use net::worker::WorkerGone;
 use protocol::sa::Secret;
 use protocol::tunnel::entry::IcmpSources;
-use protocol::tunnel::{Command, Counters, Guard, SignallingReceived};
+use protocol::tunnel::{Command, Counters, Event, Guard};
 use rand::Rng;
 use service::config::{ConfigError, Located};
 use service::control::{ControlError, ControlSocket};
@@ -38,14 +38,14 @@ use crate::workers::Workers;
 
 /// The longest binding that is granted; an MN refreshes it at 80 %.
 const LONGEST_BINDING: Duration = Duration::from_secs(600);
-/// Mobility Headers that wait for control: a second of 1,000 handovers. More are dropped and counted by the exit-point.
-const SIGNALLING_QUEUE: usize = 1024;
+/// Events that wait for control: a second of 1,000 handovers. More are dropped and counted by the workers.
+const EVENT_QUEUE: usize = 1024;
 /// Messages of the feed that wait: each is acknowledged before the next.
 const FEED_QUEUE: usize = 1;
 /// Questions of the control socket that wait.
 const QUESTION_QUEUE: usize = 16;
-/// Mobility Headers taken in one turn before anything else gets one.
-const SIGNALLING_TURN: usize = 64;
+/// Events taken in one turn before anything else gets one.
+const EVENT_TURN: usize = 64;
 
 /// How often the worker threads are looked at.
 const HEALTH_INTERVAL: Duration = Duration::from_secs(1);
@@ -133,8 +133,8 @@ pub(crate) struct Gateway {
     routes: Routes,
     binding_routes: Option<BindingRoutes>,
     pub(crate) workers: Option<Workers>,
-    signalling: mpsc::Sender<SignallingReceived>,
-    signalling_queue: mpsc::Receiver<SignallingReceived>,
+    events: mpsc::Sender<Event>,
+    event_queue: mpsc::Receiver<Event>,
 }
 
 impl Gateway {
@@ -147,7 +147,7 @@ impl Gateway {
         let own_addresses = config.listen.iter().map(|address| address.ip()).collect();
         let counters = Arc::new(Counters::default());
         let home_agent = HomeAgent::new(HomeAgentConfig { longest_binding: LONGEST_BINDING, own_addresses }, counters.clone());
-        let (signalling, signalling_queue) = mpsc::channel(SIGNALLING_QUEUE);
+        let (events, event_queue) = mpsc::channel(EVENT_QUEUE);
         Ok(Self {
             config: config.clone(),
             started: Instant::now(),
@@ -161,29 +161,29 @@ impl Gateway {
             routes,
             binding_routes,
             workers: None,
-            signalling,
-            signalling_queue,
+            events,
+            event_queue,
         })
     }
 
     async fn serve(
         &mut self,
-        mut events: mpsc::Receiver<FeedEvent>,
+        mut feed: mpsc::Receiver<FeedEvent>,
         mut questions: mpsc::Receiver<Question>,
         shutdown: impl Future,
     ) -> Result<(), GatewayError> {
         tokio::pin!(shutdown);
-        let mut received = Vec::with_capacity(SIGNALLING_TURN);
+        let mut received = Vec::with_capacity(EVENT_TURN);
         let mut health = tokio::time::interval(HEALTH_INTERVAL);
         loop {
             let timeout = self.home_agent.poll_timeout().map(|(due, _)| due);
             tokio::select! {
                 _ = &mut shutdown => return Ok(()),
-                _ = self.signalling_queue.recv_many(&mut received, SIGNALLING_TURN) => {
+                _ = self.event_queue.recv_many(&mut received, EVENT_TURN) => {
                     let now = Instant::now();
-                    received.drain(..).for_each(|message| self.home_agent.handle_signalling(&message, now));
+                    received.drain(..).for_each(|event| self.home_agent.handle_event(&event, now, &mut rand::rng()));
                 }
-                Some(event) = events.recv() => self.handle_feed(event).await?,
+                Some(message) = feed.recv() => self.handle_feed(message).await?,
                 Some(question) = questions.recv() => question.answer(self),
                 () = due(timeout) => self.home_agent.handle_timeout(Instant::now()),
                 _ = health.tick() => self.check_workers()?,
@@ -224,8 +224,8 @@ impl Gateway {
         if self.workers.is_none() {
             let sources = icmp_sources(&welcome);
             let guard = Guard::new(self.own_addresses(&welcome));
-            let signalling = self.signalling.clone();
-            let workers = Workers::start(&self.tun, &self.sockets, sources, guard, &self.counters, signalling);
+            let events = self.events.clone();
+            let workers = Workers::start(&self.tun, &self.sockets, sources, guard, &self.counters, events);
             self.workers = Some(workers.map_err(GatewayError::Workers)?);
         }
         self.welcome = Some(welcome);

@@ -11,9 +11,10 @@ use std::time::{Duration, Instant};
 use protocol::sa::Spi;
 use protocol::time::{Lifetime, TimerName};
 use protocol::tunnel::rate_limit::RateLimit;
-use protocol::tunnel::{Command, Counters, DropReason, Encapsulation, Install, Path, Paths, SignallingReceived};
+use protocol::tunnel::{Command, Counters, DropReason, Encapsulation, Event, Install, Path, Paths, SignallingReceived};
 use protocol::wire::mobility::{BindingAcknowledgement, BindingUpdate, Ends, MobilityMessage, Status};
 use protocol::wire::signalling::{self, Signalling};
+use rand::CryptoRng;
 
 use crate::binding_cache::{Binding, BindingCache};
 use crate::registration::{self, Circumstances, Decision};
@@ -90,8 +91,16 @@ impl HomeAgent {
         self.commands.push_back(Command::Uninstall(spi));
     }
 
+    /// Takes what the tunnel's halves have to say. `rng` makes the tokens of path checks.
+    pub fn handle_event(&mut self, event: &Event, now: Instant, _rng: &mut impl CryptoRng) {
+        match event {
+            Event::Signalling(received) => self.handle_signalling(received, now),
+            Event::Sighted(_) | Event::WearingOut(_) => {}
+        }
+    }
+
     /// Takes an authentic PType 8 payload. What is not a good Binding Update is counted.
-    pub fn handle_signalling(&mut self, received: &SignallingReceived, now: Instant) {
+    fn handle_signalling(&mut self, received: &SignallingReceived, now: Instant) {
         if let Err(reason) = self.handle_mobility_header(received, now) {
             self.counters.count_drop(reason);
         }
@@ -146,7 +155,9 @@ impl HomeAgent {
         let ends = Ends { source: home, destination: sa.home_agent.in_mobility_header() };
         match MobilityMessage::parse(parsed.mobility_header, ends)? {
             MobilityMessage::BindingUpdate(update) => self.handle_binding_update(&update, received, now),
-            MobilityMessage::BindingAcknowledgement(_) => Err(DropReason::UnexpectedMobilityHeader),
+            MobilityMessage::BindingRefreshRequest(_)
+            | MobilityMessage::BindingAcknowledgement(_)
+            | MobilityMessage::BindingError(_) => Err(DropReason::UnexpectedMobilityHeader),
         }
     }
 
@@ -200,7 +211,10 @@ impl HomeAgent {
                 self.answer(
                     received,
                     install,
-                    BindingAcknowledgement { status: Status::ACCEPTED, sequence, lifetime, ipv4_address: ipv4 },
+                    BindingAcknowledgement {
+                        ipv4_address: ipv4,
+                        ..BindingAcknowledgement::new(Status::ACCEPTED, sequence, lifetime)
+                    },
                 );
             }
             Decision::Deregister => {
@@ -252,7 +266,7 @@ impl HomeAgent {
         sequence: u16,
         lifetime: Lifetime,
     ) {
-        self.answer(received, install, BindingAcknowledgement { status, sequence, lifetime, ipv4_address: None });
+        self.answer(received, install, BindingAcknowledgement::new(status, sequence, lifetime));
     }
 
     /// Sends a Binding Acknowledgement to where the Binding Update came from.

@@ -117,6 +117,7 @@ impl SaStore {
 mod tests {
     use super::*;
     use protocol::addr::{HomeAddresses, HomeAgentAddresses};
+    use protocol::profile::WireProfile;
     use protocol::sa::{CipherSuite, DirectionKeys, Secret, SecurityAssociation, UserData};
 
     const VALIDITY: Duration = Duration::from_secs(3600);
@@ -126,6 +127,7 @@ mod tests {
         let sa = SecurityAssociation {
             spi: Spi::new(spi).unwrap(),
             suite: CipherSuite::Aes128Gcm,
+            profile: WireProfile::Rfc6618,
             user_data: UserData::Protected,
             mn_to_ha: keys(1),
             ha_to_mn: keys(2),

@@ -11,7 +11,7 @@ use net::udp::UdpSocket;
 use net::worker::{IoCounters, WorkerCommand, WorkerGone, WorkerHandle, spawn_entry, spawn_exit};
 use protocol::sa::Role;
 use protocol::tunnel::entry::IcmpSources;
-use protocol::tunnel::{Command, Counters, EntryPoint, ExitPoint, Guard, SignallingReceived, SocketId};
+use protocol::tunnel::{Command, Counters, EntryPoint, Event, ExitPoint, Guard, SocketId};
 use tokio::sync::mpsc;
 
 /// How long the workers may take to reach a barrier: their queues hold at most some thousand commands.
@@ -25,7 +25,7 @@ pub(crate) struct Workers {
 }
 
 impl Workers {
-    /// Starts both threads on `tun` and `sockets`; authentic signalling goes to `signalling`.
+    /// Starts both threads on `tun` and `sockets`; what control has to know goes to `events`.
     ///
     /// # Errors
     /// No thread or no event descriptor.
@@ -35,12 +35,12 @@ impl Workers {
         icmp_sources: IcmpSources,
         guard: Guard,
         counters: &Arc<Counters>,
-        signalling: mpsc::Sender<SignallingReceived>,
+        events: mpsc::Sender<Event>,
     ) -> io::Result<Self> {
         let entry = EntryPoint::new(Role::HomeAgent, counters.clone(), icmp_sources);
         let exit = ExitPoint::new(Role::HomeAgent, counters.clone()).guarded(guard);
-        let (entry, entry_thread) = spawn_entry(tun.clone(), entry)?;
-        let (exit, exit_thread) = spawn_exit(tun.clone(), exit, counters.clone(), signalling)?;
+        let (entry, entry_thread) = spawn_entry(tun.clone(), entry, counters.clone(), events.clone())?;
+        let (exit, exit_thread) = spawn_exit(tun.clone(), exit, counters.clone(), events)?;
         let workers = Self { handles: [entry, exit], threads: vec![entry_thread, exit_thread] };
         for (id, socket) in (0..).map(SocketId).zip(sockets) {
             workers.send(|| WorkerCommand::AddSocket(id, socket.clone())).map_err(io::Error::other)?;

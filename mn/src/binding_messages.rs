@@ -19,6 +19,7 @@ pub fn binding_update(sa: &SecurityAssociation, sequence: u16, lifetime: Lifetim
         lifetime,
         care_of: Some(care_of.into()),
         ipv4_home: sa.home.ip4().map(|_| Ipv4Home { prefix_len: 32, address: Ipv4Addr::UNSPECIFIED }),
+        path_check: None,
     });
     let header = update.emit(Ends { source: home, destination: sa.home_agent.in_mobility_header() });
     (signalling::DESTINATION_OPTIONS, signalling::behind_home_address_option(home, &header))
@@ -41,6 +42,8 @@ pub fn acknowledgement(sa: &SecurityAssociation, received: &SignallingReceived) 
     let ends = Ends { source: sa.home_agent.in_mobility_header(), destination: home };
     match MobilityMessage::parse(parsed.mobility_header, ends)? {
         MobilityMessage::BindingAcknowledgement(acknowledgement) => Ok(acknowledgement),
-        MobilityMessage::BindingUpdate(_) => Err(DropReason::UnexpectedMobilityHeader),
+        MobilityMessage::BindingRefreshRequest(_) | MobilityMessage::BindingUpdate(_) | MobilityMessage::BindingError(_) => {
+            Err(DropReason::UnexpectedMobilityHeader)
+        }
     }
 }

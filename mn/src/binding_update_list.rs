@@ -133,7 +133,7 @@ mod tests {
     use super::*;
 
     fn acknowledgement(status: u8, sequence: u16) -> BindingAcknowledgement {
-        BindingAcknowledgement { status: Status(status), sequence, lifetime: Lifetime::from_units(150), ipv4_address: None }
+        BindingAcknowledgement::new(Status(status), sequence, Lifetime::from_units(150))
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use protocol::time::{Lifetime, TimerName};
-use protocol::tunnel::{Command, Counters, DropReason, Encapsulation, Install, Path, Paths, SignallingReceived, SocketId};
+use protocol::tunnel::{Command, Counters, DropReason, Encapsulation, Event, Install, Path, Paths, SignallingReceived, SocketId};
 use protocol::wire::mobility::{BindingAcknowledgement, Status};
 use rand::Rng;
 
@@ -150,8 +150,16 @@ impl MobileNode {
         }
     }
 
+    /// Takes what the tunnel's halves have to say. A home agent sees to worn SAs, a mobile node knows where its own is.
+    pub fn handle_event(&mut self, event: &Event, now: Instant) {
+        match event {
+            Event::Signalling(received) => self.handle_signalling(received, now),
+            Event::Sighted(_) | Event::WearingOut(_) => {}
+        }
+    }
+
     /// Takes an authentic PType 8 payload. What is not a good Binding Acknowledgement is counted.
-    pub fn handle_signalling(&mut self, received: &SignallingReceived, now: Instant) {
+    fn handle_signalling(&mut self, received: &SignallingReceived, now: Instant) {
         let acknowledgement = match &self.sa {
             Some(install) if install.sa.spi == received.spi => binding_messages::acknowledgement(&install.sa, received),
             _ => Err(DropReason::UnknownSpi),
@@ -170,7 +178,7 @@ impl MobileNode {
         // A socket that could not be opened is tried again, though no kernel event says that it would open now.
         self.follow_movement(now);
         // Never wrap: after the last sequence number only a new SA sends again.
-        let exhausted = self.counters.dropped(DropReason::SequenceExhausted);
+        let exhausted = self.counters.dropped(DropReason::SaExhausted);
         if std::mem::replace(&mut self.exhausted, exhausted) < exhausted {
             self.bootstrap.hasten(now);
             self.bootstrap_if_due(now);

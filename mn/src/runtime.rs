@@ -3,7 +3,7 @@
 //! ```text
 //!  link monitor ── attachments ──┐                      ┌── commands ──> entry thread (TUN -> UDP)
 //!  HAC client  ── grant, error ──┼──> MobileNode ── actions
-//!  exit thread ── signalling ────┤                      └── commands ──> exit thread (UDP -> TUN)
+//!  both threads ── events ───────┤                      └── commands ──> exit thread (UDP -> TUN)
 //!  timers, counters, control ────┘
 //! ```
 
@@ -18,7 +18,7 @@ use net::udp::{SocketOptions, UdpSocket};
 use net::worker::{WorkerCommand, WorkerGone};
 use protocol::addr::HomeAgentAddresses;
 use protocol::mhauth::Grant;
-use protocol::tunnel::{Counters, SignallingReceived, SocketId};
+use protocol::tunnel::{Counters, Event, SocketId};
 use tokio::sync::{mpsc, watch};
 
 use crate::config::Tunnel;
@@ -71,7 +71,7 @@ pub struct Runtime {
 struct Inputs {
     grants: mpsc::Receiver<Result<Grant, HacError>>,
     attachments: mpsc::Receiver<Vec<Attachment>>,
-    signalling: mpsc::Receiver<SignallingReceived>,
+    events: mpsc::Receiver<Event>,
 }
 
 /// Runs a mobile node until `shutdown` ends, then de-registers and puts everything back.
@@ -91,7 +91,7 @@ pub async fn run(
     if rules + left > 0 {
         tracing::info!(rules, routes = left, "took back what an earlier run had left");
     }
-    let (device, signalling) = TunnelDevice::open(&tunnel, counters.clone())?;
+    let (device, events) = TunnelDevice::open(&tunnel, counters.clone())?;
     let (home_agent, home_agent_known) = watch::channel(None);
     let (usable, attachments) = mpsc::channel(ATTACHMENT_QUEUE);
     let monitor = tokio::spawn(link_monitor::run(netlink, device.interface(), home_agent_known, usable));
@@ -108,7 +108,7 @@ pub async fn run(
         grants,
         finished: false,
     };
-    let result = runtime.drive(Inputs { grants: granted, attachments, signalling }, shutdown).await;
+    let result = runtime.drive(Inputs { grants: granted, attachments, events }, shutdown).await;
     monitor.abort();
     let cleaned = runtime.routes.clean_up().await;
     runtime.device.close();
@@ -127,7 +127,7 @@ impl Runtime {
             tokio::select! {
                 Some(outcome) = inputs.grants.recv() => self.take_outcome(outcome).await?,
                 Some(usable) = inputs.attachments.recv() => self.node.handle_attachments(usable, Instant::now()),
-                Some(received) = inputs.signalling.recv() => self.node.handle_signalling(&received, Instant::now()),
+                Some(event) = inputs.events.recv() => self.node.handle_event(&event, Instant::now()),
                 () = sleep_until(due) => self.node.handle_timeout(Instant::now()),
                 _ = activity.tick() => {
                     let ((sent, _), (received, _)) = (self.counters.sent(), self.counters.received());

@@ -10,14 +10,14 @@ use net::worker::{self, WorkerCommand, WorkerGone, WorkerHandle};
 use protocol::addr::HomeAddresses;
 use protocol::sa::cipher::layout;
 use protocol::sa::{CipherSuite, Role, SecurityAssociation};
-use protocol::tunnel::{Counters, EntryPoint, ExitPoint, IcmpSources, SignallingReceived};
+use protocol::tunnel::{Counters, EntryPoint, Event, ExitPoint, IcmpSources};
 use tokio::sync::mpsc;
 
 use crate::config::Tunnel;
 use crate::routes::Routes;
 
-/// Mobility headers that may wait for control.
-const SIGNALLING_QUEUE: usize = 64;
+/// Events that may wait for control.
+const EVENT_QUEUE: usize = 64;
 /// Octets of a path that every link carries, less the longest outer headers: IPv6 and UDP.
 const OUTER_PAYLOAD: usize = 1500 - 40 - 8;
 /// No IPv6 link may have less (RFC 8200 section 5).
@@ -37,14 +37,14 @@ impl TunnelDevice {
     ///
     /// # Errors
     /// The device cannot be made; the text says what to do.
-    pub fn open(tunnel: &Tunnel, counters: Arc<Counters>) -> io::Result<(Self, mpsc::Receiver<SignallingReceived>)> {
+    pub fn open(tunnel: &Tunnel, counters: Arc<Counters>) -> io::Result<(Self, mpsc::Receiver<Event>)> {
         let tun = Arc::new(Tun::create(&tunnel.device, tunnel.mtu.unwrap_or(LEAST_MTU))?);
-        let (events, signalling) = mpsc::channel(SIGNALLING_QUEUE);
+        let (events, event_queue) = mpsc::channel(EVENT_QUEUE);
         let entry = EntryPoint::new(Role::MobileNode, counters.clone(), IcmpSources::default());
         let exit = ExitPoint::new(Role::MobileNode, counters.clone());
-        let (entry, entry_thread) = worker::spawn_entry(tun.clone(), entry)?;
+        let (entry, entry_thread) = worker::spawn_entry(tun.clone(), entry, counters.clone(), events.clone())?;
         let (exit, exit_thread) = worker::spawn_exit(tun.clone(), exit, counters, events)?;
-        Ok((Self { tun, mtu: tunnel.mtu, entry, exit, threads: [entry_thread, exit_thread] }, signalling))
+        Ok((Self { tun, mtu: tunnel.mtu, entry, exit, threads: [entry_thread, exit_thread] }, event_queue))
     }
 
     /// The device's interface index.

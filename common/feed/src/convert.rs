@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use protocol::addr::{HomeAddresses, HomeAgentAddresses};
+use protocol::profile::WireProfile;
 use protocol::sa::spi::HaGroup;
 use protocol::sa::{CipherSuite, DirectionKeys, Secret, SecurityAssociation, Spi, UserData};
 
@@ -132,6 +133,7 @@ fn sa_from_proto(mut message: proto::SecurityAssociation) -> Result<Provisioned,
     let sa = SecurityAssociation {
         spi,
         suite,
+        profile: WireProfile::Rfc6618,
         user_data: user_data(spi, message.user_data)?,
         mn_to_ha: DirectionKeys {
             integrity: integrity_key(spi, suite, "mn_to_ha_integrity", &mut message.mn_to_ha_integrity)?,
@@ -208,6 +210,7 @@ mod tests {
         let sa = SecurityAssociation {
             spi: Spi::new(0x00a_b123).unwrap(),
             suite,
+            profile: WireProfile::Rfc6618,
             user_data: UserData::Protected,
             mn_to_ha: keys(1),
             ha_to_mn: keys(3),

@@ -8,6 +8,7 @@ use std::time::Duration;
 use feed::client::{FeedAddress, FeedError};
 use feed::{Change, FeedClient, FromHac, Hello, Provisioned, Refusal, Subscription, SubscriptionHandler, TlsFiles, Welcome};
 use protocol::addr::{HomeAddresses, HomeAgentAddresses};
+use protocol::profile::WireProfile;
 use protocol::sa::spi::HaGroup;
 use protocol::sa::{CipherSuite, DirectionKeys, Secret, SecurityAssociation, Spi, UserData};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
@@ -40,6 +41,7 @@ fn provisioned(number: u16) -> Provisioned {
     let sa = SecurityAssociation {
         spi: HaGroup::new(3).unwrap().blocks().next().unwrap().spi(number).unwrap(),
         suite: CipherSuite::Aes128Gcm,
+        profile: WireProfile::Rfc6618,
         user_data: UserData::Protected,
         mn_to_ha: key(1),
         ha_to_mn: key(2),

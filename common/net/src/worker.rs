@@ -3,7 +3,7 @@
 //! ```text
 //!  control (tokio) --commands--> entry thread:  TUN read -> EntryPoint -> UDP send
 //!                  --commands--> exit thread:   UDP recv -> ExitPoint  -> TUN write
-//!                  <--signalling-- exit thread
+//!                  <--events---- both
 //! ```
 //!
 //! Both get the same commands in the same order, and take them between batches. They share the TUN device, the sockets and
@@ -16,7 +16,7 @@ use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
-use protocol::tunnel::{Command, Counters, EntryPoint, ExitPoint, SignallingReceived, SocketId};
+use protocol::tunnel::{Command, Counters, DropReason, EntryPoint, Event, ExitPoint, SocketId};
 use rustix::event::{EventfdFlags, eventfd};
 
 use crate::tun::Tun;
@@ -118,19 +118,25 @@ impl Drop for WakeOnDrop {
     }
 }
 
-/// Starts the entry-point's thread: inner packets from `tun` to the sockets, replies back to `tun`.
+/// Starts the entry-point's thread: inner packets from `tun` to the sockets, replies back to `tun`, events to `events`. When
+/// that channel is full, an event is dropped and counted: what it was about happens again.
 ///
 /// # Errors
 /// No thread, no descriptor or no random numbers to be had.
-pub fn spawn_entry(tun: Arc<Tun>, entry: EntryPoint) -> io::Result<(WorkerHandle, JoinHandle<()>)> {
+pub fn spawn_entry(
+    tun: Arc<Tun>,
+    entry: EntryPoint,
+    counters: Arc<Counters>,
+    events: tokio::sync::mpsc::Sender<Event>,
+) -> io::Result<(WorkerHandle, JoinHandle<()>)> {
     let (handle, inbox, io) = queue()?;
-    let mut worker = entry::Worker::new(tun, entry, inbox, io)?;
+    let mut worker = entry::Worker::new(tun, entry, inbox, io, ToControl { events, counters })?;
     let thread = std::thread::Builder::new().name("tunnel-entry".to_owned()).spawn(move || worker.run())?;
     Ok((handle, thread))
 }
 
-/// Starts the exit-point's thread: datagrams from the sockets to `tun`, signalling to `signalling`. When that channel is
-/// full, signalling is dropped and counted: its senders repeat.
+/// Starts the exit-point's thread: datagrams from the sockets to `tun`, events to `events`. When that channel is full, an
+/// event is dropped and counted: whoever signals repeats it.
 ///
 /// # Errors
 /// No thread or no descriptor to be had.
@@ -138,12 +144,28 @@ pub fn spawn_exit(
     tun: Arc<Tun>,
     exit: ExitPoint,
     counters: Arc<Counters>,
-    signalling: tokio::sync::mpsc::Sender<SignallingReceived>,
+    events: tokio::sync::mpsc::Sender<Event>,
 ) -> io::Result<(WorkerHandle, JoinHandle<()>)> {
     let (handle, inbox, io) = queue()?;
-    let mut worker = exit::Worker::new(tun, exit, inbox, io, counters, signalling)?;
+    let mut worker = exit::Worker::new(tun, exit, inbox, io, ToControl { events, counters })?;
     let thread = std::thread::Builder::new().name("tunnel-exit".to_owned()).spawn(move || worker.run())?;
     Ok((handle, thread))
+}
+
+/// A worker's way to control.
+#[derive(Debug)]
+struct ToControl {
+    events: tokio::sync::mpsc::Sender<Event>,
+    counters: Arc<Counters>,
+}
+
+impl ToControl {
+    /// Never waits: packets do not stop because control is behind.
+    fn tell(&self, event: Event) {
+        if self.events.try_send(event).is_err() {
+            self.counters.count_drop(DropReason::EventQueueFull);
+        }
+    }
 }
 
 /// A worker's end of its queue: readable when there may be a command.

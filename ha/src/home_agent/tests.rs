@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use protocol::addr::{HomeAddresses, HomeAgentAddresses};
+use protocol::profile::WireProfile;
 use protocol::sa::{CipherSuite, DirectionKeys, Secret, SecurityAssociation, UserData};
 use protocol::tunnel::SocketId;
 use protocol::wire::mobility::{CareOf, Ipv4Home};
@@ -51,8 +52,8 @@ impl Story {
         let header = MobilityMessage::BindingUpdate(update).emit(ends);
         let payload = signalling::behind_home_address_option(home, &header);
         let next_header = signalling::DESTINATION_OPTIONS;
-        let received = SignallingReceived { spi: sa.spi, socket: SocketId(0), from, next_header, payload, lease };
-        self.ha.handle_signalling(&received, self.now);
+        let received = SignallingReceived { spi: sa.spi, sequence: 0, socket: SocketId(0), from, next_header, payload, lease };
+        self.ha.handle_event(&Event::Signalling(received), self.now, &mut rand::rng());
         self.answers()
     }
 
@@ -86,6 +87,7 @@ fn association(spi: u32) -> SecurityAssociation {
     SecurityAssociation {
         spi: Spi::new(spi).unwrap_or_else(|| Spi::new(0x1000).unwrap()),
         suite: CipherSuite::NullSha,
+        profile: WireProfile::Rfc6618,
         user_data: UserData::Protected,
         mn_to_ha: keys.clone(),
         ha_to_mn: keys,
@@ -102,6 +104,7 @@ fn update(sequence: u16) -> BindingUpdate {
         lifetime: Lifetime::from_units(300),
         care_of: Some(CareOf::Ip4(CARE_OF.into())),
         ipv4_home: Some(Ipv4Home { prefix_len: 32, address: [0, 0, 0, 0].into() }),
+        path_check: None,
     }
 }
 
@@ -177,13 +180,14 @@ fn a_spoofed_home_address_option_is_dropped() {
     let payload = signalling::behind_home_address_option("2001:db8:100::8".parse().unwrap(), &header);
     let received = SignallingReceived {
         spi: sa.spi,
+        sequence: 0,
         socket: SocketId(0),
         from: (CARE_OF, 5000).into(),
         next_header: signalling::DESTINATION_OPTIONS,
         payload,
         lease: 0,
     };
-    story.ha.handle_signalling(&received, story.now);
+    story.ha.handle_event(&Event::Signalling(received), story.now, &mut rand::rng());
     assert!(story.ha.poll_command().is_none());
     assert_eq!(story.counters.dropped(DropReason::SpoofedHomeAddress), 1);
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use feed::{Change, Provisioned, Refusal, Subscription, SubscriptionHandler, TlsFiles, Welcome};
 use protocol::addr::{HomeAddresses, HomeAgentAddresses};
+use protocol::profile::WireProfile;
 use protocol::sa::spi::HaGroup;
 use protocol::sa::{CipherSuite, DirectionKeys, Secret, SecurityAssociation, UserData};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
@@ -32,6 +33,7 @@ pub(crate) fn association(number: u16) -> Provisioned {
     let sa = SecurityAssociation {
         spi: HaGroup::new(1).unwrap().blocks().next().unwrap().spi(number).unwrap(),
         suite: CipherSuite::Aes128Gcm,
+        profile: WireProfile::Rfc6618,
         user_data: UserData::Protected,
         mn_to_ha: keys(0x40),
         ha_to_mn: keys(0x80),

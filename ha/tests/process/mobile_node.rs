@@ -11,7 +11,7 @@ use protocol::time::Lifetime;
 use protocol::tunnel::entry::IcmpSources;
 use protocol::tunnel::exit::Verdict;
 use protocol::tunnel::{
-    Command, Counters, Encapsulation, EntryPoint, ExitPoint, Install, PacketBatch, Path, Paths, ReceiveBatch, SendBatch,
+    Command, Counters, Encapsulation, EntryPoint, Event, ExitPoint, Install, PacketBatch, Path, Paths, ReceiveBatch, SendBatch,
     SignallingReceived, SocketId,
 };
 use protocol::wire::checksum;
@@ -58,6 +58,7 @@ impl MobileNode {
             lifetime: Lifetime::from_units(100),
             care_of: Some(CareOf::Ip4(CARE_OF.parse().unwrap())),
             ipv4_home: Some(Ipv4Home { prefix_len: 32, address: [0, 0, 0, 0].into() }),
+            path_check: None,
         };
         let (home, home_agent) = (self.sa.home.in_mobility_header(), self.sa.home_agent.in_mobility_header());
         let header = MobilityMessage::BindingUpdate(update).emit(Ends { source: home, destination: home_agent });
@@ -72,7 +73,7 @@ impl MobileNode {
                 assert_eq!(message.sequence, sequence);
                 message.status.0
             }
-            MobilityMessage::BindingUpdate(_) => panic!("a Binding Update came back"),
+            other => panic!("{other:?} came back"),
         }
     }
 
@@ -135,12 +136,19 @@ impl MobileNode {
         let mut batch = ReceiveBatch::new(1, datagram.len());
         batch.arena()[..len].copy_from_slice(&datagram[..len]);
         batch.push(0..len, SocketId(0), from);
-        let (mut verdicts, mut signalling) = (Vec::new(), Vec::new());
-        self.exit.handle_datagrams(&mut batch, Instant::now(), &mut verdicts, &mut signalling);
+        let mut verdicts = Vec::new();
+        self.exit.handle_datagrams(&mut batch, Instant::now(), &mut verdicts);
         match verdicts.remove(0) {
             Verdict::Deliver(range) => Some((Some(batch.octets(range).to_vec()), None)),
-            Verdict::Consumed => Some((None, signalling.pop())),
+            Verdict::Consumed => Some((None, self.signalling())),
             Verdict::Drop(reason) => panic!("the node drops what it got: {reason}"),
+        }
+    }
+
+    fn signalling(&mut self) -> Option<SignallingReceived> {
+        match self.exit.poll_event()? {
+            Event::Signalling(received) => Some(received),
+            other => panic!("the node's exit-point says {other:?}"),
         }
     }
 }

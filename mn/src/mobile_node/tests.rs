@@ -1,6 +1,7 @@
 //! A mobile node with a home agent of few words: what it does, action by action.
 
 use protocol::addr::{CareOfAddress, HomeAddresses, HomeAgentAddresses};
+use protocol::profile::WireProfile;
 use protocol::sa::{CipherSuite, DirectionKeys, Secret, SecurityAssociation, UserData};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -56,22 +57,21 @@ impl Story {
         let sa = association(spi);
         let home = sa.home.in_mobility_header();
         let message = BindingAcknowledgement {
-            status: Status(status),
-            sequence,
-            lifetime: Lifetime::from_units(150),
             ipv4_address: Some((0, [10, 9, 0, 7].into())),
+            ..BindingAcknowledgement::new(Status(status), sequence, Lifetime::from_units(150))
         };
         let ends = Ends { source: sa.home_agent.in_mobility_header(), destination: home };
         let header = MobilityMessage::BindingAcknowledgement(message).emit(ends);
-        self.node.handle_signalling(
-            &SignallingReceived {
+        self.node.handle_event(
+            &Event::Signalling(SignallingReceived {
                 spi: sa.spi,
+                sequence: 0,
                 socket: SocketId(0),
                 from: ([203, 0, 113, 1], 7872).into(),
                 next_header: signalling::ROUTING,
                 payload: signalling::behind_routing_header(home, &header),
                 lease: 0,
-            },
+            }),
             self.now,
         );
     }
@@ -109,6 +109,7 @@ fn association(spi: u32) -> SecurityAssociation {
     SecurityAssociation {
         spi: Spi::new(0x1000 + spi).unwrap(),
         suite: CipherSuite::NullSha,
+        profile: WireProfile::Rfc6618,
         user_data: UserData::Protected,
         mn_to_ha: keys.clone(),
         ha_to_mn: keys,
@@ -247,7 +248,7 @@ fn an_sa_without_sequence_numbers_left_is_replaced_at_once() {
     let mut story = Story::registered();
     story.node.handle_activity(1, 1, story.now);
     assert!(story.actions().is_empty());
-    story.node.counters.count_drop(DropReason::SequenceExhausted);
+    story.node.counters.count_drop(DropReason::SaExhausted);
     story.node.handle_activity(1, 1, story.now);
     assert!(matches!(story.actions()[..], [Action::Bootstrap]));
     story.node.handle_activity(1, 1, story.now);

@@ -6,6 +6,7 @@ use protocol::mhauth::authenticator::{self, Sender};
 use protocol::mhauth::initiator::{self, AwaitingDoneResponse, AwaitingInitResponse};
 use protocol::mhauth::responder::{AwaitingDone, AwaitingInit};
 use protocol::mhauth::{ChannelBinding, Failure, Grant, Known, NONCE_LEN, Offer, Psk, Refusal};
+use protocol::profile::WireProfile;
 use protocol::sa::{CipherSuite, DirectionKeys, Secret, SecurityAssociation, Spi, UserData};
 use protocol::wire::container::{self, Container};
 use protocol::wire::header::{Headers, Name, value};
@@ -199,6 +200,7 @@ pub fn grant(suite: CipherSuite) -> Grant {
         sa: SecurityAssociation {
             spi,
             suite,
+            profile: WireProfile::Rfc6618,
             user_data: UserData::Protected,
             mn_to_ha: keys(0x10),
             ha_to_mn: keys(0x20),

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use protocol::addr::{HomeAddresses, HomeAgentAddresses};
+use protocol::profile::WireProfile;
 use protocol::sa::cipher::Transform;
 use protocol::sa::{CipherSuite, DirectionKeys, Role, Secret, SecurityAssociation, Spi, UserData};
 use protocol::tunnel::{
-    Command, Counters, Encapsulation, ExitPoint, Install, Path, Paths, ReceiveBatch, SignallingReceived, SocketId, Verdict,
+    Command, Counters, Encapsulation, Event, ExitPoint, Install, Path, Paths, ReceiveBatch, SignallingReceived, SocketId, Verdict,
 };
 use protocol::wire::envelope::{self, Envelope, PType};
 use protocol::wire::ip::InnerPacket;
@@ -57,8 +58,11 @@ fn is_drop(verdict: &Verdict) -> bool {
 /// Hands a batch to the exit-point and checks every verdict.
 fn handle(exit: &mut ExitPoint, role: Role, datagrams: &[Vec<u8>]) -> Vec<Verdict> {
     let (mut batch, ranges) = receive_batch(datagrams);
-    let (mut verdicts, mut signalling) = (Vec::new(), Vec::new());
-    exit.handle_datagrams(&mut batch, now(), &mut verdicts, &mut signalling);
+    let mut verdicts = Vec::new();
+    exit.handle_datagrams(&mut batch, now(), &mut verdicts);
+    let events = std::iter::from_fn(|| exit.poll_event());
+    let signalling: Vec<_> =
+        events.filter_map(|event| if let Event::Signalling(received) = event { Some(received) } else { None }).collect();
     assert_eq!(verdicts.len(), datagrams.len(), "not one verdict a datagram");
     let mut taken = BTreeSet::new();
     for ((datagram, within), verdict) in datagrams.iter().zip(ranges).zip(&verdicts) {
@@ -172,6 +176,7 @@ fn association(suite: CipherSuite) -> SecurityAssociation {
     SecurityAssociation {
         spi: spi(suite),
         suite,
+        profile: WireProfile::Rfc6618,
         user_data: UserData::Protected,
         mn_to_ha,
         ha_to_mn,

@@ -6,8 +6,7 @@ use std::time::Instant;
 
 use protocol::sa::Role;
 use protocol::tunnel::{
-    Command, Counters, EntryPoint, ExitPoint, IcmpSources, PacketBatch, ReceiveBatch, SendBatch, SignallingReceived, SocketId,
-    Verdict,
+    Command, Counters, EntryPoint, Event, ExitPoint, IcmpSources, PacketBatch, ReceiveBatch, SendBatch, SocketId, Verdict,
 };
 use rand::rngs::StdRng;
 
@@ -52,19 +51,23 @@ impl End {
         outgoing(&send)
     }
 
-    pub(super) fn receive(&mut self, socket: SocketId, datagram: &Datagram, now: Instant) -> Vec<SignallingReceived> {
+    pub(super) fn receive(&mut self, socket: SocketId, datagram: &Datagram, now: Instant) {
         let len = datagram.octets.len();
         let mut batch = ReceiveBatch::new(1, len);
         batch.arena().copy_from_slice(&datagram.octets);
         batch.push(0..len, socket, datagram.from);
-        let (mut verdicts, mut signalling) = (Vec::new(), Vec::new());
-        self.exit.handle_datagrams(&mut batch, now, &mut verdicts, &mut signalling);
+        let mut verdicts = Vec::new();
+        self.exit.handle_datagrams(&mut batch, now, &mut verdicts);
         for verdict in verdicts {
             if let Verdict::Deliver(range) = verdict {
                 self.delivered.push(batch.octets(range).to_vec());
             }
         }
-        signalling
+    }
+
+    /// The next thing that either half has to say.
+    pub(super) fn poll_event(&mut self) -> Option<Event> {
+        self.exit.poll_event().or_else(|| self.entry.poll_event())
     }
 }
 

@@ -246,17 +246,9 @@ impl World {
         let now = self.now;
         if datagram.to == HA4 || datagram.to == HA6 {
             let socket = SocketId(u8::from(datagram.to == HA6));
-            for received in self.ha_end.receive(socket, &datagram, now) {
-                if let Some(ha) = &mut self.ha {
-                    ha.handle_signalling(&received, now);
-                }
-            }
+            self.ha_end.receive(socket, &datagram, now);
         } else if let Some((&socket, _)) = self.mn_sockets.iter().find(|(_, local)| **local == datagram.to) {
-            for received in self.mn_end.receive(socket, &datagram, now) {
-                if let Some(mn) = &mut self.mn {
-                    mn.handle_signalling(&received, now);
-                }
-            }
+            self.mn_end.receive(socket, &datagram, now);
         }
         self.drain();
     }
@@ -271,8 +263,24 @@ impl World {
         }
     }
 
-    /// Does what both machines ask for until they ask for nothing more.
+    /// Tells both machines what their halves have to say, and does what they ask for, until nothing more is said.
     fn drain(&mut self) {
+        self.carry_out_all();
+        while let Some(event) = self.mn_end.poll_event() {
+            if let Some(mn) = &mut self.mn {
+                mn.handle_event(&event, self.now);
+            }
+            self.carry_out_all();
+        }
+        while let Some(event) = self.ha_end.poll_event() {
+            if let Some(ha) = &mut self.ha {
+                ha.handle_event(&event, self.now, &mut self.rng);
+            }
+            self.carry_out_all();
+        }
+    }
+
+    fn carry_out_all(&mut self) {
         while let Some(action) = self.mn.as_mut().and_then(MobileNode::poll_action) {
             self.carry_out(action);
         }

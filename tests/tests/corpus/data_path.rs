@@ -125,6 +125,7 @@ fn update() -> BindingUpdate {
         lifetime: Lifetime::from_units(150),
         care_of: Some(CareOf::Ip4([198, 51, 100, 7].into())),
         ipv4_home: Some(Ipv4Home { prefix_len: 32, address: [0, 0, 0, 0].into() }),
+        path_check: None,
     }
 }
 
@@ -163,10 +164,8 @@ fn binding_updates() -> Vec<Seed> {
 
 fn acknowledgements() -> Vec<Seed> {
     let accepted = BindingAcknowledgement {
-        status: Status::ACCEPTED,
-        sequence: 1,
-        lifetime: Lifetime::from_units(150),
         ipv4_address: Some((0, HOME4)),
+        ..BindingAcknowledgement::new(Status::ACCEPTED, 1, Lifetime::from_units(150))
     };
     let reinit = BindingAcknowledgement { status: Status(176), lifetime: Lifetime::ZERO, ipv4_address: None, ..accepted.clone() };
     let octets = |message: &BindingAcknowledgement| {

@@ -36,14 +36,14 @@ impl Case {
                     lifetime,
                     care_of: self.care_of.map(CareOf::Ip6),
                     ipv4_home: None,
+                    path_check: None,
                 })
             }
-            "BA" => MobilityMessage::BindingAcknowledgement(BindingAcknowledgement {
-                status: Status(self.status.expect("a BA has a status")),
-                sequence: self.sequence,
+            "BA" => MobilityMessage::BindingAcknowledgement(BindingAcknowledgement::new(
+                Status(self.status.expect("a BA has a status")),
+                self.sequence,
                 lifetime,
-                ipv4_address: None,
-            }),
+            )),
             other => panic!("a message that is new here: {other}"),
         }
     }

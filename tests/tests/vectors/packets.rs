@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use protocol::addr::{HomeAddresses, HomeAgentAddresses};
+use protocol::profile::WireProfile;
 use protocol::sa::cipher::{Transform, layout};
 use protocol::sa::inbound::InboundSa;
 use protocol::sa::{CipherSuite, DirectionKeys, Role, Secret, SecurityAssociation, Spi, UserData};
@@ -116,6 +117,7 @@ fn open(suite: CipherSuite, case: &Refused, datagram: &mut [u8], now: Instant) -
     let sa = SecurityAssociation {
         spi: Spi::new(case.spi).unwrap(),
         suite,
+        profile: WireProfile::Rfc6618,
         user_data: UserData::Protected,
         mn_to_ha: keys.clone(),
         ha_to_mn: keys,

@@ -12,7 +12,7 @@ use rand::SeedableRng;
 use rand::rngs::{StdRng, SysRng};
 use rustix::event::{PollFd, PollFlags, poll};
 
-use super::{Inbox, IoCounters, WorkerCommand};
+use super::{Inbox, IoCounters, ToControl, WorkerCommand};
 use crate::MAX_SEALING_OVERHEAD;
 use crate::tun::{MIN_MTU, Tun};
 use crate::udp::{Sender, Sockets};
@@ -39,6 +39,7 @@ pub(super) struct Worker {
     entry: EntryPoint,
     inbox: Inbox,
     io: Arc<IoCounters>,
+    to_control: ToControl,
     sockets: Sockets,
     rng: StdRng,
     packets: PacketBatch,
@@ -47,12 +48,19 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    pub(super) fn new(tun: Arc<Tun>, entry: EntryPoint, inbox: Inbox, io: Arc<IoCounters>) -> io::Result<Self> {
+    pub(super) fn new(
+        tun: Arc<Tun>,
+        entry: EntryPoint,
+        inbox: Inbox,
+        io: Arc<IoCounters>,
+        to_control: ToControl,
+    ) -> io::Result<Self> {
         Ok(Self {
             tun,
             entry,
             inbox,
             io,
+            to_control,
             sockets: Sockets::default(),
             rng: StdRng::try_from_rng(&mut SysRng).map_err(io::Error::other)?,
             packets: PacketBatch::new(READ_PACKETS, READ_OCTETS),
@@ -114,7 +122,11 @@ impl Worker {
         ControlFlow::Continue(())
     }
 
+    /// Sends what is sealed, and tells control what it has to know.
     fn flush(&mut self, sender: &mut Sender) {
+        while let Some(event) = self.entry.poll_event() {
+            self.to_control.tell(event);
+        }
         if self.send.is_empty() {
             return;
         }

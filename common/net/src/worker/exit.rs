@@ -1,4 +1,4 @@
-//! The exit-point's loop: receive a batch, open it, write what is in it to the TUN device, hand signalling to control.
+//! The exit-point's loop: receive a batch, open it, write what is in it to the TUN device, hand events to control.
 
 use std::io;
 use std::ops::ControlFlow;
@@ -7,12 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
-use protocol::tunnel::{Counters, DropReason, ExitPoint, ReceiveBatch, SignallingReceived, SocketId, Verdict};
+use protocol::tunnel::{DropReason, ExitPoint, ReceiveBatch, SocketId, Verdict};
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
-use tokio::sync::mpsc;
 
-use super::{Inbox, IoCounters, WorkerCommand};
+use super::{Inbox, IoCounters, ToControl, WorkerCommand};
 use crate::tun::Tun;
 use crate::udp::{MAX_SOCKETS, RECEIVE_DATAGRAMS, Receiver, Sockets, UdpSocket};
 
@@ -24,13 +23,11 @@ pub(super) struct Worker {
     exit: ExitPoint,
     inbox: Inbox,
     io: Arc<IoCounters>,
-    counters: Arc<Counters>,
-    to_control: mpsc::Sender<SignallingReceived>,
+    to_control: ToControl,
     sockets: Sockets,
     epoll: OwnedFd,
     datagrams: ReceiveBatch,
     verdicts: Vec<Verdict>,
-    signalling: Vec<SignallingReceived>,
 }
 
 impl Worker {
@@ -39,8 +36,7 @@ impl Worker {
         exit: ExitPoint,
         inbox: Inbox,
         io: Arc<IoCounters>,
-        counters: Arc<Counters>,
-        to_control: mpsc::Sender<SignallingReceived>,
+        to_control: ToControl,
     ) -> io::Result<Self> {
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
         epoll::add(&epoll, &inbox, EventData::new_u64(INBOX), EventFlags::IN)?;
@@ -49,13 +45,11 @@ impl Worker {
             exit,
             inbox,
             io,
-            counters,
             to_control,
             sockets: Sockets::default(),
             epoll,
             datagrams: Receiver::new_batch(),
             verdicts: Vec::with_capacity(RECEIVE_DATAGRAMS),
-            signalling: Vec::with_capacity(RECEIVE_DATAGRAMS),
         })
     }
 
@@ -82,7 +76,7 @@ impl Worker {
         let Some(socket) = self.sockets.get(id) else { return ControlFlow::Continue(()) };
         match receiver.receive(id, socket, &mut self.datagrams) {
             Ok(report) => {
-                (0..report.truncated).for_each(|_| self.counters.count_drop(DropReason::Truncated));
+                (0..report.truncated).for_each(|_| self.to_control.counters.count_drop(DropReason::Truncated));
                 if report.received > 0 {
                     self.take_commands()?;
                     self.handle_batch();
@@ -98,7 +92,7 @@ impl Worker {
 
     fn handle_batch(&mut self) {
         let now = Instant::now();
-        self.exit.handle_datagrams(&mut self.datagrams, now, &mut self.verdicts, &mut self.signalling);
+        self.exit.handle_datagrams(&mut self.datagrams, now, &mut self.verdicts);
         let packets = self.verdicts.iter().filter_map(|verdict| match verdict {
             Verdict::Deliver(range) => Some(self.datagrams.octets(range.clone())),
             Verdict::Consumed | Verdict::Drop(_) => None,
@@ -108,10 +102,8 @@ impl Worker {
             self.io.unwritten.fetch_add(report.failed as u64, Relaxed);
             tracing::trace!(%error, failed = report.failed, "packets not written to the TUN device");
         }
-        for message in self.signalling.drain(..) {
-            if self.to_control.try_send(message).is_err() {
-                self.counters.count_drop(DropReason::SignallingQueueFull);
-            }
+        while let Some(event) = self.exit.poll_event() {
+            self.to_control.tell(event);
         }
     }
 

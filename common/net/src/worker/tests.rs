@@ -7,6 +7,7 @@ use std::net::{Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use protocol::addr::{HomeAddresses, HomeAgentAddresses};
+use protocol::profile::WireProfile;
 use protocol::sa::{CipherSuite, DirectionKeys, Role, Secret, SecurityAssociation, Spi, UserData};
 use protocol::tunnel::{DropReason, Encapsulation, IcmpSources, Install, Path, Paths};
 
@@ -24,7 +25,7 @@ struct End {
     tun: Arc<Tun>,
     socket: Arc<UdpSocket>,
     counters: Arc<Counters>,
-    signalling: tokio::sync::mpsc::Receiver<SignallingReceived>,
+    events: tokio::sync::mpsc::Receiver<Event>,
     workers: [(WorkerHandle, JoinHandle<()>); 2],
 }
 
@@ -33,12 +34,14 @@ impl End {
         let tun = Arc::new(Tun::create(device, 1400).unwrap());
         let socket = Arc::new(UdpSocket::bind(outer.parse().unwrap(), &SocketOptions::default()).unwrap());
         let counters = Arc::new(Counters::default());
-        let (sender, signalling) = tokio::sync::mpsc::channel(4);
+        let (sender, events) = tokio::sync::mpsc::channel(4);
         let entry = EntryPoint::new(role, counters.clone(), IcmpSources { ip6: Some(CORRESPONDENT), ip4: None });
         let exit = ExitPoint::new(role, counters.clone());
-        let workers =
-            [spawn_entry(tun.clone(), entry).unwrap(), spawn_exit(tun.clone(), exit, counters.clone(), sender).unwrap()];
-        let end = Self { tun, socket, counters, signalling, workers };
+        let workers = [
+            spawn_entry(tun.clone(), entry, counters.clone(), sender.clone()).unwrap(),
+            spawn_exit(tun.clone(), exit, counters.clone(), sender).unwrap(),
+        ];
+        let end = Self { tun, socket, counters, events, workers };
         end.tell(|| WorkerCommand::AddSocket(SOCKET, end.socket.clone()));
         end
     }
@@ -93,6 +96,7 @@ fn association(suite: CipherSuite) -> SecurityAssociation {
     SecurityAssociation {
         spi: spi(),
         suite,
+        profile: WireProfile::Rfc6618,
         user_data: UserData::Protected,
         mn_to_ha: keys(1),
         ha_to_mn: keys(50),
@@ -197,13 +201,13 @@ fn signalling_reaches_control_and_is_dropped_and_counted_when_control_is_behind(
         for _ in 0..6 {
             mn.apply(Command::Signal { spi: spi(), path: to_ha, next_header: 135, payload: payload.clone() });
         }
-        wait_for(|| ha.counters.dropped(DropReason::SignallingQueueFull) == 2);
+        wait_for(|| ha.counters.dropped(DropReason::EventQueueFull) == 2);
         for _ in 0..4 {
-            let message = ha.signalling.try_recv().unwrap();
+            let Ok(Event::Signalling(message)) = ha.events.try_recv() else { panic!("no signalling") };
             assert_eq!((message.spi, message.socket, message.next_header, &message.payload), (spi(), SOCKET, 135, &payload));
             assert_eq!(message.from, ([127, 0, 0, 1], mn.socket.local_addr().port()).into());
         }
-        assert!(ha.signalling.try_recv().is_err());
+        assert!(ha.events.try_recv().is_err());
     });
 }
 

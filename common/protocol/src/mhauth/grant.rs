@@ -8,6 +8,7 @@ use ipnet::{Ipv4Net, Ipv6Net};
 use super::Rejection;
 use super::message::{Message, optional, required, write_user_data};
 use crate::addr::{HomeAddresses, HomeAgentAddresses};
+use crate::profile::WireProfile;
 use crate::sa::{CipherSuite, DirectionKeys, Secret, SecurityAssociation, Spi};
 use crate::wire::header::{Headers, Name, Writer, value};
 
@@ -80,6 +81,7 @@ impl Grant {
         let sa = SecurityAssociation {
             spi: required(headers, Name::Spi, spi)?,
             suite,
+            profile: WireProfile::Rfc6618,
             user_data: message.user_data()?,
             mn_to_ha: read_keys(headers, suite, Name::MnToHaIkey, Name::MnToHaEkey)?,
             ha_to_mn: read_keys(headers, suite, Name::HaToMnIkey, Name::HaToMnEkey)?,

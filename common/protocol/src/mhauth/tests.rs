@@ -14,6 +14,7 @@ use super::authenticator::{Key, Sender};
 use super::responder::{Authenticated, AwaitingDone, AwaitingInit};
 use super::*;
 use crate::addr::{HomeAddresses, HomeAgentAddresses};
+use crate::profile::WireProfile;
 use crate::sa::{CipherSuite, DirectionKeys, Secret, SecurityAssociation, Spi, UserData};
 use crate::wire::container::{self, Container, ContainerError};
 use crate::wire::header::{HeaderError, Headers, Name};
@@ -52,6 +53,7 @@ fn grant(suite: CipherSuite) -> Grant {
         sa: SecurityAssociation {
             spi: Spi::new(0x123_4567).unwrap(),
             suite,
+            profile: WireProfile::Rfc6618,
             user_data: UserData::Protected,
             mn_to_ha: keys(0x10),
             ha_to_mn: keys(0x80),

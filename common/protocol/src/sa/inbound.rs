@@ -1,27 +1,37 @@
 //! The receiving half of a security association: window check, ICV, window mark, decryption, padding, in this order
 //! (RFC 4303 section 3.4).
 
+use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use super::Role;
 use super::cipher::{KeyLengthError, Transform, layout};
 use super::replay::ReplayWindow;
-use crate::addr::HomeAddresses;
+use super::wear::Wear;
+use super::{Role, UserData};
+use crate::addr::{HomeAddresses, HomeAgentAddresses};
+use crate::tunnel::rate_limit::RateLimit;
 use crate::tunnel::{DropReason, Install};
 use crate::wire::envelope::PType;
 
 /// Keys and replay window of one direction, owned by an exit-point.
 pub struct InboundSa {
     transform: Transform,
-    window: ReplayWindow,
+    /// `None` where packets are not numbered.
+    window: Option<ReplayWindow>,
+    wear: Wear,
     home: HomeAddresses,
+    home_agent: HomeAgentAddresses,
+    user_data: UserData,
     closes: Instant,
     lease: u32,
+    sightings: RateLimit,
 }
 
 /// How long an SA still opens packets after its validity has ended.
 const GRACE: Duration = Duration::from_secs(60);
+/// At most so often control hears that a node's packets come from somewhere else.
+const SIGHTING_INTERVAL: Duration = Duration::from_millis(100);
 
 /// What an opened datagram holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +40,8 @@ pub struct Opened {
     pub payload: Range<usize>,
     /// The trailer's Next Header.
     pub next_header: u8,
+    /// Whether a new SA is wanted; said once.
+    pub is_wearing_out: bool,
 }
 
 impl InboundSa {
@@ -41,10 +53,14 @@ impl InboundSa {
         let sa = &install.sa;
         Ok(Self {
             transform: Transform::new(sa.suite, sa.keys(role.receives()))?,
-            window: ReplayWindow::default(),
+            window: sa.is_numbered().then(ReplayWindow::default),
+            wear: Wear::new(sa.suite),
             home: sa.home,
+            home_agent: sa.home_agent,
+            user_data: sa.user_data,
             closes: install.valid_until + GRACE,
             lease: install.lease,
+            sightings: RateLimit::new(1, SIGHTING_INTERVAL),
         })
     }
 
@@ -53,19 +69,33 @@ impl InboundSa {
     /// # Errors
     /// The reason to drop the datagram.
     pub fn open(&mut self, ptype: PType, sequence: u32, datagram: &mut [u8], now: Instant) -> Result<Opened, DropReason> {
+        self.check_usable(ptype, now)?;
+        if let Some(window) = &self.window {
+            window.check(sequence)?;
+        }
+        self.transform.verify(datagram)?;
+        if let Some(window) = &mut self.window {
+            window.mark(sequence)?;
+        }
+        self.transform.decrypt(datagram);
+        let (payload, next_header) = layout::payload(self.transform.suite(), datagram)?;
+        let is_wearing_out = self.wear.count(datagram.len(), sequence.into());
+        Ok(Opened { payload, next_header, is_wearing_out })
+    }
+
+    /// What keeps every packet of this kind out, whatever it holds.
+    fn check_usable(&self, ptype: PType, now: Instant) -> Result<(), DropReason> {
         if now >= self.closes {
             return Err(DropReason::SaExpired);
         }
+        if ptype == PType::MobilityHeader {
+            return Ok(());
+        }
         // The replay window was lost with the process that had it: no user data, and control answers 176 alone.
-        if self.lease > 0 && ptype != PType::MobilityHeader {
+        if self.lease > 0 {
             return Err(DropReason::ReplayStateLost);
         }
-        self.window.check(sequence)?;
-        self.transform.verify(datagram)?;
-        self.window.mark(sequence)?;
-        self.transform.decrypt(datagram);
-        let (payload, next_header) = layout::payload(self.transform.suite(), datagram)?;
-        Ok(Opened { payload, next_header })
+        if self.window.is_none() { Err(DropReason::UnnumberedData) } else { Ok(()) }
     }
 
     /// The home addresses that inner packets must name.
@@ -76,5 +106,21 @@ impl InboundSa {
     /// The lease under which the SA was delivered.
     pub fn lease(&self) -> u32 {
         self.lease
+    }
+
+    /// What user data may come as.
+    pub fn user_data(&self) -> UserData {
+        self.user_data
+    }
+
+    /// Whether `from` is the home agent's address and port, as the HAC told them.
+    pub fn is_home_agent(&self, from: SocketAddr) -> bool {
+        let ip: IpAddr = from.ip().to_canonical();
+        from.port() == self.home_agent.port() && self.home_agent.of_family(ip) == Some(ip)
+    }
+
+    /// Whether control may be told now that a packet came from elsewhere.
+    pub fn may_report_sighting(&mut self, now: Instant) -> bool {
+        self.sightings.allow(now)
     }
 }

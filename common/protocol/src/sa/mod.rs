@@ -11,12 +11,14 @@ pub mod replay;
 pub mod sad;
 pub mod spi;
 pub mod suite;
+mod wear;
 
 pub use keys::{DirectionKeys, Secret};
 pub use spi::Spi;
 pub use suite::CipherSuite;
 
 use crate::addr::{HomeAddresses, HomeAgentAddresses};
+use crate::profile::WireProfile;
 
 /// Which way a packet goes. It selects the keys before the ICV is checked, so a reflected packet fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +72,8 @@ pub struct SecurityAssociation {
     pub spi: Spi,
     /// One suite for both directions (RFC 6618 section 4.3).
     pub suite: CipherSuite,
+    /// Which document its packets follow.
+    pub profile: WireProfile,
     /// What user data may be sent as.
     pub user_data: UserData,
     /// Keys of packets from the mobile node to the home agent.
@@ -83,6 +87,12 @@ pub struct SecurityAssociation {
 }
 
 impl SecurityAssociation {
+    /// Whether packets are numbered and a replay window guards them. Under `draft-04` those of a NULL suite all have sequence
+    /// number 0: such an association carries signalling alone, whose own numbers are checked.
+    pub fn is_numbered(&self) -> bool {
+        self.profile == WireProfile::Rfc6618 || self.suite.encrypts()
+    }
+
     /// The keys of one direction.
     pub fn keys(&self, direction: Direction) -> &DirectionKeys {
         match direction {
@@ -97,6 +107,7 @@ impl std::fmt::Debug for SecurityAssociation {
         f.debug_struct("SecurityAssociation")
             .field("spi", &self.spi)
             .field("suite", &self.suite)
+            .field("profile", &self.profile)
             .field("user_data", &self.user_data)
             .finish_non_exhaustive()
     }

@@ -5,6 +5,7 @@ use std::ops::Range;
 use rand_core::CryptoRng;
 
 use super::cipher::{KeyLengthError, Transform, layout};
+use super::wear::Wear;
 use super::{CipherSuite, Role, Spi};
 use crate::tunnel::{DropReason, Install, SendBatch};
 use crate::wire::envelope::{Envelope, PType};
@@ -13,9 +14,21 @@ use crate::wire::envelope::{Envelope, PType};
 pub struct OutboundSa {
     transform: Transform,
     spi: Spi,
-    /// The next number to send; above `last` nothing is sent any more.
-    next: u64,
-    last: u64,
+    numbers: Numbers,
+    wear: Wear,
+}
+
+/// Sequence numbers that may still be sent.
+enum Numbers {
+    /// From `next` to `last`.
+    Left {
+        /// The next one; above `last` nothing is sent any more.
+        next: u64,
+        /// The last one.
+        last: u64,
+    },
+    /// Packets are not numbered: each has 0.
+    Zero,
 }
 
 /// Lease 0 sends below this; each later lease has a run of numbers of its own above it.
@@ -34,7 +47,8 @@ impl OutboundSa {
     pub fn new(install: &Install, role: Role) -> Result<Self, KeyLengthError> {
         let sa = &install.sa;
         let (next, last) = run_of_lease(install.lease);
-        Ok(Self { transform: Transform::new(sa.suite, sa.keys(role.sends()))?, spi: sa.spi, next, last })
+        let numbers = if sa.is_numbered() { Numbers::Left { next, last } } else { Numbers::Zero };
+        Ok(Self { transform: Transform::new(sa.suite, sa.keys(role.sends()))?, spi: sa.spi, numbers, wear: Wear::new(sa.suite) })
     }
 
     /// The suite, and with it every length.
@@ -47,18 +61,29 @@ impl OutboundSa {
         self.spi
     }
 
-    /// Takes `count` sequence numbers for a batch.
+    /// Whether packets are numbered; where not, user data does not go under this SA.
+    pub fn is_numbered(&self) -> bool {
+        matches!(self.numbers, Numbers::Left { .. })
+    }
+
+    /// Takes the sequence number of a datagram of `octets`.
     ///
     /// # Errors
-    /// [`DropReason::SequenceExhausted`] when fewer are left; then none is taken.
-    pub fn reserve(&mut self, count: u32) -> Result<Range<u64>, DropReason> {
-        let end = self.next + u64::from(count);
-        if end > self.last + 1 {
-            return Err(DropReason::SequenceExhausted);
+    /// [`DropReason::SaExhausted`] when none is left, or the cipher may protect no more; then none is taken.
+    pub fn reserve(&mut self, octets: usize) -> Result<Reserved, DropReason> {
+        if !self.wear.has_room(octets) {
+            return Err(DropReason::SaExhausted);
         }
-        let run = self.next..end;
-        self.next = end;
-        Ok(run)
+        let sequence = match &mut self.numbers {
+            Numbers::Zero => 0,
+            Numbers::Left { next, last } if *next <= *last => {
+                *next += 1;
+                *next - 1
+            }
+            Numbers::Left { .. } => return Err(DropReason::SaExhausted),
+        };
+        let sequence32 = u32::try_from(sequence).map_err(|_| DropReason::SaExhausted)?;
+        Ok(Reserved { sequence: sequence32, is_wearing_out: self.wear.count(octets, sequence) })
     }
 
     /// Lays out one packet in `datagram`, of [`layout::sealed_len`] octets, under a reserved number. Not sealed yet.
@@ -81,6 +106,15 @@ impl OutboundSa {
             self.transform.seal(batch.slot(range));
         }
     }
+}
+
+/// A sequence number that is a packet's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reserved {
+    /// The number.
+    pub sequence: u32,
+    /// Whether a new SA is wanted; said once.
+    pub is_wearing_out: bool,
 }
 
 /// First and last number that a lease may send; first above last when it may send none.

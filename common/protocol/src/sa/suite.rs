@@ -37,6 +37,11 @@ impl CipherSuite {
         }
     }
 
+    /// Whether it encrypts at all.
+    pub const fn encrypts(self) -> bool {
+        self.encryption_key_len() > 0
+    }
+
     /// Length of the IV that stands in front of the payload.
     pub const fn iv_len(self) -> usize {
         match self {
@@ -62,6 +67,13 @@ impl CipherSuite {
         }
     }
 
+    /// How much one key may protect; `None` where sequence numbers run out first.
+    pub const fn octet_limits(self) -> Option<OctetLimits> {
+        match self {
+            Self::NullSha | Self::Aes128CbcSha | Self::Aes128Gcm => None,
+        }
+    }
+
     /// The code as in `mip6-ciphersuite`: `{00,2F}`.
     pub const fn wire(self) -> &'static str {
         match self {
@@ -84,6 +96,15 @@ impl CipherSuite {
     pub fn from_wire(code: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|suite| suite.wire().eq_ignore_ascii_case(code))
     }
+}
+
+/// How many octets of datagrams one key of a cipher with short blocks may protect (its blocks begin to repeat: SWEET32).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OctetLimits {
+    /// From here on a new SA is wanted.
+    pub renewal: u64,
+    /// Nothing is sent beyond.
+    pub last: u64,
 }
 
 impl fmt::Display for CipherSuite {

@@ -39,9 +39,19 @@ impl Path {
     pub fn proved(socket: SocketId, remote: SocketAddr) -> Self {
         Self { socket, remote, allowance: Allowance::Unlimited }
     }
+
+    /// Whether the other end has proved that it is there.
+    pub fn is_proved(&self) -> bool {
+        self.allowance == Allowance::Unlimited
+    }
+
+    /// Whether it goes from this socket to this address.
+    pub fn leads_to(&self, socket: SocketId, remote: SocketAddr) -> bool {
+        self.socket == socket && self.remote == remote
+    }
 }
 
-/// One to four paths; a sealed packet is sent once on each.
+/// One to four paths; a sealed packet is sent once on each. The first is that of the latest valid Binding Update.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Paths(Vec<Path>);
 
@@ -75,6 +85,8 @@ impl Paths {
 pub enum Encapsulation {
     /// UDP with the envelope of RFC 6618 section 6, protected by the sending SA.
     ProtectedUdp,
+    /// UDP with the envelope of PType 0: unprotected, and only under an SA whose `mip6-sas` is 0.
+    ClearUdp,
 }
 
 /// Delivers a security association to a half.
@@ -118,5 +130,12 @@ pub enum Command {
         next_header: u8,
         /// Extension headers and Mobility Header.
         payload: Vec<u8>,
+    },
+    /// Sends one dummy packet (RFC 4303 section 2.6), so that a NAT on the way keeps its mapping.
+    Keepalive {
+        /// Under which security association.
+        spi: Spi,
+        /// Where to.
+        path: Path,
     },
 }

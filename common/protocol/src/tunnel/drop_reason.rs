@@ -57,8 +57,10 @@ drop_reasons! {
     NoBinding => "no-binding",
     /// The SA was delivered again after a restart: it only answers Binding Updates with 176.
     ReplayStateLost => "replay-state-lost",
-    /// The SA's last sequence number was sent.
-    SequenceExhausted => "sequence-exhausted",
+    /// User data as PType 1 under an SA whose packets are not numbered (profile draft-04 with a NULL suite).
+    UnnumberedData => "unnumbered-data",
+    /// The SA's last sequence number was sent, or the last octet that its cipher may protect.
+    SaExhausted => "sa-exhausted",
     /// The SA's validity has ended.
     SaExpired => "sa-expired",
     /// No tunnel for the packet's home address; at a home agent answered with ICMP address unreachable.
@@ -75,8 +77,8 @@ drop_reasons! {
     UnexpectedMobilityHeader => "unexpected-mobility-header",
     /// A Binding Update for a home address that is not the SA's own.
     SpoofedHomeAddress => "spoofed-home-address",
-    /// Control has not caught up: its queue is full.
-    SignallingQueueFull => "signalling-queue-full",
+    /// Signalling, or another event, found control's queue full.
+    EventQueueFull => "event-queue-full",
 }
 
 impl fmt::Display for DropReason {

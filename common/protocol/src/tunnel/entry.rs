@@ -3,6 +3,7 @@
 //! A batch is handled in two passes: select and lay out each packet in its place of the send buffer, then seal runs of
 //! packets of one SA together.
 
+use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
 use std::sync::Arc;
@@ -11,15 +12,17 @@ use std::time::{Duration, Instant};
 use rand_core::CryptoRng;
 
 use super::rate_limit::RateLimit;
-use super::{Allowance, Command, Counters, DropReason, Install, PacketBatch, Path, Paths, SendBatch, TunnelTable};
+use super::{
+    Allowance, Command, Counters, DropReason, Encapsulation, Event, Install, PacketBatch, Path, Paths, SendBatch, TunnelTable,
+};
 use crate::addr::HomeAddress;
 use crate::sa::cipher::layout;
 use crate::sa::outbound::OutboundSa;
 use crate::sa::sad::Sad;
 use crate::sa::{Role, Spi};
-use crate::wire::envelope::PType;
+use crate::wire::envelope::{self, PType};
 use crate::wire::icmp;
-use crate::wire::ip::InnerPacket;
+use crate::wire::ip::{InnerPacket, NEXT_HEADER_NONE};
 
 /// The addresses that ICMP errors come from: a home agent's own on the home link. A mobile node has none.
 #[derive(Clone, Copy, Debug, Default)]
@@ -44,6 +47,7 @@ pub struct EntryPoint {
     counters: Arc<Counters>,
     /// Laid out in this batch, not sealed yet.
     pending: Vec<(Spi, Range<usize>)>,
+    events: VecDeque<Event>,
 }
 
 /// One packet to be sealed: what its envelope and trailer say, and what it holds.
@@ -64,6 +68,7 @@ impl EntryPoint {
             icmp_limit: RateLimit::new(ICMP_BURST, ICMP_INTERVAL),
             counters,
             pending: Vec::new(),
+            events: VecDeque::new(),
         }
     }
 
@@ -77,14 +82,18 @@ impl EntryPoint {
             Command::Move { .. } | Command::Remove(_) => self.table.apply(command),
             Command::Signal { spi, path, next_header, payload } => {
                 let outer = Outer { ptype: PType::MobilityHeader, next_header: *next_header, payload };
-                let laid_out = match self.sas.get_mut(*spi) {
-                    Some(sa) => lay_out(sa, &mut Paths::one(*path), &outer, rng, send, &mut self.pending),
-                    None => Err(DropReason::UnknownSpi),
-                };
-                self.count(laid_out, payload.len());
-                self.seal_pending(send);
+                self.send_own(*spi, *path, &outer, rng, send);
+            }
+            Command::Keepalive { spi, path } => {
+                let outer = Outer { ptype: PType::Protected, next_header: NEXT_HEADER_NONE, payload: &[] };
+                self.send_own(*spi, *path, &outer, rng, send);
             }
         }
+    }
+
+    /// The next thing that control has to know; drained until `None`.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
     }
 
     /// Sends inner packets. What cannot be sent is dropped and counted; at a home agent a packet to a home address that is
@@ -117,10 +126,28 @@ impl EntryPoint {
             Role::MobileNode => inner.source,
         });
         let tunnel = self.table.get_mut(home).ok_or(DropReason::NoTunnel)?;
-        let sa = self.sas.get_mut(tunnel.sending).ok_or(DropReason::UnknownSpi)?;
         let payload = packet.get(..inner.len).ok_or(DropReason::BadInnerPacket)?;
-        let outer = Outer { ptype: PType::Protected, next_header: inner.next_header(), payload };
-        lay_out(sa, &mut tunnel.paths, &outer, rng, send, &mut self.pending)
+        match tunnel.encapsulation {
+            Encapsulation::ClearUdp => lay_out_clear(&mut tunnel.paths, payload, send),
+            Encapsulation::ProtectedUdp => {
+                let sa = self.sas.get_mut(tunnel.sending).ok_or(DropReason::UnknownSpi)?;
+                let outer = Outer { ptype: PType::Protected, next_header: inner.next_header(), payload };
+                let laid_out = lay_out(sa, &mut tunnel.paths, &outer, rng, send)?;
+                note(laid_out, sa.spi(), &mut self.pending, &mut self.events);
+                Ok(())
+            }
+        }
+    }
+
+    /// Sends a packet that control has made.
+    fn send_own(&mut self, spi: Spi, path: Path, outer: &Outer<'_>, rng: &mut impl CryptoRng, send: &mut SendBatch) {
+        let laid_out = match self.sas.get_mut(spi) {
+            Some(sa) => lay_out(sa, &mut Paths::one(path), outer, rng, send),
+            None => Err(DropReason::UnknownSpi),
+        };
+        let counted = laid_out.map(|laid_out| note(laid_out, spi, &mut self.pending, &mut self.events));
+        self.count(counted, outer.payload.len());
+        self.seal_pending(send);
     }
 
     /// Seals what was laid out, runs of one SA together.
@@ -158,6 +185,12 @@ impl EntryPoint {
     }
 }
 
+/// A packet in its place, not sealed yet.
+struct LaidOut {
+    range: Range<usize>,
+    is_wearing_out: bool,
+}
+
 /// Gives one packet its place and number, and a sending on each path that may still send.
 fn lay_out(
     sa: &mut OutboundSa,
@@ -165,24 +198,51 @@ fn lay_out(
     outer: &Outer<'_>,
     rng: &mut impl CryptoRng,
     send: &mut SendBatch,
-    pending: &mut Vec<(Spi, Range<usize>)>,
-) -> Result<(), DropReason> {
-    let len = layout::sealed_len(sa.suite(), outer.payload.len());
-    let usable = paths.iter().filter(|path| has_allowance(path, len)).count();
-    if usable == 0 {
-        return Err(DropReason::AllowanceUsedUp);
+) -> Result<LaidOut, DropReason> {
+    if outer.ptype == PType::Protected && !sa.is_numbered() {
+        return Err(DropReason::UnnumberedData);
     }
-    let range = send.reserve(len, usable).ok_or(DropReason::BatchFull)?;
-    let run = sa.reserve(1)?;
-    sa.write(outer.ptype, run.start as u32, outer.next_header, outer.payload, rng, send.slot(range.clone()));
+    let len = layout::sealed_len(sa.suite(), outer.payload.len());
+    let range = place(paths, len, send)?;
+    let reserved = sa.reserve(len)?;
+    sa.write(outer.ptype, reserved.sequence, outer.next_header, outer.payload, rng, send.slot(range.clone()));
+    send_on_each(paths, &range, send);
+    Ok(LaidOut { range, is_wearing_out: reserved.is_wearing_out })
+}
+
+/// PType 0: SPI 0, sequence number 0, then the packet as it is (RFC 6618 section 6.4).
+fn lay_out_clear(paths: &mut Paths, payload: &[u8], send: &mut SendBatch) -> Result<(), DropReason> {
+    let range = place(paths, envelope::LEN + payload.len(), send)?;
+    let (head, body) = send.slot(range.clone()).split_at_mut(envelope::LEN);
+    head.copy_from_slice(&envelope::CLEAR);
+    body.copy_from_slice(payload);
+    send_on_each(paths, &range, send);
+    Ok(())
+}
+
+/// Room for a datagram of `len` octets on every path that may still send so much.
+fn place(paths: &Paths, len: usize, send: &mut SendBatch) -> Result<Range<usize>, DropReason> {
+    match paths.iter().filter(|path| has_allowance(path, len)).count() {
+        0 => Err(DropReason::AllowanceUsedUp),
+        usable => send.reserve(len, usable).ok_or(DropReason::BatchFull),
+    }
+}
+
+fn send_on_each(paths: &mut Paths, range: &Range<usize>, send: &mut SendBatch) {
+    let len = range.len();
     for path in paths.iter_mut().filter(|path| has_allowance(path, len)) {
         if let Allowance::Octets(left) = &mut path.allowance {
             *left -= len as u64;
         }
         send.push(range.clone(), path);
     }
-    pending.push((sa.spi(), range));
-    Ok(())
+}
+
+fn note(laid_out: LaidOut, spi: Spi, pending: &mut Vec<(Spi, Range<usize>)>, events: &mut VecDeque<Event>) {
+    pending.push((spi, laid_out.range));
+    if laid_out.is_wearing_out {
+        events.push_back(Event::WearingOut(spi));
+    }
 }
 
 fn has_allowance(path: &Path, len: usize) -> bool {

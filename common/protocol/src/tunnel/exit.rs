@@ -1,17 +1,19 @@
 //! The tunnel exit-point (RFC 2473 section 3.3): protected datagrams in, inner packets out. Owns every inbound SA and its
 //! replay window. Nothing but counters answers a datagram that is not authentic.
 
-use std::net::SocketAddr;
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{Command, Counters, DropReason, Guard, Install, ReceiveBatch, SocketId, TunnelTable};
-use crate::addr::{HomeAddress, HomeAddresses};
+use super::batch::Received;
+use super::table::Tunnel;
+use super::{Command, Counters, DropReason, Event, Guard, Install, ReceiveBatch, Sighting, SignallingReceived, TunnelTable};
+use crate::addr::HomeAddress;
 use crate::sa::inbound::InboundSa;
 use crate::sa::sad::Sad;
-use crate::sa::{Role, Spi};
-use crate::wire::envelope::{Envelope, PType};
+use crate::sa::{Role, Spi, UserData};
+use crate::wire::envelope::{self, Envelope, PType};
 use crate::wire::ip::{InnerPacket, NEXT_HEADER_NONE};
 
 /// What became of one datagram of a batch.
@@ -20,27 +22,10 @@ use crate::wire::ip::{InnerPacket, NEXT_HEADER_NONE};
 pub enum Verdict {
     /// An inner packet, at this range of the receive batch, for the TUN device.
     Deliver(Range<usize>),
-    /// Signalling, which was handed out, or a dummy packet.
+    /// Signalling, which became an event, or a dummy packet.
     Consumed,
     /// Dropped, and counted.
     Drop(DropReason),
-}
-
-/// An authentic PType 8 payload, for control.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SignallingReceived {
-    /// Under which SA.
-    pub spi: Spi,
-    /// The socket that it came in on.
-    pub socket: SocketId,
-    /// The outer source.
-    pub from: SocketAddr,
-    /// The payload's first header.
-    pub next_header: u8,
-    /// Extension headers and Mobility Header.
-    pub payload: Vec<u8>,
-    /// The SA's lease: above 0 the replay state is lost, and the message may only be answered with 176.
-    pub lease: u32,
 }
 
 /// The receiving half of all tunnels of one end.
@@ -50,19 +35,22 @@ pub struct ExitPoint {
     sas: Sad<InboundSa>,
     guard: Guard,
     counters: Arc<Counters>,
+    events: VecDeque<Event>,
 }
 
-/// What an authentic datagram holds; a range is relative to the datagram.
-enum Content {
-    Inner(Range<usize>),
-    Signalling { next_header: u8, range: Range<usize>, lease: u32 },
-    Dummy,
+/// A protected datagram whose ICV is right, by its envelope and the SA's trailer.
+struct Authentic {
+    spi: Spi,
+    sequence: u32,
+    next_header: u8,
+    payload: Range<usize>,
 }
 
 impl ExitPoint {
     /// An exit-point without any tunnel.
     pub fn new(role: Role, counters: Arc<Counters>) -> Self {
-        Self { role, table: TunnelTable::default(), sas: Sad::default(), guard: Guard::default(), counters }
+        let (table, sas) = (TunnelTable::default(), Sad::default());
+        Self { role, table, sas, guard: Guard::default(), counters, events: VecDeque::new() }
     }
 
     /// Lets through to the end's own addresses only what `guard` allows.
@@ -79,31 +67,18 @@ impl ExitPoint {
                 self.sas.remove(*spi);
             }
             Command::Move { .. } | Command::Remove(_) => self.table.apply(command),
-            Command::Signal { .. } => {}
+            Command::Signal { .. } | Command::Keepalive { .. } => {}
         }
     }
 
-    /// Opens each datagram in place: one verdict for each, in order; signalling goes to `signalling`.
-    pub fn handle_datagrams(
-        &mut self,
-        datagrams: &mut ReceiveBatch,
-        now: Instant,
-        verdicts: &mut Vec<Verdict>,
-        signalling: &mut Vec<SignallingReceived>,
-    ) {
+    /// Opens each datagram in place: one verdict for each, in order.
+    pub fn handle_datagrams(&mut self, datagrams: &mut ReceiveBatch, now: Instant, verdicts: &mut Vec<Verdict>) {
         verdicts.clear();
         for index in 0..datagrams.len() {
             let Some((received, octets)) = datagrams.get_mut(index) else { continue };
-            let start = received.range.start;
-            let verdict = match self.handle_datagram(octets, now) {
-                Ok((_, Content::Inner(range))) => Verdict::Deliver(start + range.start..start + range.end),
-                Ok((_, Content::Dummy)) => Verdict::Consumed,
-                Ok((spi, Content::Signalling { next_header, range, lease })) => {
-                    let payload = octets.get(range).unwrap_or_default().to_vec();
-                    let (socket, from) = (received.socket, received.from);
-                    signalling.push(SignallingReceived { spi, socket, from, next_header, payload, lease });
-                    Verdict::Consumed
-                }
+            let verdict = match self.handle_datagram(received, octets, now) {
+                Ok(Some(inner)) => Verdict::Deliver(received.range.start + inner.start..received.range.start + inner.end),
+                Ok(None) => Verdict::Consumed,
                 Err(reason) => {
                     self.counters.count_drop(reason);
                     Verdict::Drop(reason)
@@ -113,56 +88,137 @@ impl ExitPoint {
         }
     }
 
-    fn handle_datagram(&mut self, datagram: &mut [u8], now: Instant) -> Result<(Spi, Content), DropReason> {
+    /// The next thing that control has to know; drained until `None`.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// Gives where the inner packet stands in the datagram, if there is one for the TUN device.
+    fn handle_datagram(
+        &mut self,
+        received: &Received,
+        datagram: &mut [u8],
+        now: Instant,
+    ) -> Result<Option<Range<usize>>, DropReason> {
         let envelope = Envelope::parse(datagram).ok_or(DropReason::Truncated)?;
         let ptype = envelope.ptype.ok_or(DropReason::UnassignedPType)?;
         if ptype == PType::Clear {
-            // No SA is granted with `mip6-sas` 0, so nobody may send user data in the clear.
-            return Err(DropReason::PlaintextRefused);
+            return self.take_clear(received, datagram).map(Some);
         }
+        let authentic = self.open(envelope, ptype, datagram, now)?;
+        match (ptype, authentic.next_header) {
+            (PType::MobilityHeader, _) => {
+                self.hand_out_signalling(&authentic, received, datagram);
+                Ok(None)
+            }
+            (_, NEXT_HEADER_NONE) => {
+                self.take_dummy(&authentic, received, now);
+                Ok(None)
+            }
+            _ => self.take_protected(&authentic, received, datagram, now).map(Some),
+        }
+    }
+
+    fn open(&mut self, envelope: Envelope, ptype: PType, datagram: &mut [u8], now: Instant) -> Result<Authentic, DropReason> {
         let spi = Spi::new(envelope.spi).ok_or(DropReason::UnknownSpi)?;
         let sa = self.sas.get_mut(spi).ok_or(DropReason::UnknownSpi)?;
         let opened = sa.open(ptype, envelope.sequence, datagram, now)?;
         self.counters.count_received(1, opened.payload.len() as u64);
-        let (home, lease) = (*sa.home(), sa.lease());
-        let content = match (ptype, opened.next_header) {
-            (PType::MobilityHeader, next_header) => Content::Signalling { next_header, range: opened.payload, lease },
-            (_, NEXT_HEADER_NONE) => Content::Dummy,
-            (_, next_header) => Content::Inner(self.check_inner(&home, next_header, datagram, opened.payload)?),
-        };
-        Ok((spi, content))
+        if opened.is_wearing_out {
+            self.events.push_back(Event::WearingOut(spi));
+        }
+        Ok(Authentic { spi, sequence: envelope.sequence, next_header: opened.next_header, payload: opened.payload })
     }
 
-    /// Gives the inner packet's range, cut to its own length, when its SA may carry it and there is a binding.
-    fn check_inner(
-        &self,
-        home: &HomeAddresses,
-        next_header: u8,
+    fn hand_out_signalling(&mut self, authentic: &Authentic, received: &Received, datagram: &[u8]) {
+        let Some(sa) = self.sas.get_mut(authentic.spi) else { return };
+        self.events.push_back(Event::Signalling(SignallingReceived {
+            spi: authentic.spi,
+            sequence: authentic.sequence,
+            socket: received.socket,
+            from: received.from,
+            next_header: authentic.next_header,
+            payload: datagram.get(authentic.payload.clone()).unwrap_or_default().to_vec(),
+            lease: sa.lease(),
+        }));
+    }
+
+    fn take_protected(
+        &mut self,
+        authentic: &Authentic,
+        received: &Received,
         datagram: &[u8],
-        payload: Range<usize>,
+        now: Instant,
     ) -> Result<Range<usize>, DropReason> {
-        let packet = datagram.get(payload.clone()).unwrap_or_default();
+        let packet = datagram.get(authentic.payload.clone()).unwrap_or_default();
         let inner = InnerPacket::parse(packet)?;
-        if inner.next_header() != next_header {
+        if inner.next_header() != authentic.next_header {
             return Err(DropReason::BadNextHeader);
         }
-        let nodes_own = match self.role {
-            Role::HomeAgent => inner.source,
-            Role::MobileNode => inner.destination,
-        };
-        if !home.contains(nodes_own) {
+        let nodes_own = self.nodes_own(&inner);
+        let sa = self.sas.get_mut(authentic.spi).ok_or(DropReason::UnknownSpi)?;
+        if !sa.home().contains(nodes_own.0) {
             return Err(DropReason::ForeignHomeAddress);
         }
+        self.check_may_cross(&inner, packet)?;
+        let tunnel = self.table.get(nodes_own).ok_or(DropReason::NoBinding)?;
+        if is_elsewhere(tunnel, received) {
+            self.report_sighting(authentic, received, now);
+        }
+        Ok(authentic.payload.start..authentic.payload.start + inner.len)
+    }
+
+    fn take_dummy(&mut self, authentic: &Authentic, received: &Received, now: Instant) {
+        let Some(sa) = self.sas.get_mut(authentic.spi) else { return };
+        let bound = sa.home().iter().find_map(|home| self.table.get(home));
+        if bound.is_some_and(|tunnel| is_elsewhere(tunnel, received)) {
+            self.report_sighting(authentic, received, now);
+        }
+    }
+
+    /// A mobile node knows where its home agent is; a home agent has to hear where its mobile nodes are.
+    fn report_sighting(&mut self, authentic: &Authentic, received: &Received, now: Instant) {
+        let Some(sa) = self.sas.get_mut(authentic.spi).filter(|_| self.role == Role::HomeAgent) else { return };
+        if sa.may_report_sighting(now) {
+            let Received { socket, from, .. } = *received;
+            self.events.push_back(Event::Sighted(Sighting { spi: authentic.spi, sequence: authentic.sequence, socket, from }));
+        }
+    }
+
+    /// PType 0: nothing is authentic, so the outer source decides, and whether the SA allows it at all (RFC 6618 section 6.4).
+    fn take_clear(&mut self, received: &Received, datagram: &[u8]) -> Result<Range<usize>, DropReason> {
+        let packet = datagram.strip_prefix(&envelope::CLEAR).ok_or(DropReason::PlaintextRefused)?;
+        let inner = InnerPacket::parse(packet)?;
+        let tunnel = self.table.get(self.nodes_own(&inner)).ok_or(DropReason::PlaintextRefused)?;
+        let sa = self.sas.get_mut(tunnel.sending).ok_or(DropReason::PlaintextRefused)?;
+        let from_its_peer = match self.role {
+            Role::HomeAgent => tunnel.paths.iter().next().is_some_and(|path| path.leads_to(received.socket, received.from)),
+            Role::MobileNode => sa.is_home_agent(received.from),
+        };
+        if sa.user_data() == UserData::Protected || !from_its_peer {
+            return Err(DropReason::PlaintextRefused);
+        }
+        self.check_may_cross(&inner, packet)?;
+        self.counters.count_received(1, inner.len as u64);
+        Ok(envelope::LEN..envelope::LEN + inner.len)
+    }
+
+    /// The inner address that must be the mobile node's.
+    fn nodes_own(&self, inner: &InnerPacket) -> HomeAddress {
+        HomeAddress(match self.role {
+            Role::HomeAgent => inner.source,
+            Role::MobileNode => inner.destination,
+        })
+    }
+
+    fn check_may_cross(&self, inner: &InnerPacket, packet: &[u8]) -> Result<(), DropReason> {
         if !inner.may_cross() {
-            return Err(DropReason::ForbiddenInnerAddress);
+            Err(DropReason::ForbiddenInnerAddress)
+        } else if !self.guard.allows(inner, packet) {
+            Err(DropReason::ForHomeAgent)
+        } else {
+            Ok(())
         }
-        if !self.table.is_bound(HomeAddress(nodes_own)) {
-            return Err(DropReason::NoBinding);
-        }
-        if !self.guard.allows(&inner, packet) {
-            return Err(DropReason::ForHomeAgent);
-        }
-        Ok(payload.start..payload.start + inner.len)
     }
 
     fn install(&mut self, install: &Install) {
@@ -170,4 +226,9 @@ impl ExitPoint {
             self.sas.insert(install.sa.spi, sa);
         }
     }
+}
+
+/// Whether the packet came from where no proved path leads.
+fn is_elsewhere(tunnel: &Tunnel, received: &Received) -> bool {
+    !tunnel.paths.iter().any(|path| path.is_proved() && path.leads_to(received.socket, received.from))
 }

@@ -1,13 +1,15 @@
 //! The tunnel (RFC 2473): one data path for both roles.
 //!
 //! [`entry`] takes inner packets and gives protected datagrams; [`exit`] takes datagrams and gives inner packets. They
-//! share nothing that changes: each owns its SAs and its copy of the [`table`], and both are told the same [`command`]s.
+//! share nothing that changes: each owns its SAs and its copy of the [`table`], and both are told the same [`command`]s; what
+//! they have to say comes back as [`event`]s.
 
 pub mod batch;
 pub mod command;
 pub mod counters;
 pub mod drop_reason;
 pub mod entry;
+pub mod event;
 pub mod exit;
 pub mod guard;
 pub mod rate_limit;
@@ -18,7 +20,8 @@ pub use command::{Allowance, Command, Encapsulation, Install, Path, Paths, Socke
 pub use counters::Counters;
 pub use drop_reason::DropReason;
 pub use entry::{EntryPoint, IcmpSources};
-pub use exit::{ExitPoint, SignallingReceived, Verdict};
+pub use event::{Event, Sighting, SignallingReceived};
+pub use exit::{ExitPoint, Verdict};
 pub use guard::Guard;
 pub use table::TunnelTable;
 

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Command, Encapsulation, Paths};
+use super::{Allowance, Command, Encapsulation, Path, Paths};
 use crate::addr::{HomeAddress, HomeAddresses};
 use crate::sa::Spi;
 
@@ -37,12 +37,16 @@ impl TunnelTable {
                 self.set(Tunnel { home: *home, paths: paths.clone(), encapsulation: *encapsulation, sending: *sending });
             }
             Command::Remove(home) => self.remove(home),
-            Command::Install(_) | Command::Uninstall(_) | Command::Signal { .. } => {}
+            Command::Install(_) | Command::Uninstall(_) | Command::Signal { .. } | Command::Keepalive { .. } => {}
         }
     }
 
-    /// Makes or replaces the tunnel of these home addresses; an address that the new one lacks is not bound any more.
-    pub fn set(&mut self, tunnel: Tunnel) {
+    /// Makes or replaces the tunnel of these home addresses; an address that the new one lacks is not bound any more. What a
+    /// path that is not proved has used of its allowance stays used.
+    pub fn set(&mut self, mut tunnel: Tunnel) {
+        if let Some(before) = tunnel.home.iter().find_map(|home| self.get(home)) {
+            tunnel.paths.iter_mut().for_each(|path| keep_allowance(path, &before.paths));
+        }
         for home in tunnel.home.iter() {
             self.remove_one(home);
         }
@@ -71,6 +75,11 @@ impl TunnelTable {
         self.tunnels.get_mut(index)?.as_mut()
     }
 
+    /// The tunnel of a home address, to look at.
+    pub fn get(&self, home: HomeAddress) -> Option<&Tunnel> {
+        self.tunnels.get(*self.by_home.get(&home)?)?.as_ref()
+    }
+
     /// Whether a home address is bound.
     pub fn is_bound(&self, home: HomeAddress) -> bool {
         self.by_home.contains_key(&home)
@@ -85,6 +94,13 @@ impl TunnelTable {
             }
             self.free.push(index);
         }
+    }
+}
+
+fn keep_allowance(path: &mut Path, before: &Paths) {
+    let same = before.iter().find(|old| old.leads_to(path.socket, path.remote));
+    if let (Allowance::Octets(given), Some(Allowance::Octets(left))) = (path.allowance, same.map(|old| old.allowance)) {
+        path.allowance = Allowance::Octets(given.min(left));
     }
 }
 

@@ -9,6 +9,7 @@ use rand::rngs::StdRng;
 
 use super::*;
 use crate::addr::{HomeAddresses, HomeAgentAddresses};
+use crate::profile::WireProfile;
 use crate::sa::{CipherSuite, DirectionKeys, Role, Secret, SecurityAssociation, Spi, UserData};
 use crate::wire::signalling;
 
@@ -74,7 +75,7 @@ impl Pair {
         send(&mut self.mn, self.now, &mut self.rng, packet).0
     }
 
-    fn ha_receives(&mut self, datagrams: &[Vec<u8>]) -> (Vec<Result<Vec<u8>, DropReason>>, Vec<SignallingReceived>) {
+    fn ha_receives(&mut self, datagrams: &[Vec<u8>]) -> (Vec<Result<Vec<u8>, DropReason>>, Vec<Event>) {
         receive(&mut self.ha, self.now, datagrams)
     }
 }
@@ -87,6 +88,7 @@ fn association(suite: CipherSuite) -> SecurityAssociation {
     SecurityAssociation {
         spi: spi(),
         suite,
+        profile: WireProfile::Rfc6618,
         user_data: UserData::Protected,
         mn_to_ha: keys(1),
         ha_to_mn: keys(50),
@@ -116,7 +118,7 @@ fn send(end: &mut Ends, now: Instant, rng: &mut StdRng, packet: &[u8]) -> (Vec<V
     (out.iter().map(|(_, octets)| octets.to_vec()).collect(), replies.iter().map(<[u8]>::to_vec).collect())
 }
 
-fn receive(end: &mut Ends, now: Instant, datagrams: &[Vec<u8>]) -> (Vec<Result<Vec<u8>, DropReason>>, Vec<SignallingReceived>) {
+fn receive(end: &mut Ends, now: Instant, datagrams: &[Vec<u8>]) -> (Vec<Result<Vec<u8>, DropReason>>, Vec<Event>) {
     let mut batch = ReceiveBatch::new(datagrams.len(), datagrams.iter().map(Vec::len).sum());
     let mut start = 0;
     for datagram in datagrams {
@@ -125,14 +127,14 @@ fn receive(end: &mut Ends, now: Instant, datagrams: &[Vec<u8>]) -> (Vec<Result<V
         batch.push(range.clone(), SocketId(0), ([198, 51, 100, 7], 5000).into());
         start = range.end;
     }
-    let (mut verdicts, mut signalling) = (Vec::new(), Vec::new());
-    end.exit.handle_datagrams(&mut batch, now, &mut verdicts, &mut signalling);
+    let mut verdicts = Vec::new();
+    end.exit.handle_datagrams(&mut batch, now, &mut verdicts);
     let delivered = verdicts.into_iter().filter_map(|verdict| match verdict {
         Verdict::Deliver(range) => Some(Ok(batch.octets(range).to_vec())),
         Verdict::Consumed => None,
         Verdict::Drop(reason) => Some(Err(reason)),
     });
-    (delivered.collect(), signalling)
+    (delivered.collect(), std::iter::from_fn(|| end.exit.poll_event()).collect())
 }
 
 fn ipv6(source: Ipv6Addr, destination: Ipv6Addr, payload: usize) -> Vec<u8> {
@@ -245,8 +247,8 @@ fn an_sa_whose_replay_state_is_lost_takes_signalling_only_and_answers_in_its_lea
     let signal = Command::Signal { spi: spi(), path, next_header: signalling::MOBILITY, payload: vec![1; 16] };
     let out = pair.mn.apply(&signal, &mut pair.rng);
     let datagrams: Vec<_> = out.iter().map(|(_, octets)| octets.to_vec()).collect();
-    let (_, signalling) = pair.ha_receives(&datagrams);
-    assert_eq!((signalling[0].lease, signalling[0].payload.as_slice()), (3, &[1; 16][..]));
+    let (_, events) = pair.ha_receives(&datagrams);
+    assert!(matches!(&events[..], [Event::Signalling(received)] if received.lease == 3 && received.payload == [1; 16]));
     let answer = pair.ha.apply(&signal, &mut pair.rng);
     let (_, octets) = answer.iter().next().unwrap();
     assert_eq!(octets[4..8], [0xF0, 0x02, 0, 0]);

@@ -13,6 +13,9 @@
 /// Octets of the envelope.
 pub const LEN: usize = 8;
 
+/// The envelope of a packet in the clear: PType 0, SPI 0, sequence number 0 (RFC 6618 section 6.2).
+pub const CLEAR: [u8; LEN] = [0; LEN];
+
 /// What follows the envelope (RFC 6618 section 8.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PType {

@@ -1,5 +1,6 @@
 //! One provisioning: room for a new association, home addresses, an SPI, the row and its place in the log.
 
+use protocol::profile::WireProfile;
 use protocol::sa::SecurityAssociation;
 use rand::CryptoRng;
 use rusqlite::Transaction;
@@ -21,6 +22,7 @@ pub(super) fn provision(
     let sa = SecurityAssociation {
         spi: spi::draw(transaction, order.home_agent.group, rng)?,
         suite: order.suite,
+        profile: WireProfile::Rfc6618,
         user_data: order.user_data,
         mn_to_ha: order.mn_to_ha.clone(),
         ha_to_mn: order.ha_to_mn.clone(),

@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use protocol::addr::{HomeAddresses, HomeAgentAddresses};
+use protocol::profile::WireProfile;
 use protocol::sa::spi::HaGroup;
 use protocol::sa::{CipherSuite, DirectionKeys, Secret, SecurityAssociation, Spi, UserData};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction};
@@ -107,6 +108,7 @@ impl SaRow {
         Ok(SecurityAssociation {
             spi: self.spi,
             suite: self.suite,
+            profile: WireProfile::Rfc6618,
             user_data: self.user_data,
             mn_to_ha,
             ha_to_mn,

@@ -7,6 +7,7 @@
 use std::fmt;
 use std::net::Ipv4Addr;
 
+use super::PathToken;
 use super::option::{self, Options};
 use crate::time::Lifetime;
 
@@ -21,6 +22,18 @@ pub struct BindingAcknowledgement {
     pub lifetime: Lifetime,
     /// The IPv4 Address Acknowledgement option's status (0: bound) and address (RFC 5555 section 3.2.1).
     pub ipv4_address: Option<(u8, Ipv4Addr)>,
+    /// The NAT Detection option: a NAT stands between the two.
+    pub nat: Option<NatDetection>,
+    /// Our path check: to be given back in a Binding Update.
+    pub path_check: Option<PathToken>,
+}
+
+/// The NAT Detection option (RFC 5555 section 3.2.2). Its F bit says nothing here: everything goes in UDP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NatDetection {
+    /// Seconds after which a mobile node that has sent nothing keeps its NAT's mapping alive; 0 leaves it to the node, all
+    /// ones means never.
+    pub refresh_seconds: u32,
 }
 
 /// A Binding Acknowledgement's status code.
@@ -32,6 +45,8 @@ impl Status {
     pub const ACCEPTED: Self = Self(0);
     /// 128: reason unspecified.
     pub const REASON_UNSPECIFIED: Self = Self(128);
+    /// 130: insufficient resources.
+    pub const INSUFFICIENT_RESOURCES: Self = Self(130);
     /// 133: not home agent for this mobile node; also lifetime 0 without a binding.
     pub const NOT_HOME_AGENT: Self = Self(133);
     /// 135: sequence number out of window.
@@ -62,22 +77,36 @@ impl fmt::Display for Status {
 }
 
 impl BindingAcknowledgement {
+    /// Without any option.
+    pub const fn new(status: Status, sequence: u16, lifetime: Lifetime) -> Self {
+        Self { status, sequence, lifetime, ipv4_address: None, nat: None, path_check: None }
+    }
+
     pub(super) fn parse(data: &[u8]) -> Option<Self> {
         let ([status, _flags, s0, s1, l0, l1], options) = data.split_first_chunk::<6>()?;
-        let mut acknowledgement = Self {
-            status: Status(*status),
-            sequence: u16::from_be_bytes([*s0, *s1]),
-            lifetime: Lifetime::from_units(u16::from_be_bytes([*l0, *l1])),
-            ipv4_address: None,
-        };
+        let lifetime = Lifetime::from_units(u16::from_be_bytes([*l0, *l1]));
+        let mut acknowledgement = Self::new(Status(*status), u16::from_be_bytes([*s0, *s1]), lifetime);
         for option in Options::new(options) {
-            let (kind, value) = option?;
-            if kind == option::IPV4_ADDRESS_ACKNOWLEDGEMENT {
-                let [status, _prefix, address @ ..] = <[u8; 6]>::try_from(value).ok()?;
-                acknowledgement.ipv4_address = Some((status, address.into()));
-            }
+            acknowledgement.take(option?)?;
         }
         Some(acknowledgement)
+    }
+
+    /// Takes one option; `None` for one of a known type and a wrong length.
+    fn take(&mut self, (kind, value): (u8, &[u8])) -> Option<()> {
+        match kind {
+            option::IPV4_ADDRESS_ACKNOWLEDGEMENT => {
+                let [status, _prefix, address @ ..] = <[u8; 6]>::try_from(value).ok()?;
+                self.ipv4_address = Some((status, address.into()));
+            }
+            option::NAT_DETECTION => {
+                let [_, _, refresh @ ..] = <[u8; 6]>::try_from(value).ok()?;
+                self.nat = Some(NatDetection { refresh_seconds: u32::from_be_bytes(refresh) });
+            }
+            option::VENDOR_SPECIFIC => self.path_check = PathToken::parse(value).or(self.path_check),
+            _ => {}
+        }
+        Some(())
     }
 
     pub(super) fn emit(&self, header: &mut Vec<u8>) {
@@ -87,6 +116,13 @@ impl BindingAcknowledgement {
         if let Some((status, address)) = self.ipv4_address {
             let [a, b, c, d] = address.octets();
             option::push(header, 4, 0, option::IPV4_ADDRESS_ACKNOWLEDGEMENT, &[status, 32 << 2, a, b, c, d]);
+        }
+        if let Some(nat) = self.nat {
+            let [a, b, c, d] = nat.refresh_seconds.to_be_bytes();
+            option::push(header, 4, 0, option::NAT_DETECTION, &[0, 0, a, b, c, d]);
+        }
+        if let Some(token) = self.path_check {
+            token.emit(header);
         }
     }
 }

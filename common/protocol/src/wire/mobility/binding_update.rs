@@ -6,6 +6,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use super::PathToken;
 use super::option::{self, Options};
 use crate::addr::CareOfAddress;
 use crate::time::Lifetime;
@@ -28,6 +29,8 @@ pub struct BindingUpdate {
     pub care_of: Option<CareOf>,
     /// IPv4 Home Address option: binds the IPv4 home address too.
     pub ipv4_home: Option<Ipv4Home>,
+    /// Our path check: the token of the last Binding Acknowledgement that had one.
+    pub path_check: Option<PathToken>,
 }
 
 /// The care-of address and with it the option that carries it.
@@ -77,6 +80,7 @@ impl BindingUpdate {
             lifetime: Lifetime::from_units(u16::from_be_bytes([*l0, *l1])),
             care_of: None,
             ipv4_home: None,
+            path_check: None,
         };
         for option in Options::new(options) {
             let (kind, value) = option?;
@@ -90,6 +94,7 @@ impl BindingUpdate {
                     let [prefix, _, address @ ..] = <[u8; 6]>::try_from(value).ok()?;
                     update.ipv4_home = Some(Ipv4Home { prefix_len: prefix >> 2, address: address.into() });
                 }
+                option::VENDOR_SPECIFIC => update.path_check = PathToken::parse(value).or(update.path_check),
                 _ => {}
             }
         }
@@ -112,6 +117,9 @@ impl BindingUpdate {
         if let Some(home) = self.ipv4_home {
             let [a, b, c, d] = home.address.octets();
             option::push(header, 4, 0, option::IPV4_HOME_ADDRESS, &[home.prefix_len << 2, 0, a, b, c, d]);
+        }
+        if let Some(token) = self.path_check {
+            token.emit(header);
         }
     }
 }

@@ -5,30 +5,42 @@
 //! ```
 
 mod binding_acknowledgement;
+mod binding_error;
+mod binding_refresh_request;
 mod binding_update;
 pub mod option;
+mod path_check;
 pub mod sequence;
 
 use std::net::Ipv6Addr;
 
-pub use binding_acknowledgement::{BindingAcknowledgement, Status};
+pub use binding_acknowledgement::{BindingAcknowledgement, NatDetection, Status};
+pub use binding_error::{BindingError, BindingErrorStatus};
+pub use binding_refresh_request::BindingRefreshRequest;
 pub use binding_update::{BindingUpdate, CareOf, Ipv4Home};
+pub use path_check::PathToken;
 
 use super::{checksum, ip, signalling};
 use crate::tunnel::DropReason;
 
 /// Octets before the message data.
 const COMMON: usize = 6;
+const TYPE_BINDING_REFRESH_REQUEST: u8 = 0;
 const TYPE_BINDING_UPDATE: u8 = 5;
 const TYPE_BINDING_ACKNOWLEDGEMENT: u8 = 6;
+const TYPE_BINDING_ERROR: u8 = 7;
 
 /// A message between mobile node and home agent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MobilityMessage {
+    /// Type 0.
+    BindingRefreshRequest(BindingRefreshRequest),
     /// Type 5.
     BindingUpdate(BindingUpdate),
     /// Type 6.
     BindingAcknowledgement(BindingAcknowledgement),
+    /// Type 7.
+    BindingError(BindingError),
 }
 
 /// The two ends of a Mobility Header as its checksum knows them, whatever the outer addresses are.
@@ -55,8 +67,10 @@ impl MobilityMessage {
             return Err(DropReason::BadChecksum);
         }
         match mh_type {
+            TYPE_BINDING_REFRESH_REQUEST => BindingRefreshRequest::parse(data).map(Self::BindingRefreshRequest),
             TYPE_BINDING_UPDATE => BindingUpdate::parse(data).map(Self::BindingUpdate),
             TYPE_BINDING_ACKNOWLEDGEMENT => BindingAcknowledgement::parse(data).map(Self::BindingAcknowledgement),
+            TYPE_BINDING_ERROR => BindingError::parse(data).map(Self::BindingError),
             _ => return Err(DropReason::UnexpectedMobilityHeader),
         }
         .ok_or(DropReason::MalformedSignalling)
@@ -64,22 +78,27 @@ impl MobilityMessage {
 
     /// The whole Mobility Header, checksum included.
     pub fn emit(&self, ends: Ends) -> Vec<u8> {
-        let mut header = vec![ip::NEXT_HEADER_NONE, 0, 0, 0, 0, 0];
+        let mut header = vec![ip::NEXT_HEADER_NONE, 0, self.mh_type(), 0, 0, 0];
         match self {
-            Self::BindingUpdate(update) => {
-                header[2] = TYPE_BINDING_UPDATE;
-                update.emit(&mut header);
-            }
-            Self::BindingAcknowledgement(acknowledgement) => {
-                header[2] = TYPE_BINDING_ACKNOWLEDGEMENT;
-                acknowledgement.emit(&mut header);
-            }
+            Self::BindingRefreshRequest(request) => request.emit(&mut header),
+            Self::BindingUpdate(update) => update.emit(&mut header),
+            Self::BindingAcknowledgement(acknowledgement) => acknowledgement.emit(&mut header),
+            Self::BindingError(error) => error.emit(&mut header),
         }
         option::pad_to(&mut header, 8, 0);
         header[1] = (header.len() / 8 - 1) as u8;
         let sum = checksum::with_pseudo_header(ends.source, ends.destination, signalling::MOBILITY, &header);
         header[4..6].copy_from_slice(&sum.to_be_bytes());
         header
+    }
+
+    fn mh_type(&self) -> u8 {
+        match self {
+            Self::BindingRefreshRequest(_) => TYPE_BINDING_REFRESH_REQUEST,
+            Self::BindingUpdate(_) => TYPE_BINDING_UPDATE,
+            Self::BindingAcknowledgement(_) => TYPE_BINDING_ACKNOWLEDGEMENT,
+            Self::BindingError(_) => TYPE_BINDING_ERROR,
+        }
     }
 }
 
@@ -101,6 +120,7 @@ mod tests {
             lifetime: Lifetime::from_units(150),
             care_of: Some(CareOf::Ip6("2001:db8:2::abcd".parse().unwrap())),
             ipv4_home: None,
+            path_check: None,
         }
     }
 
@@ -116,12 +136,7 @@ mod tests {
 
     #[test]
     fn a_binding_acknowledgement_is_the_octets_that_another_implementation_makes() {
-        let message = BindingAcknowledgement {
-            status: Status::ACCEPTED,
-            sequence: 1,
-            lifetime: Lifetime::from_units(150),
-            ipv4_address: None,
-        };
+        let message = BindingAcknowledgement::new(Status::ACCEPTED, 1, Lifetime::from_units(150));
         let ends = Ends { source: ENDS.destination, destination: ENDS.source };
         let header = MobilityMessage::BindingAcknowledgement(message).emit(ends);
         let payload = signalling::behind_routing_header(ENDS.source, &header);
@@ -142,6 +157,47 @@ mod tests {
             let header = message.emit(ENDS);
             assert_eq!(header.len() % 8, 0);
             assert_eq!(MobilityMessage::parse(&header, ENDS), Ok(message));
+        }
+    }
+
+    #[test]
+    fn messages_with_nat_detection_and_path_check_come_back_as_they_were() {
+        let token = Some(PathToken(*b"12345678"));
+        let acknowledgement = BindingAcknowledgement {
+            ipv4_address: Some((0, [10, 9, 0, 7].into())),
+            nat: Some(NatDetection { refresh_seconds: 110 }),
+            path_check: token,
+            ..BindingAcknowledgement::new(Status::ACCEPTED, 7, Lifetime::from_units(150))
+        };
+        for message in [
+            MobilityMessage::BindingAcknowledgement(acknowledgement),
+            MobilityMessage::BindingUpdate(BindingUpdate { path_check: token, ..update() }),
+        ] {
+            let header = message.emit(ENDS);
+            assert_eq!(header.len() % 8, 0);
+            assert_eq!(MobilityMessage::parse(&header, ENDS), Ok(message));
+        }
+    }
+
+    #[test]
+    fn another_vendors_option_is_skipped() {
+        let mut header =
+            MobilityMessage::BindingUpdate(BindingUpdate { path_check: Some(PathToken([9; 8])), ..update() }).emit(ENDS);
+        let vendor = header.windows(4).position(|window| window == 32_473_u32.to_be_bytes()).unwrap();
+        header[vendor + 3] ^= 1;
+        header[4..6].fill(0);
+        let sum = checksum::with_pseudo_header(ENDS.source, ENDS.destination, signalling::MOBILITY, &header);
+        header[4..6].copy_from_slice(&sum.to_be_bytes());
+        assert_eq!(MobilityMessage::parse(&header, ENDS), Ok(MobilityMessage::BindingUpdate(update())));
+    }
+
+    #[test]
+    fn a_refresh_request_has_eight_octets_and_an_error_its_home_address() {
+        let request = MobilityMessage::BindingRefreshRequest(BindingRefreshRequest);
+        assert_eq!(request.emit(ENDS).len(), 8);
+        let error = BindingError { status: BindingErrorStatus::UNKNOWN_BINDING, home_address: ENDS.source };
+        for message in [request, MobilityMessage::BindingError(error)] {
+            assert_eq!(MobilityMessage::parse(&message.emit(ENDS), ENDS), Ok(message));
         }
     }
 

@@ -2,10 +2,14 @@
 
 /// RFC 6275 section 6.2.5.
 pub const ALTERNATE_CARE_OF: u8 = 3;
+/// RFC 5094.
+pub const VENDOR_SPECIFIC: u8 = 19;
 /// RFC 5555 section 3.1.1.
 pub const IPV4_HOME_ADDRESS: u8 = 29;
 /// RFC 5555 section 3.2.1.
 pub const IPV4_ADDRESS_ACKNOWLEDGEMENT: u8 = 30;
+/// RFC 5555 section 3.2.2.
+pub const NAT_DETECTION: u8 = 31;
 /// RFC 5555 section 3.1.2.
 pub const IPV4_CARE_OF: u8 = 32;
 const PAD1: u8 = 0;
