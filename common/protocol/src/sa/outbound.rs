@@ -66,6 +66,14 @@ impl OutboundSa {
         matches!(self.numbers, Numbers::Left { .. })
     }
 
+    /// As if all numbers below `number` had been sent.
+    #[cfg(test)]
+    pub(crate) fn skip_to(&mut self, number: u32) {
+        if let Numbers::Left { next, .. } = &mut self.numbers {
+            *next = number.into();
+        }
+    }
+
     /// Takes the sequence number of a datagram of `octets`.
     ///
     /// # Errors

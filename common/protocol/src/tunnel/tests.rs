@@ -1,6 +1,9 @@
 //! Entry-point and exit-point together: what the one sends, the other takes, and nothing else.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+mod clear;
+mod events;
+
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -48,6 +51,10 @@ impl Ends {
 
 impl Pair {
     fn new(suite: CipherSuite, lease: u32) -> Self {
+        Self::with(&association(suite), lease)
+    }
+
+    fn with(sa: &SecurityAssociation, lease: u32) -> Self {
         #[expect(clippy::disallowed_methods, reason = "a test needs some instant to start from")]
         let now = Instant::now();
         let icmp = IcmpSources { ip6: Some("2001:db8:100::1".parse().unwrap()), ip4: None };
@@ -58,7 +65,7 @@ impl Pair {
             ha: Ends::new(Role::HomeAgent, icmp),
         };
         for (end, lease) in [(&mut pair.mn, 0), (&mut pair.ha, lease)] {
-            let install = Install { sa: association(suite), valid_until: now + Duration::from_secs(100), lease };
+            let install = Install { sa: sa.clone(), valid_until: now + Duration::from_secs(100), lease };
             end.apply(&Command::Install(Arc::new(install)), &mut pair.rng);
         }
         pair
@@ -77,6 +84,15 @@ impl Pair {
 
     fn ha_receives(&mut self, datagrams: &[Vec<u8>]) -> (Vec<Result<Vec<u8>, DropReason>>, Vec<Event>) {
         receive(&mut self.ha, self.now, datagrams)
+    }
+
+    fn ha_receives_from(&mut self, from: SocketAddr, datagrams: &[Vec<u8>]) -> (Vec<Result<Vec<u8>, DropReason>>, Vec<Event>) {
+        receive_from(&mut self.ha, self.now, from, datagrams)
+    }
+
+    /// A datagram that the mobile node's control sends.
+    fn mn_commands(&mut self, command: &Command) -> Vec<Vec<u8>> {
+        self.mn.apply(command, &mut self.rng).iter().map(|(_, octets)| octets.to_vec()).collect()
     }
 }
 
@@ -118,13 +134,25 @@ fn send(end: &mut Ends, now: Instant, rng: &mut StdRng, packet: &[u8]) -> (Vec<V
     (out.iter().map(|(_, octets)| octets.to_vec()).collect(), replies.iter().map(<[u8]>::to_vec).collect())
 }
 
+/// Where the home agent of these tests sends to, once bound.
+const MOBILE_NODE: ([u8; 4], u16) = ([198, 51, 100, 7], 5000);
+
 fn receive(end: &mut Ends, now: Instant, datagrams: &[Vec<u8>]) -> (Vec<Result<Vec<u8>, DropReason>>, Vec<Event>) {
+    receive_from(end, now, MOBILE_NODE.into(), datagrams)
+}
+
+fn receive_from(
+    end: &mut Ends,
+    now: Instant,
+    from: SocketAddr,
+    datagrams: &[Vec<u8>],
+) -> (Vec<Result<Vec<u8>, DropReason>>, Vec<Event>) {
     let mut batch = ReceiveBatch::new(datagrams.len(), datagrams.iter().map(Vec::len).sum());
     let mut start = 0;
     for datagram in datagrams {
         let range = start..start + datagram.len();
         batch.arena()[range.clone()].copy_from_slice(datagram);
-        batch.push(range.clone(), SocketId(0), ([198, 51, 100, 7], 5000).into());
+        batch.push(range.clone(), SocketId(0), from);
         start = range.end;
     }
     let mut verdicts = Vec::new();
