@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 const ARCHITECTURE: &str = "ARCHITECTURE.md";
+const CONFORMANCE: &str = "docs/conformance.md";
 
 #[test]
 fn every_file_and_function_that_the_documents_name_exists() {
@@ -48,6 +49,21 @@ fn the_walks_name_the_functions_that_a_packet_and_a_binding_update_pass() {
         let named = code_words(section).iter().filter(|word| word.contains(".rs::")).count();
         assert!(named >= least, "{walk} names {named} functions");
     }
+}
+
+#[test]
+fn every_test_that_shows_a_clause_exists() {
+    let tree = Tree::read();
+    let text = read(Path::new(CONFORMANCE));
+    let mut checked = 0;
+    for row in text.lines().filter(|line| line.starts_with("| ")) {
+        let shown_by = row.split('|').nth(5).unwrap();
+        for name in code_words(shown_by) {
+            assert!(tree.0.values().any(|source| has_function(source, &name)), "no test `{name}` for {row}");
+            checked += 1;
+        }
+    }
+    assert!(checked >= 40, "only {checked} tests are named");
 }
 
 #[test]
@@ -144,7 +160,8 @@ fn code_words(text: &str) -> Vec<String> {
 }
 
 fn documents() -> Vec<PathBuf> {
-    let mut found: Vec<PathBuf> = ["README.md", ARCHITECTURE, "CONTRIBUTING.md", "CHANGELOG.md"].map(PathBuf::from).to_vec();
+    let mut found: Vec<PathBuf> =
+        ["README.md", ARCHITECTURE, CONFORMANCE, "CONTRIBUTING.md", "CHANGELOG.md"].map(PathBuf::from).to_vec();
     for folder in ["docs/why", "docs/manual", "certs"] {
         let entries = std::fs::read_dir(root().join(folder)).unwrap();
         found.extend(entries.map(|entry| Path::new(folder).join(entry.unwrap().file_name())));
