@@ -5,7 +5,10 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use protocol::sa::{CipherSuite, Role};
 use protocol::time::Lifetime;
 use protocol::tunnel::Verdict;
-use protocol::wire::mobility::{BindingAcknowledgement, BindingUpdate, CareOf, Ends, Ipv4Home, MobilityMessage, Status};
+use protocol::wire::mobility::{
+    BindingAcknowledgement, BindingError, BindingErrorStatus, BindingRefreshRequest, BindingUpdate, CareOf, Ends, Ipv4Home,
+    MobilityMessage, NatDetection, PathToken, Status,
+};
 use protocol::wire::signalling;
 use tests::fuzz::exit_point::{self, MOBILE_NODE, SEALED};
 
@@ -20,7 +23,7 @@ const ENDS: Ends = Ends { source: HOME, destination: HOME_AGENT };
 
 /// Target and seeds.
 pub(crate) fn all() -> Vec<(&'static str, Vec<Seed>)> {
-    let signalling = [binding_updates(), acknowledgements(), refused_payloads()].concat();
+    let signalling = [binding_updates(), acknowledgements(), other_messages(), refused_payloads()].concat();
     vec![
         ("exit_point", [from_mobile_nodes(), from_home_agents(), refused_datagrams()].concat()),
         ("signalling", signalling),
@@ -150,7 +153,9 @@ fn binding_updates() -> Vec<Seed> {
     let mut options = emit(&no_option);
     options.extend([99, 2, 0, 0, 99, 9, 0, 0]);
     options[1] += 1;
-    let rows: [(&str, Vec<u8>); 7] = [
+    let checked = BindingUpdate { path_check: Some(PathToken([7; 8])), ..update() };
+    let rows: [(&str, Vec<u8>); 8] = [
+        ("update_path_check", with_home_address(&emit(&checked))),
         ("update_ip4", with_home_address(&emit(&update()))),
         ("update_ip6", with_home_address(&emit(&ip6))),
         ("update_away", with_home_address(&emit(&away))),
@@ -168,11 +173,26 @@ fn acknowledgements() -> Vec<Seed> {
         ..BindingAcknowledgement::new(Status::ACCEPTED, 1, Lifetime::from_units(150))
     };
     let reinit = BindingAcknowledgement { status: Status(176), lifetime: Lifetime::ZERO, ipv4_address: None, ..accepted.clone() };
+    let behind_nat = BindingAcknowledgement {
+        nat: Some(NatDetection { refresh_seconds: 110 }),
+        path_check: Some(PathToken([7; 8])),
+        ..accepted.clone()
+    };
     let octets = |message: &BindingAcknowledgement| {
         let header = MobilityMessage::BindingAcknowledgement(message.clone()).emit(ENDS);
         payload(signalling::ROUTING, &signalling::behind_routing_header(HOME, &header))
     };
-    vec![("ack_ip4".to_owned(), octets(&accepted)), ("ack_176".to_owned(), octets(&reinit))]
+    let rows = [("ack_ip4", &accepted), ("ack_176", &reinit), ("ack_nat", &behind_nat)];
+    rows.map(|(name, message)| (name.to_owned(), octets(message))).to_vec()
+}
+
+fn other_messages() -> Vec<Seed> {
+    let error = BindingError { status: BindingErrorStatus::UNKNOWN_BINDING, home_address: HOME };
+    let rows = [
+        ("refresh_request", MobilityMessage::BindingRefreshRequest(BindingRefreshRequest)),
+        ("binding_error", MobilityMessage::BindingError(error)),
+    ];
+    rows.map(|(name, message)| (name.to_owned(), payload(signalling::MOBILITY, &message.emit(ENDS)))).to_vec()
 }
 
 fn refused_payloads() -> Vec<Seed> {
@@ -184,8 +204,8 @@ fn refused_payloads() -> Vec<Seed> {
     both[0] = signalling::ROUTING;
     let mut type_0 = signalling::behind_routing_header(HOME, &update);
     type_0[2] = 0;
-    let mut brr = update.clone();
-    brr[2] = 0;
+    let mut unknown_type = update.clone();
+    unknown_type[2] = 200;
     let mut other_length = update.clone();
     other_length[1] = 255;
     let rows: [(&str, Vec<u8>); 7] = [
@@ -194,7 +214,7 @@ fn refused_payloads() -> Vec<Seed> {
         ("routing_type_0", payload(signalling::ROUTING, &type_0)),
         ("cut_extension", payload(signalling::DESTINATION_OPTIONS, &once[..23])),
         ("tcp", payload(6, &once)),
-        ("refresh_request", with_home_address(&brr)),
+        ("unknown_type", with_home_address(&unknown_type)),
         ("other_length", with_home_address(&other_length)),
     ];
     rows.map(|(name, octets)| (name.to_owned(), octets)).to_vec()
