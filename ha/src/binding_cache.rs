@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use protocol::addr::{CareOfAddress, HomeAddresses};
 use protocol::sa::Spi;
-use protocol::tunnel::SocketId;
+use protocol::tunnel::{Path, SocketId};
+
+use crate::path_check::{self, PathProof};
 
 /// One mobile node's binding.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,12 +23,41 @@ pub struct Binding {
     pub remote: SocketAddr,
     /// The security association that packets are sent under.
     pub spi: Spi,
+    /// The sequence number of that Binding Update under the security association.
+    pub number: u32,
+    /// Whether the node is known to receive at `remote`.
+    pub proof: PathProof,
     /// How long it was granted for.
     pub lifetime: Duration,
     /// When it ends unless it is refreshed.
     pub expires: Instant,
     /// How often it was moved to another outer address.
     pub moves: u64,
+}
+
+impl Binding {
+    /// The way to the latest remote.
+    pub fn path(&self) -> Path {
+        Path::proved(self.socket, self.remote)
+    }
+
+    /// Whether a NAT stands between.
+    pub fn has_nat(&self) -> bool {
+        path_check::has_nat(self.care_of, self.remote)
+    }
+
+    /// Whether the node is known to receive at `remote`.
+    pub fn is_proved(&self) -> bool {
+        self.proof == PathProof::Proved
+    }
+
+    /// The path that was proved last, if any was.
+    pub fn proved_path(&self) -> Option<Path> {
+        match &self.proof {
+            PathProof::Proved => Some(self.path()),
+            PathProof::Awaited { fallback, .. } => *fallback,
+        }
+    }
 }
 
 /// All bindings of a home agent, by the address that stands for a node in Mobility Headers.
@@ -39,6 +70,11 @@ impl BindingCache {
     /// The binding of a node.
     pub fn get(&self, home: Ipv6Addr) -> Option<&Binding> {
         self.bindings.get(&home)
+    }
+
+    /// The binding of a node, to change what is known of its path.
+    pub fn get_mut(&mut self, home: Ipv6Addr) -> Option<&mut Binding> {
+        self.bindings.get_mut(&home)
     }
 
     /// Makes or replaces a binding; gives the one that was there.

@@ -1,10 +1,13 @@
-//! The command line of `ha`: `serve` runs it; `status` and `bindings` ask the running one.
+//! The command line of `ha`: `serve` runs it; all else asks the running one.
 #![allow(clippy::print_stdout, reason = "a command line prints")]
+
+mod tables;
 
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
-use serde_json::Value;
+use protocol::sa::Spi;
+use serde_json::{Value, json};
 use service::config::{self, Located};
 use service::control::{ControlError, Request, ask};
 
@@ -38,6 +41,30 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Security associations with mobile nodes.
+    Sa {
+        #[command(subcommand)]
+        command: SaCommand,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum SaCommand {
+    /// Lists the security associations of the running home agent, without keys.
+    List {
+        /// Prints {"schema":1, ...}.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Has mobile nodes get new security associations from the HAC. What they have works until then.
+    Renew {
+        /// The SPI as in the list, such as 0x0001001.
+        #[arg(value_name = "SPI", value_parser = spi, required_unless_present = "all", conflicts_with = "all")]
+        spi: Option<Spi>,
+        /// Every one, 100 a second.
+        #[arg(long)]
+        all: bool,
+    },
 }
 
 /// Does what the command line says.
@@ -51,81 +78,63 @@ pub async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error +
             let shutdown = service::shutdown::requested()?;
             gateway::run(config, async { tracing::info!("{} received: the home agent stops", shutdown.await) }).await?;
         }
-        Command::Status { json } => show(&question(&config, "status").await?, json, print_status),
-        Command::Bindings { json } => show(&question(&config, "bindings").await?, json, print_bindings),
+        Command::Status { json } => show(&question(&config, Request::new("status")).await?, json, tables::print_status),
+        Command::Bindings { json } => show(&question(&config, Request::new("bindings")).await?, json, tables::print_bindings),
+        Command::Sa { command: SaCommand::List { json } } => {
+            let answer = question(&config, Request::new("security-associations")).await?;
+            show(&answer, json, tables::print_security_associations);
+        }
+        Command::Sa { command: SaCommand::Renew { spi, all } } => {
+            tables::print_renewal(&question(&config, renewal(spi, all)).await?);
+        }
     }
     Ok(())
 }
 
-async fn question(config: &Located<Config>, request: &str) -> Result<Value, ControlError> {
+async fn question(config: &Located<Config>, request: Request) -> Result<Value, ControlError> {
     let start_with = format!("ha -c {} serve", config.file().display());
-    ask(&config.resolve(&config.control_socket), &Request::new(request), &start_with).await
+    ask(&config.resolve(&config.control_socket), &request, &start_with).await
+}
+
+fn renewal(spi: Option<Spi>, all: bool) -> Request {
+    let mut request = Request::new("renew");
+    request.arguments.insert("all".to_owned(), json!(all));
+    request.arguments.extend(spi.map(|spi| ("spi".to_owned(), json!(spi.get()))));
+    request
+}
+
+/// Hexadecimal as in the list, or decimal.
+fn spi(text: &str) -> Result<Spi, String> {
+    let number = match text.strip_prefix("0x") {
+        Some(digits) => u32::from_str_radix(digits, 16),
+        None => text.parse(),
+    };
+    number.ok().and_then(Spi::new).ok_or_else(|| "no SPI: write one as `ha sa list` does, such as 0x0001001".to_owned())
 }
 
 fn show(answer: &Value, json: bool, print: fn(&Value)) {
     if json { println!("{answer}") } else { print(answer) }
 }
 
-fn print_status(status: &Value) {
-    let line = |name: &str, value: String| println!("{name:<22}{value}");
-    line("name", text(status, "/name"));
-    line("uptime", format!("{} s", text(status, "/uptime_seconds")));
-    line("listens on", list(status, "/listen"));
-    line("device", text(status, "/device"));
-    line("group", text(status, "/group"));
-    line("pools", list(status, "/pools"));
-    line("feed", feed_line(status));
-    let (held, reinit) = (text(status, "/security_associations/held"), text(status, "/security_associations/reinit_only"));
-    line("security associations", format!("{held} ({reinit} only ask for re-initialisation)"));
-    line("bindings", text(status, "/bindings"));
-    for way in ["sent", "received"] {
-        let (packets, octets) = (text(status, &format!("/{way}/packets")), text(status, &format!("/{way}/octets")));
-        line(way, format!("{packets} packets, {octets} octets"));
-    }
-    for (reason, count) in status.pointer("/drops").and_then(Value::as_object).into_iter().flatten() {
-        line("dropped", format!("{count} {reason}"));
-    }
-    for (name, count) in status.pointer("/io").and_then(Value::as_object).into_iter().flatten().filter(|(_, count)| **count != 0)
-    {
-        line(&format!("kernel: {}", name.replace('_', " ")), count.to_string());
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn feed_line(status: &Value) -> String {
-    let (address, since) = (text(status, "/feed/address"), text(status, "/feed/for_seconds"));
-    if status.pointer("/feed/connected") == Some(&Value::Bool(true)) {
-        return format!("connected to {address} for {since} s, revision {}", text(status, "/feed/revision"));
+    #[test]
+    fn an_spi_is_taken_as_it_is_listed_and_as_a_number_and_nothing_else_is() {
+        let expected = Spi::new(0x1001).unwrap();
+        for text in [expected.to_string(), "0x1001".to_owned(), "4097".to_owned()] {
+            assert_eq!(spi(&text), Ok(expected), "{text}");
+        }
+        for text in ["", "0", "0x", "0x10000000", "1001h", "-1"] {
+            assert!(spi(text).is_err(), "{text}");
+        }
     }
-    format!("not connected to {address} for {since} s: {}", text(status, "/feed/last_error"))
-}
 
-fn print_bindings(answer: &Value) {
-    println!("{:<56} {:<24} {:<30} {:<11} {:>6} {:>6}", "HOME", "CARE-OF", "REMOTE", "SPI", "LEFT", "MOVES");
-    for binding in answer.pointer("/bindings").and_then(Value::as_array).into_iter().flatten() {
-        let column = |name: &str| text(binding, &format!("/{name}"));
-        println!(
-            "{:<56} {:<24} {:<30} {:<11} {:>6} {:>6}",
-            list(binding, "/home"),
-            column("care_of"),
-            column("remote"),
-            column("spi"),
-            column("seconds_left"),
-            column("moves")
-        );
+    #[test]
+    fn renew_wants_an_spi_or_all_and_not_both() {
+        let parse = |words: &[&str]| Arguments::try_parse_from([&["ha", "sa", "renew"], words].concat());
+        assert!(parse(&["0x1001"]).is_ok() && parse(&["--all"]).is_ok());
+        assert!(parse(&[]).is_err() && parse(&["0x1001", "--all"]).is_err());
     }
-    println!("{} in all", text(answer, "/count"));
-}
-
-fn text(value: &Value, pointer: &str) -> String {
-    match value.pointer(pointer) {
-        Some(Value::String(text)) => text.clone(),
-        Some(Value::Null) | None => "-".to_owned(),
-        Some(other @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_))) => other.to_string(),
-    }
-}
-
-fn list(value: &Value, pointer: &str) -> String {
-    let items = value.pointer(pointer).and_then(Value::as_array);
-    let items: Vec<&str> = items.into_iter().flatten().filter_map(Value::as_str).collect();
-    if items.is_empty() { "-".to_owned() } else { items.join(" ") }
 }

@@ -1,106 +1,159 @@
-//! What `ha status` and `ha bindings` are told: the gateway's state as JSON, schema 1.
+//! The control socket: questions on their way to the gateway, and its reports as JSON, schema 1.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
+use protocol::addr::HomeAddresses;
+use protocol::sa::{Spi, UserData};
 use serde_json::{Map, Value, json};
 use service::control::{ControlSocket, Request};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::binding_cache::Binding;
-use crate::gateway::Gateway;
-use crate::workers::Workers;
+use crate::home_agent::{Asked, SaSummary, Which};
+use crate::report::{Listed, StatusReport};
 
-/// The most bindings in one answer: at 250 octets each they fit in what the command line takes.
-const MAX_BINDINGS: usize = 100_000;
+/// The most bindings or SAs in one answer: at 500 octets each they fit in what the command line takes.
+pub(crate) const MAX_LISTED: usize = 64_000;
+/// What the control socket understands.
+const REQUESTS: &str = "status, bindings, security-associations and renew";
 
-/// A question on its way to the gateway.
+/// A question to the gateway, with the place for its answer.
 #[derive(Debug)]
-pub(crate) struct Question {
-    kind: Kind,
-    answer: oneshot::Sender<Value>,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Kind {
-    Status,
-    Bindings,
-}
-
-impl Question {
-    /// Answers from the gateway's state.
-    pub(crate) fn answer(self, gateway: &Gateway) {
-        let answer = match self.kind {
-            Kind::Status => status(gateway),
-            Kind::Bindings => bindings(gateway),
-        };
-        // Whoever asked may have gone.
-        let _ = self.answer.send(answer);
-    }
+pub(crate) enum Question {
+    Status(oneshot::Sender<Box<StatusReport>>),
+    Bindings(oneshot::Sender<Listed<Binding>>),
+    SecurityAssociations(oneshot::Sender<Listed<SaSummary>>),
+    Renew(Which, oneshot::Sender<Asked>),
 }
 
 /// Serves the control socket with the gateway's answers.
 pub(crate) async fn serve(socket: ControlSocket, questions: mpsc::Sender<Question>) {
-    socket.serve(move |request| ask_gateway(questions.clone(), request)).await;
+    socket.serve(move |request| answer(questions.clone(), request)).await;
 }
 
-async fn ask_gateway(questions: mpsc::Sender<Question>, request: Request) -> Result<Value, String> {
-    let kind = match request.request.as_str() {
-        "status" => Kind::Status,
-        "bindings" => Kind::Bindings,
-        other => return Err(format!("unknown request \"{other}\": this home agent knows status and bindings")),
-    };
+async fn answer(questions: mpsc::Sender<Question>, request: Request) -> Result<Value, String> {
+    match request.request.as_str() {
+        "status" => ask(&questions, Question::Status).await.map(|report| status(&report)),
+        "bindings" => ask(&questions, Question::Bindings).await.map(|listed| list("bindings", &listed, binding)),
+        "security-associations" => {
+            let listed = ask(&questions, Question::SecurityAssociations).await?;
+            Ok(list("security_associations", &listed, security_association))
+        }
+        "renew" => {
+            let which = which(&request.arguments)?;
+            renewed(which, ask(&questions, |answer| Question::Renew(which, answer)).await?)
+        }
+        other => Err(format!("unknown request \"{other}\": this home agent knows {REQUESTS}")),
+    }
+}
+
+async fn ask<T>(questions: &mpsc::Sender<Question>, question: impl FnOnce(oneshot::Sender<T>) -> Question) -> Result<T, String> {
     let (answer, answered) = oneshot::channel();
     let stopping = || "the home agent is stopping".to_owned();
-    questions.send(Question { kind, answer }).await.map_err(|_| stopping())?;
+    questions.send(question(answer)).await.map_err(|_| stopping())?;
     answered.await.map_err(|_| stopping())
 }
 
-fn status(gateway: &Gateway) -> Value {
-    let feed = gateway.feed_state.borrow().clone();
-    let (associations, reinit_only) = gateway.store.count();
-    let (unsent, unwritten, receive_errors) = gateway.workers.as_ref().map(Workers::io).unwrap_or_default();
-    let (sent, received) = (gateway.counters.sent(), gateway.counters.received());
+/// `"all": true`, or `"spi"` with a number.
+fn which(arguments: &Map<String, Value>) -> Result<Which, String> {
+    if arguments.get("all") == Some(&Value::Bool(true)) {
+        return Ok(Which::All);
+    }
+    let number = arguments.get("spi").and_then(Value::as_u64).and_then(|number| u32::try_from(number).ok());
+    let spi = number.and_then(Spi::new).ok_or("say which: \"spi\" with a number from 1 to 268435455, or \"all\": true")?;
+    Ok(Which::One(spi))
+}
+
+fn renewed(which: Which, asked: Asked) -> Result<Value, String> {
+    match which {
+        Which::One(spi) if asked.wanted == 0 => Err(format!(
+            "there is no SA {spi} here that could be renewed: `ha sa list` shows those that are held; one with a lease above 0, or \
+             superseded by a newer one, is answered with 176 anyway"
+        )),
+        Which::One(_) | Which::All => {
+            Ok(json!({ "wanted": asked.wanted, "bound": asked.bound, "takes_seconds": asked.takes.as_secs_f64() }))
+        }
+    }
+}
+
+fn status(report: &StatusReport) -> Value {
+    let feed = &report.feed;
+    let (associations, bindings, io) = (report.associations, report.bindings, report.io);
+    let (sent, received) = (report.sent, report.received);
     let drops: Map<String, Value> =
-        gateway.counters.drops().map(|(reason, count)| (reason.label().to_owned(), json!(count))).collect();
+        report.drops.iter().map(|(reason, count)| (reason.label().to_owned(), json!(count))).collect();
     json!({
-        "name": gateway.config.name,
-        "uptime_seconds": gateway.started.elapsed().as_secs(),
-        "listen": gateway.config.listen,
-        "device": gateway.config.tunnel.device,
-        "group": gateway.welcome.as_ref().map(|welcome| welcome.group.get()),
-        "pools": gateway.welcome.as_ref().map(|welcome| welcome.pools.clone()).unwrap_or_default(),
+        "name": report.name,
+        "uptime_seconds": report.uptime.as_secs(),
+        "listen": report.listen,
+        "device": report.device,
+        "group": report.group,
+        "pools": report.pools,
         "feed": {
-            "address": gateway.config.feed.address,
+            "address": report.feed_address,
             "connected": feed.connected,
             "for_seconds": SystemTime::now().duration_since(feed.since).unwrap_or_default().as_secs(),
             "revision": feed.revision,
             "last_error": feed.last_error,
         },
-        "security_associations": { "held": associations, "reinit_only": reinit_only },
-        "bindings": gateway.home_agent.bindings().count(),
+        "security_associations": {
+            "held": associations.held,
+            "reinit_only": associations.reinit_only,
+            "renewal_wanted": associations.renewal_wanted,
+        },
+        "bindings": bindings.all,
+        "bindings_behind_nat": bindings.behind_nat,
+        "bindings_unproved": bindings.unproved,
         "sent": { "packets": sent.0, "octets": sent.1 },
         "received": { "packets": received.0, "octets": received.1 },
         "drops": drops,
-        "io": { "unsent": unsent, "unwritten": unwritten, "receive_errors": receive_errors },
+        "io": { "unsent": io.unsent, "unwritten": io.unwritten, "receive_errors": io.receive_errors },
     })
 }
 
-fn bindings(gateway: &Gateway) -> Value {
+fn list<T>(name: &str, listed: &Listed<T>, describe: fn(&T, Instant) -> Value) -> Value {
     let now = Instant::now();
-    let listed: Vec<Value> = gateway.home_agent.bindings().take(MAX_BINDINGS).map(|binding| describe(binding, now)).collect();
-    let count = gateway.home_agent.bindings().count();
-    json!({ "count": count, "bindings": listed })
+    let items: Vec<Value> = listed.first.iter().map(|item| describe(item, now)).collect();
+    json!({ "count": listed.count, name: items })
 }
 
-fn describe(binding: &Binding, now: Instant) -> Value {
-    let left: Duration = binding.expires.saturating_duration_since(now);
+fn binding(binding: &Binding, now: Instant) -> Value {
     json!({
-        "home": binding.home.iter().map(|home| home.0.to_string()).collect::<Vec<_>>(),
+        "home": home(&binding.home),
         "care_of": binding.care_of.0,
         "remote": binding.remote,
+        "nat": binding.has_nat(),
+        "proved": binding.is_proved(),
         "spi": binding.spi.to_string(),
         "lifetime_seconds": binding.lifetime.as_secs(),
-        "seconds_left": left.as_secs(),
+        "seconds_left": binding.expires.saturating_duration_since(now).as_secs(),
         "moves": binding.moves,
     })
+}
+
+fn security_association(summary: &SaSummary, now: Instant) -> Value {
+    let sa = &summary.install.sa;
+    json!({
+        "spi": sa.spi.to_string(),
+        "suite": sa.suite.name(),
+        "profile": sa.profile.name(),
+        "user_data": user_data(sa.user_data),
+        "seconds_left": summary.install.valid_until.saturating_duration_since(now).as_secs(),
+        "lease": summary.install.lease,
+        "home": home(&sa.home),
+        "bound": summary.is_bound,
+        "renewal_wanted": summary.is_renewal_wanted,
+        "superseded": summary.is_superseded,
+    })
+}
+
+fn home(addresses: &HomeAddresses) -> Vec<String> {
+    addresses.iter().map(|home| home.0.to_string()).collect()
+}
+
+fn user_data(user_data: UserData) -> &'static str {
+    match user_data {
+        UserData::Protected => "protected",
+        UserData::Clear => "clear",
+    }
 }

@@ -8,6 +8,9 @@
 //! What is decided is decided in [`HomeAgent`] and [`SaStore`], which are pure; this moves inputs to them and their
 //! commands to the workers, and sees no packet but signalling.
 
+mod answers;
+mod error;
+
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -15,26 +18,25 @@ use std::time::{Duration, Instant};
 
 use feed::client::FeedAddress;
 use feed::{Change, FromHac, Provisioned, TlsFiles, Welcome};
-use net::netlink::NetlinkError;
 use net::tun::Tun;
 use net::udp::{SocketOptions, UdpSocket};
-use net::worker::WorkerGone;
 use protocol::sa::Secret;
 use protocol::tunnel::entry::IcmpSources;
 use protocol::tunnel::{Command, Counters, Event, Guard};
 use rand::Rng;
 use service::config::{ConfigError, Located};
-use service::control::{ControlError, ControlSocket};
+use service::control::ControlSocket;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::sleep_until;
 
-use crate::config::{Config, ValueError};
+use crate::config::Config;
 use crate::control::{self, Question};
 use crate::feed_client::{FeedEvent, FeedState, Subscriber};
 use crate::home_agent::{HomeAgent, HomeAgentConfig};
 use crate::routes::{BindingRoutes, Routes, warn_without_forwarding};
 use crate::sa_store::{Delivery, SaStore};
 use crate::workers::Workers;
+pub use error::GatewayError;
 
 /// The longest binding that is granted; an MN refreshes it at 80 %.
 const LONGEST_BINDING: Duration = Duration::from_secs(600);
@@ -49,41 +51,6 @@ const EVENT_TURN: usize = 64;
 
 /// How often the worker threads are looked at.
 const HEALTH_INTERVAL: Duration = Duration::from_secs(1);
-
-/// Why the home agent cannot run, or cannot go on.
-#[derive(Debug, thiserror::Error)]
-pub enum GatewayError {
-    /// A file that the configuration names cannot be read.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// A value of the configuration cannot be used.
-    #[error("{0}: {1}")]
-    Value(String, ValueError),
-    /// The control socket.
-    #[error(transparent)]
-    Control(#[from] ControlError),
-    /// The TUN device.
-    #[error("cannot make the tunnel's device: {0}")]
-    Tun(#[source] io::Error),
-    /// A UDP socket.
-    #[error("cannot listen: {0}")]
-    Socket(#[source] io::Error),
-    /// Addresses and routes of the device.
-    #[error(transparent)]
-    Netlink(#[from] NetlinkError),
-    /// The worker threads cannot start.
-    #[error("cannot start the worker threads: {0}")]
-    Workers(#[source] io::Error),
-    /// A worker thread has ended or is stuck; without both halves no tunnel works.
-    #[error("a worker thread has ended (its error stands above): start the home agent again")]
-    WorkerGone,
-}
-
-impl From<WorkerGone> for GatewayError {
-    fn from(_: WorkerGone) -> Self {
-        Self::WorkerGone
-    }
-}
 
 /// Runs a home agent until `shutdown` ends. Needs CAP_NET_ADMIN and a tokio runtime.
 ///
@@ -119,20 +86,20 @@ fn subscriber(config: &Config, files: TlsFiles, events: mpsc::Sender<FeedEvent>,
 }
 
 /// Everything that one home agent process is, seen from control.
-pub(crate) struct Gateway {
-    pub(crate) config: Config,
-    pub(crate) started: Instant,
-    pub(crate) feed_state: watch::Receiver<FeedState>,
-    pub(crate) home_agent: HomeAgent,
-    pub(crate) store: SaStore,
-    pub(crate) counters: Arc<Counters>,
+struct Gateway {
+    config: Config,
+    started: Instant,
+    feed_state: watch::Receiver<FeedState>,
+    home_agent: HomeAgent,
+    store: SaStore,
+    counters: Arc<Counters>,
     /// From the latest Welcome; without one there is no SA, and nothing to carry.
-    pub(crate) welcome: Option<Welcome>,
+    welcome: Option<Welcome>,
     tun: Arc<Tun>,
     sockets: Vec<Arc<UdpSocket>>,
     routes: Routes,
     binding_routes: Option<BindingRoutes>,
-    pub(crate) workers: Option<Workers>,
+    workers: Option<Workers>,
     events: mpsc::Sender<Event>,
     event_queue: mpsc::Receiver<Event>,
 }
@@ -184,7 +151,7 @@ impl Gateway {
                     received.drain(..).for_each(|event| self.home_agent.handle_event(&event, now, &mut rand::rng()));
                 }
                 Some(message) = feed.recv() => self.handle_feed(message).await?,
-                Some(question) = questions.recv() => question.answer(self),
+                Some(question) = questions.recv() => self.answer(question),
                 () = due(timeout) => self.home_agent.handle_timeout(Instant::now()),
                 _ = health.tick() => self.check_workers()?,
             }
@@ -259,7 +226,13 @@ impl Gateway {
     fn take(&mut self, provisioned: Provisioned, now: Instant) {
         let spi = provisioned.sa.spi;
         match self.store.deliver(provisioned, now) {
-            Delivery::New(install) => self.home_agent.handle_sa(install),
+            Delivery::New(install) => {
+                if !install.sa.is_numbered() {
+                    let suite = install.sa.suite;
+                    tracing::warn!(%spi, %suite, "packets under this SA have no replay protection (profile draft-04)");
+                }
+                self.home_agent.handle_sa(install, now);
+            }
             Delivery::Held => {}
             Delivery::Ended => tracing::debug!(%spi, "an SA that has ended here was delivered again and is not taken"),
             Delivery::Expired => tracing::debug!(%spi, "an SA was delivered without any validity left"),

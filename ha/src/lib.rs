@@ -1,10 +1,11 @@
 //! Home agent (RFC 6618 section 6; RFC 6275 section 10).
 //!
-//! - [`home_agent`], [`registration`], [`binding_cache`], [`sa_store`]: pure; what is decided is decided here.
+//! - [`home_agent`], [`registration`], [`path_check`], [`renewal`], [`binding_cache`], [`sa_store`]: pure; what is decided is
+//!   decided here.
 //! - [`feed_client`]: the subscription to the HAC, from which security associations come.
 //! - [`routes`]: what the kernel routes into the tunnels.
 //! - [`gateway`]: the process around them: device, sockets, threads and the bridge between threads and tokio.
-//! - [`cli`]: the command line; `control` is what it asks.
+//! - [`cli`]: the command line; `control` is what it asks, `report` what it is told.
 #![forbid(unsafe_code)]
 
 pub mod binding_cache;
@@ -14,7 +15,10 @@ mod control;
 pub mod feed_client;
 pub mod gateway;
 pub mod home_agent;
+pub mod path_check;
 pub mod registration;
+pub mod renewal;
+mod report;
 pub mod routes;
 pub mod sa_store;
 mod workers;

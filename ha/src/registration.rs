@@ -1,7 +1,7 @@
 //! What a home agent makes of a Binding Update: the checks of RFC 6275 sections 9.5.1 and 10.3.1, in their order, with
 //! what RFC 6618 and RFC 5555 add. Decides, and changes nothing.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use protocol::addr::{CareOfAddress, HomeAddresses};
@@ -14,18 +14,24 @@ use protocol::wire::mobility::{BindingUpdate, Ipv4Home, Status, sequence};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
     /// Bind these addresses.
-    Register {
-        /// The home addresses that are bound.
-        home: HomeAddresses,
-        /// Where the node says that it is.
-        care_of: CareOfAddress,
-        /// How long.
-        lifetime: Lifetime,
-    },
+    Register(Registration),
     /// End the binding.
     Deregister,
     /// Change nothing and answer with this status and sequence number.
     Refuse(Status, u16),
+}
+
+/// A binding that may be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Registration {
+    /// The home addresses that are bound.
+    pub home: HomeAddresses,
+    /// Where the node says that it is.
+    pub care_of: CareOfAddress,
+    /// How long.
+    pub lifetime: Lifetime,
+    /// Status and address of the IPv4 Address Acknowledgement option, when the IPv4 Home Address option was there.
+    pub ipv4: Option<(u8, Ipv4Addr)>,
 }
 
 /// What is known when a Binding Update comes in.
@@ -36,6 +42,8 @@ pub struct Circumstances<'a> {
     pub last_sequence: Option<u16>,
     /// Whether the node is bound.
     pub is_bound: bool,
+    /// Whether the node has registered under a newer SA.
+    pub is_superseded: bool,
     /// The outer source.
     pub from: SocketAddr,
     /// The longest lifetime that this home agent grants.
@@ -43,6 +51,14 @@ pub struct Circumstances<'a> {
     /// The home agent's own outer addresses.
     pub own: &'a [IpAddr],
 }
+
+/// Statuses of the IPv4 Address Acknowledgement option (RFC 5555 section 3.2.1).
+const IPV4_BOUND: u8 = 0;
+const INVALID_IPV4_ADDRESS: u8 = 131;
+const DYNAMIC_UNAVAILABLE: u8 = 132;
+const PREFIX_UNAUTHORIZED: u8 = 133;
+/// The prefix length of a single address.
+const SINGLE: u8 = 32;
 
 /// Judges `update`.
 ///
@@ -54,42 +70,51 @@ pub fn judge(update: &BindingUpdate, given: &Circumstances<'_>, now: Instant) ->
         return Err(DropReason::MalformedSignalling);
     };
     let care_of = CareOfAddress::from(care_of);
-    let ipv4 = ipv4_to_bind(update.ipv4_home, sa)?;
+    let ipv4 = update.ipv4_home.map(|home| ipv4_to_bind(home, sa)).transpose()?;
+    let refuse = |status| Ok(Decision::Refuse(status, update.sequence));
     // Section 9.5.1: an old number is answered with the last one accepted.
     if let Some(last) = given.last_sequence.filter(|last| !sequence::is_newer(update.sequence, *last)) {
         return Ok(Decision::Refuse(Status::SEQUENCE_OUT_OF_WINDOW, last));
     }
+    // What was sent before the node had its newer SA moves and ends nothing; a node that has lost that one gets another.
+    if given.is_superseded {
+        return refuse(Status::REINIT_SA_WITH_HAC);
+    }
     if update.lifetime == Lifetime::ZERO {
-        return Ok(if given.is_bound { Decision::Deregister } else { Decision::Refuse(Status::NOT_HOME_AGENT, update.sequence) });
+        return if given.is_bound { Ok(Decision::Deregister) } else { refuse(Status::NOT_HOME_AGENT) };
     }
-    if !may_be_bound(care_of, given) {
-        return Ok(Decision::Refuse(Status::INVALID_CARE_OF, update.sequence));
-    }
-    let Some(home) = HomeAddresses::new(sa.home.ip6(), ipv4) else {
-        return Ok(Decision::Refuse(Status::REASON_UNSPECIFIED, update.sequence));
-    };
     // A binding never outlives its SA; with nothing left to grant, a new SA is wanted.
     let left = given.install.valid_until.saturating_duration_since(now);
     let lifetime = Lifetime::at_most(update.lifetime.duration().min(given.longest).min(left));
     if lifetime == Lifetime::ZERO {
-        return Ok(Decision::Refuse(Status::REINIT_SA_WITH_HAC, update.sequence));
+        return refuse(Status::REINIT_SA_WITH_HAC);
     }
-    Ok(Decision::Register { home, care_of, lifetime })
-}
-
-/// RFC 5555 section 3.1.1: without the option IPv4 is not bound; 0.0.0.0 stands for the SA's own address.
-fn ipv4_to_bind(option: Option<Ipv4Home>, sa: &SecurityAssociation) -> Result<Option<std::net::Ipv4Addr>, DropReason> {
-    match option {
-        None => Ok(None),
-        Some(home) if home.address.is_unspecified() || Some(home.address) == sa.home.ip4() => Ok(sa.home.ip4()),
-        Some(_) => Err(DropReason::SpoofedHomeAddress),
+    if is_unusable(given.from.ip(), given.own) || is_unusable(care_of.0, given.own) {
+        return refuse(Status::INVALID_CARE_OF);
+    }
+    let bound = ipv4.filter(|(status, _)| *status == IPV4_BOUND).map(|(_, address)| address);
+    match HomeAddresses::new(sa.home.ip6(), bound) {
+        Some(home) => Ok(Decision::Register(Registration { home, care_of, lifetime, ipv4 })),
+        None => refuse(Status::REASON_UNSPECIFIED),
     }
 }
 
-/// A care-of address must be one that packets can be sent to, and the one that the Binding Update came from: nodes behind a
-/// NAT are not served, since a path through one has to be proved first.
-fn may_be_bound(care_of: CareOfAddress, given: &Circumstances<'_>) -> bool {
-    let ip = care_of.0;
-    let unusable = ip.is_multicast() || ip.is_loopback() || ip.is_unspecified() || given.own.contains(&ip);
-    !unusable && ip == given.from.ip().to_canonical()
+/// Whether no node can be at `ip`: packets are never sent there.
+pub fn is_unusable(ip: IpAddr, own: &[IpAddr]) -> bool {
+    let ip = ip.to_canonical();
+    ip.is_multicast() || ip.is_loopback() || ip.is_unspecified() || own.contains(&ip)
+}
+
+/// RFC 5555 sections 3.1.1 and 3.2.1: gives the acknowledgement's status and address. 0.0.0.0 stands for the SA's own, which
+/// the HAC has assigned; nothing is assigned here.
+fn ipv4_to_bind(asked: Ipv4Home, sa: &SecurityAssociation) -> Result<(u8, Ipv4Addr), DropReason> {
+    if !asked.address.is_unspecified() && Some(asked.address) != sa.home.ip4() {
+        return Err(DropReason::SpoofedHomeAddress);
+    }
+    Ok(match (asked.prefix_len, sa.home.ip4()) {
+        (SINGLE, Some(own)) => (IPV4_BOUND, own),
+        (SINGLE, None) => (DYNAMIC_UNAVAILABLE, asked.address),
+        (1..SINGLE, _) => (PREFIX_UNAUTHORIZED, asked.address),
+        _ => (INVALID_IPV4_ADDRESS, asked.address),
+    })
 }

@@ -14,6 +14,8 @@ use protocol::tunnel::entry::IcmpSources;
 use protocol::tunnel::{Command, Counters, EntryPoint, Event, ExitPoint, Guard, SocketId};
 use tokio::sync::mpsc;
 
+use crate::report::IoReport;
+
 /// How long the workers may take to reach a barrier: their queues hold at most some thousand commands.
 const BARRIER_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -72,9 +74,13 @@ impl Workers {
     }
 
     /// What neither the kernel nor the network took: datagrams, packets to the device, and errors while receiving.
-    pub(crate) fn io(&self) -> (u64, u64, u64) {
+    pub(crate) fn io(&self) -> IoReport {
         let io = || self.handles.iter().map(WorkerHandle::io);
-        (io().map(IoCounters::unsent).sum(), io().map(IoCounters::unwritten).sum(), io().map(IoCounters::receive_errors).sum())
+        IoReport {
+            unsent: io().map(IoCounters::unsent).sum(),
+            unwritten: io().map(IoCounters::unwritten).sum(),
+            receive_errors: io().map(IoCounters::receive_errors).sum(),
+        }
     }
 
     fn send(&self, command: impl Fn() -> WorkerCommand) -> Result<(), WorkerGone> {

@@ -5,6 +5,8 @@
 mod hac;
 mod mobile_node;
 mod namespace;
+mod nat;
+mod renewal;
 mod world;
 
 use feed::Change;

@@ -16,7 +16,7 @@ use protocol::tunnel::{
 };
 use protocol::wire::checksum;
 use protocol::wire::ip::InnerPacket;
-use protocol::wire::mobility::{BindingUpdate, CareOf, Ends, Ipv4Home, MobilityMessage};
+use protocol::wire::mobility::{BindingAcknowledgement, BindingUpdate, CareOf, Ends, Ipv4Home, MobilityMessage, PathToken};
 use protocol::wire::signalling::{self, Signalling};
 
 pub(crate) const HOME6: &str = "2001:db8:100::5";
@@ -24,6 +24,8 @@ pub(crate) const HOME4: &str = "10.9.0.5";
 const HOME_AGENT_INSIDE: &str = "2001:db8:100::1";
 const HOME_AGENT: &str = "198.51.100.1:7872";
 const CARE_OF: &str = "192.0.2.7";
+/// A private address: what comes from [`CARE_OF`] has been translated.
+const BEHIND_NAT: &str = "192.168.1.7";
 
 pub(crate) struct MobileNode {
     sa: SecurityAssociation,
@@ -36,12 +38,10 @@ pub(crate) struct MobileNode {
 impl MobileNode {
     pub(crate) fn new(provisioned: &Provisioned) -> Self {
         let sa = provisioned.sa.clone();
-        let socket = UdpSocket::bind((CARE_OF, 0)).unwrap();
-        socket.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
         let counters = Arc::new(Counters::default());
         let entry = EntryPoint::new(Role::MobileNode, counters.clone(), IcmpSources::default());
         let exit = ExitPoint::new(Role::MobileNode, counters);
-        let mut node = Self { sa: sa.clone(), socket, entry, exit, pings: 0 };
+        let mut node = Self { sa: sa.clone(), socket: open(), entry, exit, pings: 0 };
         let install = Install { sa: sa.clone(), valid_until: Instant::now() + Duration::from_secs(600), lease: 0 };
         node.obeys(&Command::Install(Arc::new(install)));
         let paths = Paths::one(path());
@@ -51,30 +51,62 @@ impl MobileNode {
 
     /// Sends a Binding Update and gives the status of the Binding Acknowledgement.
     pub(crate) fn binds(&mut self, sequence: u16) -> u8 {
+        self.updates(sequence, CARE_OF, None).status.0
+    }
+
+    /// Binds as a node behind a NAT does: its care-of address is not where its packets seem to come from.
+    pub(crate) fn binds_behind_nat(&mut self, sequence: u16, token: Option<PathToken>) -> BindingAcknowledgement {
+        self.updates(sequence, BEHIND_NAT, token)
+    }
+
+    /// Uses another port from now on, as if a NAT mapped it anew; gives the socket that it had.
+    pub(crate) fn is_mapped_anew(&mut self) -> UdpSocket {
+        std::mem::replace(&mut self.socket, open())
+    }
+
+    /// The next Mobility Header that comes in.
+    pub(crate) fn receives_message(&mut self) -> MobilityMessage {
+        let (_, received) = self.receives().expect("a datagram comes in");
+        let received = received.expect("it is a Mobility Header");
+        let parsed = Signalling::parse(received.next_header, &received.payload).unwrap();
+        let (home, home_agent) = (self.sa.home.in_mobility_header(), self.sa.home_agent.in_mobility_header());
+        MobilityMessage::parse(parsed.mobility_header, Ends { source: home_agent, destination: home }).unwrap()
+    }
+
+    /// The next Binding Acknowledgement: it is what comes in.
+    pub(crate) fn is_acknowledged(&mut self) -> BindingAcknowledgement {
+        match self.receives_message() {
+            MobilityMessage::BindingAcknowledgement(message) => message,
+            other => panic!("{other:?} came in"),
+        }
+    }
+
+    /// Octets of the datagram that brings an inner packet; `None` when nothing comes.
+    pub(crate) fn receives_packet(&mut self) -> Option<usize> {
+        let mut peeked = [0; 65_536];
+        let len = self.socket.peek(&mut peeked).ok()?;
+        let (packet, _) = self.receives()?;
+        packet.map(|_| len)
+    }
+
+    fn updates(&mut self, sequence: u16, care_of: &str, token: Option<PathToken>) -> BindingAcknowledgement {
         let update = BindingUpdate {
             sequence,
             acknowledge: true,
             home_registration: true,
             lifetime: Lifetime::from_units(100),
-            care_of: Some(CareOf::Ip4(CARE_OF.parse().unwrap())),
+            care_of: Some(CareOf::Ip4(care_of.parse().unwrap())),
             ipv4_home: Some(Ipv4Home { prefix_len: 32, address: [0, 0, 0, 0].into() }),
-            path_check: None,
+            path_check: token,
         };
         let (home, home_agent) = (self.sa.home.in_mobility_header(), self.sa.home_agent.in_mobility_header());
         let header = MobilityMessage::BindingUpdate(update).emit(Ends { source: home, destination: home_agent });
         let payload = signalling::behind_home_address_option(home, &header);
         let (spi, next_header) = (self.sa.spi, signalling::DESTINATION_OPTIONS);
         self.obeys(&Command::Signal { spi, path: path(), next_header, payload });
-        let (_, answer) = self.receives().expect("a datagram comes back");
-        let answer = answer.expect("it is a Mobility Header");
-        let parsed = Signalling::parse(answer.next_header, &answer.payload).unwrap();
-        match MobilityMessage::parse(parsed.mobility_header, Ends { source: home_agent, destination: home }).unwrap() {
-            MobilityMessage::BindingAcknowledgement(message) => {
-                assert_eq!(message.sequence, sequence);
-                message.status.0
-            }
-            other => panic!("{other:?} came back"),
-        }
+        let message = self.is_acknowledged();
+        assert_eq!(message.sequence, sequence);
+        message
     }
 
     /// Sends an echo request to the home agent's own inner address; tells whether the reply came.
@@ -104,9 +136,8 @@ impl MobileNode {
 
     /// Sends an echo request; tells whether the reply came.
     pub(crate) fn pings(&mut self, destination: &str) -> bool {
-        self.pings += 1;
         let (home, destination): (Ipv6Addr, Ipv6Addr) = (HOME6.parse().unwrap(), destination.parse().unwrap());
-        self.sends(&echo(home, destination, 128, self.pings));
+        self.requests_echo(destination);
         let expected = echo(destination, home, 129, self.pings);
         // The hop limit and the flow label are the kernel's; the rest is known.
         let packet = self.receives().and_then(|(packet, _)| packet);
@@ -114,6 +145,16 @@ impl MobileNode {
             assert_eq!(packet[8..], expected[8..]);
             true
         })
+    }
+
+    /// Sends an echo request to the home agent and waits for nothing.
+    pub(crate) fn sends_echo_request(&mut self) {
+        self.requests_echo(HOME_AGENT_INSIDE.parse().unwrap());
+    }
+
+    fn requests_echo(&mut self, destination: Ipv6Addr) {
+        self.pings += 1;
+        self.sends(&echo(HOME6.parse().unwrap(), destination, 128, self.pings));
     }
 
     fn obeys(&mut self, command: &Command) {
@@ -151,6 +192,12 @@ impl MobileNode {
             other => panic!("the node's exit-point says {other:?}"),
         }
     }
+}
+
+fn open() -> UdpSocket {
+    let socket = UdpSocket::bind((CARE_OF, 0)).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+    socket
 }
 
 fn path() -> Path {

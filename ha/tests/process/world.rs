@@ -75,7 +75,18 @@ impl World {
     }
 
     pub(crate) async fn asks(&self, request: &str) -> Value {
-        ask(&self.socket(), &Request::new(request), "ha serve").await.unwrap()
+        self.orders(Request::new(request)).await
+    }
+
+    pub(crate) async fn orders(&self, request: Request) -> Value {
+        ask(&self.socket(), &request, "ha serve").await.unwrap()
+    }
+
+    /// The only binding.
+    pub(crate) async fn binding(&self) -> Value {
+        let mut answer = self.asks("bindings").await;
+        assert_eq!(answer["count"], 1, "{answer}");
+        answer["bindings"][0].take()
     }
 
     /// Waits until the home agent has noticed that its HAC is gone.

@@ -201,7 +201,7 @@ impl World {
         let config = HomeAgentConfig { longest_binding: Duration::from_secs(600), own_addresses: vec![HA4.ip(), HA6.ip()] };
         let mut ha = HomeAgent::new(config, self.ha_end.counters.clone());
         for install in self.controller.deliver(self.ha_instance, self.now, self.wall()) {
-            ha.handle_sa(Arc::new(install));
+            ha.handle_sa(Arc::new(install), self.now);
         }
         self.ha = Some(ha);
         self.drain();
@@ -318,7 +318,7 @@ impl World {
             Ok(grant) => {
                 for install in self.controller.deliver(self.ha_instance, self.now, self.wall()) {
                     if let Some(ha) = &mut self.ha {
-                        ha.handle_sa(Arc::new(install));
+                        ha.handle_sa(Arc::new(install), self.now);
                     }
                 }
                 self.grant_due = Some((self.now + self.network.delay * 2 * MHAUTH_ROUND_TRIPS, Box::new(grant)));

@@ -1,0 +1,123 @@
+//! Answers of the running home agent as a person reads them.
+
+use serde_json::Value;
+
+/// `ha status`.
+pub(super) fn print_status(status: &Value) {
+    let line = |name: &str, value: String| println!("{name:<22}{value}");
+    line("name", text(status, "/name"));
+    line("uptime", format!("{} s", text(status, "/uptime_seconds")));
+    line("listens on", list(status, "/listen"));
+    line("device", text(status, "/device"));
+    line("group", text(status, "/group"));
+    line("pools", list(status, "/pools"));
+    line("feed", feed_line(status));
+    let count = |name: &str| text(status, &format!("/security_associations/{name}"));
+    let (held, reinit, renewal) = (count("held"), count("reinit_only"), count("renewal_wanted"));
+    line("security associations", format!("{held} ({reinit} only ask for re-initialisation, {renewal} are to be renewed)"));
+    let (nat, unproved) = (text(status, "/bindings_behind_nat"), text(status, "/bindings_unproved"));
+    line("bindings", format!("{} ({nat} behind a NAT, {unproved} not proved)", text(status, "/bindings")));
+    for way in ["sent", "received"] {
+        let (packets, octets) = (text(status, &format!("/{way}/packets")), text(status, &format!("/{way}/octets")));
+        line(way, format!("{packets} packets, {octets} octets"));
+    }
+    for (reason, count) in status.pointer("/drops").and_then(Value::as_object).into_iter().flatten() {
+        line("dropped", format!("{count} {reason}"));
+    }
+    for (name, count) in status.pointer("/io").and_then(Value::as_object).into_iter().flatten().filter(|(_, count)| **count != 0)
+    {
+        line(&format!("kernel: {}", name.replace('_', " ")), count.to_string());
+    }
+}
+
+/// `ha bindings`.
+pub(super) fn print_bindings(answer: &Value) {
+    println!(
+        "{:<56} {:<24} {:<30} {:<4} {:<6} {:<11} {:>6} {:>6}",
+        "HOME", "CARE-OF", "REMOTE", "NAT", "PROVED", "SPI", "LEFT", "MOVES"
+    );
+    for binding in items(answer, "/bindings") {
+        let column = |name: &str| text(binding, &format!("/{name}"));
+        println!(
+            "{:<56} {:<24} {:<30} {:<4} {:<6} {:<11} {:>6} {:>6}",
+            list(binding, "/home"),
+            column("care_of"),
+            column("remote"),
+            yes_or_no(binding, "/nat"),
+            yes_or_no(binding, "/proved"),
+            column("spi"),
+            column("seconds_left"),
+            column("moves")
+        );
+    }
+    println!("{} in all", text(answer, "/count"));
+}
+
+/// `ha sa list`.
+pub(super) fn print_security_associations(answer: &Value) {
+    println!(
+        "{:<11} {:<18} {:<9} {:<10} {:>7} {:>6} {:<6} {:<8} HOME",
+        "SPI", "SUITE", "PROFILE", "USER DATA", "LEFT", "LEASE", "BOUND", "RENEWAL"
+    );
+    for sa in items(answer, "/security_associations") {
+        let column = |name: &str| text(sa, &format!("/{name}"));
+        println!(
+            "{:<11} {:<18} {:<9} {:<10} {:>7} {:>6} {:<6} {:<8} {}",
+            column("spi"),
+            column("suite"),
+            column("profile"),
+            column("user_data"),
+            column("seconds_left"),
+            column("lease"),
+            yes_or_no(sa, "/bound"),
+            renewal(sa),
+            list(sa, "/home")
+        );
+    }
+    println!("{} in all", text(answer, "/count"));
+}
+
+/// `ha sa renew`.
+pub(super) fn print_renewal(answer: &Value) {
+    let (wanted, bound, takes) = (text(answer, "/wanted"), text(answer, "/bound"), text(answer, "/takes_seconds"));
+    println!("{wanted} to be renewed; {bound} of them bound: their nodes are asked within {takes} s, the others when they bind");
+}
+
+fn feed_line(status: &Value) -> String {
+    let (address, since) = (text(status, "/feed/address"), text(status, "/feed/for_seconds"));
+    if status.pointer("/feed/connected") == Some(&Value::Bool(true)) {
+        return format!("connected to {address} for {since} s, revision {}", text(status, "/feed/revision"));
+    }
+    format!("not connected to {address} for {since} s: {}", text(status, "/feed/last_error"))
+}
+
+fn renewal(sa: &Value) -> &'static str {
+    let is = |pointer| sa.pointer(pointer) == Some(&Value::Bool(true));
+    match (is("/superseded"), is("/renewal_wanted")) {
+        (true, _) => "done",
+        (false, true) => "wanted",
+        (false, false) => "-",
+    }
+}
+
+fn yes_or_no(value: &Value, pointer: &str) -> &'static str {
+    if value.pointer(pointer) == Some(&Value::Bool(true)) { "yes" } else { "no" }
+}
+
+fn items<'a>(answer: &'a Value, pointer: &str) -> impl Iterator<Item = &'a Value> {
+    answer.pointer(pointer).and_then(Value::as_array).into_iter().flatten()
+}
+
+fn text(value: &Value, pointer: &str) -> String {
+    match value.pointer(pointer) {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Null) | None => "-".to_owned(),
+        Some(other @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_))) => other.to_string(),
+    }
+}
+
+fn list(value: &Value, pointer: &str) -> String {
+    let items = value.pointer(pointer).and_then(Value::as_array);
+    let items: Vec<&str> = items.into_iter().flatten().filter_map(Value::as_str).collect();
+    if items.is_empty() { "-".to_owned() } else { items.join(" ") }
+}

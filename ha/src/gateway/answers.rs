@@ -1,0 +1,48 @@
+//! The gateway's answers to the control socket: what is reported of its state, and what an operator asks for.
+
+use std::time::Instant;
+
+use super::Gateway;
+use crate::control::{MAX_LISTED, Question};
+use crate::report::{BindingCounts, Listed, SaCounts, StatusReport};
+use crate::workers::Workers;
+
+impl Gateway {
+    /// Answers; whoever asked may have gone.
+    pub(super) fn answer(&mut self, question: Question) {
+        match question {
+            Question::Status(answer) => _ = answer.send(Box::new(self.status())),
+            Question::Bindings(answer) => {
+                _ = answer.send(Listed::new(self.home_agent.bindings().cloned(), MAX_LISTED));
+            }
+            Question::SecurityAssociations(answer) => {
+                _ = answer.send(Listed::new(self.home_agent.security_associations(), MAX_LISTED));
+            }
+            Question::Renew(which, answer) => {
+                let asked = self.home_agent.ask_for_new_sa(which, Instant::now());
+                tracing::info!(?which, ?asked, "an operator wants new SAs");
+                _ = answer.send(asked);
+            }
+        }
+    }
+
+    fn status(&self) -> StatusReport {
+        let home_agent = &self.home_agent;
+        StatusReport {
+            name: self.config.name.clone(),
+            uptime: self.started.elapsed(),
+            listen: self.config.listen.clone(),
+            device: self.config.tunnel.device.clone(),
+            group: self.welcome.as_ref().map(|welcome| welcome.group.get()),
+            pools: self.welcome.as_ref().map(|welcome| welcome.pools.clone()).unwrap_or_default(),
+            feed_address: self.config.feed.address.clone(),
+            feed: self.feed_state.borrow().clone(),
+            associations: SaCounts::new(self.store.count(), home_agent.security_associations()),
+            bindings: BindingCounts::new(home_agent.bindings()),
+            sent: self.counters.sent(),
+            received: self.counters.received(),
+            drops: self.counters.drops().collect(),
+            io: self.workers.as_ref().map(Workers::io).unwrap_or_default(),
+        }
+    }
+}

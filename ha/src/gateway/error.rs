@@ -1,0 +1,45 @@
+//! Why a home agent cannot run.
+
+use std::io;
+
+use net::netlink::NetlinkError;
+use net::worker::WorkerGone;
+use service::config::ConfigError;
+use service::control::ControlError;
+
+use crate::config::ValueError;
+
+/// Why the home agent cannot run, or cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum GatewayError {
+    /// A file that the configuration names cannot be read.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A value of the configuration cannot be used.
+    #[error("{0}: {1}")]
+    Value(String, ValueError),
+    /// The control socket.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    /// The TUN device.
+    #[error("cannot make the tunnel's device: {0}")]
+    Tun(#[source] io::Error),
+    /// A UDP socket.
+    #[error("cannot listen: {0}")]
+    Socket(#[source] io::Error),
+    /// Addresses and routes of the device.
+    #[error(transparent)]
+    Netlink(#[from] NetlinkError),
+    /// The worker threads cannot start.
+    #[error("cannot start the worker threads: {0}")]
+    Workers(#[source] io::Error),
+    /// A worker thread has ended or is stuck; without both halves no tunnel works.
+    #[error("a worker thread has ended (its error stands above): start the home agent again")]
+    WorkerGone,
+}
+
+impl From<WorkerGone> for GatewayError {
+    fn from(_: WorkerGone) -> Self {
+        Self::WorkerGone
+    }
+}

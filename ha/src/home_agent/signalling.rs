@@ -1,0 +1,184 @@
+//! Binding Updates: from an authentic PType 8 payload to the binding and its Binding Acknowledgements.
+
+use std::time::Instant;
+
+use protocol::time::Lifetime;
+use protocol::tunnel::{Command, DropReason, Install, Path, SignallingReceived};
+use protocol::wire::mobility::{BindingAcknowledgement, BindingUpdate, Ends, MobilityMessage, NatDetection, PathToken, Status};
+use protocol::wire::signalling::{self, Signalling};
+use rand::CryptoRng;
+
+use super::held_sa::HeldSa;
+use super::timers::Timer;
+use super::{Binding, HomeAgent};
+use crate::path_check::{self, Arrival, PathProof};
+use crate::registration::{self, Circumstances, Decision, Registration};
+
+/// NATKATIMEOUT of RFC 5555 section 6: after so long without a packet a node keeps its NAT's mapping alive.
+const NAT_REFRESH_SECONDS: u32 = 110;
+
+impl HomeAgent {
+    /// Takes an authentic PType 8 payload. What is not a good Binding Update is counted.
+    pub(super) fn handle_signalling(&mut self, received: &SignallingReceived, now: Instant, rng: &mut impl CryptoRng) {
+        if let Err(reason) = self.handle_mobility_header(received, now, rng) {
+            self.counters.count_drop(reason);
+        }
+    }
+
+    fn handle_mobility_header(
+        &mut self,
+        received: &SignallingReceived,
+        now: Instant,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), DropReason> {
+        let held = self.sas.get(&received.spi).ok_or(DropReason::UnknownSpi)?;
+        let home = held.home();
+        let parsed = Signalling::parse(received.next_header, &received.payload)?;
+        if parsed.routing_header.is_some() {
+            return Err(DropReason::MalformedSignalling);
+        }
+        // RFC 6275 section 10.3.1: the SA identifies the home address. A bare header means the SA's own.
+        if parsed.home_address_option.is_some_and(|address| address != home) {
+            return Err(DropReason::SpoofedHomeAddress);
+        }
+        let ends = Ends { source: home, destination: held.sa().home_agent.in_mobility_header() };
+        match MobilityMessage::parse(parsed.mobility_header, ends)? {
+            MobilityMessage::BindingUpdate(update) => self.handle_binding_update(&update, received, now, rng),
+            MobilityMessage::BindingRefreshRequest(_)
+            | MobilityMessage::BindingAcknowledgement(_)
+            | MobilityMessage::BindingError(_) => Err(DropReason::UnexpectedMobilityHeader),
+        }
+    }
+
+    fn handle_binding_update(
+        &mut self,
+        update: &BindingUpdate,
+        received: &SignallingReceived,
+        now: Instant,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), DropReason> {
+        let held = self.sas.get_mut(&received.spi).ok_or(DropReason::UnknownSpi)?;
+        let install = held.install.clone();
+        // A counter is known or the SA is not used: with the replay state lost, 176 is all that is said.
+        if received.lease > 0 {
+            if !held.reinit.allow(now) {
+                return Err(DropReason::ReplayStateLost);
+            }
+            self.acknowledge(received, &install, Status::REINIT_SA_WITH_HAC, update.sequence);
+            return Ok(());
+        }
+        let decision = self.judge(update, received, now)?;
+        if let Some(held) = self.sas.get_mut(&received.spi).filter(|_| !matches!(decision, Decision::Refuse(..))) {
+            held.last_sequence = Some(update.sequence);
+            held.knows_token |= update.path_check.is_some();
+        }
+        match decision {
+            Decision::Register(registration) => self.register(&registration, update, received, now, rng),
+            Decision::Deregister => {
+                self.end_binding(install.sa.home.in_mobility_header());
+                self.acknowledge(received, &install, Status::ACCEPTED, update.sequence);
+            }
+            Decision::Refuse(status, sequence) => self.acknowledge(received, &install, status, sequence),
+        }
+        Ok(())
+    }
+
+    fn judge(&self, update: &BindingUpdate, received: &SignallingReceived, now: Instant) -> Result<Decision, DropReason> {
+        let held = self.sas.get(&received.spi).ok_or(DropReason::UnknownSpi)?;
+        let given = Circumstances {
+            install: &held.install,
+            last_sequence: held.last_sequence,
+            is_bound: self.cache.get(held.home()).is_some(),
+            is_superseded: self.is_superseded(held),
+            from: received.from,
+            longest: self.config.longest_binding,
+            own: &self.config.own_addresses,
+        };
+        registration::judge(update, &given, now)
+    }
+
+    /// Whether the node has registered under an SA that came later than this one.
+    fn is_superseded(&self, held: &HeldSa) -> bool {
+        let other = self.cache.get(held.home()).and_then(|binding| self.sas.get(&binding.spi));
+        held.is_superseded || other.is_some_and(|other| other.installed > held.installed)
+    }
+
+    /// Binds, acknowledges, and says when a new SA is wanted.
+    fn register(
+        &mut self,
+        registration: &Registration,
+        update: &BindingUpdate,
+        received: &SignallingReceived,
+        now: Instant,
+        rng: &mut impl CryptoRng,
+    ) {
+        let Some(held) = self.sas.get(&received.spi) else { return };
+        let (home, install, is_renewal_wanted) = (held.home(), held.install.clone(), held.renewal.is_wanted());
+        let arrival = Arrival {
+            path: Path::proved(received.socket, received.from),
+            care_of: registration.care_of,
+            token: update.path_check,
+            before: self.cache.get(home),
+            update_proves: !held.has_authentic_data() && !held.knows_token,
+        };
+        let proof = path_check::judge(&arrival, rng);
+        let binding = binding(registration, received, proof, now);
+        let acknowledgement = acknowledgement(&binding, registration, update.sequence);
+        self.bind(home, binding, now);
+        self.answer(received, &install, acknowledgement);
+        if is_renewal_wanted {
+            self.timers.cancel(Timer::AskForNewSa(received.spi));
+            self.acknowledge(received, &install, Status::REINIT_SA_WITH_HAC, update.sequence);
+        }
+    }
+
+    /// Answers with a lifetime of 0 and without any option.
+    fn acknowledge(&mut self, received: &SignallingReceived, install: &Install, status: Status, sequence: u16) {
+        self.answer(received, install, BindingAcknowledgement::new(status, sequence, Lifetime::ZERO));
+    }
+
+    /// Sends a Binding Acknowledgement to where the Binding Update came from.
+    fn answer(&mut self, received: &SignallingReceived, install: &Install, message: BindingAcknowledgement) {
+        let home = install.sa.home.in_mobility_header();
+        let ends = Ends { source: install.sa.home_agent.in_mobility_header(), destination: home };
+        let header = MobilityMessage::BindingAcknowledgement(message).emit(ends);
+        self.commands.push_back(Command::Signal {
+            spi: received.spi,
+            path: Path::proved(received.socket, received.from),
+            next_header: signalling::ROUTING,
+            payload: signalling::behind_routing_header(home, &header),
+        });
+    }
+}
+
+fn binding(registration: &Registration, received: &SignallingReceived, proof: PathProof, now: Instant) -> Binding {
+    let lifetime = registration.lifetime.duration();
+    Binding {
+        home: registration.home,
+        care_of: registration.care_of,
+        socket: received.socket,
+        remote: received.from,
+        spi: received.spi,
+        number: received.sequence,
+        proof,
+        lifetime,
+        expires: now + lifetime,
+        moves: 0,
+    }
+}
+
+fn acknowledgement(binding: &Binding, registration: &Registration, sequence: u16) -> BindingAcknowledgement {
+    BindingAcknowledgement {
+        ipv4_address: registration.ipv4,
+        nat: binding.has_nat().then_some(NatDetection { refresh_seconds: NAT_REFRESH_SECONDS }),
+        path_check: token(&binding.proof),
+        ..BindingAcknowledgement::new(Status::ACCEPTED, sequence, registration.lifetime)
+    }
+}
+
+fn token(proof: &PathProof) -> Option<PathToken> {
+    match proof {
+        PathProof::Awaited { token, .. } => Some(*token),
+        PathProof::Proved => None,
+    }
+}

@@ -1,0 +1,199 @@
+//! NATs: detection, path check, and mappings that change.
+
+use protocol::tunnel::{Allowance, Path};
+use protocol::wire::mobility::PathToken;
+
+use super::*;
+use crate::path_check::UNPROVED;
+
+/// The NAT's outside, where CARE_OF seems to be.
+fn outside(port: u16) -> SocketAddr {
+    ([192, 0, 2, 66], port).into()
+}
+
+fn giving_back(token: Option<PathToken>, sequence: u16) -> BindingUpdate {
+    BindingUpdate { path_check: token, ..update(sequence) }
+}
+
+fn token(said: &Said) -> Option<PathToken> {
+    said.acknowledgements[0].path_check
+}
+
+fn refresh(said: &Said) -> Option<u32> {
+    said.acknowledgements[0].nat.map(|nat| nat.refresh_seconds)
+}
+
+fn proved(remote: SocketAddr) -> Path {
+    Path::proved(SocketId(0), remote)
+}
+
+fn unproved(remote: SocketAddr) -> Path {
+    Path { allowance: Allowance::Octets(UNPROVED), ..proved(remote) }
+}
+
+fn assert_paths(said: &Said, expected: &[Path]) {
+    assert_eq!(said.paths().iter().copied().collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn without_a_nat_there_is_neither_detection_nor_a_token() {
+    let said = Story::new().receives(update(1));
+    assert_eq!((refresh(&said), token(&said)), (None, None));
+    assert_paths(&said, &[proved((CARE_OF, 5000).into())]);
+    let mapped = SocketAddr::new(IpAddr::V6(std::net::Ipv4Addr::from(CARE_OF).to_ipv6_mapped()), 5000);
+    let said = Story::new().receives_from(update(1), mapped);
+    assert_eq!((refresh(&said), token(&said)), (None, None), "a mapped source is the IPv4 address");
+}
+
+#[test]
+fn behind_a_nat_the_node_is_bound_with_an_allowance_until_it_gives_the_token_back() {
+    let mut story = Story::new();
+    let said = story.receives_from(update(1), outside(1));
+    assert_eq!(refresh(&said), Some(110));
+    assert_paths(&said, &[unproved(outside(1))]);
+    let said = story.receives_from(giving_back(token(&said), 2), outside(1));
+    assert_eq!((refresh(&said), token(&said)), (Some(110), None));
+    assert_paths(&said, &[proved(outside(1))]);
+    let said = story.receives_from(update(3), outside(1));
+    assert_eq!(token(&said), None, "proved is proved");
+}
+
+#[test]
+fn a_nat_between_families_is_a_nat() {
+    let from = "[2001:db8:64::c633:6407]:5000".parse().unwrap();
+    let said = Story::new().receives_from(update(1), from);
+    assert_eq!(refresh(&said), Some(110));
+    assert!(token(&said).is_some());
+}
+
+#[test]
+fn a_repetition_without_the_token_gets_the_same_one_and_no_other_token_proves() {
+    let mut story = Story::new();
+    let first = token(&story.receives_from(update(1), outside(1)));
+    let said = story.receives_from(update(2), outside(1));
+    assert_eq!(token(&said), first);
+    assert_paths(&said, &[unproved(outside(1))]);
+    let said = story.receives_from(giving_back(Some(PathToken([0; 8])), 3), outside(1));
+    assert_eq!(token(&said), first);
+}
+
+#[test]
+fn a_token_proves_only_where_it_was_sent_to() {
+    let mut story = Story::new();
+    let first = token(&story.receives_from(update(1), outside(1)));
+    let said = story.receives_from(giving_back(first, 2), outside(2));
+    assert!(token(&said).is_some_and(|second| Some(second) != first));
+    assert_paths(&said, &[unproved(outside(2))]);
+}
+
+#[test]
+fn the_last_proved_path_is_used_as_well_over_several_moves_and_needs_no_proof_on_return() {
+    let mut story = Story::new();
+    let at_home = proved((CARE_OF, 5000).into());
+    story.receives(update(1));
+    assert_paths(&story.receives_from(update(2), outside(1)), &[unproved(outside(1)), at_home]);
+    let said = story.receives_from(update(3), outside(2));
+    assert_paths(&said, &[unproved(outside(2)), at_home]);
+    assert_paths(&story.receives_from(giving_back(token(&said), 4), outside(2)), &[proved(outside(2))]);
+    let said = story.receives_from(update(5), outside(3));
+    assert_paths(&said, &[unproved(outside(3)), proved(outside(2))]);
+    let said = story.receives_from(update(6), outside(2));
+    assert_paths(&said, &[proved(outside(2))]);
+    assert_eq!(token(&said), None);
+}
+
+#[test]
+fn a_node_that_does_not_know_the_token_is_proved_by_its_next_packet_from_there() {
+    let mut story = Story::new();
+    story.receives_from(update(1), outside(1));
+    let number_of_update = story.number;
+    assert!(story.sees_number(number_of_update - 1, outside(1)).is_nothing(), "it was sent before the Binding Update");
+    assert_paths(&story.sees(outside(1)), &[proved(outside(1))]);
+    assert!(story.ha.bindings().all(Binding::is_proved));
+    assert!(story.sees(outside(1)).is_nothing(), "once is enough");
+}
+
+#[test]
+fn a_node_that_knows_the_token_proves_a_path_with_nothing_else() {
+    let mut story = Story::new();
+    let said = story.receives_from(update(1), outside(1));
+    story.receives_from(giving_back(token(&said), 2), outside(1));
+    let said = story.receives_from(update(3), outside(2));
+    assert!(story.sees(outside(2)).is_nothing());
+    assert!(!story.ha.bindings().any(Binding::is_proved));
+    assert_paths(&story.receives_from(giving_back(token(&said), 4), outside(2)), &[proved(outside(2))]);
+}
+
+/// Neither user data in the clear nor an unnumbered packet can prove anything.
+#[test]
+fn where_data_is_not_authentic_a_second_binding_update_proves_for_a_node_that_does_not_know_the_token() {
+    let clear = SecurityAssociation { user_data: UserData::Clear, ..association(SPI) };
+    let unnumbered = SecurityAssociation { profile: WireProfile::Draft04, ..clear.clone() };
+    for sa in [clear, unnumbered] {
+        let mut story = Story::with(sa);
+        let said = story.receives_from(update(1), outside(1));
+        assert_paths(&said, &[unproved(outside(1))]);
+        assert_paths(&story.receives_from(update(2), outside(1)), &[proved(outside(1))]);
+
+        let said = story.receives_from(update(3), outside(2));
+        story.receives_from(giving_back(token(&said), 4), outside(2));
+        story.receives_from(update(5), outside(3));
+        assert!(token(&story.receives_from(update(6), outside(3))).is_some(), "it has shown that it knows the token");
+    }
+}
+
+#[test]
+fn a_node_that_leaves_and_comes_back_has_to_prove_its_path_again() {
+    let mut story = Story::new();
+    let said = story.receives_from(update(1), outside(1));
+    story.receives_from(giving_back(token(&said), 2), outside(1));
+    story.receives_from(goodbye(3), outside(1));
+    assert!(token(&story.receives_from(update(4), outside(1))).is_some());
+}
+
+#[test]
+fn a_proved_path_stays_proved_under_a_new_sa() {
+    let mut story = Story::new();
+    let said = story.receives_from(update(1), outside(1));
+    story.receives_from(giving_back(token(&said), 2), outside(1));
+    story.passes(1);
+    story.gets_new_sa(SPI + 1);
+    assert_paths(&story.receives_from(update(1), outside(1)), &[proved(outside(1))]);
+}
+
+#[test]
+fn a_node_seen_elsewhere_is_asked_for_a_binding_update_there_once_a_second_and_nothing_moves() {
+    let mut story = Story::new();
+    story.receives(update(1));
+    let said = story.sees(outside(1));
+    assert_eq!((said.requests, said.others.len()), (vec![outside(1)], 0));
+    assert!(story.sees(outside(1)).is_nothing());
+    story.passes(1);
+    assert_eq!(story.sees(outside(2)).requests, [outside(2)]);
+    let said = story.receives_from(update(2), outside(2));
+    assert_eq!(said.paths().iter().next().unwrap().remote, outside(2), "the Binding Update that answers moves the downlink");
+}
+
+#[test]
+fn sightings_that_are_old_or_under_another_spi_or_from_where_no_node_can_be_are_ignored() {
+    let mut story = Story::new();
+    story.sees(outside(1));
+    story.receives(update(1));
+    let number = story.number;
+    assert!(story.sees_number(number, outside(1)).is_nothing());
+    for ip in [[203, 0, 113, 1], [127, 0, 0, 1], [224, 0, 0, 1], [0, 0, 0, 0]] {
+        assert!(story.sees((ip, 5000).into()).is_nothing(), "{ip:?}");
+    }
+    let old = story.sa.spi;
+    story.passes(1);
+    story.gets_new_sa(SPI + 1);
+    assert!(story.sees(outside(1)).is_nothing(), "the binding is not under it yet");
+    story.receives(update(1));
+    story.sa.spi = old;
+    assert!(story.sees(outside(1)).is_nothing(), "the binding is not under it any more");
+}
+
+#[test]
+fn without_a_binding_a_sighting_means_nothing() {
+    assert!(Story::new().sees(outside(1)).is_nothing());
+}

@@ -1,0 +1,121 @@
+//! New security associations in the place of old ones (RFC 6618 section 8.2, status 176).
+
+use super::*;
+
+fn here() -> SocketAddr {
+    (CARE_OF, 5000).into()
+}
+
+fn bound() -> Story {
+    let mut story = Story::new();
+    story.receives(update(1));
+    story
+}
+
+fn wears_out(story: &mut Story) -> Said {
+    story.hears(Event::WearingOut(story.sa.spi))
+}
+
+#[test]
+fn an_sa_that_wears_out_has_its_node_asked_until_a_binding_update_comes() {
+    let mut story = bound();
+    assert_eq!(wears_out(&mut story).requests, [here()]);
+    assert!(wears_out(&mut story).is_nothing(), "the other direction says the same");
+    let requests: Vec<usize> = [1, 1, 1, 1, 3, 8, 16, 32, 32].map(|seconds| story.passes(seconds).requests.len()).into();
+    assert_eq!(requests, [1, 0, 1, 0, 1, 1, 1, 1, 1], "after 1, 3, 7, 15, 31, 63 and 95 s");
+    assert_eq!(story.receives(update(2)).answers(), [(0, 2, 150), (176, 2, 0)], "accepted, and a new SA is wanted");
+    assert!(story.passes(400).requests.is_empty());
+    assert_eq!(story.receives(update(3)).answers()[1], (176, 3, 0), "every later one gets both again");
+}
+
+#[test]
+fn one_that_is_not_good_gets_its_refusal_alone_and_a_leaving_node_is_not_sent_for_a_new_sa() {
+    let mut story = bound();
+    wears_out(&mut story);
+    assert_eq!(story.receives(update(1)).answers(), [(135, 1, 0)]);
+    assert_eq!(story.passes(1).requests, [here()], "that was no answer");
+    assert_eq!(story.receives(goodbye(2)).answers(), [(0, 2, 0)]);
+    assert!(story.passes(60).is_nothing(), "nobody is there to be asked");
+}
+
+#[test]
+fn a_node_that_is_not_bound_is_not_asked_but_its_next_binding_update_gets_both() {
+    let mut story = Story::new();
+    assert!(wears_out(&mut story).is_nothing());
+    assert_eq!(story.receives(update(1)).answers(), [(0, 1, 150), (176, 1, 0)]);
+}
+
+#[test]
+fn requests_go_to_where_the_node_is_bound_by_then() {
+    let mut story = bound();
+    wears_out(&mut story);
+    // A Binding Update ends them, so only a new wish shows it.
+    story.receives_from(update(2), ([192, 0, 2, 66], 7).into());
+    let spi = story.sa.spi;
+    assert_eq!(story.ha.ask_for_new_sa(Which::One(spi), story.now).bound, 1);
+    assert_eq!(story.said().requests, [([192, 0, 2, 66], 7).into()]);
+}
+
+#[test]
+fn the_new_sa_ends_the_requests_under_the_old_one() {
+    let mut story = bound();
+    wears_out(&mut story);
+    story.gets_new_sa(SPI + 1);
+    story.receives(update(2));
+    assert!(story.passes(59).requests.is_empty());
+}
+
+#[test]
+fn under_a_later_lease_wear_is_no_news() {
+    let mut story = Story::new();
+    let sa = association(SPI + 1);
+    story.install(sa.clone(), 1);
+    assert!(story.hears(Event::WearingOut(sa.spi)).is_nothing());
+    assert!(story.passes(60).is_nothing());
+    assert_eq!(story.ha.ask_for_new_sa(Which::One(sa.spi), story.now).wanted, 0);
+    assert!(story.hears(Event::WearingOut(Spi::new(0x9999).unwrap())).is_nothing(), "an unknown SPI");
+}
+
+#[test]
+fn all_nodes_are_asked_one_after_the_other() {
+    let mut story = bound();
+    for number in 1..=100_u16 {
+        let home = HomeAddresses::new(None, Some([10, 9, 1, number as u8].into())).unwrap();
+        let sa = SecurityAssociation { home, ..association(SPI + u32::from(number)) };
+        story.install(sa.clone(), 0);
+        story.sa = sa;
+        if number % 2 == 0 {
+            story.receives(update(1));
+        }
+    }
+    let asked = story.ha.ask_for_new_sa(Which::All, story.now);
+    assert_eq!(asked, Asked { wanted: 101, bound: 51, takes: Duration::from_millis(500) });
+    let mut at_once = 0;
+    while story.ha.poll_command().is_some() {
+        at_once += 1;
+    }
+    assert_eq!(at_once, 1);
+    story.ha.handle_timeout(story.now + asked.takes);
+    let mut later = 0;
+    while story.ha.poll_command().is_some() {
+        later += 1;
+    }
+    assert_eq!(later, 50);
+    assert_eq!(story.receives(update(2)).answers()[1], (176, 2, 0));
+    assert!(story.ha.security_associations().all(|sa| sa.is_renewal_wanted));
+}
+
+#[test]
+fn a_suite_that_wears_out_by_octets_is_renewed_once_a_minute_and_the_others_at_once() {
+    for suite in CipherSuite::ALL {
+        let mut story = Story::with(SecurityAssociation { suite, ..association(SPI) });
+        story.receives(update(1));
+        story.passes(5);
+        let at_once = wears_out(&mut story).requests.len();
+        assert_eq!(story.receives(update(2)).answers().len(), 1 + at_once, "{suite}: before it is wanted there is no 176");
+        let in_time = story.passes(54).requests.len();
+        let after_a_minute = story.passes(1).requests.len();
+        let expected = if suite.octet_limits().is_some() { (0, 0, 1) } else { (1, 0, 0) };
+        assert_eq!((at_once, in_time, after_a_minute), expected, "{suite}");
+    }
+}

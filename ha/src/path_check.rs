@@ -1,0 +1,209 @@
+//! The path check: whether a node is known to receive where its Binding Update came from. Decides, and changes nothing.
+//!
+//! The ICV does not cover the outer source. Where that is the care-of address, which the ICV covers, the node is believed
+//! (RFC 6275 section 15.3). Behind a NAT packets could be drawn to an address that never asked for them: until the node has
+//! given a token back, only [`UNPROVED`] octets go there, and its last proved path is used as well.
+
+use std::net::SocketAddr;
+
+use protocol::addr::CareOfAddress;
+use protocol::tunnel::{Allowance, Path, Paths, Sighting};
+use protocol::wire::mobility::PathToken;
+use rand::CryptoRng;
+
+use crate::binding_cache::Binding;
+
+/// How many octets go to a path that is not proved: enough for the round trip that a proof takes, too few for a flood.
+pub const UNPROVED: u64 = 64 << 10;
+
+/// What is known of the path to a binding's remote.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PathProof {
+    /// The node receives there.
+    Proved,
+    /// Not known yet.
+    Awaited {
+        /// What the node is to give back; it goes with every Binding Acknowledgement to that remote.
+        token: PathToken,
+        /// The last path that was proved.
+        fallback: Option<Path>,
+    },
+}
+
+/// A Binding Update that is good, as the path check sees it.
+#[derive(Debug)]
+pub struct Arrival<'a> {
+    /// Where an answer goes.
+    pub path: Path,
+    /// Where the node says that it is.
+    pub care_of: CareOfAddress,
+    /// The token that it gives back.
+    pub token: Option<PathToken>,
+    /// The binding before.
+    pub before: Option<&'a Binding>,
+    /// Whether a second Binding Update from a place proves it without a token: for a node that has never given one back and
+    /// whose user data, not being authentic, cannot prove it either.
+    pub update_proves: bool,
+}
+
+/// What a sighting means for a binding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sighted {
+    /// Nothing: it is older than the latest Binding Update, or tells nothing new.
+    Nothing,
+    /// It proves the binding's path.
+    Proof,
+    /// The node is somewhere else: a NAT maps it anew.
+    Elsewhere,
+}
+
+/// Whether a NAT stands between: the outer source is not the care-of address, its family included.
+pub fn has_nat(care_of: CareOfAddress, remote: SocketAddr) -> bool {
+    care_of.0 != remote.ip().to_canonical()
+}
+
+/// Judges where a Binding Update came from; `rng` makes the token when a new one is needed.
+pub fn judge(arrival: &Arrival<'_>, rng: &mut impl CryptoRng) -> PathProof {
+    if !has_nat(arrival.care_of, arrival.path.remote) {
+        return PathProof::Proved;
+    }
+    let fallback = arrival.before.and_then(Binding::proved_path);
+    if fallback.is_some_and(|proved| leads_alike(proved, arrival.path)) {
+        return PathProof::Proved;
+    }
+    let same = arrival.before.filter(|before| leads_alike(before.path(), arrival.path)).map(|before| &before.proof);
+    if let Some(PathProof::Awaited { token, .. }) = same {
+        let given_back = arrival.token == Some(*token);
+        let proved = given_back || arrival.update_proves;
+        return if proved { PathProof::Proved } else { PathProof::Awaited { token: *token, fallback } };
+    }
+    let mut token = [0; 8];
+    rng.fill_bytes(&mut token);
+    PathProof::Awaited { token: PathToken(token), fallback }
+}
+
+/// Judges a sighting under the SA of `binding`. A node that has shown that it knows the token proves a path with nothing else.
+pub fn judge_sighting(sighting: &Sighting, binding: &Binding, knows_token: bool) -> Sighted {
+    if sighting.spi != binding.spi || sighting.sequence <= binding.number {
+        return Sighted::Nothing;
+    }
+    if !binding.path().leads_to(sighting.socket, sighting.from) {
+        return Sighted::Elsewhere;
+    }
+    match binding.proof {
+        PathProof::Awaited { .. } if !knows_token => Sighted::Proof,
+        PathProof::Awaited { .. } | PathProof::Proved => Sighted::Nothing,
+    }
+}
+
+/// Where a binding's packets go: to the latest remote, and while that is not proved to the last proved path too.
+pub fn paths(binding: &Binding) -> Paths {
+    match &binding.proof {
+        PathProof::Proved => Paths::one(binding.path()),
+        PathProof::Awaited { fallback, .. } => {
+            let unproved = Path { allowance: Allowance::Octets(UNPROVED), ..binding.path() };
+            let both = std::iter::once(unproved).chain(*fallback).collect();
+            Paths::new(both).unwrap_or_else(|| Paths::one(unproved))
+        }
+    }
+}
+
+fn leads_alike(one: Path, other: Path) -> bool {
+    one.leads_to(other.socket, other.remote)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use protocol::addr::HomeAddresses;
+    use protocol::sa::Spi;
+    use protocol::tunnel::SocketId;
+
+    use super::*;
+
+    const CARE_OF: CareOfAddress = CareOfAddress(std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 168, 1, 7)));
+
+    fn path(last: u8) -> Path {
+        Path::proved(SocketId(0), ([198, 51, 100, last], 5000).into())
+    }
+
+    fn binding(path: Path, proof: PathProof) -> Binding {
+        Binding {
+            home: HomeAddresses::new(None, Some([10, 9, 0, 7].into())).unwrap(),
+            care_of: CARE_OF,
+            socket: path.socket,
+            remote: path.remote,
+            spi: Spi::new(0x1000).unwrap(),
+            number: 10,
+            proof,
+            lifetime: Duration::ZERO,
+            expires: Instant::now(),
+            moves: 0,
+        }
+    }
+
+    fn arrives(at: Path, token: Option<PathToken>, before: Option<&Binding>) -> PathProof {
+        judge(&Arrival { path: at, care_of: CARE_OF, token, before, update_proves: false }, &mut rand::rng())
+    }
+
+    fn awaited(proof: &PathProof) -> (PathToken, Option<Path>) {
+        match proof {
+            PathProof::Awaited { token, fallback } => (*token, *fallback),
+            PathProof::Proved => panic!("it is proved"),
+        }
+    }
+
+    #[test]
+    fn without_a_nat_a_path_is_proved_at_once_also_in_a_mapped_source() {
+        for source in ["192.168.1.7", "::ffff:192.168.1.7"] {
+            let at = Path::proved(SocketId(0), SocketAddr::new(source.parse().unwrap(), 5000));
+            assert_eq!(arrives(at, None, None), PathProof::Proved, "{source}");
+        }
+        assert!(has_nat(CARE_OF, "[64:ff9b::c0a8:107]:5000".parse().unwrap()), "another family is a NAT too");
+    }
+
+    #[test]
+    fn the_right_token_proves_the_place_that_it_was_sent_to_and_no_other() {
+        let first = arrives(path(1), None, None);
+        let (token, fallback) = awaited(&first);
+        assert_eq!(fallback, None);
+        let before = binding(path(1), first);
+        assert_eq!(arrives(path(1), Some(token), Some(&before)), PathProof::Proved);
+        assert_eq!(awaited(&arrives(path(1), None, Some(&before))).0, token, "a repetition keeps it");
+        assert_eq!(awaited(&arrives(path(1), Some(PathToken([0; 8])), Some(&before))).0, token);
+        assert_ne!(awaited(&arrives(path(2), Some(token), Some(&before))).0, token, "another place gets another");
+    }
+
+    #[test]
+    fn the_last_proved_path_is_the_fallback_over_several_moves_and_needs_no_proof_again() {
+        let before = binding(path(1), PathProof::Proved);
+        let second = binding(path(2), arrives(path(2), None, Some(&before)));
+        let third = binding(path(3), arrives(path(3), None, Some(&second)));
+        assert_eq!(awaited(&third.proof).1, Some(path(1)));
+        assert_eq!(paths(&third).iter().map(|path| path.remote).collect::<Vec<_>>(), [path(3).remote, path(1).remote]);
+        assert_eq!(arrives(path(1), None, Some(&third)), PathProof::Proved);
+        let allowances: Vec<_> = paths(&third).iter().map(|path| path.allowance).collect();
+        assert_eq!(allowances, [Allowance::Octets(UNPROVED), Allowance::Unlimited]);
+    }
+
+    #[test]
+    fn a_sighting_proves_only_later_from_there_and_for_a_node_that_has_not_shown_that_it_knows_the_token() {
+        let unproved = binding(path(1), arrives(path(1), None, None));
+        let proved = binding(path(1), PathProof::Proved);
+        let from = |last, sequence| Sighting { spi: unproved.spi, sequence, socket: SocketId(0), from: path(last).remote };
+        let rows = [
+            (from(1, 11), &unproved, false, Sighted::Proof),
+            (from(1, 11), &unproved, true, Sighted::Nothing),
+            (from(1, 10), &unproved, false, Sighted::Nothing),
+            (from(2, 11), &unproved, false, Sighted::Elsewhere),
+            (from(2, 10), &unproved, false, Sighted::Nothing),
+            (from(1, 11), &proved, false, Sighted::Nothing),
+            (from(2, 11), &proved, true, Sighted::Elsewhere),
+            (Sighting { spi: Spi::new(0x1001).unwrap(), ..from(2, 11) }, &proved, false, Sighted::Nothing),
+        ];
+        for (sighting, binding, knows_token, expected) in rows {
+            assert_eq!(judge_sighting(&sighting, binding, knows_token), expected, "{sighting:?} {knows_token}");
+        }
+    }
+}

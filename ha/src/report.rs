@@ -1,0 +1,91 @@
+//! What the running home agent says of itself: plain data, without keys. The gateway fills it, `control` formats it.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use protocol::tunnel::DropReason;
+
+use crate::binding_cache::Binding;
+use crate::feed_client::FeedState;
+use crate::home_agent::SaSummary;
+
+/// Everything of `ha status`.
+#[derive(Clone, Debug)]
+pub(crate) struct StatusReport {
+    pub(crate) name: String,
+    pub(crate) uptime: Duration,
+    pub(crate) listen: Vec<SocketAddr>,
+    pub(crate) device: String,
+    pub(crate) group: Option<u8>,
+    pub(crate) pools: Vec<IpNet>,
+    pub(crate) feed_address: String,
+    pub(crate) feed: FeedState,
+    pub(crate) associations: SaCounts,
+    pub(crate) bindings: BindingCounts,
+    /// Packets and octets.
+    pub(crate) sent: (u64, u64),
+    /// Packets and octets.
+    pub(crate) received: (u64, u64),
+    pub(crate) drops: Vec<(DropReason, u64)>,
+    pub(crate) io: IoReport,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct SaCounts {
+    pub(crate) held: usize,
+    pub(crate) reinit_only: usize,
+    pub(crate) renewal_wanted: usize,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct BindingCounts {
+    pub(crate) all: usize,
+    pub(crate) behind_nat: usize,
+    pub(crate) unproved: usize,
+}
+
+/// What neither the kernel nor the network took.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct IoReport {
+    pub(crate) unsent: u64,
+    pub(crate) unwritten: u64,
+    pub(crate) receive_errors: u64,
+}
+
+/// The first of a list, and how many there are in all.
+#[derive(Clone, Debug)]
+pub(crate) struct Listed<T> {
+    pub(crate) count: usize,
+    pub(crate) first: Vec<T>,
+}
+
+impl<T> Listed<T> {
+    /// The first `most` of `all`.
+    pub(crate) fn new(all: impl Iterator<Item = T>, most: usize) -> Self {
+        let mut listed = Self { count: 0, first: Vec::new() };
+        for item in all {
+            listed.count += 1;
+            if listed.first.len() < most {
+                listed.first.push(item);
+            }
+        }
+        listed
+    }
+}
+
+impl SaCounts {
+    pub(crate) fn new((held, reinit_only): (usize, usize), associations: impl Iterator<Item = SaSummary>) -> Self {
+        Self { held, reinit_only, renewal_wanted: associations.filter(|sa| sa.is_renewal_wanted).count() }
+    }
+}
+
+impl BindingCounts {
+    pub(crate) fn new<'a>(bindings: impl Iterator<Item = &'a Binding>) -> Self {
+        bindings.fold(Self::default(), |counts, binding| Self {
+            all: counts.all + 1,
+            behind_nat: counts.behind_nat + usize::from(binding.has_nat()),
+            unproved: counts.unproved + usize::from(!binding.is_proved()),
+        })
+    }
+}
