@@ -142,13 +142,16 @@ impl Story {
     fn said(&mut self) -> Said {
         let mut said = Said::default();
         while let Some(command) = self.ha.poll_command() {
-            match &command {
-                Command::Signal { path, next_header, payload, .. } => match self.reads(*next_header, payload) {
+            if let Command::Signal { path, next_header, payload, .. } = &command {
+                match self.reads(*next_header, payload) {
                     MobilityMessage::BindingAcknowledgement(ba) => said.acknowledgements.push(ba),
                     MobilityMessage::BindingRefreshRequest(_) => said.requests.push(path.remote),
-                    other => panic!("the home agent sends {other:?}"),
-                },
-                _ => said.others.push(command),
+                    other @ (MobilityMessage::BindingUpdate(_) | MobilityMessage::BindingError(_)) => {
+                        panic!("the home agent sends {other:?}")
+                    }
+                }
+            } else {
+                said.others.push(command);
             }
         }
         said

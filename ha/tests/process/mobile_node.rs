@@ -75,10 +75,9 @@ impl MobileNode {
 
     /// The next Binding Acknowledgement: it is what comes in.
     pub(crate) fn is_acknowledged(&mut self) -> BindingAcknowledgement {
-        match self.receives_message() {
-            MobilityMessage::BindingAcknowledgement(message) => message,
-            other => panic!("{other:?} came in"),
-        }
+        let message = self.receives_message();
+        let MobilityMessage::BindingAcknowledgement(acknowledgement) = message else { panic!("{message:?} came in") };
+        acknowledgement
     }
 
     /// Octets of the datagram that brings an inner packet; `None` when nothing comes.
@@ -187,10 +186,9 @@ impl MobileNode {
     }
 
     fn signalling(&mut self) -> Option<SignallingReceived> {
-        match self.exit.poll_event()? {
-            Event::Signalling(received) => Some(received),
-            other => panic!("the node's exit-point says {other:?}"),
-        }
+        let event = self.exit.poll_event()?;
+        let Event::Signalling(received) = event else { panic!("the node's exit-point says {event:?}") };
+        Some(received)
     }
 }
 

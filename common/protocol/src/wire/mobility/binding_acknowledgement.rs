@@ -114,8 +114,10 @@ impl BindingAcknowledgement {
         header.extend(self.sequence.to_be_bytes());
         header.extend(self.lifetime.units().to_be_bytes());
         if let Some((status, address)) = self.ipv4_address {
+            // "Only valid in case of success and MUST be set to zero … in case of failure."
+            let prefix_len = if status < 128 { 32 } else { 0 };
             let [a, b, c, d] = address.octets();
-            option::push(header, 4, 0, option::IPV4_ADDRESS_ACKNOWLEDGEMENT, &[status, 32 << 2, a, b, c, d]);
+            option::push(header, 4, 0, option::IPV4_ADDRESS_ACKNOWLEDGEMENT, &[status, prefix_len << 2, a, b, c, d]);
         }
         if let Some(nat) = self.nat {
             let [a, b, c, d] = nat.refresh_seconds.to_be_bytes();

@@ -179,6 +179,20 @@ mod tests {
         }
     }
 
+    /// RFC 5555 section 3.2.1.
+    #[test]
+    fn an_ipv4_address_that_is_not_bound_is_acknowledged_without_a_prefix_length() {
+        for (status, prefix_len) in [(0, 32), (132, 0)] {
+            let ipv4_address = Some((status, [10, 9, 0, 7].into()));
+            let message = BindingAcknowledgement {
+                ipv4_address,
+                ..BindingAcknowledgement::new(Status::ACCEPTED, 1, Lifetime::from_units(150))
+            };
+            let header = MobilityMessage::BindingAcknowledgement(message).emit(ENDS);
+            assert!(header.windows(8).any(|window| window == [30, 6, status, prefix_len << 2, 10, 9, 0, 7]), "{header:?}");
+        }
+    }
+
     #[test]
     fn another_vendors_option_is_skipped() {
         let mut header =
