@@ -160,7 +160,6 @@ impl HomeAgent {
         held.is_superseded = true;
         let ends = held.install.valid_until.min(now) + GRACE;
         self.timers.set(Timer::SaEnds(spi), ends);
-        self.timers.cancel(Timer::AskForNewSa(spi));
     }
 
     fn end_binding(&mut self, home: Ipv6Addr) {

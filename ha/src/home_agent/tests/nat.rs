@@ -128,7 +128,7 @@ fn a_node_that_knows_the_token_proves_a_path_with_nothing_else() {
 #[test]
 fn where_data_is_not_authentic_a_second_binding_update_proves_for_a_node_that_does_not_know_the_token() {
     let clear = SecurityAssociation { user_data: UserData::Clear, ..association(SPI) };
-    let unnumbered = SecurityAssociation { profile: WireProfile::Draft04, ..clear.clone() };
+    let unnumbered = SecurityAssociation { profile: WireProfile::Draft04, ..association(SPI) };
     for sa in [clear, unnumbered] {
         let mut story = Story::with(sa);
         let said = story.receives_from(update(1), outside(1));

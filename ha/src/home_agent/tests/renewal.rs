@@ -46,6 +46,14 @@ fn a_node_that_is_not_bound_is_not_asked_but_its_next_binding_update_gets_both()
 }
 
 #[test]
+fn a_node_that_is_bound_under_another_sa_is_not_asked() {
+    let mut story = bound();
+    story.gets_new_sa(SPI + 1);
+    assert!(wears_out(&mut story).is_nothing());
+    assert_eq!(story.receives(update(2)).answers(), [(0, 2, 150), (176, 2, 0)]);
+}
+
+#[test]
 fn requests_go_to_where_the_node_is_bound_by_then() {
     let mut story = bound();
     wears_out(&mut story);
