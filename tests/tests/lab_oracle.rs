@@ -15,6 +15,13 @@ const AES_128_CBC_SHA: &str = "8123456700000007a0a1a2a3a4a5a6a7a8a9aaabacadaeaf7
 /// PType 1 under {00,2F}: an ICMPv6 echo request.
 const ECHO: &str = "1123456700000008a0a1a2a3a4a5a6a7a8a9aaabacadaeaf63e8c0d7fd914a57e65512417f258384bc6ad8dac1225904ebd618b2\
      305f0892f596bc1205684bcfcab4aefa7c3ca3f1c33b721fd503dad48ebc045ad00b4ba3eef9f18c5b9f75b3799fa7be";
+/// PType 8 under {00,0A}: the Binding Update.
+const TRIPLE_DES: &str = "8123456700000007a0a1a2a3a4a5a6a7208b4fafb4d9e23aa65f76554b70f183a4928d668b5f1bc31351dbbcdd1249991aa1af51\
+     5204aacb0a5c81cc7d6e5f9a8b07ce3b57c990756eb277334f8abf7b821bcf770806b83323c68989";
+const TRIPLE_DES_KEY: &str = "0123456789abcdef23456789abcdef01456789abcdef0123";
+/// PType 8 under {00,3C}: the Binding Update.
+const AES_128_CBC_SHA256: &str = "8123456700000007a0a1a2a3a4a5a6a7a8a9aaabacadaeaf724f007f3d60b05ad4f8907e7ecd719ce894b77a6878473e36036dc2\
+     40357dccf5cfe595e0bb4a8fe3d7d72a8e970dbe94ba89f64914e0f76d6500d9992fe24b6f705e7c3313c6e5dbf55dcb";
 /// PType 1 under {00,9C}, from the vectors: key, then 4 octets of salt.
 const AES_128_GCM: &str = "1fb9b7710000000100000000000000014bbf0cc68596744d206490a3aef3a4b2fdf986f1";
 const AES_128_GCM_KEY: &str = "\"IPv4\",\"*\",\"*\",\"0x1fb9b771\",\"AES-GCM with 16 octet ICV [RFC4106]\",\
@@ -50,6 +57,28 @@ fn binding_update_and_echo_are_read_with_right_icvs() {
     assert_eq!((update.spi, update.sequence, update.icv_good), (Some(0x8123_4567), Some(7), Some(1)));
     assert_eq!(update.mobility_header, Some(BINDING_UPDATE));
     assert_eq!((echo.next_header, echo.icv_good, echo.icmpv6), (Some(41), Some(1), Some(128)));
+}
+
+#[test]
+fn a_binding_update_under_3des_is_read_with_a_right_icv() {
+    let folder = tempfile::tempdir().unwrap();
+    let packet = hex::decode(TRIPLE_DES).unwrap();
+    let frames = decode(folder.path(), &[packet], "TripleDES-CBC [RFC2451]", &format!("0x{TRIPLE_DES_KEY}"));
+    assert_eq!((frames[0].icv_good, frames[0].mobility_header), (Some(1), Some(BINDING_UPDATE)));
+}
+
+#[test]
+fn an_xcbc_icv_is_not_checked_and_what_is_before_it_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let oracle = Oracle::new(folder.path()).unwrap();
+    let algorithms = format!("\"AES-CBC [RFC3602]\",\"0x{ENCRYPTION}\",\"ANY 96 bit authentication [no checking]\",\"\"");
+    std::fs::write(oracle.keys(), format!("\"IPv4\",\"*\",\"*\",\"0x81234567\",{algorithms}\n")).unwrap();
+    let frames = decode_with(&oracle, folder.path(), &[hex::decode(AES_128_CBC_SHA256).unwrap()]);
+    assert_eq!(
+        (frames[0].icv_good, frames[0].mobility_header),
+        (Some(0), Some(BINDING_UPDATE)),
+        "not called good, since nobody looked"
+    );
 }
 
 #[test]

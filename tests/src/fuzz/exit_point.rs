@@ -24,7 +24,7 @@ pub const MOBILE_NODE: u8 = 0x80;
 const MOST: usize = 16;
 const SOCKET: SocketId = SocketId(0);
 
-/// The first octet: suite (modulo 3), [`SEALED`], [`MOBILE_NODE`]. Then datagrams, each behind its length in two octets. The same
+/// The first octet: [`number`] of the suite (modulo their count), [`SEALED`], [`MOBILE_NODE`]. Then datagrams, each behind its length in two octets. The same
 /// batch is given twice.
 pub fn exit_point(data: &[u8]) {
     verdicts(data);
@@ -33,7 +33,7 @@ pub fn exit_point(data: &[u8]) {
 /// As [`exit_point`]: what became of each datagram when it was given first.
 pub fn verdicts(data: &[u8]) -> Vec<Verdict> {
     let Some((first, rest)) = data.split_first() else { return Vec::new() };
-    let suite = CipherSuite::ALL[usize::from(first & 0x3f) % CipherSuite::ALL.len()];
+    let suite = numbered(first & 0x3f);
     let role = if first & MOBILE_NODE == 0 { Role::HomeAgent } else { Role::MobileNode };
     let datagrams = datagrams(rest).map(|datagram| match first & SEALED {
         0 => datagram.to_vec(),
@@ -136,11 +136,7 @@ pub fn sealed(suite: CipherSuite, role: Role, plain: &[u8]) -> Vec<u8> {
     let Some((head, plain)) = plain.split_first_chunk::<{ envelope::LEN }>() else { return plain.to_vec() };
     let [ptype, _, _, _, sequence @ ..] = *head;
     let head = (u32::from(ptype >> 4) << 28 | spi(suite).get()).to_be_bytes();
-    let iv = match suite {
-        CipherSuite::NullSha => Vec::new(),
-        CipherSuite::Aes128CbcSha => vec![0x1f; suite.iv_len()],
-        CipherSuite::Aes128Gcm => [[0; 4], sequence].concat(),
-    };
+    let iv = if suite.is_aead() { [[0; 4], sequence].concat() } else { vec![0x1f; suite.iv_len()] };
     let whole_blocks = plain.len() / suite.block_len() * suite.block_len();
     let mut datagram = [&head, &sequence, &iv[..], &plain[..whole_blocks]].concat();
     datagram.resize(datagram.len() + suite.icv_len(), 0);
@@ -165,9 +161,11 @@ fn bound_exit_point(role: Role, counters: Arc<Counters>) -> ExitPoint {
 }
 
 fn association(suite: CipherSuite) -> SecurityAssociation {
-    let keys = |fill: u8| DirectionKeys {
-        integrity: Secret::new(vec![fill; suite.integrity_key_len()]),
-        encryption: Secret::new(vec![fill + 1; suite.encryption_key_len()]),
+    // Not the same octet throughout: that is no 3DES key.
+    let key = |len: usize, first: u8| Secret::new((first..).take(len).collect());
+    let keys = |first: u8| DirectionKeys {
+        integrity: key(suite.integrity_key_len(), first),
+        encryption: key(suite.encryption_key_len(), first + 1),
     };
     let Some(home_agent) = HomeAgentAddresses::new("2001:db8:f::1".parse().ok(), None, 7872) else {
         unreachable!("an address and a port")
@@ -185,18 +183,35 @@ fn association(suite: CipherSuite) -> SecurityAssociation {
     }
 }
 
-/// The last octet of the suite's home addresses and of its SPI.
-fn number(suite: CipherSuite) -> u8 {
+/// The suite's number in an input, which never changes, so that old inputs keep their meaning: a new suite takes the next one.
+pub fn number(suite: CipherSuite) -> u8 {
     match suite {
-        CipherSuite::Aes128Gcm => 2,
-        CipherSuite::Aes128CbcSha => 3,
-        CipherSuite::NullSha => 4,
+        CipherSuite::Aes128Gcm => 0,
+        CipherSuite::Aes128CbcSha => 1,
+        CipherSuite::NullSha => 2,
+        CipherSuite::Aes128CbcSha256 => 3,
+        CipherSuite::ChaCha20Poly1305 => 4,
+        CipherSuite::TripleDesEdeCbcSha => 5,
+        CipherSuite::NullSha256 => 6,
     }
+}
+
+fn numbered(number: u8) -> CipherSuite {
+    let number = number % CipherSuite::ALL.len() as u8;
+    match CipherSuite::ALL.into_iter().find(|suite| self::number(*suite) == number) {
+        Some(suite) => suite,
+        None => unreachable!("numbers go from 0 to the last without a gap"),
+    }
+}
+
+/// The last octet of the suite's home addresses and of its SPI.
+fn last_octet(suite: CipherSuite) -> u8 {
+    number(suite) + 2
 }
 
 /// The SPI of the suite's SA.
 pub fn spi(suite: CipherSuite) -> Spi {
-    match Spi::new(0x123_4500 + u32::from(number(suite))) {
+    match Spi::new(0x123_4500 + u32::from(last_octet(suite))) {
         Some(spi) => spi,
         None => unreachable!("28 bits, not 0"),
     }
@@ -204,8 +219,8 @@ pub fn spi(suite: CipherSuite) -> Spi {
 
 /// The home addresses of the suite's SA.
 pub fn home(suite: CipherSuite) -> HomeAddresses {
-    let ip6 = [0x2001, 0xdb8, 0x100, 0, 0, 0, 0, u16::from(number(suite))].into();
-    match HomeAddresses::new(Some(ip6), Some([10, 9, 0, number(suite)].into())) {
+    let ip6 = [0x2001, 0xdb8, 0x100, 0, 0, 0, 0, u16::from(last_octet(suite))].into();
+    match HomeAddresses::new(Some(ip6), Some([10, 9, 0, last_octet(suite)].into())) {
         Some(home) => home,
         None => unreachable!("two addresses"),
     }

@@ -34,20 +34,22 @@ pub(crate) fn all() -> Vec<(&'static str, Vec<Seed>)> {
 /// Under each suite a packet of each family and a Binding Update: to be sealed by the target, and sealed here.
 fn from_mobile_nodes() -> Vec<Seed> {
     let mut seeds = Vec::new();
-    for (index, suite) in (0..).zip(CipherSuite::ALL) {
+    for suite in CipherSuite::ALL {
+        let number = exit_point::number(suite);
         let plain = good_datagrams(suite, Role::HomeAgent);
-        seeds.push((format!("sealed_{suite}"), input(index | SEALED, &plain)));
+        seeds.push((format!("sealed_{suite}"), input(number | SEALED, &plain)));
         let genuine: Vec<_> = plain.iter().map(|plain| exit_point::sealed(suite, Role::HomeAgent, plain)).collect();
-        seeds.push((format!("genuine_{suite}"), input(index, &genuine)));
+        seeds.push((format!("genuine_{suite}"), input(number, &genuine)));
     }
     seeds
 }
 
 fn from_home_agents() -> Vec<Seed> {
-    let seed = |(index, suite): (u8, CipherSuite)| {
-        (format!("to_mn_{suite}"), input(index | SEALED | MOBILE_NODE, &good_datagrams(suite, Role::MobileNode)))
+    let seed = |suite: CipherSuite| {
+        let first = exit_point::number(suite) | SEALED | MOBILE_NODE;
+        (format!("to_mn_{suite}"), input(first, &good_datagrams(suite, Role::MobileNode)))
     };
-    (0..).zip(CipherSuite::ALL).map(seed).collect()
+    CipherSuite::ALL.map(seed).to_vec()
 }
 
 fn good_datagrams(suite: CipherSuite, to: Role) -> Vec<Vec<u8>> {

@@ -26,13 +26,15 @@ const INIT: &[Change] = &[
     ("auth_not_last", "mn-id:", "auth:00\r\nmn-id:"),
 ];
 
+const SUITES: &str = "{00,9C},{00,3C},{00,2F},{CC,A8},{00,0A},{00,3B},{00,02}";
+
 const DONE: &[Change] = &[
     ("in_the_clear", "mip6-sas:1", "mip6-sas:0"),
     ("sas_2", "mip6-sas:1", "mip6-sas:2"),
     ("no_sas", "mip6-sas:", "x:"),
     ("suites_spaced", "},{", "} ,\t{ "),
-    ("suites_empty", "{00,9C},{00,2F},{00,02}", ""),
-    ("suites_unknown", "{00,9C},{00,2F},{00,02}", "{13,01},{CC,A8}"),
+    ("suites_empty", SUITES, ""),
+    ("suites_unknown", SUITES, "{13,01},{00,35}"),
     ("suites_cut", "{00,02}", "{00,0"),
     ("suites_repeated", "mip6-suitelist:", "mip6-suitelist:{00,02}\r\nMIP6-suitelist:"),
     ("wrong_nonce", "hac-rand:b2", "hac-rand:b3"),
@@ -56,7 +58,7 @@ const GRANT: &[Change] = &[
     ("in_the_clear", "mip6-sas:1", "mip6-sas:0"),
     ("spi_0", "mip6-spi:19088743", "mip6-spi:0"),
     ("spi_29_bits", "mip6-spi:19088743", "mip6-spi:268435456"),
-    ("suite_unknown", "mip6-ciphersuite:{00,2F}", "mip6-ciphersuite:{00,3C}"),
+    ("suite_unknown", "mip6-ciphersuite:{00,2F}", "mip6-ciphersuite:{00,35}"),
     ("suite_of_other_keys", "mip6-ciphersuite:{00,2F}", "mip6-ciphersuite:{00,9C}"),
     ("no_key", "mip6-mn-to-ha-ikey:", "x:"),
     ("odd_key", "mip6-mn-to-ha-ekey:", "mip6-mn-to-ha-ekey:0"),

@@ -9,6 +9,7 @@ use super::Rejection;
 use super::message::{Message, optional, required, write_user_data};
 use crate::addr::{HomeAddresses, HomeAgentAddresses};
 use crate::profile::WireProfile;
+use crate::sa::cipher::Transform;
 use crate::sa::{CipherSuite, DirectionKeys, Secret, SecurityAssociation, Spi};
 use crate::wire::header::{Headers, Name, Writer, value};
 
@@ -133,10 +134,12 @@ fn spi(octets: &[u8]) -> Result<Spi, value::ValueError> {
 }
 
 fn read_keys(headers: &Headers, suite: CipherSuite, ikey: Name, ekey: Name) -> Result<DirectionKeys, Rejection> {
-    Ok(DirectionKeys {
+    let keys = DirectionKeys {
         integrity: read_key(headers, ikey, suite.integrity_key_len())?,
         encryption: read_key(headers, ekey, suite.encryption_key_len())?,
-    })
+    };
+    // The lengths are right: what is refused now is a 3DES key that is worth less (RFC 2451 section 2.3).
+    if Transform::new(suite, &keys).is_err() { Err(Rejection::Value(ekey)) } else { Ok(keys) }
 }
 
 /// A key of exactly `len` octets; where that is 0 the header is missing or empty.

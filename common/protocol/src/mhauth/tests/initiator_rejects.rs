@@ -150,6 +150,19 @@ fn a_suite_that_was_not_offered_is_not_taken() {
     assert_eq!(mn.handle(&forbidden).err(), Some(Rejection::SuiteNotOffered.into()));
 }
 
+/// RFC 2451 section 2.3.
+#[test]
+fn a_3des_key_that_repeats_a_third_is_not_taken() {
+    let suite = CipherSuite::TripleDesEdeCbcSha;
+    let (mn, init) = start(Offer { suites: vec![suite], ..offer() });
+    let (hac, response) = awaiting_done(&init, Known::Yes);
+    let (mn, done) = mn.handle(&response).unwrap();
+    let mut given = grant(suite);
+    given.sa.ha_to_mn.encryption = Secret::new((0..24).map(|index| 0x50 + index % 8).collect());
+    let octets = hac.handle(&done).unwrap().grant(&given);
+    assert_eq!(mn.handle(&octets).err(), Some(Rejection::Value(Name::HaToMnEkey).into()));
+}
+
 #[test]
 fn a_refusal_before_any_key_is_a_hint_and_one_under_the_psk_is_authentic() {
     let retry_after: Option<SystemTime> = Some(UNIX_EPOCH + NOW);

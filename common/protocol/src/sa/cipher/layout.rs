@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use rand_core::CryptoRng;
 
+use super::mac;
 use crate::sa::CipherSuite;
 use crate::tunnel::DropReason;
 use crate::wire::envelope;
@@ -35,10 +36,10 @@ pub fn write(
     debug_assert_eq!(datagram.len(), sealed_len(suite, payload.len()));
     let mut iv = [0; 16];
     let iv = &mut iv[..suite.iv_len()];
-    match suite {
-        CipherSuite::NullSha => {}
-        CipherSuite::Aes128CbcSha => rng.fill_bytes(iv),
-        CipherSuite::Aes128Gcm => iv.copy_from_slice(&aead_iv(&envelope_octets)),
+    if suite.is_aead() {
+        iv.copy_from_slice(&aead_iv(&envelope_octets));
+    } else {
+        rng.fill_bytes(iv);
     }
     write_with_iv(suite, envelope_octets, iv, next_header, payload, datagram);
 }
@@ -88,6 +89,17 @@ pub fn payload(suite: CipherSuite, datagram: &[u8]) -> Result<(Range<usize>, u8)
     let payload = plain.len().checked_sub(usize::from(*padding)).ok_or(DropReason::BadPadding)?;
     let right = plain[payload..].iter().zip(1..=u8::MAX).all(|(octet, value)| *octet == value);
     if right { Ok((start..start + payload, *next_header)) } else { Err(DropReason::BadPadding) }
+}
+
+/// The IV of a CBC cipher with blocks of `BLOCK` octets, and what follows it up to the ICV; zeros and nothing when the datagram is too
+/// short for them.
+pub(super) fn iv_and_blocks<const BLOCK: usize>(datagram: &mut [u8]) -> ([u8; BLOCK], &mut [u8]) {
+    let end = datagram.len().saturating_sub(mac::LEN);
+    let protected = datagram.get_mut(envelope::LEN..end).unwrap_or_default();
+    match protected.split_first_chunk_mut::<BLOCK>() {
+        Some((iv, blocks)) => (*iv, blocks),
+        None => ([0; BLOCK], &mut []),
+    }
 }
 
 /// An AEAD's IV: the sequence number as 64 bits.

@@ -1,4 +1,4 @@
-//! What a suite does with a datagram in place: one enum, a branch that is predicted, no trait object.
+//! What a suite does with a datagram in place: enums, branches that are predicted, no trait object.
 //!
 //! ```text
 //! | envelope 8 | IV | payload | padding 1,2,3… | Pad Length | Next Header | ICV |
@@ -8,30 +8,42 @@
 //! (RFC 4303 section 2 with the envelope of RFC 6618 section 6.1.) Sealing: [`layout::write`], then [`Transform::seal`].
 //! Opening: [`Transform::verify`], then [`Transform::decrypt`], then [`layout::payload`].
 
+mod aead;
 mod aes_cbc;
-mod aes_gcm;
+mod aes_xcbc_mac_96;
+mod encryption;
 mod hmac_sha1_96;
 pub mod layout;
+mod mac;
+mod triple_des_cbc;
 
-use self::aes_cbc::AesCbc;
-use self::aes_gcm::AesGcm;
-use self::hmac_sha1_96::HmacSha1;
+use aws_lc_rs::aead::{AES_128_GCM, CHACHA20_POLY1305};
+
+use self::aead::Aead;
+use self::encryption::Encryption;
+use self::mac::Mac;
 use super::{CipherSuite, DirectionKeys};
 use crate::tunnel::DropReason;
 
 /// The keyed form of a suite, for one direction. Holds key schedules, which are wiped when dropped.
-pub enum Transform {
-    /// {00,02}
-    NullSha(HmacSha1),
-    /// {00,2F}
-    Aes128CbcSha(Box<AesCbc>, HmacSha1),
-    /// {00,9C}
-    Aes128Gcm(Box<AesGcm>),
+pub struct Transform {
+    suite: CipherSuite,
+    algorithms: Algorithms,
 }
 
-/// A key has not the length that its suite demands.
+enum Algorithms {
+    /// The suites of RFC 6618.
+    EncryptThenMac(Encryption, Mac),
+    /// The extension suites: both in one step.
+    Combined(Box<Aead>),
+}
+
+/// Keys that do not fit their suite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("keys of {integrity} (integrity) and {encryption} (encryption) octets do not fit {suite}")]
+#[error(
+    "keys of {integrity} (integrity) and {encryption} (encryption) octets do not fit {suite}: a length is wrong, or a 3DES key is \
+     weak or repeats one of its thirds"
+)]
 pub struct KeyLengthError {
     suite: CipherSuite,
     integrity: usize,
@@ -42,42 +54,29 @@ impl Transform {
     /// Expands the keys of one direction.
     ///
     /// # Errors
-    /// When a key's length is not that of the suite.
+    /// When a key's length is not that of the suite, and for a 3DES key that is worth less than 3DES (RFC 2451 section 2.3).
     pub fn new(suite: CipherSuite, keys: &DirectionKeys) -> Result<Self, KeyLengthError> {
         let error = KeyLengthError { suite, integrity: keys.integrity.len(), encryption: keys.encryption.len() };
         if error.integrity != suite.integrity_key_len() || error.encryption != suite.encryption_key_len() {
             return Err(error);
         }
-        let integrity = keys.integrity.expose();
-        let encryption = keys.encryption.expose();
-        match suite {
-            CipherSuite::NullSha => HmacSha1::new(integrity).map(Self::NullSha),
-            CipherSuite::Aes128CbcSha => {
-                AesCbc::new(encryption).and_then(|cipher| Some(Self::Aes128CbcSha(Box::new(cipher), HmacSha1::new(integrity)?)))
-            }
-            CipherSuite::Aes128Gcm => AesGcm::new(encryption).map(|aead| Self::Aes128Gcm(Box::new(aead))),
-        }
-        .ok_or(error)
+        let algorithms = Algorithms::new(suite, keys.integrity.expose(), keys.encryption.expose()).ok_or(error)?;
+        Ok(Self { suite, algorithms })
     }
 
     /// Which suite.
     pub fn suite(&self) -> CipherSuite {
-        match self {
-            Self::NullSha(_) => CipherSuite::NullSha,
-            Self::Aes128CbcSha(..) => CipherSuite::Aes128CbcSha,
-            Self::Aes128Gcm(_) => CipherSuite::Aes128Gcm,
-        }
+        self.suite
     }
 
     /// Encrypts and authenticates in place a datagram that [`layout::write`] has filled; its last octets become the ICV.
     pub fn seal(&self, datagram: &mut [u8]) {
-        match self {
-            Self::NullSha(mac) => mac.append(datagram),
-            Self::Aes128CbcSha(cipher, mac) => {
-                cipher.encrypt(datagram, mac.len());
+        match &self.algorithms {
+            Algorithms::EncryptThenMac(encryption, mac) => {
+                encryption.encrypt(datagram);
                 mac.append(datagram);
             }
-            Self::Aes128Gcm(aead) => aead.seal(datagram),
+            Algorithms::Combined(aead) => aead.seal(datagram),
         }
     }
 
@@ -86,18 +85,33 @@ impl Transform {
     /// # Errors
     /// [`DropReason::Truncated`], [`DropReason::WrongIcv`]; for an AEAD [`DropReason::BadIv`].
     pub fn verify(&self, datagram: &mut [u8]) -> Result<(), DropReason> {
-        layout::check_len(self.suite(), datagram.len())?;
-        match self {
-            Self::NullSha(mac) | Self::Aes128CbcSha(_, mac) => mac.verify(datagram),
-            Self::Aes128Gcm(aead) => aead.open(datagram),
+        layout::check_len(self.suite, datagram.len())?;
+        match &self.algorithms {
+            Algorithms::EncryptThenMac(_, mac) => mac.verify(datagram),
+            Algorithms::Combined(aead) => aead.open(datagram),
         }
     }
 
     /// Decrypts a datagram whose ICV is right; nothing to do for NULL suites and AEADs.
     pub fn decrypt(&self, datagram: &mut [u8]) {
-        match self {
-            Self::Aes128CbcSha(cipher, mac) => cipher.decrypt(datagram, mac.len()),
-            Self::NullSha(_) | Self::Aes128Gcm(_) => {}
+        match &self.algorithms {
+            Algorithms::EncryptThenMac(encryption, _) => encryption.decrypt(datagram),
+            Algorithms::Combined(_) => {}
         }
+    }
+}
+
+impl Algorithms {
+    /// The suites of RFC 6618 section 5.6.5 and the extension suites, one a row; `None` when a key does not fit.
+    fn new(suite: CipherSuite, ikey: &[u8], ekey: &[u8]) -> Option<Self> {
+        Some(match suite {
+            CipherSuite::NullSha => Self::EncryptThenMac(Encryption::Null, Mac::hmac_sha1_96(ikey)?),
+            CipherSuite::TripleDesEdeCbcSha => Self::EncryptThenMac(Encryption::triple_des_cbc(ekey)?, Mac::hmac_sha1_96(ikey)?),
+            CipherSuite::Aes128CbcSha => Self::EncryptThenMac(Encryption::aes_128_cbc(ekey)?, Mac::hmac_sha1_96(ikey)?),
+            CipherSuite::NullSha256 => Self::EncryptThenMac(Encryption::Null, Mac::aes_xcbc_mac_96(ikey)?),
+            CipherSuite::Aes128CbcSha256 => Self::EncryptThenMac(Encryption::aes_128_cbc(ekey)?, Mac::aes_xcbc_mac_96(ikey)?),
+            CipherSuite::Aes128Gcm => Self::Combined(Box::new(Aead::new(&AES_128_GCM, ekey)?)),
+            CipherSuite::ChaCha20Poly1305 => Self::Combined(Box::new(Aead::new(&CHACHA20_POLY1305, ekey)?)),
+        })
     }
 }

@@ -1,30 +1,30 @@
-//! AES-128-GCM as in RFC 4106, 16-octet ICV, the IV being the sequence number: {00,9C}.
+//! AEADs with an ICV of 16 octets whose IV is the sequence number: AES-128-GCM as in RFC 4106 {00,9C} and ChaCha20-Poly1305 as in
+//! RFC 7634 {CC,A8}.
 //!
 //! Additional authenticated data: the envelope. Nonce: the key's 4-octet salt, then the IV.
 
-use aws_lc_rs::aead::{AES_128_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use aws_lc_rs::aead::{Aad, Algorithm, LessSafeKey, Nonce, UnboundKey};
 
 use super::layout;
 use crate::tunnel::DropReason;
 use crate::wire::envelope;
 
-/// An expanded AES-GCM key with its salt.
-pub struct AesGcm {
+/// An expanded key with its salt.
+pub(super) struct Aead {
     key: LessSafeKey,
     salt: [u8; SALT],
 }
 
-const KEY: usize = 16;
 const SALT: usize = 4;
 const IV: usize = 8;
 const TAG: usize = 16;
 
-impl AesGcm {
+impl Aead {
     /// From key ‖ salt.
-    pub(super) fn new(key_and_salt: &[u8]) -> Option<Self> {
-        let (key, salt) = key_and_salt.split_at_checked(KEY)?;
-        let key = LessSafeKey::new(UnboundKey::new(&AES_128_GCM, key).ok()?);
-        Some(Self { key, salt: salt.try_into().ok()? })
+    pub(super) fn new(algorithm: &'static Algorithm, key_and_salt: &[u8]) -> Option<Self> {
+        let (key, salt) = key_and_salt.split_last_chunk()?;
+        let key = LessSafeKey::new(UnboundKey::new(algorithm, key).ok()?);
+        Some(Self { key, salt: *salt })
     }
 
     /// Encrypts and writes the ICV. The sequence number makes the nonce, and no counter gives one out twice.
@@ -58,7 +58,7 @@ impl AesGcm {
     }
 }
 
-impl Drop for AesGcm {
+impl Drop for Aead {
     fn drop(&mut self) {
         zeroize::Zeroize::zeroize(&mut self.salt);
     }
