@@ -3,6 +3,7 @@
 //! They are read from the folder that `HALTSEC_VECTORS` names, or else from `tests/vectors`; one file here per file there.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot be set up has failed")]
 
+mod aes_xcbc_mac_96;
 mod auth;
 mod mobility;
 mod packets;

@@ -39,9 +39,9 @@ struct Refused {
     packet: String,
 }
 
-/// The suites that this build has; vectors of others are for builds that have them.
-fn suite(name: &str) -> Option<CipherSuite> {
-    name.parse().ok()
+/// The suite of a vector: one that this build does not have fails the test.
+fn suite(name: &str) -> CipherSuite {
+    name.parse().unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn keys(ikey: &str, ekey: &str) -> DirectionKeys {
@@ -52,7 +52,7 @@ fn keys(ikey: &str, ekey: &str) -> DirectionKeys {
 fn vectors_packets_are_sealed_octet_for_octet_and_opened_again() {
     let mut seen = BTreeSet::new();
     for case in load::<Packet>("packets.json") {
-        let Some(suite) = suite(&case.suite) else { continue };
+        let suite = suite(&case.suite);
         assert_eq!(suite.wire(), case.wire);
         seen.insert(suite);
         let transform = Transform::new(suite, &keys(&case.ikey, &case.ekey)).unwrap();
@@ -89,18 +89,15 @@ fn expected(why: &str) -> &'static [DropReason] {
 
 #[test]
 fn vectors_bad_packets_are_refused_for_the_right_reason() {
-    let mut tried = 0;
     for case in load::<Refused>("packets_refused.json") {
-        let Some(suite) = suite(&case.suite) else { continue };
+        let suite = suite(&case.suite);
         let (now, mut datagram) = (Instant::now(), octets(&case.packet));
         let refused = open(suite, &case, &mut datagram, now).expect_err(&case.why);
         // A flipped PType may be one that is not assigned, which is said without looking at the ICV.
         let unassigned = case.why == "PType flipped" && refused == DropReason::UnassignedPType;
         let clear = case.why == "PType flipped" && refused == DropReason::PlaintextRefused;
         assert!(unassigned || clear || expected(&case.why).contains(&refused), "{suite}: {} was {refused}", case.why);
-        tried += 1;
     }
-    assert!(tried > 0);
 }
 
 /// As an exit-point does: envelope, SPI, then the SA.
