@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
 use protocol::mhauth::Grant;
+use protocol::sa::cipher::Transform;
 use protocol::sa::{CipherSuite, DirectionKeys, Secret, UserData};
 use rand::{CryptoRng, RngExt};
 
@@ -113,13 +114,14 @@ fn choose_home_agent(
     store.home_agent(&name)?.ok_or(Refused::NoHomeAgent)
 }
 
-/// MN to HA, HA to MN: every key differs from every other.
+/// MN to HA, HA to MN: every key differs from every other, and its suite takes it: not every 24 octets are a 3DES key.
 fn draw_keys(suite: CipherSuite, rng: &mut dyn CryptoRng) -> (DirectionKeys, DirectionKeys) {
     loop {
         let (mn_to_ha, ha_to_mn) = (draw_direction(suite, rng), draw_direction(suite, rng));
         let keys = [&mn_to_ha.integrity, &mn_to_ha.encryption, &ha_to_mn.integrity, &ha_to_mn.encryption];
         let all_differ = keys.iter().enumerate().all(|(index, key)| key.is_empty() || !keys.iter().take(index).any(|k| k == key));
-        if all_differ {
+        let fit = [&mn_to_ha, &ha_to_mn].iter().all(|keys| Transform::new(suite, keys).is_ok());
+        if all_differ && fit {
             return (mn_to_ha, ha_to_mn);
         }
     }
@@ -136,7 +138,11 @@ fn draw_direction(suite: CipherSuite, rng: &mut dyn CryptoRng) -> DirectionKeys 
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+
     use super::*;
+    use rand::{Rng, TryCryptoRng, TryRng};
+
     use crate::store::sealing::KeyEncryptionKey;
     use crate::store::sqlite::SqliteStore;
     use protocol::addr::HomeAgentAddresses;
@@ -189,6 +195,41 @@ mod tests {
             assert!(mn_to_ha.integrity.is_empty() || mn_to_ha.integrity != ha_to_mn.integrity);
             assert!(mn_to_ha.encryption.is_empty() || mn_to_ha.encryption != ha_to_mn.encryption);
         }
+    }
+
+    /// Gives four keys of one octet each, all different, and after that random ones.
+    struct FourDull(u8);
+
+    impl TryRng for FourDull {
+        type Error = Infallible;
+
+        fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+            Ok(rand::rng().next_u32())
+        }
+
+        fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+            Ok(rand::rng().next_u64())
+        }
+
+        fn try_fill_bytes(&mut self, octets: &mut [u8]) -> Result<(), Infallible> {
+            self.0 = self.0.saturating_add(1);
+            if self.0 <= 4 {
+                octets.fill(self.0)
+            } else {
+                rand::rng().fill_bytes(octets)
+            }
+            Ok(())
+        }
+    }
+
+    impl TryCryptoRng for FourDull {}
+
+    #[test]
+    fn keys_that_their_suite_refuses_are_drawn_again() {
+        let dull = |(mn_to_ha, _): &(DirectionKeys, DirectionKeys)| mn_to_ha.integrity.expose().iter().all(|octet| *octet == 1);
+        assert!(dull(&draw_keys(CipherSuite::Aes128CbcSha, &mut FourDull(0))));
+        let redrawn = draw_keys(CipherSuite::TripleDesEdeCbcSha, &mut FourDull(0));
+        assert!(!dull(&redrawn) && Transform::new(CipherSuite::TripleDesEdeCbcSha, &redrawn.1).is_ok());
     }
 
     #[test]
