@@ -81,7 +81,7 @@ pub struct PolicySection {
 
 impl Default for PolicySection {
     fn default() -> Self {
-        Self { suites: vec![CipherSuite::Aes128Gcm, CipherSuite::Aes128CbcSha], sa_lifetime_seconds: 86_400 }
+        Self { suites: CipherSuite::DEFAULT.to_vec(), sa_lifetime_seconds: 86_400 }
     }
 }
 
@@ -132,7 +132,7 @@ fn problem(config: &Config) -> Option<String> {
     } else if let Some(pool) = small6.map(|pool| pool.to_string()).or(small4.map(|pool| pool.to_string())) {
         Some(format!("[home] pool {pool} has no address for a subscriber: network, home agent and broadcast come first"))
     } else if config.policy.suites.is_empty() {
-        Some("[policy] suites = [] grants nothing: write one or more of AES_128_GCM, AES_128_CBC_SHA, NULL_SHA".to_owned())
+        Some(format!("[policy] suites = [] grants nothing: write one or more of {}", CipherSuite::names()))
     } else if !(60..=30 * 86_400).contains(&lifetime) {
         Some(format!("[policy] sa-lifetime-seconds = {lifetime}: write 60 to 2592000 (30 days)"))
     } else {
@@ -199,7 +199,8 @@ pool6 = "2001:db8:100::/64"
     #[test]
     fn what_is_left_out_has_the_documented_default() {
         let config = loaded(GOOD).unwrap();
-        assert_eq!(config.policy().suites, [CipherSuite::Aes128Gcm, CipherSuite::Aes128CbcSha]);
+        let suites = [CipherSuite::Aes128Gcm, CipherSuite::Aes128CbcSha256, CipherSuite::Aes128CbcSha];
+        assert_eq!(config.policy().suites, suites);
         assert_eq!(config.policy().sa_lifetime, Duration::from_secs(86_400));
         assert_eq!(config.control_socket, Path::new(DEFAULT_CONTROL_SOCKET));
         assert_eq!(config.pools().ip4, None);

@@ -79,7 +79,7 @@ pub struct Tunnel {
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { suites: vec![CipherSuite::Aes128Gcm, CipherSuite::Aes128CbcSha] }
+        Self { suites: CipherSuite::DEFAULT.to_vec() }
     }
 }
 
@@ -122,7 +122,8 @@ mod tests {
     fn the_least_configuration_routes_everything_and_offers_the_encrypting_suites() {
         let config: Config = toml::from_str(LEAST).unwrap();
         assert_eq!((config.hac.port, config.tunnel.routes.len()), (7872, 2));
-        assert_eq!(config.policy.suites, [CipherSuite::Aes128Gcm, CipherSuite::Aes128CbcSha]);
+        let expected = [CipherSuite::Aes128Gcm, CipherSuite::Aes128CbcSha256, CipherSuite::Aes128CbcSha];
+        assert_eq!(config.policy.suites, expected);
     }
 
     #[test]

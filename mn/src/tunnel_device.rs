@@ -99,8 +99,17 @@ mod tests {
 
     #[test]
     fn the_mtu_is_what_fits_behind_ipv6_udp_envelope_iv_and_icv() {
-        assert_eq!(largest_mtu(CipherSuite::Aes128CbcSha), 1406);
-        assert_eq!(largest_mtu(CipherSuite::NullSha), 1430);
-        assert_eq!(largest_mtu(CipherSuite::Aes128Gcm), 1418);
+        let rows = [
+            (CipherSuite::NullSha, 1430),
+            (CipherSuite::NullSha256, 1430),
+            (CipherSuite::TripleDesEdeCbcSha, 1422),
+            (CipherSuite::Aes128CbcSha, 1406),
+            (CipherSuite::Aes128CbcSha256, 1406),
+            (CipherSuite::Aes128Gcm, 1418),
+            (CipherSuite::ChaCha20Poly1305, 1418),
+        ];
+        for (suite, mtu) in rows {
+            assert_eq!(largest_mtu(suite), mtu, "{suite}");
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use ipnet::{Ipv4Net, Ipv6Net};
+use protocol::sa::CipherSuite;
 use rand::Rng;
 use zeroize::Zeroizing;
 
@@ -121,12 +122,13 @@ listen = "{feed_listen}"      # home agents, TCP
 {pools}dns = [{dns}]
 
 [policy]
-suites = ["AES_128_GCM", "AES_128_CBC_SHA"]   # in order of preference
+suites = {suites:?}   # in order of preference
 sa-lifetime-seconds = 86400
 "#,
         name = arguments.name,
         control_socket = arguments.control_socket.display().to_string(),
         feed_listen = arguments.feed_listen,
+        suites = CipherSuite::DEFAULT.map(CipherSuite::name),
         pools = pools(arguments),
     )
 }

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use clap::Subcommand;
 use protocol::mhauth::Nai;
-use protocol::sa::Secret;
+use protocol::sa::{CipherSuite, Secret};
 use rand::Rng;
 use service::config::Located;
 use zeroize::Zeroizing;
@@ -109,6 +109,7 @@ fn configuration(config: &Located<Config>, nai: &str, port: u16, addresses: &[Ip
     routes.extend(config.home.pool6.map(|_| "\"::/0\""));
     routes.extend(config.home.pool4.map(|_| "\"0.0.0.0/0\""));
     let routes = routes.join(", ");
+    let suites = CipherSuite::DEFAULT.map(CipherSuite::name);
     format!(
         r#"# Mobile node of {nai}. Relative paths are relative to this file's folder.
 control-socket = "/run/haltsec/mn.sock"
@@ -124,7 +125,7 @@ nai = "{nai}"
 psk-file = "psk"
 
 [policy]
-suites = ["AES_128_GCM", "AES_128_CBC_SHA"]
+suites = {suites:?}
 
 [tunnel]
 device = "mn0"
