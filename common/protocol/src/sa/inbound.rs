@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use super::cipher::{KeyLengthError, Transform, layout};
+use super::cipher::{KeyError, Transform, layout};
 use super::replay::ReplayWindow;
 use super::wear::Wear;
 use super::{Role, UserData};
@@ -49,7 +49,7 @@ impl InboundSa {
     ///
     /// # Errors
     /// When the keys do not fit the suite.
-    pub fn new(install: &Install, role: Role) -> Result<Self, KeyLengthError> {
+    pub fn new(install: &Install, role: Role) -> Result<Self, KeyError> {
         let sa = &install.sa;
         Ok(Self {
             transform: Transform::new(sa.suite, sa.keys(role.receives()))?,

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use rand_core::CryptoRng;
 
-use super::cipher::{KeyLengthError, Transform, layout};
+use super::cipher::{KeyError, Transform, layout};
 use super::wear::Wear;
 use super::{CipherSuite, Role, Spi};
 use crate::tunnel::{DropReason, Install, SendBatch};
@@ -44,7 +44,7 @@ impl OutboundSa {
     ///
     /// # Errors
     /// When the keys do not fit the suite.
-    pub fn new(install: &Install, role: Role) -> Result<Self, KeyLengthError> {
+    pub fn new(install: &Install, role: Role) -> Result<Self, KeyError> {
         let sa = &install.sa;
         let (next, last) = run_of_lease(install.lease);
         let numbers = if sa.is_numbered() { Numbers::Left { next, last } } else { Numbers::Zero };

@@ -42,4 +42,14 @@ mod tests {
         assert!(wear.count(100, RENEWAL_AT_NUMBER) && !wear.count(100, RENEWAL_AT_NUMBER + 1));
         assert!(wear.has_room(usize::MAX >> 1), "only short blocks have a limit of octets");
     }
+
+    #[test]
+    fn a_cipher_with_short_blocks_wants_a_new_sa_at_its_octets_and_stops_at_the_last() {
+        const MIB: usize = 1 << 20;
+        let mut wear = Wear::new(CipherSuite::TripleDesEdeCbcSha);
+        assert!((0..7).all(|number| !wear.count(MIB, number)));
+        assert!(wear.count(MIB, 7) && !wear.count(MIB, 8), "at 8 MiB, once");
+        (9..1_023).for_each(|number| _ = wear.count(MIB, number));
+        assert!(wear.has_room(MIB) && !wear.has_room(MIB + 1), "1 GiB in all");
+    }
 }

@@ -44,7 +44,7 @@ enum Algorithms {
     "keys of {integrity} (integrity) and {encryption} (encryption) octets do not fit {suite}: a length is wrong, or a 3DES key is \
      weak or repeats one of its thirds"
 )]
-pub struct KeyLengthError {
+pub struct KeyError {
     suite: CipherSuite,
     integrity: usize,
     encryption: usize,
@@ -55,8 +55,8 @@ impl Transform {
     ///
     /// # Errors
     /// When a key's length is not that of the suite, and for a 3DES key that is worth less than 3DES (RFC 2451 section 2.3).
-    pub fn new(suite: CipherSuite, keys: &DirectionKeys) -> Result<Self, KeyLengthError> {
-        let error = KeyLengthError { suite, integrity: keys.integrity.len(), encryption: keys.encryption.len() };
+    pub fn new(suite: CipherSuite, keys: &DirectionKeys) -> Result<Self, KeyError> {
+        let error = KeyError { suite, integrity: keys.integrity.len(), encryption: keys.encryption.len() };
         if error.integrity != suite.integrity_key_len() || error.encryption != suite.encryption_key_len() {
             return Err(error);
         }

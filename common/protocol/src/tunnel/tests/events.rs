@@ -111,3 +111,21 @@ fn at_three_quarters_of_the_numbers_each_half_wants_a_new_sa_once_and_at_the_end
     assert_eq!(wants(0xEFFF_FFFF), (false, false), "the last number of lease 0");
     assert_eq!(sender.reserve(36), Err(DropReason::SaExhausted));
 }
+
+#[test]
+fn a_three_des_association_wants_a_successor_at_eight_mebibytes_on_both_halves() {
+    let mut pair = Pair::bound(CipherSuite::TripleDesEdeCbcSha);
+    let packet = ipv6(HOME, CORRESPONDENT, 60_000);
+    let (mut sent, mut said_at) = (0, Vec::new());
+    while sent < 9 << 20 {
+        let datagrams = pair.mn_sends(&packet);
+        sent += datagrams[0].len();
+        let heard = pair.ha_receives(&datagrams).1;
+        let said: Vec<_> = std::iter::from_fn(|| pair.mn.entry.poll_event()).collect();
+        if !said.is_empty() {
+            assert_eq!((&said[..], &heard[..]), (&[Event::WearingOut(spi())][..], &[Event::WearingOut(spi())][..]));
+            said_at.push(sent);
+        }
+    }
+    assert!(matches!(said_at[..], [at] if (8 << 20..(8 << 20) + 61_000).contains(&at)), "{said_at:?}");
+}
