@@ -24,8 +24,8 @@ pub const MOBILE_NODE: u8 = 0x80;
 const MOST: usize = 16;
 const SOCKET: SocketId = SocketId(0);
 
-/// The first octet: [`number`] of the suite (modulo their count), [`SEALED`], [`MOBILE_NODE`]. Then datagrams, each behind its length in two octets. The same
-/// batch is given twice.
+/// The first octet: [`number`] of the suite (modulo their count), [`SEALED`], [`MOBILE_NODE`]. Then datagrams, each behind its
+/// length in two octets. The same batch is given twice.
 pub fn exit_point(data: &[u8]) {
     verdicts(data);
 }
@@ -160,7 +160,7 @@ fn bound_exit_point(role: Role, counters: Arc<Counters>) -> ExitPoint {
     exit
 }
 
-fn association(suite: CipherSuite) -> SecurityAssociation {
+pub(super) fn association(suite: CipherSuite) -> SecurityAssociation {
     // Not the same octet throughout: that is no 3DES key.
     let key = |len: usize, first: u8| Secret::new((first..).take(len).collect());
     let keys = |first: u8| DirectionKeys {
@@ -227,7 +227,7 @@ pub fn home(suite: CipherSuite) -> HomeAddresses {
 }
 
 /// Some instant, the same throughout.
-fn now() -> Instant {
+pub(super) fn now() -> Instant {
     static NOW: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
     *NOW.get_or_init(Instant::now)
 }

@@ -3,6 +3,7 @@
 //!
 //! Uses `protocol`, `rand` and `hex` alone: the fuzz workspace takes this folder in by path and has no other dependency.
 
+pub mod clear;
 pub mod exchange;
 pub mod exit_point;
 pub mod packet;
@@ -18,5 +19,6 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("inner_packet", packet::inner_packet),
     ("mhauth_initiator", exchange::mhauth_initiator),
     ("mhauth_responder", exchange::mhauth_responder),
+    ("ptype_0", clear::ptype_0),
     ("signalling", packet::signalling),
 ];

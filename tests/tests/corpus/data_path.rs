@@ -10,6 +10,7 @@ use protocol::wire::mobility::{
     MobilityMessage, NatDetection, PathToken, Status,
 };
 use protocol::wire::signalling;
+use tests::fuzz::clear::{self, ELSEWHERE};
 use tests::fuzz::exit_point::{self, MOBILE_NODE, SEALED};
 
 use crate::Seed;
@@ -28,6 +29,7 @@ pub(crate) fn all() -> Vec<(&'static str, Vec<Seed>)> {
         ("exit_point", [from_mobile_nodes(), from_home_agents(), refused_datagrams()].concat()),
         ("signalling", signalling),
         ("inner_packet", packets()),
+        ("ptype_0", clear_packets()),
     ]
 }
 
@@ -220,6 +222,40 @@ fn refused_payloads() -> Vec<Seed> {
         ("other_length", with_home_address(&other_length)),
     ];
     rows.map(|(name, octets)| (name.to_owned(), octets)).to_vec()
+}
+
+/// The first octet, and whether the packet behind eight zero octets is taken.
+fn clear_rows() -> Vec<(&'static str, Vec<u8>, bool)> {
+    let home = exit_point::home(CipherSuite::NullSha);
+    let (home6, home4) = (home.ip6().unwrap(), home.ip4().unwrap());
+    let datagram = |first: u8, packet: &[u8]| [&[first], &[0; 8][..], packet].concat();
+    let up = ipv6(home6, CORRESPONDENT, 17, &[7; 9]);
+    let mut with_spi = datagram(0, &up);
+    with_spi[4] = 9;
+    vec![
+        ("up6", datagram(0, &up), true),
+        ("up4", datagram(0, &ipv4(home4, CORRESPONDENT4, 17, &[7; 9])), true),
+        ("down6", datagram(MOBILE_NODE, &ipv6(CORRESPONDENT, home6, 17, &[7; 9])), true),
+        ("octets_behind", [datagram(0, &up), vec![1; 5]].concat(), true),
+        ("elsewhere", datagram(ELSEWHERE, &up), false),
+        ("elsewhere_down", datagram(MOBILE_NODE | ELSEWHERE, &ipv6(CORRESPONDENT, home6, 17, &[7; 9])), false),
+        ("foreign", datagram(0, &ipv6(CORRESPONDENT, home6, 17, &[7; 9])), false),
+        ("ssh_to_home_agent", datagram(0, &ipv4(home4, [10, 9, 0, 1].into(), 6, &[0x30, 0, 0, 22])), false),
+        ("with_spi", with_spi, false),
+        ("no_packet", datagram(0, &[]), false),
+    ]
+}
+
+fn clear_packets() -> Vec<Seed> {
+    clear_rows().into_iter().map(|(name, octets, _)| (name.to_owned(), octets)).collect()
+}
+
+#[test]
+fn seeds_in_the_clear_are_taken_or_not_as_their_names_say() {
+    for (name, octets, taken) in clear_rows() {
+        let verdict = clear::verdict(&octets).unwrap();
+        assert_eq!(matches!(verdict, Verdict::Deliver(_)), taken, "{name}: {verdict:?}");
+    }
 }
 
 fn packets() -> Vec<Seed> {
