@@ -1,16 +1,41 @@
-//! The two messages of a home registration as the mobile node writes and reads them (RFC 6275 section 11.7).
+//! The messages of a home registration as the mobile node writes and reads them (RFC 6275 sections 11.3.6 and 11.7).
 
+use std::fmt;
 use std::net::Ipv4Addr;
 
 use protocol::addr::CareOfAddress;
 use protocol::sa::SecurityAssociation;
 use protocol::time::Lifetime;
 use protocol::tunnel::{DropReason, SignallingReceived};
-use protocol::wire::mobility::{BindingAcknowledgement, BindingUpdate, Ends, Ipv4Home, MobilityMessage};
+use protocol::wire::mobility::{
+    BindingAcknowledgement, BindingErrorStatus, BindingUpdate, Ends, Ipv4Home, MobilityMessage, PathToken,
+};
 use protocol::wire::signalling::{self, Signalling};
 
+/// What a home agent says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FromHomeAgent {
+    /// An answer to a Binding Update.
+    Acknowledgement(BindingAcknowledgement),
+    /// It wants a Binding Update.
+    RefreshRequest,
+    /// It could make nothing of a message of ours.
+    Error(BindingErrorStatus),
+}
+
+/// Why the IPv4 home address is not bound: the IPv4 Address Acknowledgement option's status (RFC 5555 section 3.2.1); none
+/// where that option is missing or acknowledges another address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ipv4Refusal(pub Option<u8>);
+
 /// A Binding Update under `sa` behind its Home Address option: first header and payload.
-pub fn binding_update(sa: &SecurityAssociation, sequence: u16, lifetime: Lifetime, care_of: CareOfAddress) -> (u8, Vec<u8>) {
+pub fn binding_update(
+    sa: &SecurityAssociation,
+    sequence: u16,
+    lifetime: Lifetime,
+    care_of: CareOfAddress,
+    path_check: Option<PathToken>,
+) -> (u8, Vec<u8>) {
     let home = sa.home.in_mobility_header();
     let update = MobilityMessage::BindingUpdate(BindingUpdate {
         sequence,
@@ -19,17 +44,17 @@ pub fn binding_update(sa: &SecurityAssociation, sequence: u16, lifetime: Lifetim
         lifetime,
         care_of: Some(care_of.into()),
         ipv4_home: sa.home.ip4().map(|_| Ipv4Home { prefix_len: 32, address: Ipv4Addr::UNSPECIFIED }),
-        path_check: None,
+        path_check,
     });
     let header = update.emit(Ends { source: home, destination: sa.home_agent.in_mobility_header() });
     (signalling::DESTINATION_OPTIONS, signalling::behind_home_address_option(home, &header))
 }
 
-/// Reads a Binding Acknowledgement that came under `sa`.
+/// Reads what came under `sa`: behind a type 2 routing header or as a bare Mobility Header.
 ///
 /// # Errors
 /// The reason to drop the message.
-pub fn acknowledgement(sa: &SecurityAssociation, received: &SignallingReceived) -> Result<BindingAcknowledgement, DropReason> {
+pub fn read(sa: &SecurityAssociation, received: &SignallingReceived) -> Result<FromHomeAgent, DropReason> {
     let home = sa.home.in_mobility_header();
     let parsed = Signalling::parse(received.next_header, &received.payload)?;
     if parsed.home_address_option.is_some() {
@@ -41,9 +66,99 @@ pub fn acknowledgement(sa: &SecurityAssociation, received: &SignallingReceived) 
     }
     let ends = Ends { source: sa.home_agent.in_mobility_header(), destination: home };
     match MobilityMessage::parse(parsed.mobility_header, ends)? {
-        MobilityMessage::BindingAcknowledgement(acknowledgement) => Ok(acknowledgement),
-        MobilityMessage::BindingRefreshRequest(_) | MobilityMessage::BindingUpdate(_) | MobilityMessage::BindingError(_) => {
-            Err(DropReason::UnexpectedMobilityHeader)
+        MobilityMessage::BindingAcknowledgement(acknowledgement) => Ok(FromHomeAgent::Acknowledgement(acknowledgement)),
+        MobilityMessage::BindingRefreshRequest(_) => Ok(FromHomeAgent::RefreshRequest),
+        MobilityMessage::BindingError(error) if error.home_address == home || error.home_address.is_unspecified() => {
+            Ok(FromHomeAgent::Error(error.status))
         }
+        MobilityMessage::BindingError(_) => Err(DropReason::SpoofedHomeAddress),
+        MobilityMessage::BindingUpdate(_) => Err(DropReason::UnexpectedMobilityHeader),
+    }
+}
+
+/// What an accepting Binding Acknowledgement says against the IPv4 home address of `sa`.
+pub fn ipv4_refusal(sa: &SecurityAssociation, acknowledgement: &BindingAcknowledgement) -> Option<Ipv4Refusal> {
+    let home = sa.home.ip4()?;
+    match acknowledgement.ipv4_address {
+        Some((0, address)) if address == home => None,
+        Some((0, _)) | None => Some(Ipv4Refusal(None)),
+        Some((status, _)) => Some(Ipv4Refusal(Some(status))),
+    }
+}
+
+impl fmt::Display for Ipv4Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let meaning = match self.0 {
+            None => return f.write_str("not acknowledged"),
+            Some(129) => "administratively prohibited",
+            Some(130) => "incorrect IPv4 home address",
+            Some(131) => "invalid IPv4 address",
+            Some(132) => "dynamic IPv4 home address assignment not available",
+            Some(133) => "prefix allocation unauthorized",
+            Some(_) => "refused",
+        };
+        write!(f, "{} ({meaning})", self.0.unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::tunnel::SocketId;
+    use protocol::wire::mobility::{BindingError, BindingRefreshRequest, Status};
+
+    use super::*;
+    use crate::fixture::{association, ends_at_mobile_node};
+
+    fn received(next_header: u8, payload: Vec<u8>) -> SignallingReceived {
+        let (spi, from) = (association(1).spi, ([203, 0, 113, 1], 7872).into());
+        SignallingReceived { spi, sequence: 0, socket: SocketId(0), from, next_header, payload, lease: 0 }
+    }
+
+    fn read_bare(message: MobilityMessage) -> Result<FromHomeAgent, DropReason> {
+        let sa = association(1);
+        read(&sa, &received(signalling::MOBILITY, message.emit(ends_at_mobile_node(&sa))))
+    }
+
+    fn error(home_address: std::net::Ipv6Addr) -> MobilityMessage {
+        MobilityMessage::BindingError(BindingError { status: BindingErrorStatus::UNKNOWN_BINDING, home_address })
+    }
+
+    #[test]
+    fn what_a_home_agent_says_is_read_bare_and_behind_a_routing_header_to_this_node() {
+        let sa = association(1);
+        let request = MobilityMessage::BindingRefreshRequest(BindingRefreshRequest);
+        let header = request.emit(ends_at_mobile_node(&sa));
+        let behind = |home| read(&sa, &received(signalling::ROUTING, signalling::behind_routing_header(home, &header)));
+        assert_eq!(read_bare(request.clone()), Ok(FromHomeAgent::RefreshRequest));
+        assert_eq!(behind(sa.home.in_mobility_header()), Ok(FromHomeAgent::RefreshRequest));
+        assert_eq!(behind("2001:db8:100::8".parse().unwrap()), Err(DropReason::SpoofedHomeAddress));
+    }
+
+    #[test]
+    fn a_binding_error_about_somebody_elses_home_address_is_not_for_this_node() {
+        let own = association(1).home.in_mobility_header();
+        assert_eq!(read_bare(error(own)), Ok(FromHomeAgent::Error(BindingErrorStatus::UNKNOWN_BINDING)));
+        assert_eq!(read_bare(error("2001:db8:100::8".parse().unwrap())), Err(DropReason::SpoofedHomeAddress));
+    }
+
+    #[test]
+    fn a_home_agent_sends_no_binding_updates() {
+        let sa = association(1);
+        let (next_header, payload) = binding_update(&sa, 1, Lifetime::ZERO, CareOfAddress([198, 51, 100, 7].into()), None);
+        assert_eq!(read(&sa, &received(next_header, payload)), Err(DropReason::MalformedSignalling));
+    }
+
+    #[test]
+    fn ipv4_is_bound_only_where_the_home_agent_acknowledges_this_nodes_address() {
+        let sa = association(1);
+        let refusal = |ipv4_address| {
+            let accepted = BindingAcknowledgement::new(Status::ACCEPTED, 1, Lifetime::from_units(150));
+            ipv4_refusal(&sa, &BindingAcknowledgement { ipv4_address, ..accepted })
+        };
+        let own = sa.home.ip4().unwrap();
+        assert_eq!(refusal(Some((0, own))), None);
+        assert_eq!(refusal(Some((0, Ipv4Addr::LOCALHOST))), Some(Ipv4Refusal(None)));
+        assert_eq!(refusal(None), Some(Ipv4Refusal(None)));
+        assert!(refusal(Some((132, own))).unwrap().to_string().starts_with("132 (dynamic"));
     }
 }

@@ -2,15 +2,23 @@
 
 use std::time::{Duration, Instant};
 
+use protocol::sa::Spi;
 use protocol::time::Lifetime;
 use protocol::wire::mobility::{BindingAcknowledgement, Status};
+
+use crate::update_rate::UpdateRate;
 
 /// The home registration of this node.
 #[derive(Debug)]
 pub struct HomeRegistration {
     /// The number of the last Binding Update sent.
     sequence: u16,
+    /// The SA that it went under.
+    sent_under: Option<Spi>,
     outstanding: Option<Outstanding>,
+    /// A Binding Update that the rate did not allow yet.
+    postponed: Option<Postponed>,
+    rate: UpdateRate,
     /// Answers 135 in a row.
     resynchronised: u32,
     round_trip: Option<Duration>,
@@ -23,6 +31,12 @@ struct Outstanding {
     sent: Instant,
     timeout: Duration,
     transmissions: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Postponed {
+    until: Instant,
+    anew: bool,
 }
 
 /// What an acknowledgement means for the registration.
@@ -56,26 +70,41 @@ const MOST_RESYNCHRONISATIONS: u32 = 3;
 impl HomeRegistration {
     /// Nothing sent yet; numbers start behind `sequence`.
     pub fn new(sequence: u16) -> Self {
-        Self { sequence, outstanding: None, resynchronised: 0, round_trip: None, refresh_at: None }
+        Self {
+            sequence,
+            sent_under: None,
+            outstanding: None,
+            postponed: None,
+            rate: UpdateRate::default(),
+            resynchronised: 0,
+            round_trip: None,
+            refresh_at: None,
+        }
     }
 
-    /// Takes the number of a Binding Update that is sent now. With `anew` it starts a registration; else it repeats one.
-    pub fn send(&mut self, anew: bool, now: Instant) -> u16 {
+    /// Takes the number of a Binding Update that is sent now under `spi`. With `anew` it starts a registration; else it repeats
+    /// one. `None` when it must wait: [`Self::due`] says until when.
+    pub fn send(&mut self, anew: bool, spi: Spi, now: Instant) -> Option<u16> {
+        let anew = anew || self.postponed.is_some_and(|postponed| postponed.anew);
+        let earliest = self.rate.earliest(now);
+        if earliest > now {
+            self.postponed = Some(Postponed { until: earliest, anew });
+            return None;
+        }
+        self.postponed = None;
+        self.rate.count(now);
         self.sequence = self.sequence.wrapping_add(1);
-        let before = self.outstanding.filter(|_| !anew);
-        let first_timeout = self.round_trip.map_or(INITIAL_BINDACK_TIMEOUT, |rtt| rtt * 3 + MARGIN);
-        self.outstanding = Some(Outstanding {
-            first_sent: before.map_or(now, |before| before.first_sent),
-            sent: now,
-            timeout: before
-                .map_or(first_timeout.min(INITIAL_BINDACK_TIMEOUT), |before| (before.timeout * 2).min(MAX_BINDACK_TIMEOUT)),
-            transmissions: before.map_or(1, |before| before.transmissions + 1),
-        });
-        self.sequence
+        self.sent_under = Some(spi);
+        self.outstanding = Some(self.transmission(anew, now));
+        Some(self.sequence)
     }
 
-    /// Takes a Binding Acknowledgement.
-    pub fn handle(&mut self, acknowledgement: &BindingAcknowledgement, now: Instant) -> Outcome {
+    /// Takes a Binding Acknowledgement that came under `spi`. Only an answer to the last Binding Update counts, under the SA
+    /// that it went under: what is said of an earlier SA is over with the first Binding Update under its successor.
+    pub fn handle(&mut self, acknowledgement: &BindingAcknowledgement, spi: Spi, now: Instant) -> Outcome {
+        if self.sent_under != Some(spi) {
+            return Outcome::Ignored;
+        }
         if acknowledgement.status == Status::SEQUENCE_OUT_OF_WINDOW {
             return self.resynchronise(acknowledgement.sequence);
         }
@@ -90,9 +119,10 @@ impl HomeRegistration {
         }
     }
 
-    /// When a Binding Update is to be sent again, or the binding to be refreshed.
+    /// When a Binding Update is to be sent, or sent again, or the binding to be refreshed.
     pub fn due(&self) -> Option<Instant> {
-        self.outstanding.map(|outstanding| outstanding.sent + outstanding.timeout).or(self.refresh_at)
+        let postponed = self.postponed.map(|postponed| postponed.until);
+        postponed.or(self.outstanding.map(|outstanding| outstanding.sent + outstanding.timeout)).or(self.refresh_at)
     }
 
     /// How often the outstanding Binding Update was sent without an answer.
@@ -100,10 +130,36 @@ impl HomeRegistration {
         self.outstanding.map_or(0, |outstanding| outstanding.transmissions)
     }
 
-    /// Forgets what is outstanding, because there is no path to send it on.
+    /// Whether nothing is outstanding: the home agent has answered all that there was to say.
+    pub fn is_settled(&self) -> bool {
+        self.outstanding.is_none() && self.postponed.is_none()
+    }
+
+    /// Refreshes the binding at `at`, if that is earlier than it would be refreshed anyway.
+    pub fn refresh_by(&mut self, at: Instant) {
+        self.refresh_at = self.refresh_at.map(|planned| planned.min(at));
+    }
+
+    /// Forgets what is outstanding, because the path that it went on is gone.
     pub fn pause(&mut self) {
         self.outstanding = None;
+        self.postponed = None;
         self.refresh_at = None;
+    }
+
+    fn transmission(&self, anew: bool, now: Instant) -> Outstanding {
+        match self.outstanding.filter(|_| !anew) {
+            Some(before) => Outstanding {
+                first_sent: before.first_sent,
+                sent: now,
+                timeout: (before.timeout * 2).min(MAX_BINDACK_TIMEOUT),
+                transmissions: before.transmissions + 1,
+            },
+            None => {
+                let measured = self.round_trip.map_or(INITIAL_BINDACK_TIMEOUT, |round_trip| round_trip * 3 + MARGIN);
+                Outstanding { first_sent: now, sent: now, timeout: measured.min(INITIAL_BINDACK_TIMEOUT), transmissions: 1 }
+            }
+        }
     }
 
     fn settle(&mut self, lifetime: Lifetime, outstanding: Outstanding, now: Instant) -> Outcome {
@@ -114,7 +170,8 @@ impl HomeRegistration {
         }
         self.outstanding = None;
         self.resynchronised = 0;
-        self.refresh_at = Some(now + lifetime.duration() * 4 / 5);
+        // A lifetime of 0 is no reason for Binding Updates without a pause.
+        self.refresh_at = Some(now + (lifetime.duration() * 4 / 5).max(INITIAL_BINDACK_TIMEOUT));
         Outcome::Accepted { lifetime, took }
     }
 
@@ -136,17 +193,21 @@ mod tests {
         BindingAcknowledgement::new(Status(status), sequence, Lifetime::from_units(150))
     }
 
+    fn spi(number: u32) -> Spi {
+        Spi::new(0x1000 + number).unwrap()
+    }
+
     #[test]
     fn retransmissions_have_new_numbers_and_their_intervals_double_up_to_32_seconds() {
         let mut now = Instant::now();
         let mut registration = HomeRegistration::new(9);
-        assert_eq!(registration.send(true, now), 10);
+        assert_eq!(registration.send(true, spi(1), now), Some(10));
         let mut intervals = Vec::new();
         for sequence in 11..18 {
             let due = registration.due().unwrap();
             intervals.push((due - now).as_secs());
             now = due;
-            assert_eq!(registration.send(false, now), sequence);
+            assert_eq!(registration.send(false, spi(1), now), Some(sequence));
         }
         assert_eq!(intervals, [1, 2, 4, 8, 16, 32, 32]);
         assert_eq!(registration.unanswered(), 8);
@@ -156,35 +217,64 @@ mod tests {
     fn a_measured_round_trip_shortens_the_first_timeout() {
         let now = Instant::now();
         let mut registration = HomeRegistration::new(0);
-        registration.send(true, now);
+        registration.send(true, spi(1), now);
         let answered = now + Duration::from_millis(40);
-        let outcome = registration.handle(&acknowledgement(0, 1), answered);
+        let outcome = registration.handle(&acknowledgement(0, 1), spi(1), answered);
         assert_eq!(outcome, Outcome::Accepted { lifetime: Lifetime::from_units(150), took: Duration::from_millis(40) });
         assert_eq!(registration.due(), Some(answered + Duration::from_secs(480)));
-        registration.send(true, answered);
+        registration.send(true, spi(1), answered);
         assert_eq!(registration.due(), Some(answered + Duration::from_millis(170)));
     }
 
     #[test]
-    fn an_answer_to_another_number_is_ignored_and_176_only_asks_for_a_new_sa() {
+    fn an_answer_to_another_number_or_under_another_sa_is_ignored_and_176_only_asks_for_a_new_sa() {
         let now = Instant::now();
         let mut registration = HomeRegistration::new(0);
-        registration.send(true, now);
-        assert_eq!(registration.handle(&acknowledgement(0, 7), now), Outcome::Ignored);
-        assert_eq!(registration.handle(&acknowledgement(176, 1), now), Outcome::Reinitialise);
-        assert!(matches!(registration.handle(&acknowledgement(0, 1), now), Outcome::Accepted { .. }));
-        assert_eq!(registration.handle(&acknowledgement(176, 1), now), Outcome::Reinitialise);
+        registration.send(true, spi(1), now);
+        assert_eq!(registration.handle(&acknowledgement(0, 7), spi(1), now), Outcome::Ignored);
+        for status in [0, 135, 176] {
+            assert_eq!(registration.handle(&acknowledgement(status, 1), spi(2), now), Outcome::Ignored);
+        }
+        assert_eq!(registration.handle(&acknowledgement(176, 1), spi(1), now), Outcome::Reinitialise);
+        assert!(matches!(registration.handle(&acknowledgement(0, 1), spi(1), now), Outcome::Accepted { .. }));
+        assert_eq!(registration.handle(&acknowledgement(176, 1), spi(1), now), Outcome::Reinitialise);
     }
 
     #[test]
     fn status_135_continues_behind_the_number_that_it_carries_three_times_at_most() {
+        let mut now = Instant::now();
+        let mut registration = HomeRegistration::new(0);
+        registration.send(true, spi(1), now);
+        for last in [500, 600, 700] {
+            now += Duration::from_secs(1);
+            assert_eq!(registration.handle(&acknowledgement(135, last), spi(1), now), Outcome::SendAgain);
+            assert_eq!(registration.send(true, spi(1), now), Some(last + 1));
+        }
+        assert_eq!(registration.handle(&acknowledgement(135, 800), spi(1), now), Outcome::Ignored);
+    }
+
+    #[test]
+    fn a_fourth_binding_update_within_a_second_waits_and_is_still_a_registration_of_its_own() {
         let now = Instant::now();
         let mut registration = HomeRegistration::new(0);
-        registration.send(true, now);
-        for last in [500, 600, 700] {
-            assert_eq!(registration.handle(&acknowledgement(135, last), now), Outcome::SendAgain);
-            assert_eq!(registration.send(true, now), last + 1);
+        for _ in 0..3 {
+            assert!(registration.send(false, spi(1), now).is_some());
         }
-        assert_eq!(registration.handle(&acknowledgement(135, 800), now), Outcome::Ignored);
+        assert_eq!((registration.send(true, spi(1), now), registration.send(false, spi(1), now)), (None, None));
+        let due = registration.due().unwrap();
+        assert_eq!((due, registration.is_settled()), (now + Duration::from_secs(1), false));
+        assert!(matches!(registration.handle(&acknowledgement(0, 3), spi(1), now), Outcome::Accepted { .. }));
+        assert!(!registration.is_settled(), "the one that waits is still to be sent");
+        assert_eq!((registration.send(false, spi(1), due), registration.unanswered()), (Some(4), 1));
+    }
+
+    #[test]
+    fn a_binding_of_no_lifetime_is_not_refreshed_without_a_pause() {
+        let now = Instant::now();
+        let mut registration = HomeRegistration::new(0);
+        registration.send(true, spi(1), now);
+        let nothing = BindingAcknowledgement::new(Status::ACCEPTED, 1, Lifetime::ZERO);
+        registration.handle(&nothing, spi(1), now);
+        assert_eq!(registration.due(), Some(now + Duration::from_secs(1)));
     }
 }

@@ -1,7 +1,7 @@
 //! The mobile node: bootstraps at the HAC, binds at the home agent, roams.
 //!
 //! Pure: [`mobile_node`] and the machines that it owns ([`bootstrap`], [`movement`], [`handover`],
-//! [`binding_update_list`], [`silence`], [`superseded`]).
+//! [`binding_update_list`] with its [`update_rate`], [`path_check`], [`keepalive`], [`uplink`], [`silence`], [`superseded`]).
 //! Around them: [`runtime`], the one bridge to the HAC ([`hac_client`]), the kernel ([`link_monitor`], [`routes`]) and the
 //! worker threads ([`tunnel_device`]); and the command line ([`cli`]).
 #![forbid(unsafe_code)]
@@ -13,15 +13,21 @@ pub mod cli;
 pub mod config;
 #[cfg(feature = "lab")]
 mod esp_sa;
+#[cfg(test)]
+mod fixture;
 pub mod granted;
 pub mod hac_client;
 pub mod handover;
+pub mod keepalive;
 pub mod link_monitor;
 pub mod mobile_node;
 pub mod movement;
+pub mod path_check;
 pub mod routes;
 pub mod runtime;
 pub mod silence;
 pub mod status;
 pub mod superseded;
 pub mod tunnel_device;
+pub mod update_rate;
+pub mod uplink;

@@ -2,24 +2,31 @@
 //!
 //! Called by the runtime, which drains [`MobileNode::poll_action`] after every `handle_*` and comes back at
 //! [`MobileNode::poll_timeout`]. Owns the schedule of MHAuth runs, movement detection, handover and the binding update list.
+//! Here: what comes in from this side. What the home agent says is in [`signalling`], what is said to it in [`registration`].
+
+mod registration;
+mod signalling;
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use protocol::time::{Lifetime, TimerName};
-use protocol::tunnel::{Command, Counters, DropReason, Encapsulation, Event, Install, Path, Paths, SignallingReceived, SocketId};
-use protocol::wire::mobility::{BindingAcknowledgement, Status};
+use protocol::addr::HomeAddress;
+use protocol::time::TimerName;
+use protocol::tunnel::{Command, Counters, DropReason, Event, Install, SocketId};
+use protocol::wire::mobility::Status;
 use rand::Rng;
 
-use crate::binding_messages;
-use crate::binding_update_list::{HomeRegistration, Outcome};
+use crate::binding_messages::Ipv4Refusal;
+use crate::binding_update_list::HomeRegistration;
 use crate::bootstrap::Bootstrap;
 use crate::handover::Handover;
+use crate::keepalive::Keepalive;
 use crate::movement::{self, Attachment};
+use crate::path_check::PathCheck;
 use crate::silence::Silence;
 use crate::superseded::Superseded;
+use crate::uplink::Uplink;
 
 /// What the runtime has to do.
 #[derive(Clone, Debug)]
@@ -54,8 +61,12 @@ pub struct Registered {
     pub lifetime: Duration,
     /// From the Binding Update to its acknowledgement.
     pub took: Duration,
-    /// Whether the IPv4 home address is bound.
-    pub ipv4: bool,
+    /// The home addresses that are bound.
+    pub bound: Vec<HomeAddress>,
+    /// Why the IPv4 home address is not among them, if there is one.
+    pub ipv4_refused: Option<Ipv4Refusal>,
+    /// Whether the home agent sees a NAT on the way.
+    pub nat: bool,
 }
 
 /// What the node is doing, for `status`.
@@ -65,20 +76,13 @@ pub enum Phase {
     Bootstrapping,
     /// No usable care-of address.
     Detached,
-    /// A Binding Update is unanswered.
+    /// The home agent has not acknowledged the attachment or the SA in use yet, or does not answer.
     Registering,
     /// The binding stands.
     Registered,
     /// De-registering.
     Leaving,
 }
-
-/// Lifetime asked for a binding; the home agent may grant less.
-const BINDING_LIFETIME: Lifetime = Lifetime::from_units(150);
-/// After so many unanswered Binding Updates the SA may have ended without a word: MHAuth is run anew.
-const UNANSWERED_BEFORE_MHAUTH: u32 = 4;
-/// De-registration is tried this often before the node stops without an answer.
-const DEREGISTRATIONS: u32 = 3;
 
 /// A mobile node with one home registration.
 pub struct MobileNode {
@@ -87,10 +91,16 @@ pub struct MobileNode {
     /// The SA that packets are sent under.
     sa: Option<Arc<Install>>,
     superseded: Superseded,
+    renewals: u64,
     usable: Vec<Attachment>,
     handover: Handover,
     registration: HomeRegistration,
+    path_check: PathCheck,
+    keepalive: Keepalive,
+    uplink: Uplink,
     registered: Option<Registered>,
+    /// Whether `registered` is of the attachment and the SA in use.
+    is_bound_here: bool,
     leaving: bool,
     silence: Silence,
     /// Packets that found no sequence number left, as counted when it was last looked.
@@ -106,10 +116,15 @@ impl MobileNode {
             bootstrap: Bootstrap::new(now),
             sa: None,
             superseded: Superseded::default(),
+            renewals: 0,
             usable: Vec::new(),
             handover: Handover::default(),
             registration: HomeRegistration::new(rng.next_u32() as u16),
+            path_check: PathCheck::default(),
+            keepalive: Keepalive::default(),
+            uplink: Uplink::default(),
             registered: None,
+            is_bound_here: false,
             leaving: false,
             silence: Silence::default(),
             exhausted: 0,
@@ -120,11 +135,14 @@ impl MobileNode {
     }
 
     /// Takes a new SA from the HAC: packets go under it at once, the home agent's downlink follows with the Binding Update.
+    /// Nothing is lost: the home agent has the new SA before the HAC names it, and here the old one still opens.
     pub fn handle_grant(&mut self, install: Arc<Install>, now: Instant, rng: &mut impl Rng) {
         self.bootstrap.succeeded(install.valid_until, now, rng);
         self.actions.push_back(Action::Command(Command::Install(install.clone())));
-        if let Some(oldest) = self.sa.replace(install).and_then(|old| self.superseded.push(old.sa.spi)) {
-            self.actions.push_back(Action::Command(Command::Uninstall(oldest)));
+        if let Some(old) = self.sa.replace(install) {
+            self.renewals += 1;
+            let oldest = self.superseded.push(old);
+            self.actions.extend(oldest.map(|spi| Action::Command(Command::Uninstall(spi))));
         }
         self.register(now);
         self.follow_movement(now);
@@ -133,6 +151,12 @@ impl MobileNode {
     /// MHAuth failed; it is tried again after `retry_after` or with backoff.
     pub fn handle_bootstrap_failure(&mut self, retry_after: Option<Duration>, now: Instant, rng: &mut impl Rng) {
         self.bootstrap.failed(retry_after, now, rng);
+    }
+
+    /// The operator wants a new SA.
+    pub fn handle_renew(&mut self, now: Instant) {
+        self.bootstrap.renew(now);
+        self.bootstrap_if_due(now);
     }
 
     /// Takes the list of all attachments that are usable now.
@@ -146,6 +170,7 @@ impl MobileNode {
         if !opened {
             self.handover.failed(socket);
         } else if self.handover.opened(socket, now) {
+            self.leave_path();
             self.register(now);
         }
     }
@@ -158,30 +183,23 @@ impl MobileNode {
         }
     }
 
-    /// Takes an authentic PType 8 payload. What is not a good Binding Acknowledgement is counted.
-    fn handle_signalling(&mut self, received: &SignallingReceived, now: Instant) {
-        let acknowledgement = match &self.sa {
-            Some(install) if install.sa.spi == received.spi => binding_messages::acknowledgement(&install.sa, received),
-            _ => Err(DropReason::UnknownSpi),
-        };
-        match acknowledgement {
-            Ok(acknowledgement) => self.handle_acknowledgement(&acknowledgement, now),
-            Err(reason) => self.counters.count_drop(reason),
-        }
-    }
-
-    /// Takes the tunnel's counters, from time to time: a node that only hears itself asks whether it is still bound.
+    /// Takes the tunnel's counters, from time to time: a node that only hears itself asks whether it is still bound, and one
+    /// behind a NAT that says nothing keeps its mapping alive.
     pub fn handle_activity(&mut self, sent: u64, received: u64, now: Instant) {
-        if self.silence.observe(sent, received, now) && self.phase() == Phase::Registered {
+        let sent_for_an_answer = sent.saturating_sub(self.keepalive.count());
+        let is_silent = self.silence.observe(sent_for_an_answer, received, now);
+        if is_silent && self.registration.is_settled() && self.phase() == Phase::Registered {
             self.send_binding_update(true, now);
+        }
+        if self.keepalive.observe(sent, now) {
+            self.keep_alive(now);
         }
         // A socket that could not be opened is tried again, though no kernel event says that it would open now.
         self.follow_movement(now);
         // Never wrap: after the last sequence number only a new SA sends again.
         let exhausted = self.counters.dropped(DropReason::SaExhausted);
         if std::mem::replace(&mut self.exhausted, exhausted) < exhausted {
-            self.bootstrap.hasten(now);
-            self.bootstrap_if_due(now);
+            self.demand_new_sa(now);
         }
     }
 
@@ -203,8 +221,9 @@ impl MobileNode {
         while let Some(socket) = self.handover.close_due(now) {
             self.actions.push_back(Action::ClosePath(socket));
         }
-        let forgotten = self.superseded.forget_due(now).into_iter();
-        self.actions.extend(forgotten.map(|spi| Action::Command(Command::Uninstall(spi))));
+        while let Some(spi) = self.superseded.forget_due(now) {
+            self.actions.push_back(Action::Command(Command::Uninstall(spi)));
+        }
         self.bootstrap_if_due(now);
         if self.registration.due().is_some_and(|due| due <= now) {
             self.repeat_or_refresh(now);
@@ -227,7 +246,7 @@ impl MobileNode {
         timers.into_iter().filter_map(|(due, name)| Some((due?, name))).min()
     }
 
-    /// What the node is doing.
+    /// What the node is doing. A binding that stands is not in doubt while a single Binding Update is on its way.
     pub fn phase(&self) -> Phase {
         if self.leaving {
             Phase::Leaving
@@ -235,10 +254,10 @@ impl MobileNode {
             Phase::Bootstrapping
         } else if self.handover.current().is_none() {
             Phase::Detached
-        } else if self.registration.unanswered() > 0 {
-            Phase::Registering
-        } else {
+        } else if self.is_bound_here && self.registration.unanswered() <= 1 {
             Phase::Registered
+        } else {
+            Phase::Registering
         }
     }
 
@@ -252,6 +271,22 @@ impl MobileNode {
         self.sa.as_ref()
     }
 
+    /// How often an SA got a successor.
+    pub fn renewals(&self) -> u64 {
+        self.renewals
+    }
+
+    /// How often something was sent for a NAT's sake alone.
+    pub fn keepalives(&self) -> u64 {
+        self.keepalive.count()
+    }
+
+    /// 176, no sequence numbers left, or a home agent that does not answer.
+    fn demand_new_sa(&mut self, now: Instant) {
+        self.bootstrap.demand(now);
+        self.bootstrap_if_due(now);
+    }
+
     fn bootstrap_if_due(&mut self, now: Instant) {
         if !self.leaving && self.bootstrap.start_if_due(now) {
             self.actions.push_back(Action::Bootstrap);
@@ -260,91 +295,17 @@ impl MobileNode {
 
     /// Moves to another attachment when the one in use is gone.
     fn follow_movement(&mut self, now: Instant) {
-        if self.sa.is_none() || self.leaving {
-            return;
-        }
-        match movement::choose(self.handover.target(), &self.usable).cloned() {
+        let Some(install) = self.sa.as_ref().filter(|_| !self.leaving) else { return };
+        match movement::choose(self.handover.target(), &self.usable, &install.sa.home_agent).cloned() {
             None => {
                 self.handover.detach(now);
-                self.registration.pause();
+                self.leave_path();
             }
             Some(chosen) if self.handover.target().is_some_and(|target| target.is_same_place(&chosen)) => {}
             Some(chosen) => {
                 let socket = self.handover.open(chosen.clone());
                 self.actions.push_back(Action::OpenPath { socket, attachment: chosen });
             }
-        }
-    }
-
-    /// Sends from the attachment in use under the SA in use, and asks the home agent to do the same.
-    fn register(&mut self, now: Instant) {
-        let (Some(install), Some(path)) = (self.sa.clone(), self.path()) else { return };
-        self.actions.push_back(Action::Command(Command::Move {
-            home: install.sa.home,
-            paths: Paths::one(path),
-            encapsulation: Encapsulation::ProtectedUdp,
-            sending: install.sa.spi,
-        }));
-        self.send_binding_update(true, now);
-    }
-
-    fn repeat_or_refresh(&mut self, now: Instant) {
-        let unanswered = self.registration.unanswered();
-        if self.leaving && unanswered >= DEREGISTRATIONS {
-            self.registration.pause();
-            self.actions.push_back(Action::Finished);
-            return;
-        }
-        if unanswered >= UNANSWERED_BEFORE_MHAUTH {
-            self.bootstrap.hasten(now);
-            self.bootstrap_if_due(now);
-        }
-        self.send_binding_update(unanswered == 0, now);
-    }
-
-    fn send_binding_update(&mut self, anew: bool, now: Instant) {
-        let (Some(install), Some(path), Some((_, attachment))) = (&self.sa, self.path(), self.handover.current()) else {
-            return;
-        };
-        let lifetime = if self.leaving { Lifetime::ZERO } else { BINDING_LIFETIME };
-        let sequence = self.registration.send(anew, now);
-        let (next_header, payload) = binding_messages::binding_update(&install.sa, sequence, lifetime, attachment.care_of);
-        self.actions.push_back(Action::Command(Command::Signal { spi: install.sa.spi, path, next_header, payload }));
-    }
-
-    /// From the socket in use to the home agent's address of the same family.
-    fn path(&self) -> Option<Path> {
-        let (socket, attachment) = self.handover.current()?;
-        let home_agent = &self.sa.as_ref()?.sa.home_agent;
-        let remote = home_agent.of_family(attachment.care_of.0)?;
-        Some(Path::proved(*socket, SocketAddr::new(remote, home_agent.port())))
-    }
-
-    fn handle_acknowledgement(&mut self, acknowledgement: &BindingAcknowledgement, now: Instant) {
-        match self.registration.handle(acknowledgement, now) {
-            Outcome::Accepted { .. } if self.leaving => {
-                self.registration.pause();
-                self.actions.push_back(Action::Finished);
-            }
-            Outcome::Accepted { lifetime, took } => {
-                let Some((_, attachment)) = self.handover.current() else { return };
-                self.superseded.successor_is_bound(now);
-                let registered = Registered {
-                    attachment: attachment.clone(),
-                    lifetime: lifetime.duration(),
-                    took,
-                    ipv4: acknowledgement.ipv4_address.is_some_and(|(status, _)| status == 0),
-                };
-                self.registered = Some(registered.clone());
-                self.actions.push_back(Action::Registered(registered));
-            }
-            Outcome::SendAgain => self.send_binding_update(true, now),
-            Outcome::Reinitialise => {
-                self.bootstrap.hasten(now);
-                self.bootstrap_if_due(now);
-            }
-            Outcome::Refused(status) => self.actions.push_back(Action::Refused(status)),
-            Outcome::Ignored => {}
         }
     }
 }

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use net::netlink::{Family, MAIN_TABLE, Netlink, NetlinkError, Route, Rule};
-use protocol::addr::HomeAddresses;
+use protocol::addr::{HomeAddress, HomeAddresses};
 
 use crate::config::Tunnel;
 
@@ -19,12 +19,14 @@ const ROUTE_PROTOCOL: u8 = 78;
 pub struct Routes {
     netlink: Netlink,
     tunnel: Tunnel,
+    /// The families whose packets are led into the tunnel.
+    led: Vec<Family>,
 }
 
 impl Routes {
     /// For the tunnel of this configuration.
     pub fn new(netlink: Netlink, tunnel: Tunnel) -> Self {
-        Self { netlink, tunnel }
+        Self { netlink, tunnel, led: Vec::new() }
     }
 
     /// Takes back what an earlier run has left; gives how many rules and routes that were.
@@ -58,23 +60,48 @@ impl Routes {
         Ok(())
     }
 
-    /// Leads packets of the families of `home` to the device `interface`.
+    /// Leads packets of the families in which an address is bound to the device `interface`, and those of a family that is
+    /// not, or not any more, where they go without the tunnel.
     ///
     /// # Errors
     /// The kernel refused.
-    pub async fn lead_to(&self, interface: u32, home: &HomeAddresses) -> Result<(), NetlinkError> {
-        for address in home.iter() {
-            let family = family(address.0);
-            for destination in self.tunnel.routes.iter().filter(|route| route.addr().is_ipv4() == address.0.is_ipv4()) {
-                let route = Route::unicast(*destination, interface, self.tunnel.table, ROUTE_PROTOCOL);
-                self.netlink.replace_route(&route.with_source(address.0)).await?;
-            }
-            // Two rules of one priority are asked in the order in which they were added.
-            for rule in self.rules(family) {
-                self.netlink.add_rule(&rule).await?;
-            }
+    pub async fn lead_to(&mut self, interface: u32, bound: &[HomeAddress]) -> Result<(), NetlinkError> {
+        let families: Vec<Family> = bound.iter().map(|home| family_of(home.0)).collect();
+        for home in bound {
+            self.lead_in(interface, home.0).await?;
+        }
+        for family in self.led.iter().filter(|family| !families.contains(family)) {
+            self.lead_past(*family, interface).await?;
+        }
+        self.led = families;
+        Ok(())
+    }
+
+    async fn lead_in(&self, interface: u32, home: IpAddr) -> Result<(), NetlinkError> {
+        let family = family_of(home);
+        for route in self.routes(family, interface) {
+            self.netlink.replace_route(&route.with_source(home)).await?;
+        }
+        // Two rules of one priority are asked in the order in which they were added.
+        for rule in self.rules(family) {
+            self.netlink.add_rule(&rule).await?;
         }
         Ok(())
+    }
+
+    async fn lead_past(&self, family: Family, interface: u32) -> Result<(), NetlinkError> {
+        for rule in self.rules(family) {
+            self.netlink.delete_rule(&rule).await?;
+        }
+        for route in self.routes(family, interface) {
+            self.netlink.delete_route(&route).await?;
+        }
+        Ok(())
+    }
+
+    fn routes(&self, family: Family, interface: u32) -> impl Iterator<Item = Route> {
+        let destinations = self.tunnel.routes.iter().filter(move |destination| family_of(destination.addr()) == family);
+        destinations.map(move |destination| Route::unicast(*destination, interface, self.tunnel.table, ROUTE_PROTOCOL))
     }
 
     fn rules(&self, family: Family) -> [Rule; 2] {
@@ -86,7 +113,7 @@ impl Routes {
     }
 }
 
-fn family(address: IpAddr) -> Family {
+fn family_of(address: IpAddr) -> Family {
     match address {
         IpAddr::V4(_) => Family::V4,
         IpAddr::V6(_) => Family::V6,

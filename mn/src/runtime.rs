@@ -19,7 +19,7 @@ use net::worker::{WorkerCommand, WorkerGone};
 use protocol::addr::HomeAgentAddresses;
 use protocol::mhauth::Grant;
 use protocol::tunnel::{Counters, Event, SocketId};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 
 use crate::config::Tunnel;
 use crate::granted;
@@ -28,7 +28,7 @@ use crate::link_monitor;
 use crate::mobile_node::{Action, MobileNode, Phase, Registered};
 use crate::movement::Attachment;
 use crate::routes::Routes;
-use crate::status::{SharedStatus, milliseconds, phase_name};
+use crate::status::{SharedStatus, milliseconds, phase_name, user_data_name};
 use crate::tunnel_device::TunnelDevice;
 
 /// How often the tunnel's counters are looked at.
@@ -74,7 +74,7 @@ struct Inputs {
     events: mpsc::Receiver<Event>,
 }
 
-/// Runs a mobile node until `shutdown` ends, then de-registers and puts everything back.
+/// Runs a mobile node until `shutdown` ends, then de-registers and puts everything back. `renew` asks it for a new SA.
 ///
 /// # Errors
 /// Why it stopped by itself. Whatever the reason, rules, routes and device are as they were before.
@@ -83,6 +83,7 @@ pub async fn run(
     tunnel: Tunnel,
     counters: Arc<Counters>,
     status: SharedStatus,
+    renew: &Notify,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), RuntimeError> {
     let netlink = Netlink::connect()?;
@@ -108,7 +109,7 @@ pub async fn run(
         grants,
         finished: false,
     };
-    let result = runtime.drive(Inputs { grants: granted, attachments, events }, shutdown).await;
+    let result = runtime.drive(Inputs { grants: granted, attachments, events }, renew, shutdown).await;
     monitor.abort();
     let cleaned = runtime.routes.clean_up().await;
     runtime.device.close();
@@ -116,7 +117,12 @@ pub async fn run(
 }
 
 impl Runtime {
-    async fn drive(&mut self, mut inputs: Inputs, shutdown: impl Future<Output = ()>) -> Result<(), RuntimeError> {
+    async fn drive(
+        &mut self,
+        mut inputs: Inputs,
+        renew: &Notify,
+        shutdown: impl Future<Output = ()>,
+    ) -> Result<(), RuntimeError> {
         let mut activity = tokio::time::interval(ACTIVITY_INTERVAL);
         activity.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         tokio::pin!(shutdown);
@@ -133,6 +139,7 @@ impl Runtime {
                     let ((sent, _), (received, _)) = (self.counters.sent(), self.counters.received());
                     self.node.handle_activity(sent, received, Instant::now());
                 }
+                () = renew.notified() => self.node.handle_renew(Instant::now()),
                 () = &mut shutdown, if !asked => {
                     asked = true;
                     self.node.handle_down(Instant::now());
@@ -225,19 +232,23 @@ impl Runtime {
     }
 
     async fn registered(&mut self, registered: &Registered) -> Result<(), RuntimeError> {
-        let Some(home) = self.node.security_association().map(|install| install.sa.home) else { return Ok(()) };
-        self.routes.lead_to(self.device.interface(), &home).await?;
+        self.routes.lead_to(self.device.interface(), &registered.bound).await?;
         self.status.registered_first(Instant::now());
-        let took = milliseconds(registered.took);
-        tracing::info!(interface = registered.attachment.name, took_ms = took, "registered at the home agent");
+        let (took, nat) = (milliseconds(registered.took), registered.nat);
+        tracing::info!(interface = registered.attachment.name, took_ms = took, nat, "registered at the home agent");
+        let refused = registered.ipv4_refused.map(|why| format!("the home agent did not bind the IPv4 home address: {why}"));
+        if let Some(refused) = &refused {
+            tracing::warn!("{refused}");
+        }
         self.status.update(|shown| {
             let care_of = Some(registered.attachment.care_of.0);
             shown.moves += u64::from(shown.care_of.is_some() && shown.care_of != care_of);
             shown.care_of = care_of;
             shown.interface = Some(registered.attachment.name.clone());
-            shown.ipv4_bound = registered.ipv4;
+            shown.nat = nat;
+            shown.ipv4_bound = registered.bound.iter().any(|home| home.0.is_ipv4());
             shown.last_registration_ms = Some(took);
-            shown.last_error = None;
+            shown.last_error = refused;
         });
         Ok(())
     }
@@ -247,10 +258,14 @@ impl Runtime {
         let now = Instant::now();
         self.status.update(|shown| {
             shown.state = phase_name(self.node.phase()).to_owned();
+            shown.renewals = self.node.renewals();
+            shown.keepalives = self.node.keepalives();
             if let Some(install) = install {
                 shown.home = install.sa.home.iter().map(|home| home.0).collect();
                 shown.spi = Some(install.sa.spi.get());
                 shown.suite = Some(install.sa.suite.name().to_owned());
+                shown.profile = Some(install.sa.profile.name().to_owned());
+                shown.user_data = Some(user_data_name(install.sa.user_data).to_owned());
                 shown.sa_seconds_left = Some(install.valid_until.saturating_duration_since(now).as_secs());
                 shown.home_agent = shown.care_of.and_then(|care_of| install.sa.home_agent.of_family(care_of));
             }

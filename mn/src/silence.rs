@@ -1,4 +1,8 @@
 //! Notices that the node sends and hears nothing: perhaps the home agent has forgotten it.
+//!
+//! Under `mip6-sas` 0 what comes as PType 0 from the home agent's address counts as heard, though nothing proves it: who may
+//! forge it may forge the user data itself, and if only signalling counted, every busy node would send a Binding Update every
+//! two seconds.
 
 use std::time::{Duration, Instant};
 
@@ -14,14 +18,16 @@ pub struct Silence {
 }
 
 impl Silence {
-    /// Takes the tunnel's counters; `true` once for every two seconds in which packets went out and none came in.
+    /// Takes the tunnel's counters, `sent` without keepalives, since nobody answers them; `true` once for every two seconds in
+    /// which packets went out and none came in.
     pub fn observe(&mut self, sent: u64, received: u64, now: Instant) -> bool {
         if received > self.received {
             self.since = None;
         } else if sent > self.sent {
             self.since.get_or_insert(now);
         }
-        (self.sent, self.received) = (sent, received);
+        // A keepalive may be known here before the tunnel has counted it: `sent` then falls by one and rises again.
+        (self.sent, self.received) = (self.sent.max(sent), received);
         self.since.take_if(|since| now.saturating_duration_since(*since) >= SILENCE).is_some()
     }
 }
@@ -39,5 +45,15 @@ mod tests {
         assert!(!silence.observe(3, 1, at(202)), "something was heard");
         assert!(!silence.observe(4, 1, at(300)) && silence.observe(5, 1, at(302)));
         assert!(!silence.observe(6, 1, at(303)), "asked once, it waits again");
+    }
+
+    #[test]
+    fn a_count_that_falls_and_rises_again_is_nothing_sent() {
+        let (start, mut silence) = (Instant::now(), Silence::default());
+        silence.observe(5, 5, start);
+        silence.observe(4, 5, start);
+        for seconds in 0..10 {
+            assert!(!silence.observe(5, 5, start + Duration::from_secs(seconds)));
+        }
     }
 }

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use protocol::sa::UserData;
 use protocol::tunnel::Counters;
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +32,21 @@ pub struct Status {
     pub spi: Option<u32>,
     /// The cipher suite in use.
     pub suite: Option<String>,
+    /// The wire profile of the SA in use: `rfc6618` or `draft-04`.
+    #[serde(default)]
+    pub profile: Option<String>,
+    /// How user data goes under it: `protected`, or `clear` (`mip6-sas` 0).
+    #[serde(default)]
+    pub user_data: Option<String>,
+    /// How often the SA got a successor.
+    #[serde(default)]
+    pub renewals: u64,
+    /// Whether the home agent sees a NAT on the way.
+    #[serde(default)]
+    pub nat: bool,
+    /// How often something was sent for the NAT's sake alone.
+    #[serde(default)]
+    pub keepalives: u64,
     /// Whether the IPv4 home address is bound.
     pub ipv4_bound: bool,
     /// How often the care-of address changed.
@@ -116,6 +132,14 @@ pub fn phase_name(phase: Phase) -> &'static str {
         Phase::Registering => "registering",
         Phase::Registered => "registered",
         Phase::Leaving => "leaving",
+    }
+}
+
+/// The name in status of how user data goes.
+pub fn user_data_name(user_data: UserData) -> &'static str {
+    match user_data {
+        UserData::Protected => "protected",
+        UserData::Clear => "clear",
     }
 }
 

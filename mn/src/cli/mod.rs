@@ -1,7 +1,8 @@
-//! `mn up | down | status`.
+//! `mn up | down | renew | status`.
 #![allow(clippy::print_stdout, reason = "the command line speaks on standard output")]
 
 mod down;
+mod renew;
 mod status;
 mod up;
 
@@ -35,6 +36,8 @@ enum Command {
     },
     /// De-register, stop, and put every route, rule and device back; also after a crash.
     Down,
+    /// Authenticate now and register under the new keys; returns when that is done.
+    Renew,
     /// Show state, addresses and counters.
     Status {
         /// As JSON, schema 1.
@@ -72,6 +75,9 @@ pub enum CliError {
     /// It is not up.
     #[error("{0}")]
     NotUp(String),
+    /// It has no new keys.
+    #[error("{0}")]
+    NotRenewed(String),
 }
 
 /// Runs the command that `arguments` name.
@@ -84,6 +90,7 @@ pub async fn run(arguments: Arguments) -> Result<(), CliError> {
         Command::Up { foreground: true } => up::foreground(&config).await,
         Command::Up { foreground: false } => up::background(&config).await,
         Command::Down => down::run(&config).await,
+        Command::Renew => renew::run(&config).await,
         Command::Status { json } => status::run(&config, json).await,
     }
 }

@@ -26,15 +26,21 @@ fn show(status: &Status) {
     row("state", status.state.clone());
     row("home addresses", list(&status.home));
     if let (Some(care_of), Some(interface)) = (status.care_of, &status.interface) {
-        row("care-of address", format!("{care_of} on {interface}"));
+        row("care-of address", format!("{care_of} on {interface}{}", if status.nat { ", behind a NAT" } else { "" }));
     }
     if let (Some(home_agent), Some(suite)) = (status.home_agent, &status.suite) {
         row("home agent", format!("{home_agent}, {suite}"));
     }
     if let (Some(spi), Some(left)) = (status.spi, status.sa_seconds_left) {
-        row("SA", format!("SPI 0x{spi:07x}, {left} s left"));
+        row("SA", format!("SPI 0x{spi:07x}, {left} s left, renewed {} times", status.renewals));
+    }
+    if let (Some(profile), Some(user_data)) = (&status.profile, &status.user_data) {
+        row("wire profile", format!("{profile}, user data {user_data}"));
     }
     row("moves", status.moves.to_string());
+    if status.keepalives > 0 {
+        row("keepalives", status.keepalives.to_string());
+    }
     let counters = &status.counters;
     row("sent", format!("{} packets, {} octets", counters.sent_packets, counters.sent_octets));
     row("received", format!("{} packets, {} octets", counters.received_packets, counters.received_octets));

@@ -31,38 +31,47 @@ pub(super) async fn foreground(config: &Located<Config>) -> Result<(), CliError>
     let client = client(config)?;
     let counters = Arc::new(Counters::default());
     let status = SharedStatus::new(counters.clone(), started);
-    let asked_down = Arc::new(Notify::new());
+    let asked = Arc::new(Asked::default());
     let socket = ControlSocket::bind(&config.control_socket)?;
     let control = {
-        let (status, asked_down) = (status.clone(), asked_down.clone());
-        tokio::spawn(socket.serve(move |request| answer(&request, &status, &asked_down)))
+        let (status, asked) = (status.clone(), asked.clone());
+        tokio::spawn(socket.serve(move |request| answer(&request, &status, &asked)))
     };
     let signal = shutdown::requested().map_err(|source| CliError::Io { what: "cannot wait for signals".to_owned(), source })?;
-    let shutdown = async move {
+    let shutdown = async {
         tokio::select! {
             name = signal => tracing::info!(signal = name, "de-registering and putting everything back"),
-            () = asked_down.notified() => tracing::info!("asked to go down: de-registering and putting everything back"),
+            () = asked.down.notified() => tracing::info!("asked to go down: de-registering and putting everything back"),
         }
     };
-    let result = runtime::run(client, config.tunnel.clone(), counters, status, shutdown).await;
+    let result = runtime::run(client, config.tunnel.clone(), counters, status, &asked.renew, shutdown).await;
     control.abort();
     // The socket's file goes with the task that serves it; `mn down` takes that as the end.
     let _aborted = control.await;
     Ok(result?)
 }
 
-fn answer(
-    request: &Request,
-    status: &SharedStatus,
-    asked_down: &Notify,
-) -> impl Future<Output = Result<Value, String>> + Send + use<> {
+/// What the control socket was asked for.
+#[derive(Default)]
+struct Asked {
+    down: Notify,
+    renew: Notify,
+}
+
+fn answer(request: &Request, status: &SharedStatus, asked: &Asked) -> impl Future<Output = Result<Value, String>> + Send + use<> {
     let result = match request.request.as_str() {
         "status" => serde_json::to_value(status.snapshot()).map_err(|error| error.to_string()),
         "down" => {
-            asked_down.notify_one();
+            asked.down.notify_one();
             Ok(serde_json::json!({}))
         }
-        other => Err(format!("unknown request {other:?}: ask for \"status\" or \"down\"")),
+        "renew" => {
+            // What is so before: who asked sees by it what has changed.
+            let before = serde_json::to_value(status.snapshot()).map_err(|error| error.to_string());
+            asked.renew.notify_one();
+            before
+        }
+        other => Err(format!("unknown request {other:?}: ask for \"status\", \"renew\" or \"down\"")),
     };
     std::future::ready(result)
 }

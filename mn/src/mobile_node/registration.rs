@@ -1,0 +1,87 @@
+//! What the node says to its home agent: Binding Updates and keepalives, and with them how its own packets go.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use protocol::time::Lifetime;
+use protocol::tunnel::{Command, Path};
+
+use super::{Action, MobileNode};
+use crate::binding_messages;
+
+/// Lifetime asked for a binding; the home agent may grant less.
+const BINDING_LIFETIME: Lifetime = Lifetime::from_units(150);
+/// After so many unanswered Binding Updates the SA may have ended without a word: MHAuth is run anew.
+const UNANSWERED_BEFORE_MHAUTH: u32 = 4;
+/// De-registration is tried this often before the node stops without an answer.
+const DEREGISTRATIONS: u32 = 3;
+
+impl MobileNode {
+    /// Sends from the attachment in use under the SA in use, and asks the home agent to do the same.
+    pub(super) fn register(&mut self, now: Instant) {
+        self.is_bound_here = false;
+        self.send_binding_update(true, now);
+    }
+
+    /// Sends a Binding Update, or has the timer do so when there were too many. Packets go as it says at once.
+    pub(super) fn send_binding_update(&mut self, anew: bool, now: Instant) {
+        let (Some(install), Some(path)) = (self.sa.clone(), self.path()) else { return };
+        let Some(care_of) = self.handover.current().map(|(_, attachment)| attachment.care_of) else { return };
+        let sequence = self.registration.send(anew, install.sa.spi, now);
+        self.steer();
+        let Some(sequence) = sequence else { return };
+        let lifetime = if self.leaving { Lifetime::ZERO } else { BINDING_LIFETIME };
+        let token = self.path_check.token(path);
+        let (next_header, payload) = binding_messages::binding_update(&install.sa, sequence, lifetime, care_of, token);
+        self.actions.push_back(Action::Command(Command::Signal { spi: install.sa.spi, path, next_header, payload }));
+    }
+
+    /// The registration's timer has fired.
+    pub(super) fn repeat_or_refresh(&mut self, now: Instant) {
+        let unanswered = self.registration.unanswered();
+        if self.leaving && unanswered >= DEREGISTRATIONS {
+            self.registration.pause();
+            self.actions.push_back(Action::Finished);
+            return;
+        }
+        if unanswered >= UNANSWERED_BEFORE_MHAUTH {
+            self.demand_new_sa(now);
+        }
+        self.send_binding_update(unanswered == 0, now);
+    }
+
+    /// Sends something that nobody answers; where a dummy cannot be sent, a Binding Update.
+    pub(super) fn keep_alive(&mut self, now: Instant) {
+        let (Some(install), Some(path)) = (&self.sa, self.path()) else { return };
+        let spi = install.sa.spi;
+        if install.sa.is_numbered() {
+            self.actions.push_back(Action::Command(Command::Keepalive { spi, path }));
+        } else {
+            self.send_binding_update(true, now);
+        }
+    }
+
+    /// Tells the tunnel how packets go, if that is different from before.
+    pub(super) fn steer(&mut self) {
+        let (Some(install), Some(path)) = (&self.sa, self.path()) else { return };
+        let is_answered = self.is_bound_here && self.registration.is_settled();
+        let command = self.uplink.steer(&install.sa, path, is_answered);
+        self.actions.extend(command.map(Action::Command));
+    }
+
+    /// Forgets what holds for the path that was in use.
+    pub(super) fn leave_path(&mut self) {
+        self.registration.pause();
+        self.path_check.forget();
+        self.keepalive.stop();
+        self.is_bound_here = false;
+    }
+
+    /// From the socket in use to the home agent's address of the same family.
+    pub(super) fn path(&self) -> Option<Path> {
+        let (socket, attachment) = self.handover.current()?;
+        let home_agent = &self.sa.as_ref()?.sa.home_agent;
+        let remote = home_agent.of_family(attachment.care_of.0)?;
+        Some(Path::proved(*socket, SocketAddr::new(remote, home_agent.port())))
+    }
+}

@@ -1,0 +1,124 @@
+//! What the home agent says: Binding Acknowledgement, Binding Refresh Request, Binding Error.
+//!
+//! All of it is authentic when it comes here. Whatever it asks for has a bound: Binding Updates by their rate, MHAuth runs by
+//! the patience of [`crate::bootstrap`].
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use protocol::sa::Spi;
+use protocol::tunnel::{DropReason, Install, SignallingReceived, SocketId};
+use protocol::wire::mobility::{BindingAcknowledgement, BindingErrorStatus};
+
+use super::{Action, MobileNode, Registered};
+use crate::binding_messages::{self, FromHomeAgent};
+use crate::binding_update_list::Outcome;
+use crate::path_check::Repeat;
+
+impl MobileNode {
+    /// Takes a PType 8 payload. What cannot be used is counted.
+    pub(super) fn handle_signalling(&mut self, received: &SignallingReceived, now: Instant) {
+        let install = self.own(received.spi).ok_or(DropReason::UnknownSpi);
+        let taken = install.and_then(|install| {
+            let message = binding_messages::read(&install.sa, received)?;
+            self.handle_message(message, &install, received.socket, now)
+        });
+        if let Err(reason) = taken {
+            self.counters.count_drop(reason);
+        }
+    }
+
+    /// The SA in use or one before it.
+    fn own(&self, spi: Spi) -> Option<Arc<Install>> {
+        let in_use = self.sa.as_ref().filter(|install| install.sa.spi == spi);
+        in_use.or_else(|| self.superseded.get(spi)).cloned()
+    }
+
+    fn handle_message(
+        &mut self,
+        message: FromHomeAgent,
+        install: &Install,
+        socket: SocketId,
+        now: Instant,
+    ) -> Result<(), DropReason> {
+        match message {
+            FromHomeAgent::Acknowledgement(acknowledgement) => {
+                self.handle_acknowledgement(&acknowledgement, install, socket, now)
+            }
+            // RFC 6275 section 11.7.4: whatever SA it came under, the answer goes under the one in use.
+            FromHomeAgent::RefreshRequest if self.leaving => {}
+            FromHomeAgent::RefreshRequest => self.send_binding_update(true, now),
+            FromHomeAgent::Error(BindingErrorStatus::UNKNOWN_BINDING) => self.handle_unknown_binding(now),
+            FromHomeAgent::Error(_) => return Err(DropReason::UnexpectedMobilityHeader),
+        }
+        Ok(())
+    }
+
+    /// RFC 6275 section 11.3.6. A Binding Update that is on its way already is repeated by its timer alone.
+    fn handle_unknown_binding(&mut self, now: Instant) {
+        if !self.leaving && self.registration.is_settled() {
+            self.register(now);
+        }
+    }
+
+    fn handle_acknowledgement(
+        &mut self,
+        acknowledgement: &BindingAcknowledgement,
+        install: &Install,
+        socket: SocketId,
+        now: Instant,
+    ) {
+        match self.registration.handle(acknowledgement, install.sa.spi, now) {
+            Outcome::Accepted { .. } | Outcome::Refused(_) if self.leaving => {
+                self.registration.pause();
+                self.actions.push_back(Action::Finished);
+            }
+            Outcome::Accepted { lifetime, took } => {
+                self.note_registration(acknowledgement, install, lifetime.duration(), took, now);
+                self.give_token_back(acknowledgement, socket, now);
+                self.steer();
+            }
+            Outcome::SendAgain => self.send_binding_update(true, now),
+            // What is said of an SA that has a successor already has been heeded.
+            Outcome::Reinitialise if self.is_in_use(install.sa.spi) => self.demand_new_sa(now),
+            Outcome::Refused(status) => self.actions.push_back(Action::Refused(status)),
+            Outcome::Reinitialise | Outcome::Ignored => {}
+        }
+    }
+
+    /// The binding stands, also while the path is not proved yet.
+    fn note_registration(
+        &mut self,
+        acknowledgement: &BindingAcknowledgement,
+        install: &Install,
+        lifetime: Duration,
+        took: Duration,
+        now: Instant,
+    ) {
+        let Some((_, attachment)) = self.handover.current() else { return };
+        let ipv4_refused = binding_messages::ipv4_refusal(&install.sa, acknowledgement);
+        let bound = install.sa.home.iter().filter(|home| home.0.is_ipv6() || ipv4_refused.is_none()).collect();
+        self.keepalive.start(acknowledgement.nat, now);
+        let nat = self.keepalive.is_behind_nat();
+        let registered = Registered { attachment: attachment.clone(), lifetime, took, bound, ipv4_refused, nat };
+        if self.is_in_use(install.sa.spi) {
+            self.is_bound_here = true;
+            self.superseded.successor_is_bound(now);
+        }
+        self.registered = Some(registered.clone());
+        self.actions.push_back(Action::Registered(registered));
+    }
+
+    fn give_token_back(&mut self, acknowledgement: &BindingAcknowledgement, socket: SocketId, now: Instant) {
+        let Some(path) = self.path() else { return };
+        match self.path_check.acknowledged(socket, path, acknowledgement.path_check) {
+            Some(Repeat::AtOnce) => self.send_binding_update(true, now),
+            Some(Repeat::After(pause)) => self.registration.refresh_by(now + pause),
+            None => {}
+        }
+    }
+
+    fn is_in_use(&self, spi: Spi) -> bool {
+        self.sa.as_ref().is_some_and(|install| install.sa.spi == spi)
+    }
+}

@@ -1,0 +1,144 @@
+//! Behind a NAT: path check and keepalives (PROFILE's words: the new source is unproved, the mapping is kept alive).
+
+use super::*;
+
+const TOKEN: PathToken = PathToken(*b"12345678");
+const NAT: NatDetection = NatDetection { refresh_seconds: 110 };
+
+fn with_token(sequence: u16, token: PathToken) -> BindingAcknowledgement {
+    BindingAcknowledgement { nat: Some(NAT), path_check: Some(token), ..acknowledgement(0, sequence) }
+}
+
+/// Moves, and gives the Binding Update's sequence number.
+fn moves(story: &mut Story) -> u16 {
+    story.sees(&[lte()]);
+    story.opens_what_is_asked();
+    story.last_update().sequence
+}
+
+#[test]
+fn the_first_acknowledgement_binds_and_its_token_goes_back_at_once_from_where_it_came() {
+    let mut story = Story::registered();
+    let sequence = moves(&mut story);
+    story.hears_answer(1, with_token(sequence, TOKEN));
+    assert_eq!(story.node.phase(), Phase::Registered);
+    let actions = story.actions();
+    let [Action::Registered(registered), signal] = &actions[..] else { panic!("{actions:?}") };
+    assert!(registered.nat && registered.attachment == lte());
+    let (path, update) = story.update(signal).unwrap();
+    assert_eq!((path.socket, update.sequence, update.path_check), (SocketId(1), sequence + 1, Some(TOKEN)));
+}
+
+#[test]
+fn the_token_is_repeated_until_an_acknowledgement_comes_without_one() {
+    let mut story = Story::registered();
+    let sequence = moves(&mut story);
+    story.hears_answer(1, with_token(sequence, TOKEN));
+    story.actions();
+    story.now = story.node.poll_timeout().unwrap().0;
+    story.node.handle_timeout(story.now);
+    let repeated = story.last_update();
+    assert_eq!((repeated.sequence, repeated.path_check), (sequence + 2, Some(TOKEN)), "a retransmission");
+    let other = PathToken(*b"abcdefgh");
+    story.passes(1);
+    story.hears_answer(1, with_token(repeated.sequence, other));
+    let again = story.last_update();
+    assert_eq!(again.path_check, Some(other), "the newest counts");
+    story.hears(1, 0, again.sequence);
+    story.passes(10);
+    story.hears_refresh_request(1);
+    assert_eq!(story.last_update().path_check, None);
+}
+
+#[test]
+fn a_token_is_forgotten_on_a_move_and_one_that_comes_late_on_the_old_socket_is_not_taken() {
+    let mut story = Story::registered();
+    let sequence = moves(&mut story);
+    story.hears_answer(1, with_token(sequence, TOKEN));
+    story.passes(10);
+    story.sees(&[wifi()]);
+    story.opens_what_is_asked();
+    let update = story.last_update();
+    assert_eq!(update.path_check, None);
+    story.hears_on(SocketId(1), 1, MobilityMessage::BindingAcknowledgement(with_token(update.sequence, TOKEN)));
+    assert!(story.updates().is_empty());
+    story.hears_refresh_request(1);
+    assert_eq!(story.last_update().path_check, None);
+}
+
+#[test]
+fn a_home_agent_that_is_never_content_with_its_token_makes_no_loop() {
+    let mut story = Story::registered();
+    let mut sequence = moves(&mut story);
+    let (mut updates, start) = (Vec::new(), story.now);
+    while story.now - start < Duration::from_secs(60) {
+        story.hears_answer(1, with_token(sequence, TOKEN));
+        assert_eq!(story.node.phase(), Phase::Registered);
+        let update = loop {
+            if let Some((_, update)) = story.updates().pop() {
+                break update;
+            }
+            story.now = story.node.poll_timeout().unwrap().0;
+            story.node.handle_timeout(story.now);
+        };
+        sequence = update.sequence;
+        updates.push((story.now - start).as_millis());
+    }
+    // Three to the second; then three in a row are over, and the intervals double.
+    assert_eq!(updates, [0, 0, 1000, 2000, 4000, 8000, 16_000, 32_000, 64_000]);
+}
+
+#[test]
+fn a_quiet_node_behind_a_nat_sends_a_dummy_every_refresh_time_and_expects_no_answer() {
+    let mut story = Story::registered();
+    story.hears_refresh_request(1);
+    let sequence = story.last_update().sequence;
+    story.hears_answer(1, BindingAcknowledgement { nat: Some(NAT), ..acknowledgement(0, sequence) });
+    story.actions();
+    let mut keepalives = 0;
+    for _ in 0..400 {
+        for action in story.is_quiet_for(1) {
+            let Action::Command(Command::Keepalive { spi, path }) = action else { panic!("{action:?}") };
+            assert_eq!((spi, path.socket), (association(1).spi, SocketId(0)));
+            keepalives += 1;
+            story.sent += 1;
+        }
+    }
+    assert_eq!((keepalives, story.node.keepalives()), (3, 3), "at about 110, 221 and 332 seconds");
+}
+
+#[test]
+fn a_node_that_sends_or_moves_or_sees_no_nat_sends_no_keepalives() {
+    let mut story = Story::registered();
+    assert!(story.is_quiet_for(400).is_empty(), "no NAT");
+    story.hears_refresh_request(1);
+    let sequence = story.last_update().sequence;
+    story.hears_answer(1, BindingAcknowledgement { nat: Some(NAT), ..acknowledgement(0, sequence) });
+    story.actions();
+    for _ in 0..10 {
+        story.sent += 1;
+        story.received += 1;
+        assert!(story.is_quiet_for(100).is_empty());
+    }
+    moves(&mut story);
+    assert!(story.is_quiet_for(400).iter().all(|action| !matches!(action, Action::Command(Command::Keepalive { .. }))));
+}
+
+#[test]
+fn under_an_sa_that_is_not_numbered_the_keepalive_is_a_binding_update() {
+    fn unnumbered(spi: u32) -> SecurityAssociation {
+        SecurityAssociation {
+            profile: protocol::profile::WireProfile::Draft04,
+            user_data: protocol::sa::UserData::Clear,
+            ..association(spi)
+        }
+    }
+    let mut story = Story::registered_with(unnumbered);
+    story.hears_refresh_request(1);
+    let sequence = story.last_update().sequence;
+    story.hears_answer(1, BindingAcknowledgement { nat: Some(NAT), ..acknowledgement(0, sequence) });
+    story.actions();
+    let actions = story.is_quiet_for(120);
+    assert!(actions.iter().all(|action| !matches!(action, Action::Command(Command::Keepalive { .. }))));
+    assert_eq!(actions.iter().filter_map(|action| story.update(action)).count(), 1);
+}
