@@ -125,14 +125,23 @@ mod tests {
     }
 
     #[test]
-    fn an_sa_is_renewed_around_eighty_percent_of_its_validity_or_when_the_operator_says_so() {
+    fn an_sa_is_renewed_around_eighty_percent_of_its_validity() {
         let (mut rng, now) = (StdRng::seed_from_u64(2), Instant::now());
         let mut bootstrap = Bootstrap::new(now);
         bootstrap.succeeded(now + Duration::from_secs(1000), now, &mut rng);
         let due = bootstrap.due().unwrap() - now;
         assert!((Duration::from_secs(750)..=Duration::from_secs(850)).contains(&due), "{due:?}");
+    }
+
+    #[test]
+    fn the_operator_waits_for_no_pause() {
+        let (mut rng, now) = (StdRng::seed_from_u64(2), Instant::now());
+        let mut bootstrap = Bootstrap::new(now);
+        bootstrap.failed(Some(Duration::from_secs(1000)), now, &mut rng);
         bootstrap.renew(now);
-        assert_eq!(bootstrap.due(), Some(now));
+        assert!(bootstrap.start_if_due(now));
+        bootstrap.renew(now);
+        assert_eq!(bootstrap.due(), None, "one run at a time");
     }
 
     #[test]

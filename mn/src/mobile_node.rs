@@ -4,6 +4,7 @@
 //! [`MobileNode::poll_timeout`]. Owns the schedule of MHAuth runs, movement detection, handover and the binding update list.
 //! Here: what comes in from this side. What the home agent says is in [`signalling`], what is said to it in [`registration`].
 
+mod action;
 mod registration;
 mod signalling;
 
@@ -11,13 +12,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use protocol::addr::HomeAddress;
 use protocol::time::TimerName;
 use protocol::tunnel::{Command, Counters, DropReason, Event, Install, SocketId};
-use protocol::wire::mobility::Status;
 use rand::Rng;
 
-use crate::binding_messages::Ipv4Refusal;
 use crate::binding_update_list::HomeRegistration;
 use crate::bootstrap::Bootstrap;
 use crate::handover::Handover;
@@ -27,47 +25,7 @@ use crate::path_check::PathCheck;
 use crate::silence::Silence;
 use crate::superseded::Superseded;
 use crate::uplink::Uplink;
-
-/// What the runtime has to do.
-#[derive(Clone, Debug)]
-pub enum Action {
-    /// Run MHAuth; answer with `handle_grant` or `handle_bootstrap_failure`.
-    Bootstrap,
-    /// Open a socket bound to the attachment's address; answer with `handle_path_opened`.
-    OpenPath {
-        /// Its number for the workers.
-        socket: SocketId,
-        /// What to bind it to.
-        attachment: Attachment,
-    },
-    /// Close a socket.
-    ClosePath(SocketId),
-    /// For both halves of the tunnel.
-    Command(Command),
-    /// The binding stands: packets may be routed into the tunnel.
-    Registered(Registered),
-    /// The home agent refused the binding; it is tried again.
-    Refused(Status),
-    /// De-registered, or given up: the node may stop.
-    Finished,
-}
-
-/// A registration that the home agent has acknowledged.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Registered {
-    /// With which attachment.
-    pub attachment: Attachment,
-    /// For how long.
-    pub lifetime: Duration,
-    /// From the Binding Update to its acknowledgement.
-    pub took: Duration,
-    /// The home addresses that are bound.
-    pub bound: Vec<HomeAddress>,
-    /// Why the IPv4 home address is not among them, if there is one.
-    pub ipv4_refused: Option<Ipv4Refusal>,
-    /// Whether the home agent sees a NAT on the way.
-    pub nat: bool,
-}
+pub use action::{Action, Registered};
 
 /// What the node is doing, for `status`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

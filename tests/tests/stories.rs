@@ -137,6 +137,25 @@ fn sas_are_renewed_for_a_week_without_a_gap() {
 }
 
 #[test]
+fn while_an_sa_is_renewed_every_packet_crosses_in_both_directions() {
+    let mut world = registered(CipherSuite::Aes128Gcm);
+    let before = world.bound_under();
+    let (mut sent, mut answers) = (Vec::new(), Vec::new());
+    world.mobile_node_renews();
+    for number in 0_u32..1000 {
+        sent.push(up(&world, &number.to_be_bytes()));
+        answers.push(down(&world, &number.to_be_bytes()));
+        world.mobile_node_sends(&sent[sent.len() - 1]);
+        world.correspondent_sends(&answers[answers.len() - 1]);
+        world.runs_for(Duration::from_millis(1));
+    }
+    world.runs_for(SECOND);
+    assert_eq!((world.correspondent_received(), world.mobile_node_received()), (sent, answers));
+    assert_ne!(world.bound_under(), before);
+    assert_no_number_twice(&world);
+}
+
+#[test]
 fn a_home_agent_that_lost_its_memory_asks_for_a_new_sa_and_takes_nothing_recorded_before() {
     for suite in CipherSuite::ALL {
         let mut world = registered(suite);

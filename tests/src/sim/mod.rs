@@ -120,6 +120,15 @@ impl World {
         self.drain();
     }
 
+    /// The operator wants new keys for the mobile node.
+    pub fn mobile_node_renews(&mut self) {
+        let now = self.now;
+        if let Some(mn) = &mut self.mn {
+            mn.handle_renew(now);
+        }
+        self.drain();
+    }
+
     /// The mobile node says goodbye.
     pub fn mobile_node_leaves(&mut self) {
         let now = self.now;

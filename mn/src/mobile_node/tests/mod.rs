@@ -10,7 +10,7 @@ use protocol::sa::SecurityAssociation;
 use protocol::time::Lifetime;
 use protocol::tunnel::{Encapsulation, Path, SignallingReceived};
 use protocol::wire::mobility::{
-    BindingAcknowledgement, BindingRefreshRequest, BindingUpdate, Ends, MobilityMessage, NatDetection, PathToken,
+    BindingAcknowledgement, BindingRefreshRequest, BindingUpdate, Ends, MobilityMessage, NatDetection, PathToken, Status,
 };
 use protocol::wire::signalling::{self, Signalling};
 use rand::SeedableRng;
@@ -174,8 +174,8 @@ fn bootstraps(actions: &[Action]) -> usize {
 
 /// In which form packets go from now on, as the tunnel was told last.
 fn told(actions: &[Action]) -> Option<Encapsulation> {
-    actions.iter().rev().find_map(|action| match action {
-        Action::Command(Command::Move { encapsulation, .. }) => Some(*encapsulation),
-        _ => None,
+    actions.iter().rev().find_map(|action| {
+        let Action::Command(Command::Move { encapsulation, .. }) = action else { return None };
+        Some(*encapsulation)
     })
 }

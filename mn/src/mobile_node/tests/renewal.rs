@@ -129,7 +129,7 @@ fn a_home_agent_that_says_176_without_end_gets_fewer_and_fewer_mhauth_runs() {
             spi += 1;
             story.is_granted(spi);
         }
-        if let Some((_, update)) = actions.iter().chain(&story.actions()).filter_map(|action| story.update(action)).last() {
+        if let Some((_, update)) = actions.iter().chain(&story.actions()).filter_map(|action| story.update(action)).next_back() {
             story.hears(spi, 0, update.sequence);
         }
         let sequence = story.node.registration.send(true, (story.sa)(spi).spi, story.now);

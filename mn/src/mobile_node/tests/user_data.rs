@@ -1,6 +1,6 @@
 //! In which form user data goes, and of which families.
 
-use protocol::addr::HomeAddresses;
+use protocol::addr::{HomeAddress, HomeAddresses};
 use protocol::profile::WireProfile;
 use protocol::sa::UserData;
 

@@ -1,0 +1,51 @@
+//! What a mobile node wants done.
+
+use std::time::Duration;
+
+use protocol::addr::HomeAddress;
+use protocol::tunnel::{Command, SocketId};
+use protocol::wire::mobility::Status;
+
+use crate::binding_messages::Ipv4Refusal;
+use crate::movement::Attachment;
+
+/// What the runtime has to do.
+#[derive(Clone, Debug)]
+pub enum Action {
+    /// Run MHAuth; answer with `handle_grant` or `handle_bootstrap_failure`.
+    Bootstrap,
+    /// Open a socket bound to the attachment's address; answer with `handle_path_opened`.
+    OpenPath {
+        /// Its number for the workers.
+        socket: SocketId,
+        /// What to bind it to.
+        attachment: Attachment,
+    },
+    /// Close a socket.
+    ClosePath(SocketId),
+    /// For both halves of the tunnel.
+    Command(Command),
+    /// The binding stands: packets may be routed into the tunnel.
+    Registered(Registered),
+    /// The home agent refused the binding; it is tried again.
+    Refused(Status),
+    /// De-registered, or given up: the node may stop.
+    Finished,
+}
+
+/// A registration that the home agent has acknowledged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registered {
+    /// With which attachment.
+    pub attachment: Attachment,
+    /// For how long.
+    pub lifetime: Duration,
+    /// From the Binding Update to its acknowledgement.
+    pub took: Duration,
+    /// The home addresses that are bound.
+    pub bound: Vec<HomeAddress>,
+    /// Why the IPv4 home address is not among them, if there is one.
+    pub ipv4_refused: Option<Ipv4Refusal>,
+    /// Whether the home agent sees a NAT on the way.
+    pub nat: bool,
+}
