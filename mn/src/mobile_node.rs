@@ -170,6 +170,8 @@ impl MobileNode {
         if self.registered.is_none() || self.handover.current().is_none() {
             self.actions.push_back(Action::Finished);
         } else {
+            // An answer to an earlier Binding Update would end nothing.
+            self.registration.pause();
             self.send_binding_update(true, now);
         }
     }

@@ -137,22 +137,42 @@ fn sas_are_renewed_for_a_week_without_a_gap() {
 }
 
 #[test]
-fn while_an_sa_is_renewed_every_packet_crosses_in_both_directions() {
-    let mut world = registered(CipherSuite::Aes128Gcm);
-    let before = world.bound_under();
-    let (mut sent, mut answers) = (Vec::new(), Vec::new());
-    world.mobile_node_renews();
-    for number in 0_u32..1000 {
-        sent.push(up(&world, &number.to_be_bytes()));
-        answers.push(down(&world, &number.to_be_bytes()));
-        world.mobile_node_sends(&sent[sent.len() - 1]);
-        world.correspondent_sends(&answers[answers.len() - 1]);
-        world.runs_for(Duration::from_millis(1));
+fn whoever_wants_new_keys_every_packet_crosses_in_both_directions() {
+    for ask in [World::mobile_node_renews, World::home_agent_asks_for_new_sas] {
+        let mut world = registered(CipherSuite::Aes128Gcm);
+        for _ in 0..4 {
+            let before = world.bound_under();
+            let (mut sent, mut answers) = (Vec::new(), Vec::new());
+            ask(&mut world);
+            for number in 0_u32..1000 {
+                sent.push(up(&world, &number.to_be_bytes()));
+                answers.push(down(&world, &number.to_be_bytes()));
+                world.mobile_node_sends(&sent[sent.len() - 1]);
+                world.correspondent_sends(&answers[answers.len() - 1]);
+                world.runs_for(Duration::from_millis(1));
+            }
+            world.runs_for(SECOND * 30);
+            assert_eq!((world.correspondent_received(), world.mobile_node_received()), (sent, answers));
+            assert_ne!(world.bound_under(), before);
+        }
+        let spis: BTreeSet<_> = numbers(&world).into_iter().map(|(spi, ..)| spi).collect();
+        assert_eq!(spis.len(), 5, "one new SA each time it was wanted");
+        assert_no_number_twice(&world);
     }
-    world.runs_for(SECOND);
-    assert_eq!((world.correspondent_received(), world.mobile_node_received()), (sent, answers));
-    assert_ne!(world.bound_under(), before);
-    assert_no_number_twice(&world);
+}
+
+#[test]
+fn whatever_single_datagram_is_lost_a_renewal_comes_to_its_end() {
+    for lost in 0..12 {
+        let mut world = registered(CipherSuite::Aes128Gcm);
+        let (before, sent) = (world.bound_under(), world.network.record.len() as u64);
+        world.network.loses = Box::new(move |number| number == sent + lost);
+        world.home_agent_asks_for_new_sas();
+        // When it is the 176, the home agent says it again with the next refresh.
+        world.runs_for(SECOND * 500);
+        assert_ne!(world.bound_under(), before, "lost {lost}");
+        assert_eq!(world.phase(), Some(Phase::Registered), "lost {lost}");
+    }
 }
 
 #[test]

@@ -13,7 +13,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use ha::home_agent::{HomeAgent, HomeAgentConfig};
+use ha::home_agent::{HomeAgent, HomeAgentConfig, Which};
+use ha::path_check::PathProof;
 use mn::granted;
 use mn::mobile_node::{Action, MobileNode, Phase};
 use mn::movement::Attachment;
@@ -120,6 +121,15 @@ impl World {
         self.drain();
     }
 
+    /// The home agent's operator wants new keys for every node.
+    pub fn home_agent_asks_for_new_sas(&mut self) {
+        let now = self.now;
+        if let Some(ha) = &mut self.ha {
+            ha.ask_for_new_sa(Which::All, now);
+        }
+        self.drain();
+    }
+
     /// The operator wants new keys for the mobile node.
     pub fn mobile_node_renews(&mut self) {
         let now = self.now;
@@ -188,6 +198,17 @@ impl World {
     /// The outer address that the home agent sends to.
     pub fn bound_to(&self) -> Option<SocketAddr> {
         self.ha.as_ref()?.bindings().next().map(|binding| binding.remote)
+    }
+
+    /// Whether the home agent knows that the mobile node receives there.
+    pub fn is_proved(&self) -> bool {
+        let binding = self.ha.as_ref().and_then(|ha| ha.bindings().next());
+        binding.is_some_and(|binding| binding.proof == PathProof::Proved)
+    }
+
+    /// How often the mobile node sent something for a NAT's sake alone.
+    pub fn keepalives(&self) -> u64 {
+        self.mn.as_ref().map_or(0, MobileNode::keepalives)
     }
 
     /// The SA that the home agent's binding sends under.

@@ -125,6 +125,21 @@ fn a_node_that_leaves_de_registers_and_stops_with_or_without_an_answer() {
 }
 
 #[test]
+fn a_node_that_leaves_waits_for_the_answer_to_its_de_registration_though_that_must_wait_itself() {
+    let mut story = Story::registered();
+    for _ in 0..3 {
+        story.hears_refresh_request(1);
+    }
+    let registration = story.last_update().sequence;
+    story.node.handle_down(story.now);
+    story.hears(1, 0, registration);
+    assert!(story.actions().is_empty(), "three within a second");
+    story.passes(1);
+    story.node.handle_timeout(story.now);
+    assert_eq!(story.last_update().lifetime, Lifetime::ZERO);
+}
+
+#[test]
 fn a_node_that_leaves_is_not_kept_by_refresh_requests() {
     let mut story = Story::registered();
     story.node.handle_down(story.now);
