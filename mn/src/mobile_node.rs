@@ -2,7 +2,7 @@
 //!
 //! Called by the runtime, which drains [`MobileNode::poll_action`] after every `handle_*` and comes back at
 //! [`MobileNode::poll_timeout`]. Owns the schedule of MHAuth runs, movement detection, handover and the binding update list.
-//! Here: what comes in from this side. What the home agent says is in [`signalling`], what is said to it in [`registration`].
+//! Here: what comes in from this side. What the home agent says is in `signalling`, what is said to it in `registration`.
 
 mod action;
 mod registration;
