@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant, SystemTime};
 
 use protocol::mhauth::{ChannelBinding, Grant, Known, NONCE_LEN, Psk, Refusal, Status, responder};
+use protocol::profile::WireProfile;
 use protocol::sa::Spi;
 use rand::CryptoRng;
 use zeroize::Zeroizing;
@@ -57,7 +58,7 @@ pub struct Session {
 }
 
 enum State {
-    AwaitingInit(responder::AwaitingInit),
+    AwaitingInit(ChannelBinding),
     AwaitingDone { exchange: Box<responder::AwaitingDone>, name: String },
     Over,
 }
@@ -65,7 +66,7 @@ enum State {
 impl Session {
     /// For a connection from `source` on which the certificate with this binding was sent.
     pub fn new(binding: ChannelBinding, source: IpAddr) -> Self {
-        Self { state: State::AwaitingInit(responder::AwaitingInit::new(binding)), source, ended: None }
+        Self { state: State::AwaitingInit(binding), source, ended: None }
     }
 
     /// How it ended, once [`Step::Close`] was returned.
@@ -76,14 +77,14 @@ impl Session {
     /// Takes one whole message. After [`Step::Deliver`] or [`Step::Close`] the run is over and nothing more is answered.
     pub fn handle_request(&mut self, octets: &[u8], around: &mut Surroundings<'_>) -> Step {
         match std::mem::replace(&mut self.state, State::Over) {
-            State::AwaitingInit(exchange) => self.handle_init(exchange, octets, around),
+            State::AwaitingInit(binding) => self.handle_init(binding, octets, around),
             State::AwaitingDone { exchange, name } => self.handle_done(*exchange, name, octets, around),
             State::Over => Step::Close(Vec::new()),
         }
     }
 
-    fn handle_init(&mut self, exchange: responder::AwaitingInit, octets: &[u8], around: &mut Surroundings<'_>) -> Step {
-        let init = match exchange.handle(octets) {
+    fn handle_init(&mut self, binding: ChannelBinding, octets: &[u8], around: &mut Surroundings<'_>) -> Step {
+        let init = match responder::AwaitingInit::new(WireProfile::Rfc6618, binding).handle(octets) {
             Ok(init) => init,
             Err(refusal) => {
                 around.admission.failed(self.source, None, around.now);
@@ -98,7 +99,7 @@ impl Session {
             Ok((psk, known)) => {
                 let mut hac_rand = [0; NONCE_LEN];
                 around.rng.fill_bytes(&mut hac_rand);
-                let (exchange, response) = init.respond(psk, known, hac_rand);
+                let (exchange, response) = init.respond(psk, known, WireProfile::Rfc6618, hac_rand);
                 self.state = State::AwaitingDone { exchange: Box::new(exchange), name };
                 Step::Reply(response)
             }

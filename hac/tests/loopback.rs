@@ -15,6 +15,7 @@ use hac::store::sealing::KeyEncryptionKey;
 use hac::store::sqlite::SqliteStore;
 use protocol::mhauth::initiator::{self, Failure, Offer};
 use protocol::mhauth::{ChannelBinding, Grant, Psk, Status};
+use protocol::profile::WireProfile;
 use protocol::sa::{CipherSuite, Secret, UserData};
 use protocol::wire::container::{HEADER_LEN, frame_len};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -90,7 +91,8 @@ impl World {
         let binding = net::tls::peer_channel_binding(stream.get_ref().1).unwrap();
         let psk = Psk::from_hex(&std::fs::read_to_string(self.path("alice/psk")).unwrap()).unwrap();
         let suites = vec![CipherSuite::Aes128CbcSha, CipherSuite::Aes128Gcm];
-        (stream, Offer { mn_id: NAI.parse().unwrap(), psk, suites, user_data: UserData::Protected }, binding)
+        let (profile, user_data) = (WireProfile::Rfc6618, UserData::Protected);
+        (stream, Offer { mn_id: NAI.parse().unwrap(), psk, profile, suites, user_data }, binding)
     }
 
     async fn provision(&self, at: SocketAddr) -> Result<Grant, Failure> {

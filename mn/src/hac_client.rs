@@ -168,8 +168,13 @@ impl HacClient {
 
     async fn exchange(&self, mut stream: TlsStream<TcpStream>) -> Result<Grant, HacError> {
         let binding = binding_of(&stream)?;
-        let offer =
-            Offer { mn_id: self.nai.clone(), psk: self.psk.clone(), suites: self.suites.clone(), user_data: UserData::Protected };
+        let offer = Offer {
+            mn_id: self.nai.clone(),
+            psk: self.psk.clone(),
+            profile: protocol::profile::WireProfile::Rfc6618,
+            suites: self.suites.clone(),
+            user_data: UserData::Protected,
+        };
         let (waiting, request) = initiator::start(offer, binding, &mut rand::rng());
         let response = ask(&mut stream, &request).await?;
         let (waiting, request) = waiting.handle(&response)?;

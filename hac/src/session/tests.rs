@@ -91,6 +91,7 @@ impl MobileNode {
         Offer {
             mn_id: self.name.parse().unwrap(),
             psk: self.key.clone(),
+            profile: WireProfile::Rfc6618,
             suites: self.suites.clone(),
             user_data: UserData::Protected,
         }

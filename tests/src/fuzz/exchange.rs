@@ -5,7 +5,7 @@ use protocol::addr::{HomeAddresses, HomeAgentAddresses};
 use protocol::mhauth::authenticator::{self, Sender};
 use protocol::mhauth::initiator::{self, AwaitingDoneResponse, AwaitingInitResponse};
 use protocol::mhauth::responder::{AwaitingDone, AwaitingInit};
-use protocol::mhauth::{ChannelBinding, Failure, Grant, Known, NONCE_LEN, Offer, Psk, Refusal};
+use protocol::mhauth::{ChannelBinding, DEFAULT_PORT, Failure, Grant, Known, NONCE_LEN, Offer, Psk, Refusal};
 use protocol::profile::WireProfile;
 use protocol::sa::{CipherSuite, DirectionKeys, Secret, SecurityAssociation, Spi, UserData};
 use protocol::wire::container::{self, Container};
@@ -50,54 +50,62 @@ fn read_value(text: &[u8]) {
     assert!(suites.len() <= CipherSuite::ALL.len(), "a suite is listed twice");
 }
 
-/// The first octet says what the rest is to the HAC: 0 the first request, 1 the last, 2 the last with its `auth` made right.
+/// The first octet says what the rest is to the HAC: 0 the first request, 1 the last, 2 the last with its `auth` made right; in
+/// the other profile 3, 4 and 5.
 pub fn mhauth_responder(data: &[u8]) {
     let Some((kind, message)) = data.split_first() else { return };
+    let profile = profile(kind / 3);
     match kind % 3 {
-        0 => match AwaitingInit::new(binding()).handle(message) {
+        0 => match AwaitingInit::new(profile, binding()).handle(message) {
             Ok(received) => assert!(!received.mn_id().is_empty(), "an empty name was taken"),
-            Err(refusal) => check_refusal(&refusal, b"1"),
+            Err(refusal) => check_refusal(profile, &refusal, b"1"),
         },
-        1 => handle_done(message),
-        _ => handle_done(&resealed(message, Sender::MobileNode)),
+        1 => handle_done(profile, message),
+        _ => handle_done(profile, &resealed(profile, message, Sender::MobileNode)),
     }
 }
 
-fn handle_done(message: &[u8]) {
-    match awaiting_done().handle(message) {
+fn handle_done(profile: WireProfile, message: &[u8]) {
+    match hac_after_init(profile).0.handle(message) {
         Ok(hac) => {
             let Some(suite) = hac.suites().first().copied() else { panic!("authenticated without a suite") };
-            let octets = hac.grant(&grant(suite));
+            let octets = hac.grant(&grant(profile, suite));
             assert!(Container::parse(&octets).is_ok_and(|last| Headers::parse(last.content).is_ok()), "the grant is malformed");
         }
-        Err(refusal) => check_refusal(&refusal, &KEY),
+        Err(refusal) => check_refusal(profile, &refusal, &KEY),
     }
 }
 
 /// That what is sent before the close is a message, keyed as it must be.
-fn check_refusal(refusal: &Refusal, key: &[u8]) {
+fn check_refusal(profile: WireProfile, refusal: &Refusal, key: &[u8]) {
     let Ok(container) = Container::parse(&refusal.octets) else { panic!("a refusal is no container") };
     let Ok(headers) = Headers::parse(container.content) else { panic!("a refusal has malformed headers") };
     let status = headers.get(Name::StatusCode).map(|digits| value::decimal(digits, 3));
     assert_eq!(status, Some(Ok(u32::from(refusal.status.code()))), "a refusal has another status");
-    let auth = authenticator::auth(key, Sender::Controller.label(), headers.msg_octets().unwrap_or_default(), &binding());
+    let label = Sender::Controller.label(profile);
+    let auth = authenticator::auth(key, label, headers.msg_octets().unwrap_or_default(), &binding());
     assert_eq!(headers.get(Name::Auth), Some(hex::encode(auth).as_bytes()), "a refusal is keyed otherwise");
 }
 
 /// The first octet says what the rest is to the mobile node: 0 the first response, 1 the same with its `auth` made right, 2 the
-/// last, 3 the same with its `auth` made right.
+/// last, 3 the same with its `auth` made right; in the other profile 4 to 7.
 pub fn mhauth_initiator(data: &[u8]) {
     let Some((kind, message)) = data.split_first() else { return };
+    let profile = profile(kind / 4);
     match kind % 4 {
-        0 => handle_init_response(message),
-        1 => handle_init_response(&resealed(message, Sender::Controller)),
-        2 => handle_done_response(message),
-        _ => handle_done_response(&resealed(message, Sender::Controller)),
+        0 => handle_init_response(profile, message),
+        1 => handle_init_response(profile, &resealed(profile, message, Sender::Controller)),
+        2 => handle_done_response(profile, message),
+        _ => handle_done_response(profile, &resealed(profile, message, Sender::Controller)),
     }
 }
 
-fn handle_init_response(message: &[u8]) {
-    if let Ok((_, done)) = awaiting_init_response().0.handle(message) {
+fn profile(number: u8) -> WireProfile {
+    if number.is_multiple_of(2) { WireProfile::Rfc6618 } else { WireProfile::Draft04 }
+}
+
+fn handle_init_response(profile: WireProfile, message: &[u8]) {
+    if let Ok((_, done)) = awaiting_init_response(profile).0.handle(message) {
         assert!(awaiting_done_accepts_form(&done), "a request of ours is malformed");
     }
 }
@@ -106,18 +114,21 @@ fn awaiting_done_accepts_form(octets: &[u8]) -> bool {
     Container::parse(octets).is_ok_and(|request| Headers::parse(request.content).is_ok_and(|headers| headers.has(Name::Auth)))
 }
 
-fn handle_done_response(message: &[u8]) {
-    match awaiting_done_response().handle(message) {
-        Ok(grant) => check_grant(&grant),
+fn handle_done_response(profile: WireProfile, message: &[u8]) {
+    match mn_after_done(profile).0.handle(message) {
+        Ok(grant) => check_grant(profile, &grant),
         Err(Failure::Refused { status, .. }) => assert_ne!(status.code(), 200, "a success is no refusal"),
         Err(Failure::Rejected(_)) => {}
     }
 }
 
-fn check_grant(grant: &Grant) {
+fn check_grant(profile: WireProfile, grant: &Grant) {
     let sa = &grant.sa;
+    assert_eq!(sa.profile, profile, "the association follows another profile");
     assert_eq!(sa.user_data, UserData::Protected, "user data would go in the clear");
-    assert!(offer().suites.contains(&sa.suite), "a suite was taken that was not offered");
+    assert!(sa.is_numbered(), "no packet could carry data");
+    assert!(profile == WireProfile::Rfc6618 || sa.home_agent.port() == DEFAULT_PORT, "the draft tells no port");
+    assert!(offer(profile).suites.contains(&sa.suite), "a suite was taken that was not offered");
     for keys in [&sa.mn_to_ha, &sa.ha_to_mn] {
         assert_eq!(keys.integrity.len(), sa.suite.integrity_key_len(), "an integrity key has another length");
         assert_eq!(keys.encryption.len(), sa.suite.encryption_key_len(), "an encryption key has another length");
@@ -127,12 +138,12 @@ fn check_grant(grant: &Grant) {
 }
 
 /// The message with an `auth` that is right, so that a fuzzer gets behind it; as it is where it has none.
-fn resealed(message: &[u8], sender: Sender) -> Vec<u8> {
+fn resealed(profile: WireProfile, message: &[u8], sender: Sender) -> Vec<u8> {
     let unchanged = message.to_vec();
     let Ok(container) = Container::parse(message) else { return unchanged };
     let Ok(headers) = Headers::parse(container.content) else { return unchanged };
     let Some(msg_octets) = headers.msg_octets() else { return unchanged };
-    let auth = authenticator::auth(&KEY, sender.label(), msg_octets, &binding());
+    let auth = authenticator::auth(&KEY, sender.label(profile), msg_octets, &binding());
     let content = [msg_octets, b"auth:", hex::encode(auth).as_bytes(), b"\r\n\r\n\r\n"].concat();
     let Ok(content_len) = u16::try_from(content.len()) else { return unchanged };
     [&container::header(container.identifier, content_len)[..], &content].concat()
@@ -150,48 +161,40 @@ fn psk() -> Psk {
     }
 }
 
-fn offer() -> Offer {
+fn offer(profile: WireProfile) -> Offer {
     let Ok(mn_id) = "alice@example.org".parse() else { unreachable!("the name is a NAI") };
-    Offer { mn_id, psk: psk(), suites: CipherSuite::ALL.to_vec(), user_data: UserData::Protected }
+    Offer { mn_id, psk: psk(), profile, suites: CipherSuite::ALL.to_vec(), user_data: UserData::Protected }
 }
 
 /// A mobile node behind its first request, always the same, and that request.
-pub fn awaiting_init_response() -> (AwaitingInitResponse, Vec<u8>) {
-    initiator::start(offer(), binding(), &mut StdRng::seed_from_u64(SEED))
+pub fn awaiting_init_response(profile: WireProfile) -> (AwaitingInitResponse, Vec<u8>) {
+    initiator::start(offer(profile), binding(), &mut StdRng::seed_from_u64(SEED))
 }
 
 /// The HAC's first response to that request, and the HAC behind it.
-pub fn hac_after_init() -> (AwaitingDone, Vec<u8>) {
-    match AwaitingInit::new(binding()).handle(&awaiting_init_response().1) {
-        Ok(received) => received.respond(psk(), Known::Yes, HAC_RAND),
+pub fn hac_after_init(profile: WireProfile) -> (AwaitingDone, Vec<u8>) {
+    match AwaitingInit::new(profile, binding()).handle(&awaiting_init_response(profile).1) {
+        Ok(received) => received.respond(psk(), Known::Yes, profile, HAC_RAND),
         Err(refusal) => unreachable!("our own request is refused: {refusal:?}"),
     }
 }
 
 /// The same mobile node behind its last request, and that request.
-pub fn mn_after_done() -> (AwaitingDoneResponse, Vec<u8>) {
-    match awaiting_init_response().0.handle(&hac_after_init().1) {
+pub fn mn_after_done(profile: WireProfile) -> (AwaitingDoneResponse, Vec<u8>) {
+    match awaiting_init_response(profile).0.handle(&hac_after_init(profile).1) {
         Ok(behind_done) => behind_done,
         Err(failure) => unreachable!("our own response is rejected: {failure}"),
     }
 }
 
-fn awaiting_done() -> AwaitingDone {
-    hac_after_init().0
-}
-
-fn awaiting_done_response() -> AwaitingDoneResponse {
-    mn_after_done().0
-}
-
 /// A grant of both families under `suite`.
-pub fn grant(suite: CipherSuite) -> Grant {
+pub fn grant(profile: WireProfile, suite: CipherSuite) -> Grant {
     let keys = |fill: u8| DirectionKeys {
         integrity: Secret::new(vec![fill; suite.integrity_key_len()]),
         encryption: Secret::new(vec![fill + 1; suite.encryption_key_len()]),
     };
     let home = HomeAddresses::new("2001:db8:100::2".parse().ok(), "10.9.0.2".parse().ok());
-    let home_agent = HomeAgentAddresses::new("2001:db8:f::1".parse().ok(), "198.51.100.1".parse().ok(), 7872);
+    let home_agent = HomeAgentAddresses::new("2001:db8:f::1".parse().ok(), "198.51.100.1".parse().ok(), DEFAULT_PORT);
     let (Some(spi), Some(home), Some(home_agent)) = (Spi::new(0x123_4567), home, home_agent) else {
         unreachable!("the constants are in range")
     };
@@ -200,7 +203,7 @@ pub fn grant(suite: CipherSuite) -> Grant {
         sa: SecurityAssociation {
             spi,
             suite,
-            profile: WireProfile::Rfc6618,
+            profile,
             user_data: UserData::Protected,
             mn_to_ha: keys(0x10),
             ha_to_mn: keys(0x20),

@@ -58,6 +58,7 @@ impl Controller {
         let offer = Offer {
             mn_id: NAI.parse().expect("a name and a realm"),
             psk: Psk::from_octets(Secret::new(KEY.to_vec())).expect("32 octets are a key"),
+            profile: protocol::profile::WireProfile::Rfc6618,
             suites: vec![self.suite],
             user_data: UserData::Protected,
         };

@@ -1,6 +1,7 @@
 //! Seeds of the exchange's targets: its four messages, and each with one thing changed.
 
 use protocol::mhauth::Status;
+use protocol::profile::WireProfile;
 use protocol::sa::CipherSuite;
 use protocol::wire::container;
 use tests::fuzz::exchange as fuzz;
@@ -75,15 +76,32 @@ const GRANT: &[Change] = &[
     ("status_401", "status-code:200", "status-code:401"),
 ];
 
+/// What is changed in the draft's last response: the headers that it does not have come anyway.
+const DRAFT_GRANT: &[Change] = &[
+    ("in_the_clear", "mip6-sas:1", "mip6-sas:0"),
+    ("port", "mip6-ip6-hoa:", "mip6-port:9999\r\nmip6-ip6-hoa:"),
+    ("port_0", "mip6-ip6-hoa:", "mip6-port:0\r\nmip6-ip6-hoa:"),
+    ("no_date", "mip6-ip6-hoa:", "date:never\r\nmip6-ip6-hoa:"),
+    ("no_dns", "mip6-ip6-hoa:", "dns-ip4:x\r\nmip6-ip4-hnp:y\r\nmip6-ip6-hoa:"),
+    ("ended", "Tue, 22 Sep 2026", "Sun, 20 Sep 2026"),
+    ("no_home", "-hoa:", "-x:"),
+];
+
 /// Target and seeds.
 pub(crate) fn all() -> Vec<(&'static str, Vec<Seed>)> {
-    let init = fuzz::awaiting_init_response().1;
-    let response = fuzz::hac_after_init().1;
-    let done = fuzz::mn_after_done().1;
-    let grant = authenticated().grant(&fuzz::grant(CipherSuite::Aes128CbcSha));
-    let responder =
-        [family("init", 0, &init, INIT), family("done", 2, &done, DONE), vec![("done_genuine".to_owned(), kind(1, &done))]];
-    let initiator = [family("response", 1, &response, RESPONSE), family("grant", 3, &grant, GRANT), endings(&response, &grant)];
+    let Run { init, response, done, grant } = Run::of(WireProfile::Rfc6618);
+    let responder = [
+        family("init", 0, &init, INIT),
+        family("done", 2, &done, DONE),
+        vec![("done_genuine".to_owned(), kind(1, &done))],
+        draft_at_the_hac(),
+    ];
+    let initiator = [
+        family("response", 1, &response, RESPONSE),
+        family("grant", 3, &grant, GRANT),
+        endings(&response, &grant),
+        draft_at_the_mobile_node(),
+    ];
     let containers = [&init, &response, &done, &grant].into_iter().zip(["init", "response", "done", "grant"]);
     let containers = containers.map(|(octets, name)| (name.to_owned(), octets.to_vec()));
     let malformed = INIT.iter().map(|change| (change.0.to_owned(), changed(&init, change)));
@@ -94,8 +112,50 @@ pub(crate) fn all() -> Vec<(&'static str, Vec<Seed>)> {
     ]
 }
 
-fn authenticated() -> protocol::mhauth::responder::Authenticated {
-    match fuzz::hac_after_init().0.handle(&fuzz::mn_after_done().1) {
+/// The four messages of one exchange.
+struct Run {
+    init: Vec<u8>,
+    response: Vec<u8>,
+    done: Vec<u8>,
+    grant: Vec<u8>,
+}
+
+impl Run {
+    fn of(profile: WireProfile) -> Self {
+        Self {
+            init: fuzz::awaiting_init_response(profile).1,
+            response: fuzz::hac_after_init(profile).1,
+            done: fuzz::mn_after_done(profile).1,
+            grant: authenticated(profile).grant(&fuzz::grant(profile, CipherSuite::Aes128CbcSha)),
+        }
+    }
+}
+
+/// What the draft's formula lets through to the headers: the HAC's own response among them.
+fn draft_at_the_hac() -> Vec<Seed> {
+    let Run { response, done, .. } = Run::of(WireProfile::Draft04);
+    vec![
+        ("draft_init_malformed".to_owned(), kind(3, &[0, 1, 0, 0])),
+        ("draft_done_genuine".to_owned(), kind(4, &done)),
+        ("draft_response_reflected".to_owned(), kind(4, &numbered(&response, 2))),
+        ("draft_done_mid".to_owned(), kind(5, &changed(&done, &("mid", "mip6-s", "x-s")))),
+    ]
+}
+
+fn draft_at_the_mobile_node() -> Vec<Seed> {
+    let Run { response, done, grant, .. } = Run::of(WireProfile::Draft04);
+    let genuine = [
+        ("draft_response_genuine", 4, &response),
+        ("draft_done_reflected", 6, &done),
+        ("draft_response_again", 6, &numbered(&response, 2)),
+        ("draft_grant_genuine", 6, &grant),
+    ];
+    let genuine = genuine.map(|(name, octet, message)| (name.to_owned(), kind(octet, message)));
+    [genuine.to_vec(), family("draft_grant", 7, &grant, DRAFT_GRANT)].concat()
+}
+
+fn authenticated(profile: WireProfile) -> protocol::mhauth::responder::Authenticated {
+    match fuzz::hac_after_init(profile).0.handle(&fuzz::mn_after_done(profile).1) {
         Ok(authenticated) => authenticated,
         Err(refusal) => panic!("our own request is refused: {refusal:?}"),
     }
@@ -109,7 +169,7 @@ fn family(name: &str, octet: u8, message: &[u8], changes: &[Change]) -> Vec<Seed
 
 /// Genuine messages as they are, and a refusal of either kind.
 fn endings(response: &[u8], grant: &[u8]) -> Vec<Seed> {
-    let refusal = authenticated().refuse(Status::Unavailable, Some(std::time::UNIX_EPOCH)).octets;
+    let refusal = authenticated(WireProfile::Rfc6618).refuse(Status::Unavailable, Some(std::time::UNIX_EPOCH)).octets;
     let rows = [("response_genuine", 0, response), ("grant_genuine", 2, grant), ("refusal_genuine", 2, &refusal)];
     rows.map(|(name, octet, message)| (name.to_owned(), kind(octet, message))).to_vec()
 }
@@ -128,6 +188,13 @@ fn frames(init: &[u8]) -> Vec<Seed> {
 
 fn kind(octet: u8, message: &[u8]) -> Vec<u8> {
     [&[octet], message].concat()
+}
+
+/// The same message under another Identifier.
+fn numbered(message: &[u8], identifier: u8) -> Vec<u8> {
+    let mut message = message.to_vec();
+    message[1] = identifier;
+    message
 }
 
 /// The message with a text replaced everywhere and the container's Length put right.

@@ -1,12 +1,14 @@
 //! `auth`: what binds a message to its key, its direction and the TLS channel (RFC 6618 sections 5.5.5 and 5.8).
 //!
-//! The one place of the formula. Profile `draft-04` has the same without the label (PROFILE section 1).
+//! The one place of the formula and of what the two wire profiles make of it: the draft has it without the label, so there a
+//! message that comes back to its sender is told apart by its headers alone.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
 use super::Psk;
+use crate::profile::WireProfile;
 
 /// Octets of `auth`: HMAC-SHA256.
 pub const AUTH_LEN: usize = 32;
@@ -39,11 +41,12 @@ pub enum Sender {
 }
 
 impl Sender {
-    /// What stands in front of msg-octets, without a NUL; it stops reflection.
-    pub const fn label(self) -> &'static [u8] {
-        match self {
-            Self::MobileNode => b"MN",
-            Self::Controller => b"HAC",
+    /// What stands in front of msg-octets, without a NUL; it stops reflection. The draft has none.
+    pub const fn label(self, profile: WireProfile) -> &'static [u8] {
+        match (profile, self) {
+            (WireProfile::Draft04, _) => b"",
+            (WireProfile::Rfc6618, Self::MobileNode) => b"MN",
+            (WireProfile::Rfc6618, Self::Controller) => b"HAC",
         }
     }
 }
@@ -71,20 +74,23 @@ pub fn auth(key: &[u8], label: &[u8], msg_octets: &[u8], binding: &ChannelBindin
     hmac_sha256(key, &[label, msg_octets, binding.octets()])
 }
 
-/// The `auth` of a message that `sender` makes.
-pub(super) fn compute(key: Key<'_>, sender: Sender, msg_octets: &[u8], binding: &ChannelBinding) -> [u8; AUTH_LEN] {
-    auth(key.octets(), sender.label(), msg_octets, binding)
+/// What both ends of one exchange make and check `auth` with, the key aside.
+#[derive(Clone)]
+pub(super) struct Authenticator {
+    pub(super) profile: WireProfile,
+    pub(super) binding: ChannelBinding,
 }
 
-/// Whether `received` is that `auth`; takes the same time wherever the two differ.
-pub(super) fn verify(
-    key: Key<'_>,
-    sender: Sender,
-    msg_octets: &[u8],
-    binding: &ChannelBinding,
-    received: &[u8; AUTH_LEN],
-) -> bool {
-    compute(key, sender, msg_octets, binding).ct_eq(received).into()
+impl Authenticator {
+    /// The `auth` of a message that `sender` makes.
+    pub(super) fn compute(&self, key: Key<'_>, sender: Sender, msg_octets: &[u8]) -> [u8; AUTH_LEN] {
+        auth(key.octets(), sender.label(self.profile), msg_octets, &self.binding)
+    }
+
+    /// Whether `received` is that `auth`; takes the same time wherever the two differ.
+    pub(super) fn verify(&self, key: Key<'_>, sender: Sender, msg_octets: &[u8], received: &[u8; AUTH_LEN]) -> bool {
+        self.compute(key, sender, msg_octets).ct_eq(received).into()
+    }
 }
 
 /// HMAC-SHA256 over `parts` one after another; a key of any length (RFC 2104 section 3).
@@ -117,7 +123,7 @@ mod tests {
         let init = nonces() + "auth-method:psk\r\n";
         let done = nonces() + "mip6-sas:1\r\nmip6-suitelist:{00,3C},{00,2F}\r\n";
         let eap = "auth-method:eap\r\neap-payload:0101000501\r\n";
-        let (mn, hac) = (Sender::MobileNode.label(), Sender::Controller.label());
+        let (mn, hac) = (Sender::MobileNode.label(WireProfile::Rfc6618), Sender::Controller.label(WireProfile::Rfc6618));
         let rows: [(&[u8], &[u8], &str, &str); 8] = [
             (psk, b"", &init, "0e3737e83605767b254a5dfdbbf76856e716d9a33c2f6b29de9765363daa6de2"),
             (psk, hac, &init, "857a132dbf47c5c379b5ecca70fdc45e924d9ba3c64fcc7ec293bc214deb4212"),
@@ -135,13 +141,26 @@ mod tests {
 
     #[test]
     fn auth_depends_on_direction_binding_and_every_octet() {
-        let right = compute(Key::One, Sender::MobileNode, b"a:b\r\n", &binding());
-        assert!(verify(Key::One, Sender::MobileNode, b"a:b\r\n", &binding(), &right));
-        assert!(!verify(Key::One, Sender::Controller, b"a:b\r\n", &binding(), &right));
-        assert!(!verify(Key::One, Sender::MobileNode, b"a:b\n\r", &binding(), &right));
-        assert!(!verify(Key::One, Sender::MobileNode, b"a:b\r\n", &ChannelBinding::new(vec![0; 32]), &right));
+        let rfc6618 = Authenticator { profile: WireProfile::Rfc6618, binding: binding() };
+        let elsewhere = Authenticator { binding: ChannelBinding::new(vec![0; 32]), ..rfc6618.clone() };
+        let right = rfc6618.compute(Key::One, Sender::MobileNode, b"a:b\r\n");
+        assert!(rfc6618.verify(Key::One, Sender::MobileNode, b"a:b\r\n", &right));
+        assert!(!rfc6618.verify(Key::One, Sender::Controller, b"a:b\r\n", &right));
+        assert!(!rfc6618.verify(Key::One, Sender::MobileNode, b"a:b\n\r", &right));
+        assert!(!elsewhere.verify(Key::One, Sender::MobileNode, b"a:b\r\n", &right));
         let mut wrong = right;
         wrong[AUTH_LEN - 1] ^= 1;
-        assert!(!verify(Key::One, Sender::MobileNode, b"a:b\r\n", &binding(), &wrong));
+        assert!(!rfc6618.verify(Key::One, Sender::MobileNode, b"a:b\r\n", &wrong));
+    }
+
+    #[test]
+    fn the_drafts_auth_names_no_direction_and_is_not_the_rfcs() {
+        let draft = Authenticator { profile: WireProfile::Draft04, binding: binding() };
+        let rfc6618 = Authenticator { profile: WireProfile::Rfc6618, binding: binding() };
+        let made = draft.compute(Key::One, Sender::MobileNode, b"a:b\r\n");
+        assert!(draft.verify(Key::One, Sender::Controller, b"a:b\r\n", &made));
+        for sender in [Sender::MobileNode, Sender::Controller] {
+            assert!(!rfc6618.verify(Key::One, sender, b"a:b\r\n", &made));
+        }
     }
 }

@@ -1,4 +1,6 @@
 //! What a successful exchange gives: the headers of the final response (RFC 6618 sections 5.6 and 5.7).
+//!
+//! Under `draft-04` those that the draft does not have, and our `date`, are neither sent nor looked at.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::SystemTime;
@@ -13,8 +15,9 @@ use crate::sa::cipher::Transform;
 use crate::sa::{CipherSuite, DirectionKeys, Secret, SecurityAssociation, Spi};
 use crate::wire::header::{Headers, Name, Writer, value};
 
-/// The home agent's port where `mip6-port` is missing (RFC 6618 section 5.7.2).
-const DEFAULT_PORT: u16 = 7872;
+/// The home agent's port where `mip6-port` is missing (RFC 6618 section 5.7.2), and the only one that a mobile node of profile
+/// `draft-04` can be given.
+pub const DEFAULT_PORT: u16 = 7872;
 /// Digits of the highest SPI, 268435455, and two leading zeros.
 const MAX_SPI_DIGITS: usize = 11;
 
@@ -49,17 +52,22 @@ impl Grant {
         writer.text(Name::Ciphersuite, sa.suite.wire());
         write_ip6(writer, Name::HaaIp6, sa.home_agent.ip6());
         write_ip4(writer, Name::HaaIp4, sa.home_agent.ip4());
-        writer.text(Name::Port, sa.home_agent.port());
+        match sa.profile {
+            WireProfile::Rfc6618 => writer.text(Name::Port, sa.home_agent.port()),
+            WireProfile::Draft04 => debug_assert_eq!(sa.home_agent.port(), DEFAULT_PORT, "the draft tells no other port"),
+        }
         write_ip6(writer, Name::Ip6Hoa, sa.home.ip6());
         write_ip4(writer, Name::Ip4Hoa, sa.home.ip4());
-        self.write_network(writer);
-    }
-
-    fn write_network(&self, writer: &mut Writer) {
         if let Some(prefix) = self.home_prefix6 {
             let address = value::eight_groups(prefix.addr());
             writer.text(Name::Ip6Hnp, format_args!("{address}/{}", prefix.prefix_len()));
         }
+        if sa.profile == WireProfile::Rfc6618 {
+            self.write_what_the_rfc_added(writer);
+        }
+    }
+
+    fn write_what_the_rfc_added(&self, writer: &mut Writer) {
         if let Some(prefix) = self.home_prefix4 {
             writer.text(Name::Ip4Hnp, prefix);
         }
@@ -76,32 +84,50 @@ impl Grant {
     }
 
     /// Reads the grant out of a final response whose `auth` was right. `offered` is what the mobile node listed.
-    pub(super) fn read(message: &Message, offered: &[CipherSuite]) -> Result<Self, Rejection> {
+    pub(super) fn read(message: &Message, profile: WireProfile, offered: &[CipherSuite]) -> Result<Self, Rejection> {
         let headers = &message.headers;
+        let added = match profile {
+            WireProfile::Rfc6618 => Added::read(headers)?,
+            WireProfile::Draft04 => Added::default(),
+        };
         let suite = read_suite(headers, offered)?;
         let sa = SecurityAssociation {
             spi: required(headers, Name::Spi, spi)?,
             suite,
-            profile: WireProfile::Rfc6618,
+            profile,
             user_data: message.user_data()?,
             mn_to_ha: read_keys(headers, suite, Name::MnToHaIkey, Name::MnToHaEkey)?,
             ha_to_mn: read_keys(headers, suite, Name::HaToMnIkey, Name::HaToMnEkey)?,
             home: read_home(headers)?,
-            home_agent: read_home_agent(headers)?,
+            home_agent: read_home_agent(headers, added.port)?,
         };
         check_keys_differ(&sa)?;
-        let grant = Self {
-            sa,
-            validity_end: required(headers, Name::SaValidityEnd, value::date)?,
-            date: optional(headers, Name::Date, value::date)?,
-            home_prefix6: optional(headers, Name::Ip6Hnp, value::prefix6)?,
-            home_prefix4: optional(headers, Name::Ip4Hnp, value::prefix4)?,
-            dns: read_dns(headers)?,
-        };
-        if grant.date.is_some_and(|date| grant.validity_end <= date) {
+        let validity_end = required(headers, Name::SaValidityEnd, value::date)?;
+        if added.date.is_some_and(|date| validity_end <= date) {
             return Err(Rejection::AlreadyEnded);
         }
-        Ok(grant)
+        let home_prefix6 = optional(headers, Name::Ip6Hnp, value::prefix6)?;
+        Ok(Self { sa, validity_end, date: added.date, home_prefix6, home_prefix4: added.home_prefix4, dns: added.dns })
+    }
+}
+
+/// What the draft has no header for.
+#[derive(Default)]
+struct Added {
+    port: Option<u16>,
+    home_prefix4: Option<Ipv4Net>,
+    dns: Vec<IpAddr>,
+    date: Option<SystemTime>,
+}
+
+impl Added {
+    fn read(headers: &Headers) -> Result<Self, Rejection> {
+        Ok(Self {
+            port: optional(headers, Name::Port, port)?,
+            home_prefix4: optional(headers, Name::Ip4Hnp, value::prefix4)?,
+            dns: read_dns(headers)?,
+            date: optional(headers, Name::Date, value::date)?,
+        })
     }
 }
 
@@ -165,11 +191,10 @@ fn read_home(headers: &Headers) -> Result<HomeAddresses, Rejection> {
     HomeAddresses::new(ip6, ip4).ok_or(Rejection::Missing(Name::Ip6Hoa))
 }
 
-fn read_home_agent(headers: &Headers) -> Result<HomeAgentAddresses, Rejection> {
+fn read_home_agent(headers: &Headers, port: Option<u16>) -> Result<HomeAgentAddresses, Rejection> {
     let ip6 = optional(headers, Name::HaaIp6, unicast6)?;
     let ip4 = optional(headers, Name::HaaIp4, unicast4)?;
-    let port = optional(headers, Name::Port, port)?.unwrap_or(DEFAULT_PORT);
-    HomeAgentAddresses::new(ip6, ip4, port).ok_or(Rejection::Missing(Name::HaaIp6))
+    HomeAgentAddresses::new(ip6, ip4, port.unwrap_or(DEFAULT_PORT)).ok_or(Rejection::Missing(Name::HaaIp6))
 }
 
 fn read_dns(headers: &Headers) -> Result<Vec<IpAddr>, Rejection> {

@@ -9,9 +9,10 @@ use std::time::SystemTime;
 
 use rand_core::CryptoRng;
 
-use super::authenticator::{ChannelBinding, Key, Sender};
+use super::authenticator::{Authenticator, ChannelBinding, Key, Sender};
 use super::message::{self, Message, Nonces};
 use super::{Grant, NONCE_LEN, Nai, Psk, Rejection, Status};
+use crate::profile::WireProfile;
 use crate::sa::{CipherSuite, UserData};
 use crate::wire::header::Name;
 
@@ -24,6 +25,8 @@ pub struct Offer {
     pub mn_id: Nai,
     /// Its key.
     pub psk: Psk,
+    /// The profile that the HAC has for this name: under another every `auth` is wrong.
+    pub profile: WireProfile,
     /// The suites that it takes, best first; an empty list is answered 400.
     pub suites: Vec<CipherSuite>,
     /// What it proposes as `mip6-sas`. Where it is `Protected`, a grant that says otherwise is refused.
@@ -35,13 +38,14 @@ pub fn start(offer: Offer, binding: ChannelBinding, rng: &mut impl CryptoRng) ->
     let mut mn_rand = [0; NONCE_LEN];
     rng.fill_bytes(&mut mn_rand);
     let request = message::init_request(INIT, &offer.mn_id, &mn_rand);
-    (AwaitingInitResponse { offer, binding, mn_rand }, request)
+    let by = Authenticator { profile: offer.profile, binding };
+    (AwaitingInitResponse { offer, by, mn_rand }, request)
 }
 
 /// MHAuth-Init was sent.
 pub struct AwaitingInitResponse {
     offer: Offer,
-    binding: ChannelBinding,
+    by: Authenticator,
     mn_rand: [u8; NONCE_LEN],
 }
 
@@ -55,9 +59,9 @@ impl AwaitingInitResponse {
         let response = receive(octets, INIT)?;
         if let Some(status) = response.status()? {
             let fresh = response.mn_rand() == Ok(self.mn_rand);
-            return Err(refused(&response, status, &self.offer.psk, &self.binding, fresh));
+            return Err(refused(&response, status, &self.offer.psk, &self.by, fresh));
         }
-        check_auth(&response, &self.offer.psk, &self.binding)?;
+        check_auth(&response, &self.offer.psk, &self.by)?;
         response.check_psk_is_selected()?;
         let nonces = Nonces { mn_rand: self.mn_rand, hac_rand: response.hac_rand()? };
         response.check_nonces(&nonces)?;
@@ -65,17 +69,17 @@ impl AwaitingInitResponse {
     }
 
     fn send_done(self, nonces: Nonces) -> (AwaitingDoneResponse, Vec<u8>) {
-        let Self { offer, binding, .. } = self;
+        let Self { offer, by, .. } = self;
         let writer = message::done_request(&nonces, offer.user_data, &offer.suites);
-        let request = message::seal(writer, DONE, Key::Psk(&offer.psk), Sender::MobileNode, &binding);
-        (AwaitingDoneResponse { offer, binding, nonces }, request)
+        let request = message::seal(writer, DONE, Key::Psk(&offer.psk), Sender::MobileNode, &by);
+        (AwaitingDoneResponse { offer, by, nonces }, request)
     }
 }
 
 /// MHAuth-Done was sent.
 pub struct AwaitingDoneResponse {
     offer: Offer,
-    binding: ChannelBinding,
+    by: Authenticator,
     nonces: Nonces,
 }
 
@@ -89,14 +93,12 @@ impl AwaitingDoneResponse {
         let status = response.status()?.ok_or(Rejection::Missing(Name::StatusCode))?;
         if status != Status::Ok {
             let fresh = response.check_nonces(&self.nonces).is_ok();
-            return Err(refused(&response, status, &self.offer.psk, &self.binding, fresh));
+            return Err(refused(&response, status, &self.offer.psk, &self.by, fresh));
         }
-        check_auth(&response, &self.offer.psk, &self.binding)?;
+        check_auth(&response, &self.offer.psk, &self.by)?;
         response.check_nonces(&self.nonces)?;
-        let grant = Grant::read(&response, &self.offer.suites)?;
-        if self.offer.user_data == UserData::Protected && grant.sa.user_data == UserData::Clear {
-            return Err(Rejection::UserDataInTheClear.into());
-        }
+        let grant = Grant::read(&response, self.offer.profile, &self.offer.suites)?;
+        check_user_data(&grant, self.offer.user_data)?;
         Ok(grant)
     }
 }
@@ -125,23 +127,39 @@ fn receive(octets: &[u8], identifier: u8) -> Result<Message, Rejection> {
     if response.identifier == identifier { Ok(response) } else { Err(Rejection::Identifier) }
 }
 
-fn check_auth(response: &Message, psk: &Psk, binding: &ChannelBinding) -> Result<(), Rejection> {
-    let right = response.is_keyed_with(Key::Psk(psk), Sender::Controller, binding)?;
+fn check_auth(response: &Message, psk: &Psk, by: &Authenticator) -> Result<(), Rejection> {
+    let right = response.is_keyed_with(Key::Psk(psk), Sender::Controller, by)?;
     if right { Ok(()) } else { Err(Rejection::WrongAuth) }
 }
 
+fn check_user_data(grant: &Grant, proposed: UserData) -> Result<(), Rejection> {
+    match (grant.sa.user_data, proposed) {
+        (UserData::Clear, UserData::Protected) => Err(Rejection::UserDataInTheClear),
+        (UserData::Protected, _) if !grant.sa.is_numbered() => Err(Rejection::UnnumberedUserData),
+        _ => Ok(()),
+    }
+}
+
 /// What a final response other than a grant means: said with the key, said with "1", or nothing at all.
-fn refused(response: &Message, status: Status, psk: &Psk, binding: &ChannelBinding, fresh: bool) -> Failure {
+fn refused(response: &Message, status: Status, psk: &Psk, by: &Authenticator, fresh: bool) -> Failure {
     if status == Status::Ok {
         return Rejection::PrematureSuccess.into();
     }
-    let keyed_with = |key| response.is_keyed_with(key, Sender::Controller, binding);
-    let under_psk = match keyed_with(Key::Psk(psk)) {
+    let under_psk = match response.is_keyed_with(Key::Psk(psk), Sender::Controller, by) {
         Ok(under_psk) => under_psk,
         Err(rejection) => return rejection.into(),
     };
-    if !under_psk && keyed_with(Key::One) != Ok(true) {
+    if !under_psk && !is_hint(response, by) {
         return Rejection::WrongAuth.into();
     }
     Failure::Refused { status, retry_after: response.retry_after(), authenticated: under_psk && fresh }
+}
+
+/// Whether a response is keyed with "1" in either profile: a HAC that does not look at the name yet follows its default
+/// profile, which may be another than this node's. It proves nothing in the one and in the other.
+fn is_hint(response: &Message, by: &Authenticator) -> bool {
+    WireProfile::ALL.into_iter().any(|profile| {
+        let by = Authenticator { profile, binding: by.binding.clone() };
+        response.is_keyed_with(Key::One, Sender::Controller, &by) == Ok(true)
+    })
 }

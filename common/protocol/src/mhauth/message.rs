@@ -4,7 +4,7 @@
 
 use std::time::SystemTime;
 
-use super::authenticator::{self, AUTH_LEN, ChannelBinding, Key, Sender};
+use super::authenticator::{AUTH_LEN, Authenticator, Key, Sender};
 use super::{NONCE_LEN, Nai, Rejection, Status};
 use crate::sa::{CipherSuite, UserData};
 use crate::wire::container::Container;
@@ -30,10 +30,10 @@ impl Message {
     }
 
     /// Whether `auth` is that of `key`.
-    pub(super) fn is_keyed_with(&self, key: Key<'_>, sender: Sender, binding: &ChannelBinding) -> Result<bool, Rejection> {
+    pub(super) fn is_keyed_with(&self, key: Key<'_>, sender: Sender, by: &Authenticator) -> Result<bool, Rejection> {
         let received = required(&self.headers, Name::Auth, value::hex_array::<AUTH_LEN>)?;
         let msg_octets = self.headers.msg_octets().ok_or(Rejection::Missing(Name::Auth))?;
-        Ok(authenticator::verify(key, sender, msg_octets, binding, &received))
+        Ok(by.verify(key, sender, msg_octets, &received))
     }
 
     pub(super) fn mn_rand(&self) -> Result<[u8; NONCE_LEN], Rejection> {
@@ -80,6 +80,14 @@ impl Message {
         let methods: Vec<&[u8]> = items.map(<[u8]>::trim_ascii).collect();
         let all_tokens = methods.iter().all(|method| is_token(method));
         if all_tokens { Ok(methods) } else { Err(Rejection::Value(Name::AuthMethod)) }
+    }
+
+    /// That the request is MHAuth-Done: it has `mip6-sas` or `mip6-suitelist`, and any other is MHAuth-Mid. Asked before
+    /// `auth` is looked at: the draft's formula is right for the HAC's own response too, which has neither, and whether it
+    /// was right would tell the profile of a name.
+    pub(super) fn check_is_done(&self) -> Result<(), Rejection> {
+        let is_done = self.headers.has(Name::Sas) || self.headers.has(Name::SuiteList);
+        if is_done { Ok(()) } else { Err(Rejection::Missing(Name::Sas)) }
     }
 
     pub(super) fn user_data(&self) -> Result<UserData, Rejection> {
@@ -188,8 +196,8 @@ pub(super) fn write_user_data(writer: &mut Writer, user_data: UserData) {
 }
 
 /// Adds `auth` over all that was written, and ends the message.
-pub(super) fn seal(mut writer: Writer, identifier: u8, key: Key<'_>, sender: Sender, binding: &ChannelBinding) -> Vec<u8> {
-    let auth = authenticator::compute(key, sender, writer.content(), binding);
+pub(super) fn seal(mut writer: Writer, identifier: u8, key: Key<'_>, sender: Sender, by: &Authenticator) -> Vec<u8> {
+    let auth = by.compute(key, sender, writer.content());
     writer.hex(Name::Auth, &auth);
     writer.finish(identifier)
 }

@@ -2,7 +2,7 @@
 //! association, home agent and home addresses (RFC 6618 section 5).
 //!
 //! [`initiator`] is the mobile node's end, [`responder`] the HAC's; each state is a type named for what it waits for, and
-//! is used up by the message that it waits for. Built: authentication with a pre-shared key, profile `rfc6618`.
+//! is used up by the message that it waits for. Built: authentication with a pre-shared key, in both wire profiles.
 //! No I/O, clock or random source: whole messages (see [`crate::wire::container`]), nonces and dates come in as arguments.
 
 pub mod authenticator;
@@ -16,7 +16,7 @@ pub mod responder;
 mod status;
 
 pub use authenticator::ChannelBinding;
-pub use grant::Grant;
+pub use grant::{DEFAULT_PORT, Grant};
 pub use initiator::{Failure, Offer};
 pub use nai::{Nai, NaiError};
 pub use psk::{Psk, PskError};

@@ -50,8 +50,11 @@ pub enum Rejection {
     /// The HAC wants user data in the clear and the mobile node's configuration does not.
     #[error("the HAC does not protect user data (mip6-sas 0), which this node's configuration demands")]
     UserDataInTheClear,
-    /// `auth` is not what the key gives: wrong key or wrong channel binding.
-    #[error("auth is wrong: the pre-shared keys differ, or someone stands between the two ends of TLS")]
+    /// Every packet would have sequence number 0, so that none can carry data, and the HAC wants data in such packets only.
+    #[error("the HAC grants a NULL suite with mip6-sas 1, which in profile draft-04 can carry no data")]
+    UnnumberedUserData,
+    /// `auth` is not what the key gives: wrong key, wrong profile or wrong channel binding.
+    #[error("auth is wrong: pre-shared keys or profiles differ, or someone stands between the two ends of TLS")]
     WrongAuth,
     /// A nonce that came back is not the one sent.
     #[error("a nonce is not the one that was sent")]
@@ -75,9 +78,12 @@ impl Rejection {
     pub const fn fault(self) -> Fault {
         match self {
             Self::Container | Self::Headers(_) | Self::Missing(_) | Self::Value(_) => Fault::Malformed,
-            Self::Identifier | Self::PrematureSuccess | Self::SuiteNotOffered | Self::SameKeys | Self::AlreadyEnded => {
-                Fault::Misbehaved
-            }
+            Self::Identifier
+            | Self::PrematureSuccess
+            | Self::SuiteNotOffered
+            | Self::SameKeys
+            | Self::AlreadyEnded
+            | Self::UnnumberedUserData => Fault::Misbehaved,
             Self::WrongAuth | Self::WrongNonce | Self::UnknownName => Fault::NotAuthenticated,
             Self::Version | Self::NoCommonMethod | Self::NoCommonSuite | Self::UserDataInTheClear => Fault::Incompatible,
         }

@@ -5,12 +5,15 @@
 //! ```
 //! Called by the HAC's session, one run a TLS connection. Every error is a [`Refusal`], whose octets are sent before TLS
 //! is closed. A name that is unknown runs to the end under a pseudo-key and gets 401 there, like a wrong key.
+//! What is keyed with "1" follows the HAC's default profile, whatever the name: anyone can compute it, and so would learn
+//! from a subscriber's own profile that there is such a subscriber. From the first response on the subscriber's holds.
 
 use std::time::SystemTime;
 
-use super::authenticator::{ChannelBinding, Key, Sender};
+use super::authenticator::{Authenticator, ChannelBinding, Key, Sender};
 use super::message::{self, Message, Nonces};
 use super::{Grant, NONCE_LEN, Nai, Psk, Rejection, Status};
+use crate::profile::WireProfile;
 use crate::sa::{CipherSuite, UserData};
 use crate::wire::container;
 use crate::wire::header::{Name, Writer};
@@ -39,13 +42,13 @@ pub struct Refusal {
 
 /// Nothing has been received.
 pub struct AwaitingInit {
-    binding: ChannelBinding,
+    by: Authenticator,
 }
 
 impl AwaitingInit {
-    /// For one connection whose server certificate has this binding.
-    pub fn new(binding: ChannelBinding) -> Self {
-        Self { binding }
+    /// For one connection whose server certificate has this binding, at a HAC with this default profile.
+    pub fn new(profile: WireProfile, binding: ChannelBinding) -> Self {
+        Self { by: Authenticator { profile, binding } }
     }
 
     /// Takes the request MHAuth-Init.
@@ -54,10 +57,10 @@ impl AwaitingInit {
     /// A refusal keyed with "1".
     pub fn handle(self, octets: &[u8]) -> Result<InitReceived, Refusal> {
         let identifier = container::identifier(octets);
-        let Self { binding } = self;
+        let Self { by } = self;
         match read_init(octets) {
-            Ok((mn_id, mn_rand)) => Ok(InitReceived { binding, mn_id, mn_rand }),
-            Err(rejection) => Err(Refusing { identifier, key: Key::One, nonces: None, binding: &binding }.reject(rejection)),
+            Ok((mn_id, mn_rand)) => Ok(InitReceived { by, mn_id, mn_rand }),
+            Err(rejection) => Err(Refusing { identifier, key: Key::One, nonces: None, by: &by }.reject(rejection)),
         }
     }
 }
@@ -75,7 +78,7 @@ fn read_init(octets: &[u8]) -> Result<(Nai, [u8; NONCE_LEN]), Rejection> {
 
 /// A mobile node has said who it is; nothing is proved.
 pub struct InitReceived {
-    binding: ChannelBinding,
+    by: Authenticator,
     mn_id: Nai,
     mn_rand: [u8; NONCE_LEN],
 }
@@ -86,32 +89,33 @@ impl InitReceived {
         self.mn_id.as_str()
     }
 
-    /// Gives the response MHAuth-Init, to be sent as it is. `hac_rand` is fresh from the CSPRNG.
-    pub fn respond(self, psk: Psk, known: Known, hac_rand: [u8; NONCE_LEN]) -> (AwaitingDone, Vec<u8>) {
-        let Self { binding, mn_rand, .. } = self;
-        let nonces = Nonces { mn_rand, hac_rand };
+    /// Gives the response MHAuth-Init, to be sent as it is. `profile` is the subscriber's, of an unknown name always the HAC's
+    /// default; `hac_rand` is fresh from the CSPRNG.
+    pub fn respond(self, psk: Psk, known: Known, profile: WireProfile, hac_rand: [u8; NONCE_LEN]) -> (AwaitingDone, Vec<u8>) {
+        let by = Authenticator { profile, binding: self.by.binding };
+        let nonces = Nonces { mn_rand: self.mn_rand, hac_rand };
         let writer = message::init_response(&nonces);
-        let response = message::seal(writer, INIT, Key::Psk(&psk), Sender::Controller, &binding);
-        (AwaitingDone { run: Run { binding, psk, nonces }, known }, response)
+        let response = message::seal(writer, INIT, Key::Psk(&psk), Sender::Controller, &by);
+        (AwaitingDone { run: Run { by, psk, nonces }, known }, response)
     }
 
     /// Ends the exchange with a response keyed with "1", because no response has been keyed with a PSK yet.
     pub fn refuse(self, status: Status, retry_after: Option<SystemTime>) -> Refusal {
-        let refusing = Refusing { identifier: INIT, key: Key::One, nonces: None, binding: &self.binding };
+        let refusing = Refusing { identifier: INIT, key: Key::One, nonces: None, by: &self.by };
         refusing.refuse(status, retry_after, None)
     }
 }
 
 /// What lasts from the first response to the end.
 struct Run {
-    binding: ChannelBinding,
+    by: Authenticator,
     psk: Psk,
     nonces: Nonces,
 }
 
 impl Run {
     fn refusing(&self, identifier: u8) -> Refusing<'_> {
-        Refusing { identifier, key: Key::Psk(&self.psk), nonces: Some(&self.nonces), binding: &self.binding }
+        Refusing { identifier, key: Key::Psk(&self.psk), nonces: Some(&self.nonces), by: &self.by }
     }
 }
 
@@ -134,20 +138,20 @@ impl AwaitingDone {
         }
     }
 
-    /// `auth` is verified before anything behind it is looked at; both outcomes of the name come after it.
+    /// `auth` is verified before the value of any header is read. The name comes last of all: under the draft's formula anyone
+    /// can send a message with a right `auth`, the HAC's own, and must be answered alike for every name.
     fn read_done(&self, octets: &[u8]) -> Result<(UserData, Vec<CipherSuite>), Rejection> {
         let request = Message::receive(octets)?;
         if request.identifier <= INIT {
             return Err(Rejection::Identifier);
         }
-        if !request.is_keyed_with(Key::Psk(&self.run.psk), Sender::MobileNode, &self.run.binding)? {
+        request.check_is_done()?;
+        if !request.is_keyed_with(Key::Psk(&self.run.psk), Sender::MobileNode, &self.run.by)? {
             return Err(Rejection::WrongAuth);
         }
-        if self.known == Known::No {
-            return Err(Rejection::UnknownName);
-        }
         request.check_nonces(&self.run.nonces)?;
-        Ok((request.user_data()?, request.suites()?))
+        let proposed = (request.user_data()?, request.suites()?);
+        if self.known == Known::No { Err(Rejection::UnknownName) } else { Ok(proposed) }
     }
 }
 
@@ -171,15 +175,16 @@ impl Authenticated {
     }
 
     /// Gives the final response. It holds keys: who sends it wipes it. The grant is committed before this is called, and its
-    /// suite is one of [`Self::suites`]: the mobile node refuses another.
+    /// suite is one of [`Self::suites`]: the mobile node refuses another. Its profile is the exchange's.
     pub fn grant(self, grant: &Grant) -> Vec<u8> {
         debug_assert!(self.suites.contains(&grant.sa.suite), "the suite must be one that the mobile node listed");
-        let Run { binding, psk, nonces } = self.run;
+        debug_assert_eq!(grant.sa.profile, self.run.by.profile, "an association follows the profile of its exchange");
+        let Run { by, psk, nonces } = self.run;
         let mut writer = Writer::new();
         grant.write(&mut writer);
         message::write_nonces(&mut writer, &nonces);
         writer.text(Name::StatusCode, Status::Ok.code());
-        message::seal(writer, self.identifier, Key::Psk(&psk), Sender::Controller, &binding)
+        message::seal(writer, self.identifier, Key::Psk(&psk), Sender::Controller, &by)
     }
 
     /// Ends the exchange with a response keyed with the PSK: 501 where the policy has none of the suites, 503, 500.
@@ -193,7 +198,7 @@ struct Refusing<'a> {
     identifier: u8,
     key: Key<'a>,
     nonces: Option<&'a Nonces>,
-    binding: &'a ChannelBinding,
+    by: &'a Authenticator,
 }
 
 impl Refusing<'_> {
@@ -203,7 +208,7 @@ impl Refusing<'_> {
 
     fn refuse(self, status: Status, retry_after: Option<SystemTime>, rejection: Option<Rejection>) -> Refusal {
         let writer = message::refusal(self.nonces, status, retry_after);
-        let octets = message::seal(writer, self.identifier, self.key, Sender::Controller, self.binding);
+        let octets = message::seal(writer, self.identifier, self.key, Sender::Controller, self.by);
         Refusal { status, octets, rejection }
     }
 }

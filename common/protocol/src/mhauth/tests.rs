@@ -1,5 +1,6 @@
-//! The exchange, one end against the other; what each end refuses is in the two modules below.
+//! The exchange, one end against the other; what each end refuses, and the draft's profile, are in the modules below.
 
+mod draft_04;
 mod initiator_rejects;
 mod responder_refuses;
 
@@ -10,7 +11,7 @@ use proptest::prelude::*;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
-use super::authenticator::{Key, Sender};
+use super::authenticator::{Authenticator, Key, Sender};
 use super::responder::{Authenticated, AwaitingDone, AwaitingInit};
 use super::*;
 use crate::addr::{HomeAddresses, HomeAgentAddresses};
@@ -34,10 +35,20 @@ fn binding() -> ChannelBinding {
     ChannelBinding::new(vec![0xcb; 32])
 }
 
+fn by() -> Authenticator {
+    Authenticator { profile: WireProfile::Rfc6618, binding: binding() }
+}
+
+/// Of another channel.
+fn elsewhere() -> Authenticator {
+    Authenticator { binding: ChannelBinding::new(vec![0xcc; 32]), ..by() }
+}
+
 fn offer() -> Offer {
     Offer {
         mn_id: "alice@example.org".parse().unwrap(),
         psk: psk(),
+        profile: WireProfile::Rfc6618,
         suites: vec![CipherSuite::Aes128Gcm, CipherSuite::Aes128CbcSha, CipherSuite::NullSha],
         user_data: UserData::Protected,
     }
@@ -73,17 +84,28 @@ fn start(offer: Offer) -> (initiator::AwaitingInitResponse, Vec<u8>) {
     initiator::start(offer, binding(), &mut StdRng::seed_from_u64(1))
 }
 
+/// A HAC whose default profile is the RFC's, behind nothing yet.
+fn awaiting_init() -> AwaitingInit {
+    AwaitingInit::new(WireProfile::Rfc6618, binding())
+}
+
 /// The HAC after a good Init, with its response.
 fn awaiting_done(init: &[u8], known: Known) -> (AwaitingDone, Vec<u8>) {
-    let received = AwaitingInit::new(binding()).handle(init).unwrap();
+    let received = awaiting_init().handle(init).unwrap();
     assert_eq!(received.mn_id(), "alice@example.org");
-    received.respond(psk(), known, HAC_RAND)
+    received.respond(psk(), known, WireProfile::Rfc6618, HAC_RAND)
 }
 
 /// Both ends after three messages; gives the mobile node's state too.
 fn authenticated() -> (initiator::AwaitingDoneResponse, Authenticated) {
-    let (mn, init) = start(offer());
-    let (hac, response) = awaiting_done(&init, Known::Yes);
+    authenticated_with(offer())
+}
+
+/// The same with an offer of its own, in the offer's profile.
+fn authenticated_with(offer: Offer) -> (initiator::AwaitingDoneResponse, Authenticated) {
+    let profile = offer.profile;
+    let (mn, init) = start(offer);
+    let (hac, response) = awaiting_init().handle(&init).unwrap().respond(psk(), Known::Yes, profile, HAC_RAND);
     let (mn, done) = mn.handle(&response).unwrap();
     (mn, hac.handle(&done).unwrap())
 }
@@ -93,8 +115,8 @@ fn content(octets: &[u8]) -> String {
 }
 
 /// A message with these header lines before `auth`, keyed, in the form that we send.
-fn sealed(identifier: u8, lines: &str, key: Key<'_>, sender: Sender, binding: &ChannelBinding) -> Vec<u8> {
-    let auth = authenticator::compute(key, sender, lines.as_bytes(), binding);
+fn sealed(identifier: u8, lines: &str, key: Key<'_>, sender: Sender, by: &Authenticator) -> Vec<u8> {
+    let auth = by.compute(key, sender, lines.as_bytes());
     framed(identifier, &format!("{lines}auth:{}\r\n\r\n\r\n", hex::encode(auth)))
 }
 
@@ -115,7 +137,7 @@ fn assert_final(refusal: &Refusal, identifier: u8, key: Key<'_>) {
     let message = message::Message::receive(&refusal.octets).unwrap();
     assert_eq!(message.identifier, identifier);
     assert_eq!(message.status(), Ok(Some(refusal.status)));
-    assert_eq!(message.is_keyed_with(key, Sender::Controller, &binding()), Ok(true), "{refusal:?}");
+    assert_eq!(message.is_keyed_with(key, Sender::Controller, &by()), Ok(true), "{refusal:?}");
     assert!(refusal.octets.ends_with(b"\r\n\r\n\r\n"));
 }
 
@@ -135,7 +157,8 @@ fn a_mobile_node_and_its_hac_agree_on_every_suite() {
 }
 
 fn assert_same(got: &Grant, given: &Grant) {
-    assert_eq!((got.sa.spi, got.sa.suite, got.sa.user_data), (given.sa.spi, given.sa.suite, given.sa.user_data));
+    assert_eq!((got.sa.spi, got.sa.suite, got.sa.profile), (given.sa.spi, given.sa.suite, given.sa.profile));
+    assert_eq!(got.sa.user_data, given.sa.user_data);
     assert!(got.sa.mn_to_ha == given.sa.mn_to_ha && got.sa.ha_to_mn == given.sa.ha_to_mn);
     assert_eq!((got.sa.home, got.sa.home_agent), (given.sa.home, given.sa.home_agent));
     assert_eq!((got.validity_end, got.date), (given.validity_end, given.date));
@@ -193,7 +216,7 @@ prop_compose! {
         suite in prop::sample::select(offer().suites),
         spi in 4096u32..1 << 28,
         home6 in prop::option::of(1u128..1 << 120),
-        home4 in 1u32..0xe000_0000,
+        home4 in prop::option::of(1u32..0xe000_0000),
         agent6 in 1u128..1 << 120,
         agent4 in prop::option::of(1u32..0xe000_0000),
         port in 1u16..,
@@ -204,7 +227,8 @@ prop_compose! {
     ) -> Grant {
         let mut given = grant(suite);
         given.sa.spi = Spi::new(spi).unwrap();
-        given.sa.home = HomeAddresses::new(home6.map(Ipv6Addr::from), Some(home4.into())).unwrap();
+        let home4 = home4.or(home6.is_none().then_some(7));
+        given.sa.home = HomeAddresses::new(home6.map(Ipv6Addr::from), home4.map(Ipv4Addr::from)).unwrap();
         given.sa.home_agent = HomeAgentAddresses::new(Some(agent6.into()), agent4.map(Ipv4Addr::from), port).unwrap();
         given.date = Some(UNIX_EPOCH + Duration::from_secs(secs));
         given.validity_end = UNIX_EPOCH + Duration::from_secs(secs + left);
@@ -225,9 +249,17 @@ proptest! {
     }
 
     #[test]
-    fn a_changed_octet_anywhere_in_a_grant_is_noticed(position in 0usize..2000, change in 1u8..) {
-        let (mn, hac) = authenticated();
-        let mut octets = hac.grant(&grant(CipherSuite::Aes128CbcSha));
+    fn a_changed_octet_anywhere_in_a_grant_is_noticed(
+        profile in prop::sample::select(WireProfile::ALL.to_vec()),
+        position in 0usize..2000,
+        change in 1u8..,
+    ) {
+        let (mn, hac) = authenticated_with(Offer { profile, ..offer() });
+        let given = match profile {
+            WireProfile::Rfc6618 => grant(CipherSuite::Aes128CbcSha),
+            WireProfile::Draft04 => draft_04::grant(CipherSuite::Aes128CbcSha, UserData::Protected),
+        };
+        let mut octets = hac.grant(&given);
         let position = position % octets.len();
         let harmless = harmless(&octets, position, change);
         octets[position] ^= change;

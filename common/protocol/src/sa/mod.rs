@@ -13,6 +13,9 @@ pub mod spi;
 pub mod suite;
 mod wear;
 
+use std::fmt;
+use std::str::FromStr;
+
 pub use keys::{DirectionKeys, Secret};
 pub use spi::Spi;
 pub use suite::CipherSuite;
@@ -65,6 +68,38 @@ pub enum UserData {
     Clear,
 }
 
+impl UserData {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Protected, Self::Clear];
+
+    /// The name in configuration and lists.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Protected => "protected",
+            Self::Clear => "clear",
+        }
+    }
+}
+
+impl fmt::Display for UserData {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for UserData {
+    type Err = UnknownUserData;
+
+    fn from_str(name: &str) -> Result<Self, UnknownUserData> {
+        Self::ALL.into_iter().find(|user_data| user_data.name() == name).ok_or_else(|| UnknownUserData(name.to_owned()))
+    }
+}
+
+/// A word for user data that there is not.
+#[derive(Debug, thiserror::Error)]
+#[error("user data is \"protected\" or \"clear\", not \"{0}\"")]
+pub struct UnknownUserData(String);
+
 /// A security association as the HAC provisions it to both ends. Cloning copies the keys; every copy is wiped when dropped.
 #[derive(Clone)]
 pub struct SecurityAssociation {
@@ -102,13 +137,26 @@ impl SecurityAssociation {
     }
 }
 
-impl std::fmt::Debug for SecurityAssociation {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for SecurityAssociation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SecurityAssociation")
             .field("spi", &self.spi)
             .field("suite", &self.suite)
             .field("profile", &self.profile)
             .field("user_data", &self.user_data)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_user_data_may_come_as_is_found_by_its_name() {
+        for user_data in UserData::ALL {
+            assert_eq!(user_data.name().parse::<UserData>().unwrap(), user_data);
+        }
+        assert!("open".parse::<UserData>().unwrap_err().to_string().contains("\"protected\" or \"clear\", not \"open\""));
     }
 }

@@ -5,12 +5,12 @@ use super::*;
 #[test]
 fn a_mobile_node_takes_no_response_under_another_key_or_binding() {
     let (_, init) = start(offer());
-    let received = AwaitingInit::new(binding()).handle(&init).unwrap();
-    let (_, response) = received.respond(other_psk(), Known::Yes, HAC_RAND);
+    let received = awaiting_init().handle(&init).unwrap();
+    let (_, response) = received.respond(other_psk(), Known::Yes, WireProfile::Rfc6618, HAC_RAND);
     assert_eq!(start(offer()).0.handle(&response).err(), Some(Rejection::WrongAuth.into()));
 
-    let received = AwaitingInit::new(ChannelBinding::new(vec![0xcc; 32])).handle(&init).unwrap();
-    let (_, response) = received.respond(psk(), Known::Yes, HAC_RAND);
+    let received = AwaitingInit::new(WireProfile::Rfc6618, elsewhere().binding).handle(&init).unwrap();
+    let (_, response) = received.respond(psk(), Known::Yes, WireProfile::Rfc6618, HAC_RAND);
     assert_eq!(start(offer()).0.handle(&response).err(), Some(Rejection::WrongAuth.into()));
 }
 
@@ -20,7 +20,7 @@ fn a_response_to_init_that_is_not_right_is_rejected() {
     let (_, response) = awaiting_done(&init, Known::Yes);
     let good = lines(&response);
     let psk = psk();
-    let keyed = |identifier, lines: &str| sealed(identifier, lines, Key::Psk(&psk), Sender::Controller, &binding());
+    let keyed = |identifier, lines: &str| sealed(identifier, lines, Key::Psk(&psk), Sender::Controller, &by());
     let with = |from: &str, to: &str| keyed(1, &good.replace(from, to));
     let mn_rand = hex::encode(message::Message::receive(&init).unwrap().mn_rand().unwrap());
     let rows = [
@@ -28,8 +28,8 @@ fn a_response_to_init_that_is_not_right_is_rejected() {
         ([&[0x40], &response[1..]].concat(), Rejection::Version),
         (keyed(2, &good), Rejection::Identifier),
         (framed(1, &good), Rejection::Missing(Name::Auth)),
-        (sealed(1, &good, Key::One, Sender::Controller, &binding()), Rejection::WrongAuth),
-        (sealed(1, &good, Key::Psk(&psk), Sender::MobileNode, &binding()), Rejection::WrongAuth),
+        (sealed(1, &good, Key::One, Sender::Controller, &by()), Rejection::WrongAuth),
+        (sealed(1, &good, Key::Psk(&psk), Sender::MobileNode, &by()), Rejection::WrongAuth),
         (with(&mn_rand, &"00".repeat(32)), Rejection::WrongNonce),
         (with("hac-rand", "x"), Rejection::Missing(Name::HacRand)),
         (with("auth-method", "x"), Rejection::Missing(Name::AuthMethod)),
@@ -53,7 +53,7 @@ fn a_grant_that_is_not_right_is_rejected() {
     let suite = CipherSuite::Aes128CbcSha;
     let good = lines(&authenticated().1.grant(&grant(suite)));
     let psk = psk();
-    let keyed = |identifier, lines: &str| sealed(identifier, lines, Key::Psk(&psk), Sender::Controller, &binding());
+    let keyed = |identifier, lines: &str| sealed(identifier, lines, Key::Psk(&psk), Sender::Controller, &by());
     let with = |from: &str, to: &str| {
         assert!(good.contains(from), "{from}");
         keyed(2, &good.replace(from, to))
@@ -67,7 +67,7 @@ fn a_grant_that_is_not_right_is_rejected() {
     let rows = [
         (keyed(1, &good), Rejection::Identifier),
         (framed(2, &good), Rejection::Missing(Name::Auth)),
-        (sealed(2, &good, Key::One, Sender::Controller, &binding()), Rejection::WrongAuth),
+        (sealed(2, &good, Key::One, Sender::Controller, &by()), Rejection::WrongAuth),
         (with("mip6-spi:19088743", "mip6-spi:19088744x"), Rejection::Value(Name::Spi)),
         (with("mip6-spi:19088743", "mip6-spi:0"), Rejection::Value(Name::Spi)),
         (with("mip6-spi:19088743", "mip6-spi:268435456"), Rejection::Value(Name::Spi)),
@@ -120,7 +120,7 @@ fn a_grant_in_another_legal_form_is_taken() {
         .replace("mip6-ip4-hoa", "x")
         .replace("date", "x-date")
         .replace("mip6-sas:1\r\n", "mip6-sas:1\r\nmip6-mn-to-ha-ekey:\r\n");
-    let octets = sealed(2, &other_form, Key::Psk(&psk()), Sender::Controller, &binding());
+    let octets = sealed(2, &other_form, Key::Psk(&psk()), Sender::Controller, &by());
     let got = authenticated().0.handle(&octets).unwrap();
     assert_eq!(got.sa.home_agent.port(), 7872);
     assert_eq!(got.sa.home_agent.ip6(), "2001:db8:f::1".parse::<Ipv6Addr>().ok());
@@ -167,7 +167,7 @@ fn a_3des_key_that_repeats_a_third_is_not_taken() {
 fn a_refusal_before_any_key_is_a_hint_and_one_under_the_psk_is_authentic() {
     let retry_after: Option<SystemTime> = Some(UNIX_EPOCH + NOW);
     let (mn, init) = start(offer());
-    let refusal = AwaitingInit::new(binding()).handle(&init).unwrap().refuse(Status::Unavailable, retry_after);
+    let refusal = awaiting_init().handle(&init).unwrap().refuse(Status::Unavailable, retry_after);
     assert_eq!((refusal.status, refusal.rejection), (Status::Unavailable, None));
     let expected = Failure::Refused { status: Status::Unavailable, retry_after, authenticated: false };
     assert_eq!(mn.handle(&refusal.octets).err(), Some(expected));
@@ -183,7 +183,7 @@ fn a_refusal_without_this_runs_nonces_or_under_the_key_1_is_a_hint_after_done_to
     let psk = psk();
     let hint = Failure::Refused { status: Status::NotAuthenticated, retry_after: None, authenticated: false };
     for key in [Key::Psk(&psk), Key::One] {
-        let octets = sealed(2, "status-code:401\r\nretry-after:soon\r\n", key, Sender::Controller, &binding());
+        let octets = sealed(2, "status-code:401\r\nretry-after:soon\r\n", key, Sender::Controller, &by());
         assert_eq!(authenticated().0.handle(&octets).err(), Some(hint));
     }
 }

@@ -14,7 +14,7 @@ fn an_init_in_another_legal_form_is_taken() {
         format!("auth-method:eap\r\nmn-id:alice@example.org\r\nauth-method:psk\r\n{mn_rand}\r\n\r\n"),
         format!("auth-method:gpsk,psk\r\nmn-id:@example.org\r\n{mn_rand}\r\nmip6-sas:1\r\n\r\n\r\n\r\n"),
     ] {
-        assert!(AwaitingInit::new(binding()).handle(&framed(1, &content)).is_ok(), "{content:?}");
+        assert!(awaiting_init().handle(&framed(1, &content)).is_ok(), "{content:?}");
     }
 }
 
@@ -55,7 +55,7 @@ fn a_malformed_init_is_refused_under_the_key_1_with_its_status() {
         (framed(1, &with(":psk", ":eap")), 1, Rejection::NoCommonMethod, Status::NotImplemented),
     ];
     for (octets, identifier, rejection, status) in rows {
-        let refusal = AwaitingInit::new(binding()).handle(&octets).err().unwrap();
+        let refusal = awaiting_init().handle(&octets).err().unwrap();
         assert_eq!((refusal.rejection, refusal.status), (Some(rejection), status), "{octets:?}");
         assert_final(&refusal, identifier, Key::One);
     }
@@ -69,11 +69,10 @@ fn a_done_that_is_not_right_is_refused_under_the_psk_with_its_status() {
     let good = lines(&done);
     let hac_rand = hex::encode(HAC_RAND);
     let psk = psk();
-    let keyed = |identifier, lines: &str| sealed(identifier, lines, Key::Psk(&psk), Sender::MobileNode, &binding());
+    let keyed = |identifier, lines: &str| sealed(identifier, lines, Key::Psk(&psk), Sender::MobileNode, &by());
     let with = |from: &str, to: &str| keyed(2, &good.replace(from, to));
     let without = |name: &str| keyed(2, &good.split_inclusive("\r\n").filter(|line| !line.starts_with(name)).collect::<String>());
     let other = other_psk();
-    let elsewhere = ChannelBinding::new(vec![0xcc; 32]);
     let suites = "{00,9C},{00,2F},{00,02}";
     let rows: Vec<(Vec<u8>, u8, Rejection, Status)> = vec![
         (vec![], 0, Rejection::Container, Status::Malformed),
@@ -86,10 +85,10 @@ fn a_done_that_is_not_right_is_refused_under_the_psk_with_its_status() {
         (framed(2, &format!("{good}auth:00\r\n")), 2, Rejection::Value(Name::Auth), Status::Malformed),
         (framed(2, &format!("{good}auth:{}\r\n", "zz".repeat(32))), 2, Rejection::Value(Name::Auth), Status::Malformed),
         (framed(2, &format!("{good}auth:{}\r\n", "00".repeat(32))), 2, Rejection::WrongAuth, Status::NotAuthenticated),
-        (sealed(2, &good, Key::Psk(&other), Sender::MobileNode, &binding()), 2, Rejection::WrongAuth, Status::NotAuthenticated),
-        (sealed(2, &good, Key::One, Sender::MobileNode, &binding()), 2, Rejection::WrongAuth, Status::NotAuthenticated),
-        (sealed(2, &good, Key::Psk(&psk), Sender::Controller, &binding()), 2, Rejection::WrongAuth, Status::NotAuthenticated),
-        (sealed(2, &good, Key::Psk(&psk), Sender::MobileNode, &elsewhere), 2, Rejection::WrongAuth, Status::NotAuthenticated),
+        (sealed(2, &good, Key::Psk(&other), Sender::MobileNode, &by()), 2, Rejection::WrongAuth, Status::NotAuthenticated),
+        (sealed(2, &good, Key::One, Sender::MobileNode, &by()), 2, Rejection::WrongAuth, Status::NotAuthenticated),
+        (sealed(2, &good, Key::Psk(&psk), Sender::Controller, &by()), 2, Rejection::WrongAuth, Status::NotAuthenticated),
+        (sealed(2, &good, Key::Psk(&psk), Sender::MobileNode, &elsewhere()), 2, Rejection::WrongAuth, Status::NotAuthenticated),
         (with(&hac_rand, &"00".repeat(32)), 2, Rejection::WrongNonce, Status::NotAuthenticated),
         (with("mn-rand:", "mn-rand:00\r\nx:"), 2, Rejection::Value(Name::MnRand), Status::Malformed),
         (without("mn-rand"), 2, Rejection::Missing(Name::MnRand), Status::Malformed),
@@ -100,7 +99,7 @@ fn a_done_that_is_not_right_is_refused_under_the_psk_with_its_status() {
         (with("mip6-sas:1", "mip6-sas:O"), 2, Rejection::Value(Name::Sas), Status::Malformed),
         (with("mip6-sas:1", "mip6-sas:"), 2, Rejection::Value(Name::Sas), Status::Malformed),
         (without("mip6-suitelist"), 2, Rejection::Missing(Name::SuiteList), Status::Malformed),
-        (keyed(2, "eap-payload:0101000501\r\n"), 2, Rejection::Missing(Name::MnRand), Status::Malformed),
+        (keyed(2, "eap-payload:0101000501\r\n"), 2, Rejection::Missing(Name::Sas), Status::Malformed),
         (with(suites, ""), 2, Rejection::Value(Name::SuiteList), Status::Malformed),
         (with(suites, "{00,9C"), 2, Rejection::Value(Name::SuiteList), Status::Malformed),
         (with(suites, "{00,35},{13,01}"), 2, Rejection::NoCommonSuite, Status::NotImplemented),
@@ -125,7 +124,7 @@ fn a_done_in_another_legal_form_is_taken() {
     let (_, done) = mn.handle(&awaiting_done(&init, Known::Yes).1).unwrap();
     let psk = psk();
     let other_form = lines(&done).replace("mip6-sas:1", "X-New: 5\r\nMIP6-SAS: 0").replace("{00,9C},", "{00,3C} , {00,9c}\t,");
-    let octets = sealed(200, &other_form, Key::Psk(&psk), Sender::MobileNode, &binding());
+    let octets = sealed(200, &other_form, Key::Psk(&psk), Sender::MobileNode, &by());
     let hac = awaiting_done(&init, Known::Yes).0.handle(&octets).unwrap();
     assert_eq!(hac.user_data(), UserData::Clear);
     let listed = [CipherSuite::Aes128CbcSha256, CipherSuite::Aes128Gcm, CipherSuite::Aes128CbcSha, CipherSuite::NullSha];
