@@ -107,6 +107,10 @@ fn sa_to_proto(provisioned: &Provisioned) -> proto::SecurityAssociation {
         UserData::Protected => proto::UserData::Protected,
         UserData::Clear => proto::UserData::Clear,
     };
+    let profile = match sa.profile {
+        WireProfile::Rfc6618 => proto::Profile::Rfc6618,
+        WireProfile::Draft04 => proto::Profile::Draft04,
+    };
     proto::SecurityAssociation {
         spi: sa.spi.get(),
         suite: sa.suite.wire().to_owned(),
@@ -122,6 +126,7 @@ fn sa_to_proto(provisioned: &Provisioned) -> proto::SecurityAssociation {
         home_agent_port: u32::from(sa.home_agent.port()),
         seconds_left: provisioned.left.as_secs(),
         lease: provisioned.lease,
+        profile: profile.into(),
     }
 }
 
@@ -133,7 +138,7 @@ fn sa_from_proto(mut message: proto::SecurityAssociation) -> Result<Provisioned,
     let sa = SecurityAssociation {
         spi,
         suite,
-        profile: WireProfile::Rfc6618,
+        profile: profile(spi, message.profile)?,
         user_data: user_data(spi, message.user_data)?,
         mn_to_ha: DirectionKeys {
             integrity: integrity_key(spi, suite, "mn_to_ha_integrity", &mut message.mn_to_ha_integrity)?,
@@ -158,6 +163,14 @@ fn user_data(spi: Spi, value: i32) -> Result<UserData, MessageError> {
         Ok(proto::UserData::Protected) => Ok(UserData::Protected),
         Ok(proto::UserData::Clear) => Ok(UserData::Clear),
         Ok(proto::UserData::Unspecified) | Err(_) => Err(MessageError::UserData { spi, value }),
+    }
+}
+
+fn profile(spi: Spi, value: i32) -> Result<WireProfile, MessageError> {
+    match proto::Profile::try_from(value) {
+        Ok(proto::Profile::Rfc6618) => Ok(WireProfile::Rfc6618),
+        Ok(proto::Profile::Draft04) => Ok(WireProfile::Draft04),
+        Ok(proto::Profile::Unspecified) | Err(_) => Err(MessageError::Profile { spi, value }),
     }
 }
 
@@ -225,7 +238,7 @@ mod tests {
         for suite in CipherSuite::ALL {
             let before = provisioned(suite);
             let after = sa_from_proto(sa_to_proto(&before)).unwrap();
-            assert_eq!((after.sa.spi, after.sa.suite, after.sa.user_data), (before.sa.spi, suite, UserData::Protected));
+            assert_eq!((after.sa.spi, after.sa.suite), (before.sa.spi, suite));
             assert_eq!((&after.sa.mn_to_ha, &after.sa.ha_to_mn), (&before.sa.mn_to_ha, &before.sa.ha_to_mn));
             assert_eq!((after.sa.home, after.sa.home_agent), (before.sa.home, before.sa.home_agent));
             assert_eq!((after.left, after.lease), (before.left, 2));
@@ -233,12 +246,36 @@ mod tests {
     }
 
     #[test]
+    fn each_profile_with_either_kind_of_user_data_comes_out_as_it_went_in() {
+        for profile in WireProfile::ALL {
+            for user_data in UserData::ALL {
+                let mut before = provisioned(CipherSuite::NullSha);
+                (before.sa.profile, before.sa.user_data) = (profile, user_data);
+                let after = sa_from_proto(sa_to_proto(&before)).unwrap();
+                assert_eq!((after.sa.profile, after.sa.user_data), (profile, user_data));
+            }
+        }
+    }
+
+    #[test]
+    fn an_sa_with_a_home_address_of_one_family_comes_out_as_it_went_in() {
+        for (ip6, ip4) in [("2001:db8:100::5".parse().ok(), None), (None, "10.9.0.5".parse().ok())] {
+            let mut before = provisioned(CipherSuite::Aes128Gcm);
+            before.sa.home = HomeAddresses::new(ip6, ip4).unwrap();
+            let after = sa_from_proto(sa_to_proto(&before)).unwrap();
+            assert_eq!((after.sa.home.ip6(), after.sa.home.ip4()), (ip6, ip4));
+        }
+    }
+
+    #[test]
     fn a_message_with_a_wrong_length_or_number_is_refused_by_name() {
         type Spoil = fn(&mut proto::SecurityAssociation);
-        let cases: [(Spoil, &str); 9] = [
+        let cases: [(Spoil, &str); 11] = [
             (|m| m.spi = 0, "0x0 is not an SPI"),
             (|m| m.suite = "{00,35}".to_owned(), "suite \"{00,35}\" is not in this build"),
             (|m| m.user_data = 0, "user_data 0 is neither"),
+            (|m| m.profile = 0, "profile 0 is neither"),
+            (|m| m.profile = 3, "profile 3 is neither"),
             (|m| m.ha_to_mn_encryption.truncate(15), "ha_to_mn_encryption has 15 octets; AES_128_CBC_SHA needs 16"),
             (|m| m.mn_to_ha_integrity.push(0), "mn_to_ha_integrity has 21 octets"),
             (|m| m.home_ip6.truncate(15), "home_ip6 has 15 octets instead of 16 or none"),

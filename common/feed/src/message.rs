@@ -124,6 +124,14 @@ pub enum MessageError {
         /// What came.
         value: i32,
     },
+    /// `profile` is neither of the two.
+    #[error("SA {spi}: profile {value} is neither rfc6618 nor draft-04: do both ends run the same version?")]
+    Profile {
+        /// Of which SA.
+        spi: Spi,
+        /// What came.
+        value: i32,
+    },
     /// A key of the wrong length for its suite.
     #[error("SA {spi}: {field} has {actual} octets; {suite} needs {expected}")]
     KeyLength {

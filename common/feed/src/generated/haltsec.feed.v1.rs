@@ -127,6 +127,8 @@ pub struct SecurityAssociation {
     /// How often this SA was delivered to another process of this home agent before.
     #[prost(uint32, tag = "14")]
     pub lease: u32,
+    #[prost(enumeration = "Profile", tag = "15")]
+    pub profile: i32,
 }
 /// mip6-sas.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -156,6 +158,38 @@ impl UserData {
             "USER_DATA_UNSPECIFIED" => Some(Self::Unspecified),
             "USER_DATA_PROTECTED" => Some(Self::Protected),
             "USER_DATA_CLEAR" => Some(Self::Clear),
+            _ => None,
+        }
+    }
+}
+/// Which document the packets follow where the two differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Profile {
+    Unspecified = 0,
+    /// RFC 6618: every protected packet is numbered.
+    Rfc6618 = 1,
+    /// draft-patil-mext-mip6issueswithipsec-04: packets of a suite that does not encrypt have sequence number 0.
+    Draft04 = 2,
+}
+impl Profile {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "PROFILE_UNSPECIFIED",
+            Self::Rfc6618 => "PROFILE_RFC6618",
+            Self::Draft04 => "PROFILE_DRAFT_04",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "PROFILE_UNSPECIFIED" => Some(Self::Unspecified),
+            "PROFILE_RFC6618" => Some(Self::Rfc6618),
+            "PROFILE_DRAFT_04" => Some(Self::Draft04),
             _ => None,
         }
     }
