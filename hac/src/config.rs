@@ -1,11 +1,14 @@
 //! `hac.toml`: the HAC's configuration as a type, checked before anything is opened.
 
+use std::fmt::Display;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::Duration;
 
 use ipnet::{Ipv4Net, Ipv6Net};
-use protocol::sa::CipherSuite;
+use protocol::profile::WireProfile;
+use protocol::sa::{CipherSuite, UserData};
 use serde::{Deserialize, Deserializer};
 use service::config::{ConfigError, Located};
 
@@ -72,16 +75,27 @@ pub struct Home {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct PolicySection {
+    /// Of subscribers without one of their own.
+    #[serde(deserialize_with = "by_name")]
+    pub profile: WireProfile,
     /// In the HAC's order of preference.
     #[serde(deserialize_with = "suites")]
     pub suites: Vec<CipherSuite>,
+    /// Whether `mip6-sas` 0 is granted to who proposes it.
+    #[serde(deserialize_with = "by_name")]
+    pub user_data: UserData,
     /// Lifetime of an association.
     pub sa_lifetime_seconds: u64,
 }
 
 impl Default for PolicySection {
     fn default() -> Self {
-        Self { suites: CipherSuite::DEFAULT.to_vec(), sa_lifetime_seconds: 86_400 }
+        Self {
+            profile: WireProfile::Rfc6618,
+            suites: CipherSuite::DEFAULT.to_vec(),
+            user_data: UserData::Protected,
+            sa_lifetime_seconds: 86_400,
+        }
     }
 }
 
@@ -92,6 +106,10 @@ fn default_control_socket() -> PathBuf {
 fn suites<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<CipherSuite>, D::Error> {
     let names = Vec::<String>::deserialize(deserializer)?;
     names.iter().map(|name| name.parse().map_err(serde::de::Error::custom)).collect()
+}
+
+fn by_name<'de, D: Deserializer<'de>, T: FromStr<Err: Display>>(deserializer: D) -> Result<T, D::Error> {
+    String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
 }
 
 /// Why a configuration was refused.
@@ -133,6 +151,12 @@ fn problem(config: &Config) -> Option<String> {
         Some(format!("[home] pool {pool} has no address for a subscriber: network, home agent and broadcast come first"))
     } else if config.policy.suites.is_empty() {
         Some(format!("[policy] suites = [] grants nothing: write one or more of {}", CipherSuite::names()))
+    } else if config.policy.profile == WireProfile::Draft04 && !config.policy.suites.iter().any(|suite| suite.encrypts()) {
+        let names: Vec<_> = config.policy.suites.iter().map(|suite| suite.name()).collect();
+        Some(format!(
+            "[policy] profile = \"draft-04\" grants nothing of suites = {names:?}: in it a suite that does not encrypt has no \
+             replay protection and needs the subscriber's own policy (`hac subscriber add --suite`); add AES_128_GCM"
+        ))
     } else if !(60..=30 * 86_400).contains(&lifetime) {
         Some(format!("[policy] sa-lifetime-seconds = {lifetime}: write 60 to 2592000 (30 days)"))
     } else {
@@ -158,6 +182,8 @@ impl Config {
     /// What the HAC grants.
     pub fn policy(&self) -> Policy {
         Policy {
+            profile: self.policy.profile,
+            user_data: self.policy.user_data,
             suites: self.policy.suites.clone(),
             sa_lifetime: Duration::from_secs(self.policy.sa_lifetime_seconds),
             pools: self.pools(),
@@ -202,6 +228,7 @@ pool6 = "2001:db8:100::/64"
         let suites = [CipherSuite::Aes128Gcm, CipherSuite::Aes128CbcSha256, CipherSuite::Aes128CbcSha];
         assert_eq!(config.policy().suites, suites);
         assert_eq!(config.policy().sa_lifetime, Duration::from_secs(86_400));
+        assert_eq!((config.policy().profile, config.policy().user_data), (WireProfile::Rfc6618, UserData::Protected));
         assert_eq!(config.control_socket, Path::new(DEFAULT_CONTROL_SOCKET));
         assert_eq!(config.pools().ip4, None);
     }
@@ -216,6 +243,9 @@ pool6 = "2001:db8:100::/64"
             (format!("{GOOD}[policy]\nsuites = []\n"), "grants nothing"),
             (format!("{GOOD}[policy]\nsuites = [\"AES_256\"]\n"), "unknown cipher suite"),
             (format!("{GOOD}[policy]\nsa-lifetime-seconds = 5\n"), "60 to 2592000"),
+            (format!("{GOOD}[policy]\nprofile = \"draft-4\"\n"), "write \"rfc6618\" or \"draft-04\""),
+            (format!("{GOOD}[policy]\nuser-data = \"open\"\n"), "\"protected\" or \"clear\""),
+            (format!("{GOOD}[policy]\nprofile = \"draft-04\"\nsuites = [\"NULL_SHA\"]\n"), "hac subscriber add --suite"),
             (format!("{GOOD}[polizy]\n"), "polizy"),
         ];
         for (text, expected) in rows {

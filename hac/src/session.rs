@@ -8,18 +8,17 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant, SystemTime};
 
 use protocol::mhauth::{ChannelBinding, Grant, Known, NONCE_LEN, Psk, Refusal, Status, responder};
-use protocol::profile::WireProfile;
 use protocol::sa::Spi;
 use rand::CryptoRng;
 use zeroize::Zeroizing;
 
 use crate::admission::Admission;
 use crate::provisioning::{self, Committed, Policy, Refused, Request};
-use crate::store::{Revision, Store, StoreError};
+use crate::store::{Revision, Store, StoreError, SubscriberPolicy};
 
 /// `retry-after` when no home agent could take the association: the feed is back within seconds.
 const RETRY_HOME_AGENT: Duration = Duration::from_secs(5);
-/// `retry-after` when addresses or SPIs have run out: somebody has to do something.
+/// `retry-after` when addresses or SPIs have run out, or no home agent is of use: somebody has to do something.
 const RETRY_EXHAUSTED: Duration = Duration::from_secs(300);
 
 /// What a session reaches for while it handles one request.
@@ -59,8 +58,14 @@ pub struct Session {
 
 enum State {
     AwaitingInit(ChannelBinding),
-    AwaitingDone { exchange: Box<responder::AwaitingDone>, name: String },
+    AwaitingDone { exchange: Box<responder::AwaitingDone>, claimed: Claimed },
     Over,
+}
+
+/// Who the mobile node says it is, and what holds for that name.
+struct Claimed {
+    name: String,
+    policy: SubscriberPolicy,
 }
 
 impl Session {
@@ -78,13 +83,13 @@ impl Session {
     pub fn handle_request(&mut self, octets: &[u8], around: &mut Surroundings<'_>) -> Step {
         match std::mem::replace(&mut self.state, State::Over) {
             State::AwaitingInit(binding) => self.handle_init(binding, octets, around),
-            State::AwaitingDone { exchange, name } => self.handle_done(*exchange, name, octets, around),
+            State::AwaitingDone { exchange, claimed } => self.handle_done(*exchange, claimed, octets, around),
             State::Over => Step::Close(Vec::new()),
         }
     }
 
     fn handle_init(&mut self, binding: ChannelBinding, octets: &[u8], around: &mut Surroundings<'_>) -> Step {
-        let init = match responder::AwaitingInit::new(WireProfile::Rfc6618, binding).handle(octets) {
+        let init = match responder::AwaitingInit::new(around.policy.profile, binding).handle(octets) {
             Ok(init) => init,
             Err(refusal) => {
                 around.admission.failed(self.source, None, around.now);
@@ -95,12 +100,12 @@ impl Session {
         if let Some(wait) = around.admission.wait(self.source, &name, around.now) {
             return self.close(init.refuse(Status::Unavailable, Some(around.wall + wait)));
         }
-        match key_of(around.store, &name) {
-            Ok((psk, known)) => {
+        match look_up(around.store, &name) {
+            Ok((psk, known, policy)) => {
                 let mut hac_rand = [0; NONCE_LEN];
                 around.rng.fill_bytes(&mut hac_rand);
-                let (exchange, response) = init.respond(psk, known, WireProfile::Rfc6618, hac_rand);
-                self.state = State::AwaitingDone { exchange: Box::new(exchange), name };
+                let (exchange, response) = init.respond(psk, known, around.policy.profile_of(&policy), hac_rand);
+                self.state = State::AwaitingDone { exchange: Box::new(exchange), claimed: Claimed { name, policy } };
                 Step::Reply(response)
             }
             Err(error) => {
@@ -113,7 +118,7 @@ impl Session {
     fn handle_done(
         &mut self,
         exchange: responder::AwaitingDone,
-        name: String,
+        Claimed { name, policy }: Claimed,
         octets: &[u8],
         around: &mut Surroundings<'_>,
     ) -> Step {
@@ -126,7 +131,7 @@ impl Session {
             }
         };
         around.admission.succeeded(&name);
-        let request = Request { nai: &name, suites: authenticated.suites() };
+        let request = Request { nai: &name, own: &policy, suites: authenticated.suites(), user_data: authenticated.user_data() };
         let made = provisioning::provision(around.store, around.policy, &request, around.connected, around.wall, around.rng);
         match made {
             Ok(Committed { provisioned, home_agent }) => Step::Deliver(Box::new(PendingGrant {
@@ -152,15 +157,17 @@ impl Session {
     }
 }
 
-/// The subscriber's key, or the pseudo-PSK of a name that is unknown or disabled. Both are always computed.
-fn key_of(store: &mut dyn Store, name: &str) -> Result<(Psk, Known), StoreError> {
+/// The subscriber's key and own policy; of a name that is unknown or disabled the pseudo-PSK and no policy. All of it is always
+/// looked up and computed.
+fn look_up(store: &mut dyn Store, name: &str) -> Result<(Psk, Known, SubscriberPolicy), StoreError> {
     let pseudo = Psk::pseudo(&store.pseudo_psk_secret()?, name);
+    let policy = store.subscriber_policy(name)?;
     match store.psk(name)? {
         Some(secret) => {
             let psk = Psk::from_octets(secret).map_err(|error| StoreError::Damaged(error.to_string()))?;
-            Ok((psk, Known::Yes))
+            Ok((psk, Known::Yes, policy))
         }
-        None => Ok((pseudo, Known::No)),
+        None => Ok((pseudo, Known::No, policy)),
     }
 }
 
@@ -168,7 +175,7 @@ fn answer_to(refused: &Refused) -> (Status, Option<Duration>) {
     match refused {
         Refused::NoCommonSuite => (Status::NotImplemented, None),
         Refused::NoHomeAgent => (Status::Unavailable, Some(RETRY_HOME_AGENT)),
-        Refused::Store(StoreError::PoolExhausted(_) | StoreError::SpisExhausted(_)) => {
+        Refused::NoHomeAgentOnPort | Refused::Store(StoreError::PoolExhausted(_) | StoreError::SpisExhausted(_)) => {
             (Status::Unavailable, Some(RETRY_EXHAUSTED))
         }
         Refused::Store(StoreError::Unknown { .. }) => (Status::NotAuthenticated, None),

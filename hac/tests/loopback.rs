@@ -84,19 +84,28 @@ impl World {
 
     /// A connection whose certificate has been verified, and what the mobile node goes to the HAC with.
     async fn reach(&self, at: SocketAddr) -> (TlsStream<TcpStream>, Offer, ChannelBinding) {
-        let roots = net::tls::load_authorities(&self.path("alice/ca.pem")).unwrap();
+        self.reach_as(at, "alice", WireProfile::Rfc6618).await
+    }
+
+    /// The same for the subscriber whose folder and name are `user`.
+    async fn reach_as(&self, at: SocketAddr, user: &str, profile: WireProfile) -> (TlsStream<TcpStream>, Offer, ChannelBinding) {
+        let roots = net::tls::load_authorities(&self.path(user).join("ca.pem")).unwrap();
         let tls = net::tls::client(roots, NAME, at.ip()).unwrap();
         let stream = TcpStream::connect(at).await.unwrap();
         let stream = TlsConnector::from(tls.config).connect(tls.server_name, stream).await.unwrap();
         let binding = net::tls::peer_channel_binding(stream.get_ref().1).unwrap();
-        let psk = Psk::from_hex(&std::fs::read_to_string(self.path("alice/psk")).unwrap()).unwrap();
+        let psk = Psk::from_hex(&std::fs::read_to_string(self.path(user).join("psk")).unwrap()).unwrap();
         let suites = vec![CipherSuite::Aes128CbcSha, CipherSuite::Aes128Gcm];
-        let (profile, user_data) = (WireProfile::Rfc6618, UserData::Protected);
-        (stream, Offer { mn_id: NAI.parse().unwrap(), psk, profile, suites, user_data }, binding)
+        let (mn_id, user_data) = (format!("{user}@example.org").parse().unwrap(), UserData::Protected);
+        (stream, Offer { mn_id, psk, profile, suites, user_data }, binding)
     }
 
     async fn provision(&self, at: SocketAddr) -> Result<Grant, Failure> {
-        let (mut stream, offer, binding) = self.reach(at).await;
+        self.provision_as(at, "alice", WireProfile::Rfc6618).await
+    }
+
+    async fn provision_as(&self, at: SocketAddr, user: &str, profile: WireProfile) -> Result<Grant, Failure> {
+        let (mut stream, offer, binding) = self.reach_as(at, user, profile).await;
         let (waiting, request) = initiator::start(offer, binding, &mut rand::rng());
         stream.write_all(&request).await.unwrap();
         let (waiting, request) = waiting.handle(&message(&mut stream).await)?;
@@ -166,6 +175,24 @@ async fn a_mobile_node_is_granted_what_its_home_agent_has_acknowledged() {
     assert_eq!(grant.sa.suite, CipherSuite::Aes128Gcm, "the HAC's first choice, not the mobile node's");
     assert!(fed.left > Duration::from_secs(86_390) && fed.left <= Duration::from_secs(86_400));
     running.until(std::future::ready(())).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_subscriber_of_the_draft_is_granted_an_association_that_the_home_agent_knows_as_such() {
+    let world = World::new();
+    let arguments = ["--profile", "draft-04", "--suite", "AES_128_CBC_SHA", "--out", &world.text("bob")];
+    world.hac(&[&["subscriber", "add", "bob@example.org"][..], &arguments].concat());
+    let running = world.start().await.unwrap();
+    let (mut home_agent, _) = world.home_agent(running.home_agents(), 1).await;
+    connected(&running).await;
+    let fed = tokio::spawn(async move { (installed(next_change(&mut home_agent).await), home_agent) });
+    let at = running.mobile_nodes()[0];
+    let grant = world.provision_as(at, "bob", WireProfile::Draft04).await.unwrap();
+    let (fed, _home_agent) = fed.await.unwrap();
+    assert_eq!((grant.sa.spi, grant.sa.profile, fed.sa.profile), (fed.sa.spi, WireProfile::Draft04, WireProfile::Draft04));
+    assert_eq!((grant.sa.suite, grant.sa.home_agent, grant.date), (CipherSuite::Aes128CbcSha, fed.sa.home_agent, None));
+    let wrong = world.provision_as(at, "bob", WireProfile::Rfc6618).await.unwrap_err();
+    assert!(matches!(wrong, Failure::Rejected(_)), "{wrong}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,10 +1,13 @@
 //! `mn.toml`. `hac subscriber add` writes one; every key has a default or is explained there.
 
+use std::fmt::Display;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use ipnet::IpNet;
-use protocol::sa::CipherSuite;
+use protocol::profile::WireProfile;
+use protocol::sa::{CipherSuite, UserData};
 use serde::{Deserialize, Deserializer};
 
 /// A mobile node's configuration.
@@ -56,9 +59,26 @@ pub struct Identity {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Policy {
+    /// The wire profile that the HAC has for this node.
+    #[serde(deserialize_with = "by_name")]
+    pub profile: WireProfile,
     /// Suites in order of preference.
     #[serde(deserialize_with = "suites")]
     pub suites: Vec<CipherSuite>,
+    /// What is proposed as `mip6-sas`; `Protected` takes nothing less.
+    #[serde(deserialize_with = "by_name")]
+    pub user_data: UserData,
+}
+
+impl Policy {
+    /// What cannot work, and what to write instead.
+    pub fn problem(&self) -> Option<&'static str> {
+        let can_carry_data = self.user_data == UserData::Clear || self.suites.iter().any(|suite| suite.encrypts());
+        (self.profile == WireProfile::Draft04 && !can_carry_data).then_some(
+            "[policy] none of the suites encrypts, which in profile \"draft-04\" carries no protected data: add AES_128_GCM, or \
+             write user-data = \"clear\"",
+        )
+    }
 }
 
 /// The tunnel device and what is routed to it.
@@ -79,7 +99,7 @@ pub struct Tunnel {
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { suites: CipherSuite::DEFAULT.to_vec() }
+        Self { profile: WireProfile::Rfc6618, suites: CipherSuite::DEFAULT.to_vec(), user_data: UserData::Protected }
     }
 }
 
@@ -111,6 +131,10 @@ fn suites<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<CipherSuite>
     names.iter().map(|name| name.parse().map_err(serde::de::Error::custom)).collect()
 }
 
+fn by_name<'de, D: Deserializer<'de>, T: FromStr<Err: Display>>(deserializer: D) -> Result<T, D::Error> {
+    String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -124,6 +148,31 @@ mod tests {
         assert_eq!((config.hac.port, config.tunnel.routes.len()), (7872, 2));
         let expected = [CipherSuite::Aes128Gcm, CipherSuite::Aes128CbcSha256, CipherSuite::Aes128CbcSha];
         assert_eq!(config.policy.suites, expected);
+        assert_eq!((config.policy.profile, config.policy.user_data), (WireProfile::Rfc6618, UserData::Protected));
+        assert_eq!(config.policy.problem(), None);
+    }
+
+    #[test]
+    fn profile_and_user_data_are_read_by_name_and_other_names_are_errors_that_say_what_there_is() {
+        let read = |lines: &str| toml::from_str::<Config>(&format!("{LEAST}[policy]\n{lines}\n"));
+        let policy = read("profile = \"draft-04\"\nuser-data = \"clear\"").unwrap().policy;
+        assert_eq!((policy.profile, policy.user_data), (WireProfile::Draft04, UserData::Clear));
+        assert!(read("profile = \"rfc\"").unwrap_err().to_string().contains("write \"rfc6618\" or \"draft-04\""));
+        assert!(read("user-data = \"open\"").unwrap_err().to_string().contains("\"protected\" or \"clear\""));
+    }
+
+    #[test]
+    fn a_policy_under_which_no_data_could_be_carried_is_a_problem() {
+        let policy = |profile, user_data, suites: &[CipherSuite]| Policy { profile, user_data, suites: suites.to_vec() };
+        let null = [CipherSuite::NullSha];
+        assert!(policy(WireProfile::Draft04, UserData::Protected, &null).problem().unwrap().contains("user-data = \"clear\""));
+        for (profile, user_data, suites) in [
+            (WireProfile::Draft04, UserData::Clear, &null[..]),
+            (WireProfile::Rfc6618, UserData::Protected, &null),
+            (WireProfile::Draft04, UserData::Protected, &[CipherSuite::NullSha, CipherSuite::Aes128CbcSha]),
+        ] {
+            assert_eq!(policy(profile, user_data, suites).problem(), None, "{profile} {user_data}");
+        }
     }
 
     #[test]

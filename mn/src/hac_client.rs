@@ -7,13 +7,15 @@ use std::time::{Duration, SystemTime};
 use net::tls::{self, TlsError};
 use protocol::mhauth::initiator::{self, Offer};
 use protocol::mhauth::{ChannelBinding, Failure, Grant, Nai, Psk, Status};
-use protocol::sa::{CipherSuite, UserData};
 use protocol::wire::container;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+
+use crate::config::Policy;
+use crate::granted;
 
 /// The look-up of the name; TCP and TLS together.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -37,8 +39,8 @@ pub struct HacClient {
     pub nai: Nai,
     /// Its key.
     pub psk: Psk,
-    /// Suites in order of preference.
-    pub suites: Vec<CipherSuite>,
+    /// The profile that the HAC has for this node, suites in order of preference, what is proposed for user data.
+    pub policy: Policy,
 }
 
 /// Why a run gave no grant.
@@ -80,6 +82,9 @@ pub enum HacError {
     /// It did not answer in time.
     #[error("the HAC did not answer within {} s", .0.as_secs())]
     TimedOut(Duration),
+    /// Nothing is left of the grant by this node's clock, since so long.
+    #[error("the granted association ended {} s ago by this node's clock: set the clock (the HAC does not tell its own)", .0.as_secs())]
+    Ended(Duration),
     /// MHAuth ended without a grant.
     #[error("{}", explain(.0))]
     Failure(#[from] Failure),
@@ -95,7 +100,7 @@ impl HacError {
             Self::Failure(Failure::Refused { status, .. }) => {
                 matches!(status, Status::Malformed | Status::NotAuthenticated | Status::NotImplemented)
             }
-            Self::LookUp { .. } | Self::Connect { .. } | Self::Broken(_) | Self::TimedOut(_) => false,
+            Self::LookUp { .. } | Self::Connect { .. } | Self::Broken(_) | Self::TimedOut(_) | Self::Ended(_) => false,
         }
     }
 
@@ -111,7 +116,8 @@ fn explain(failure: &Failure) -> String {
     use protocol::mhauth::Rejection;
     match failure {
         Failure::Rejected(Rejection::WrongAuth) => "the HAC does not know this node by this key: check `nai` and the key file \
-             in [identity] against what `hac subscriber add` wrote (or someone stands between the two ends of TLS)"
+             in [identity], and `profile` in [policy], against what `hac subscriber add` wrote (or someone stands between the two \
+             ends of TLS)"
             .to_owned(),
         Failure::Refused { status: Status::NotAuthenticated, .. } => {
             "the HAC refused this node (401): check `nai` and the key file in [identity], and with the operator whether the \
@@ -171,9 +177,9 @@ impl HacClient {
         let offer = Offer {
             mn_id: self.nai.clone(),
             psk: self.psk.clone(),
-            profile: protocol::profile::WireProfile::Rfc6618,
-            suites: self.suites.clone(),
-            user_data: UserData::Protected,
+            profile: self.policy.profile,
+            suites: self.policy.suites.clone(),
+            user_data: self.policy.user_data,
         };
         let (waiting, request) = initiator::start(offer, binding, &mut rand::rng());
         let response = ask(&mut stream, &request).await?;
@@ -182,7 +188,11 @@ impl HacClient {
         let grant = waiting.handle(&response);
         // The exchange is over either way, and the HAC may have closed first: a failed close_notify changes nothing.
         let _closed = stream.shutdown().await;
-        Ok(grant?)
+        let grant = grant?;
+        match granted::ended_since(&grant, SystemTime::now()) {
+            Some(since) => Err(HacError::Ended(since)),
+            None => Ok(grant),
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use clap::Subcommand;
 use protocol::addr::HomeAgentAddresses;
+use protocol::mhauth::DEFAULT_PORT;
 use protocol::sa::spi::HaGroup;
 use service::config::Located;
 use zeroize::Zeroizing;
@@ -14,6 +15,7 @@ use super::certificates::{self, Pem, Usage};
 use super::files::{Access, NewFiles};
 use super::{CliError, open, print_json};
 use crate::config::{Config, check_name};
+use crate::provisioning::can_be_told;
 use crate::store::{HomeAgent, Store};
 
 const FILES: [&str; 4] = ["ha.toml", "ca.pem", "ha.pem", "ha-key.pem"];
@@ -38,7 +40,7 @@ pub(super) struct Add {
     #[arg(long, required = true)]
     address: Vec<IpAddr>,
     /// The UDP port that mobile nodes send to.
-    #[arg(long, default_value_t = 7872)]
+    #[arg(long, default_value_t = DEFAULT_PORT)]
     port: u16,
     /// Whose SPIs it serves: 0 to 63.
     #[arg(long, default_value_t = 0)]
@@ -74,6 +76,11 @@ fn add(config: &Path, arguments: &Add) -> Result<(), CliError> {
     files.keep();
     println!("home agent    {} (group {})", home_agent.name, home_agent.group.get());
     println!("written       {} with ca.pem, ha.pem and ha-key.pem (secret) beside it", written.display());
+    if !can_be_told(&home_agent, config.policy.profile) {
+        println!(
+            "warning       subscribers of the profile draft-04, which is the default here, are not given it: its UDP port is not {DEFAULT_PORT}"
+        );
+    }
     println!("\nNext: bring that folder to the home agent over a safe channel, and there:\n  ha -c ha.toml serve");
     Ok(())
 }

@@ -5,6 +5,7 @@ mod certificates;
 mod files;
 mod home_agent;
 mod init;
+mod mobile_node;
 mod serve;
 mod status;
 mod subscriber;
@@ -13,6 +14,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand};
+use protocol::sa::CipherSuite;
 use service::config::Located;
 
 use crate::config::{BadConfig, Config};
@@ -123,6 +125,10 @@ fn open(config: &Path) -> Result<(Located<Config>, SqliteStore), CliError> {
 fn open_store(config: &Located<Config>) -> Result<SqliteStore, CliError> {
     let kek = KeyEncryptionKey::read(&config.resolve(&config.key_encryption_key))?;
     Ok(SqliteStore::open(&config.resolve(&config.database), kek)?)
+}
+
+fn names(suites: &[CipherSuite]) -> Vec<&'static str> {
+    suites.iter().map(|suite| suite.name()).collect()
 }
 
 fn print_json(mut object: serde_json::Value) {

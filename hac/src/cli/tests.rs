@@ -4,9 +4,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use clap::{CommandFactory, Parser};
+use protocol::profile::WireProfile;
+use protocol::sa::UserData;
 
 use super::*;
-use crate::store::Store;
+use crate::store::{Store, SubscriberPolicy};
 
 struct World {
     folder: tempfile::TempDir,
@@ -111,6 +113,70 @@ fn a_subscriber_gets_a_key_that_the_store_knows() {
     assert!(matches!(again, Err(CliError::Store(StoreError::Exists { .. }))));
     assert!(!other.exists(), "a refused command leaves no files");
     assert!(matches!(world.hac(&["subscriber", "add", "a b", "--out", other.to_str().unwrap()]), Err(CliError::Argument(_))));
+}
+
+#[test]
+fn a_subscribers_own_policy_stands_in_the_store_and_in_his_configuration() {
+    let world = World::initialised();
+    let add = |name: &str, options: &[&str]| {
+        let out = world.path(name);
+        world.hac(
+            &[&["subscriber", "add", &format!("{name}@example.org"), "--out", out.to_str().unwrap()][..], options].concat(),
+        )?;
+        Ok::<_, CliError>(toml_like::read(&out.join("mn.toml")))
+    };
+    let mn = add("plain", &[]).unwrap();
+    assert!(mn.has("profile = \"rfc6618\"") && mn.has(&format!("suites = {:?}", names(&CipherSuite::DEFAULT))), "{mn:?}");
+    assert!(mn.has("user-data = \"protected\""), "{mn:?}");
+    let mn =
+        add("own", &["--profile", "draft-04", "--suite", "NULL_SHA", "--suite", "AES_128_GCM", "--user-data", "clear"]).unwrap();
+    assert!(mn.has("profile = \"draft-04\"") && mn.has("suites = [\"NULL_SHA\", \"AES_128_GCM\"]"), "{mn:?}");
+    assert!(mn.has("user-data = \"clear\""), "{mn:?}");
+    let expected = SubscriberPolicy {
+        profile: Some(WireProfile::Draft04),
+        suites: Some(vec![CipherSuite::NullSha, CipherSuite::Aes128Gcm]),
+        user_data: Some(UserData::Clear),
+    };
+    assert_eq!(world.store().subscriber_policy("own@example.org").unwrap(), expected);
+    assert_eq!(world.store().subscriber_policy("plain@example.org").unwrap(), SubscriberPolicy::default());
+    let refused = add("useless", &["--profile", "draft-04", "--suite", "NULL_SHA"]).unwrap_err();
+    assert!(refused.to_string().contains("--user-data clear") && !world.path("useless").exists(), "{refused}");
+    world.hac(&["subscriber", "list"]).unwrap();
+    world.hac(&["subscriber", "list", "--json"]).unwrap();
+}
+
+#[test]
+fn a_configuration_names_the_hacs_default_profile() {
+    let world = World::initialised();
+    let config = world.path("hac/hac.toml");
+    let text = std::fs::read_to_string(&config).unwrap().replace("[policy]\n", "[policy]\nprofile = \"draft-04\"\n");
+    std::fs::write(&config, text).unwrap();
+    let out = world.path("alice");
+    world.hac(&["subscriber", "add", "alice@example.org", "--out", out.to_str().unwrap()]).unwrap();
+    assert!(toml_like::read(&out.join("mn.toml")).has("profile = \"draft-04\""));
+    assert_eq!(world.store().subscriber_policy("alice@example.org").unwrap(), SubscriberPolicy::default());
+}
+
+#[test]
+fn words_that_no_policy_knows_are_refused_with_those_that_there_are() {
+    let parse = |option: &str, word: &str| {
+        let arguments = ["hac", "subscriber", "add", "a@example.org", "--out", "a", option, word];
+        Cli::try_parse_from(arguments).unwrap_err().to_string()
+    };
+    assert!(parse("--profile", "draft").contains("\"rfc6618\" or \"draft-04\""));
+    assert!(parse("--suite", "AES_256").contains("AES_128_GCM"));
+    assert!(parse("--user-data", "open").contains("\"protected\" or \"clear\""));
+}
+
+#[test]
+fn what_is_not_the_hacs_default_is_shown_in_the_list() {
+    assert_eq!(subscriber::own_policy(&SubscriberPolicy::default()), "");
+    let own = SubscriberPolicy {
+        profile: Some(WireProfile::Draft04),
+        suites: Some(vec![CipherSuite::NullSha, CipherSuite::Aes128Gcm]),
+        user_data: Some(UserData::Clear),
+    };
+    assert_eq!(subscriber::own_policy(&own), "  [profile draft-04, suites NULL_SHA AES_128_GCM, user data clear]");
 }
 
 #[test]

@@ -1,16 +1,19 @@
 //! Whole runs against the mobile node's own state machine, without sockets and with a clock that stands still.
 
+mod draft_04;
+
 use std::net::Ipv4Addr;
 
 use protocol::addr::HomeAgentAddresses;
 use protocol::mhauth::initiator::{self, AwaitingDoneResponse, Failure, Offer};
+use protocol::profile::WireProfile;
 use protocol::sa::spi::HaGroup;
 use protocol::sa::{CipherSuite, Secret, UserData};
 
 use super::*;
 use crate::store::sealing::KeyEncryptionKey;
 use crate::store::sqlite::SqliteStore;
-use crate::store::{HomeAgent, InstanceId, Pools, Recipient};
+use crate::store::{HomeAgent, InstanceId, NewSubscriber, Pools, Recipient};
 
 const NAI: &str = "alice@example.org";
 const KEY: [u8; 32] = [9; 32];
@@ -24,14 +27,25 @@ struct World {
     wall: SystemTime,
 }
 
+fn wall() -> SystemTime {
+    std::time::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
+}
+
+fn add(store: &mut SqliteStore, nai: &str, policy: SubscriberPolicy) {
+    let new = NewSubscriber { nai, psk: &Secret::new(KEY.to_vec()), policy };
+    store.add_subscriber(&new, wall(), &mut rand::rng()).unwrap();
+}
+
 impl World {
     fn new() -> Self {
-        let wall = std::time::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+        let wall = wall();
         let mut store = SqliteStore::in_memory(KeyEncryptionKey::new(&[1; 32]).unwrap(), &mut rand::rng()).unwrap();
-        store.add_subscriber(NAI, &Secret::new(KEY.to_vec()), wall, &mut rand::rng()).unwrap();
+        add(&mut store, NAI, SubscriberPolicy::default());
         let addresses = HomeAgentAddresses::new(None, Some("198.51.100.1".parse().unwrap()), 7872).unwrap();
         store.add_home_agent(&HomeAgent { name: "ha1".to_owned(), group: HaGroup::new(0).unwrap(), addresses }).unwrap();
         let policy = Policy {
+            profile: WireProfile::Rfc6618,
+            user_data: UserData::Protected,
             suites: vec![CipherSuite::Aes128Gcm, CipherSuite::Aes128CbcSha],
             sa_lifetime: Duration::from_secs(86_400),
             pools: Pools { ip6: Some("2001:db8:100::/64".parse().unwrap()), ip4: Some("10.9.0.0/24".parse().unwrap()) },
@@ -67,6 +81,13 @@ impl World {
         (session, waiting, step, response.len())
     }
 
+    /// What the mobile node makes of the HAC's last message.
+    fn granted(&mut self, mobile_node: &MobileNode) -> Grant {
+        let (_, waiting, step, _) = self.run(mobile_node);
+        let Step::Deliver(pending) = step else { panic!("a grant is pending") };
+        waiting.handle(&pending.delivered()).unwrap()
+    }
+
     fn refusal(&mut self, mobile_node: &MobileNode) -> (Status, Failure, usize) {
         let (session, waiting, step, _) = self.run(mobile_node);
         let Step::Close(octets) = step else { panic!("the run ends") };
@@ -78,22 +99,31 @@ struct MobileNode {
     name: &'static str,
     key: Psk,
     binding: Vec<u8>,
+    profile: WireProfile,
     suites: Vec<CipherSuite>,
+    user_data: UserData,
 }
 
 impl MobileNode {
     fn alice() -> Self {
         let key = Psk::from_octets(Secret::new(KEY.to_vec())).unwrap();
-        Self { name: NAI, key, binding: vec![5; 32], suites: vec![CipherSuite::Aes128CbcSha, CipherSuite::Aes128Gcm] }
+        Self {
+            name: NAI,
+            key,
+            binding: vec![5; 32],
+            profile: WireProfile::Rfc6618,
+            suites: vec![CipherSuite::Aes128CbcSha, CipherSuite::Aes128Gcm],
+            user_data: UserData::Protected,
+        }
     }
 
     fn offer(&self) -> Offer {
         Offer {
             mn_id: self.name.parse().unwrap(),
             psk: self.key.clone(),
-            profile: WireProfile::Rfc6618,
+            profile: self.profile,
             suites: self.suites.clone(),
-            user_data: UserData::Protected,
+            user_data: self.user_data,
         }
     }
 }
@@ -169,7 +199,7 @@ fn form(octets: &[u8]) -> Vec<(String, usize)> {
 #[test]
 fn a_wrong_auth_is_401_in_the_same_form_for_known_unknown_and_disabled_names() {
     let mut world = World::new();
-    world.store.add_subscriber("carol@example.org", &Secret::new(KEY.to_vec()), world.wall, &mut rand::rng()).unwrap();
+    add(&mut world.store, "carol@example.org", SubscriberPolicy::default());
     world.store.set_enabled("carol@example.org", false).unwrap();
     let (known, octets) = wrong_done(&mut world, NAI);
     assert_eq!(known, Status::NotAuthenticated);
@@ -224,6 +254,42 @@ fn a_suite_that_the_policy_does_not_name_is_501() {
     assert_eq!((status, refused(failure)), (Status::NotImplemented, (Status::NotImplemented, None, true)));
     world.policy.suites.push(CipherSuite::NullSha);
     assert!(matches!(world.run(&only_null).2, Step::Deliver(_)));
+}
+
+#[test]
+fn user_data_goes_in_the_clear_where_policy_and_mobile_node_both_want_it() {
+    let mut world = World::new();
+    let in_the_clear = MobileNode { user_data: UserData::Clear, ..MobileNode::alice() };
+    assert_eq!(world.granted(&in_the_clear).sa.user_data, UserData::Protected);
+    world.policy.user_data = UserData::Clear;
+    assert_eq!(world.granted(&in_the_clear).sa.user_data, UserData::Clear);
+    assert_eq!(world.granted(&MobileNode::alice()).sa.user_data, UserData::Protected);
+}
+
+#[test]
+fn a_home_network_of_one_family_gives_home_addresses_and_prefixes_of_that_family_alone() {
+    let pools = World::new().policy.pools;
+    for one in [Pools { ip4: None, ..pools }, Pools { ip6: None, ..pools }] {
+        let mut world = World::new();
+        world.policy.pools = one;
+        let grant = world.granted(&MobileNode::alice());
+        assert_eq!((grant.sa.home.ip6().is_some(), grant.sa.home.ip4().is_some()), (one.ip6.is_some(), one.ip4.is_some()));
+        assert_eq!((grant.home_prefix6, grant.home_prefix4), (one.ip6, one.ip4));
+    }
+}
+
+#[test]
+fn a_stored_key_that_is_too_short_is_our_fault() {
+    let mut world = World::new();
+    let new = NewSubscriber { nai: "bob@example.org", psk: &Secret::new(vec![9; 15]), policy: SubscriberPolicy::default() };
+    world.store.add_subscriber(&new, world.wall, &mut rand::rng()).unwrap();
+    let bob = MobileNode { name: "bob@example.org", ..MobileNode::alice() };
+    let (waiting, request) = initiator::start(bob.offer(), ChannelBinding::new(vec![5; 32]), &mut rand::rng());
+    let mut session = Session::new(ChannelBinding::new(vec![5; 32]), Ipv4Addr::LOCALHOST.into());
+    let Step::Close(octets) = world.handle(&mut session, &request) else { panic!("closed") };
+    assert_eq!(refused(waiting.handle(&octets).err().unwrap()), (Status::ServerError, None, false));
+    let error = look_up(&mut world.store, "bob@example.org").err().unwrap().to_string();
+    assert!(error.contains("has 15 octets and must have 16"), "{error}");
 }
 
 #[test]

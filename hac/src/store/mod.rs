@@ -13,6 +13,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ipnet::{Ipv4Net, Ipv6Net};
 use protocol::addr::HomeAgentAddresses;
+use protocol::profile::WireProfile;
 use protocol::sa::spi::HaGroup;
 use protocol::sa::{CipherSuite, DirectionKeys, Secret, SecurityAssociation, Spi, UserData};
 use rand::CryptoRng;
@@ -47,6 +48,29 @@ pub struct Subscriber {
     pub home: Vec<std::net::IpAddr>,
     /// Associations that have neither ended nor run out.
     pub live_sas: u32,
+    /// His own policy.
+    pub policy: SubscriberPolicy,
+}
+
+/// A subscriber to be added.
+pub struct NewSubscriber<'a> {
+    /// Network Access Identifier; the realm's case does not matter.
+    pub nai: &'a str,
+    /// The octets of his pre-shared key.
+    pub psk: &'a Secret,
+    /// His own policy.
+    pub policy: SubscriberPolicy,
+}
+
+/// Where a subscriber is treated otherwise than the rest; `None` is the HAC's `[policy]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SubscriberPolicy {
+    /// The wire profile of his exchanges and associations.
+    pub profile: Option<WireProfile>,
+    /// The suites that he is granted, in order of preference; not empty.
+    pub suites: Option<Vec<CipherSuite>>,
+    /// Whether his user data may go in the clear.
+    pub user_data: Option<UserData>,
 }
 
 /// A home agent as `ha add` recorded it.
@@ -77,6 +101,8 @@ pub struct Order<'a> {
     pub home_agent: &'a HomeAgent,
     /// Chosen suite.
     pub suite: CipherSuite,
+    /// The profile of the exchange.
+    pub profile: WireProfile,
     /// Decided `mip6-sas`.
     pub user_data: UserData,
     /// Fresh keys.
@@ -145,14 +171,16 @@ pub struct Counts {
 
 /// Where the HAC keeps its state. Each method is one transaction; what it returned is on disk.
 pub trait Store: Send {
-    /// Adds a subscriber with the octets of his pre-shared key.
-    fn add_subscriber(&mut self, nai: &str, psk: &Secret, now: SystemTime, rng: &mut dyn CryptoRng) -> Result<()>;
+    /// Adds a subscriber; `Err` for a name that is taken.
+    fn add_subscriber(&mut self, new: &NewSubscriber<'_>, now: SystemTime, rng: &mut dyn CryptoRng) -> Result<()>;
     /// Every subscriber, by name.
     fn subscribers(&mut self, now: SystemTime) -> Result<Vec<Subscriber>>;
     /// Enables or disables; disabling ends every association. `Err` for an unknown name.
     fn set_enabled(&mut self, nai: &str, enabled: bool) -> Result<()>;
     /// The key of an enabled subscriber; `None` for an unknown or disabled one.
     fn psk(&mut self, nai: &str) -> Result<Option<Secret>>;
+    /// The own policy of an enabled subscriber; the default for an unknown or disabled one.
+    fn subscriber_policy(&mut self, nai: &str) -> Result<SubscriberPolicy>;
     /// The secret from which unknown names get their pseudo-PSK; drawn once, when the store was made.
     fn pseudo_psk_secret(&mut self) -> Result<Secret>;
     /// Records a home agent.
@@ -233,13 +261,13 @@ pub enum StoreError {
     #[error("the database is damaged: {0}; restore a backup")]
     Damaged(String),
     /// Another version's database.
-    #[error("{path} has schema version {found}, this build needs {wanted}; run the `hac` that made it, or `hac init` anew")]
+    #[error("{path} has schema version {found}, this build knows 1 to {wanted}; run the `hac` that made it, or `hac init` anew")]
     SchemaVersion {
         /// Which file.
         path: String,
         /// Its `user_version`.
         found: i64,
-        /// Ours.
+        /// The newest that this build knows.
         wanted: i64,
     },
     /// The file cannot be made.

@@ -79,6 +79,9 @@ fn answer(request: &Request, status: &SharedStatus, asked: &Asked) -> impl Futur
 /// What the configuration says of the HAC and of this node, files read and checked.
 fn client(config: &Located<Config>) -> Result<HacClient, CliError> {
     let value = |error: &dyn std::fmt::Display| CliError::Value(format!("{}: {error}", config.file().display()));
+    if let Some(problem) = config.policy.problem() {
+        return Err(value(&problem));
+    }
     let psk_file = config.resolve(&config.identity.psk_file);
     let digits = Secret::new(config.read(&config.identity.psk_file)?.into_bytes());
     let digits = std::str::from_utf8(digits.expose()).map_err(|error| value(&error))?;
@@ -90,7 +93,7 @@ fn client(config: &Located<Config>) -> Result<HacClient, CliError> {
         fwmark: config.tunnel.fwmark,
         nai: config.identity.nai.parse().map_err(|error| value(&error))?,
         psk: Psk::from_hex(digits.trim()).map_err(|error| CliError::Value(format!("{}: {error}", psk_file.display())))?,
-        suites: config.policy.suites.clone(),
+        policy: config.policy.clone(),
     })
 }
 

@@ -25,6 +25,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 use controller::Controller;
+pub use controller::Options;
 use end::End;
 pub use network::{Datagram, Network};
 
@@ -68,13 +69,18 @@ pub struct World {
 impl World {
     /// A HAC with one subscriber, a home agent, a mobile node attached to the Wi-Fi and not yet started.
     pub fn new(suite: CipherSuite) -> Self {
+        Self::with(Options::new(suite))
+    }
+
+    /// The same, otherwise.
+    pub fn with(options: Options) -> Self {
         let now = Instant::now();
         let mut world = Self {
             now,
             start: now,
             rng: StdRng::seed_from_u64(7),
             network: Network::new(Duration::from_millis(20)),
-            controller: Controller::new(suite, HA4, HA6),
+            controller: Controller::new(options, HA4, HA6),
             ha: None,
             ha_end: End::new(Role::HomeAgent, IcmpSources::default()),
             ha_instance: 0,

@@ -5,6 +5,7 @@
 
 mod home_address;
 mod log;
+mod migration;
 mod provision;
 mod row;
 mod spi;
@@ -20,12 +21,11 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, Transactio
 
 use super::sealing::{Context, KeyEncryptionKey};
 use super::{
-    Change, Counts, Delivery, HomeAgent, Order, Provisioned, Recipient, Result, Revision, SnapshotPage, Store, StoreError,
-    Subscriber, unix_seconds,
+    Change, Counts, Delivery, HomeAgent, NewSubscriber, Order, Provisioned, Recipient, Result, Revision, SnapshotPage, Store,
+    StoreError, Subscriber, SubscriberPolicy, unix_seconds,
 };
 
 const SCHEMA: &str = include_str!("schema.sql");
-const SCHEMA_VERSION: i64 = 1;
 /// How long a writer waits for another process's transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const PSEUDO_PSK_SECRET_LEN: usize = 32;
@@ -46,17 +46,20 @@ impl SqliteStore {
         Self::configured(connection, kek)?.with_schema(rng)
     }
 
-    /// Opens the database file and checks that `kek` belongs to it.
+    /// Opens the database file, checks that `kek` belongs to it, and brings an earlier schema version to this build's.
     pub fn open(path: &Path, kek: KeyEncryptionKey) -> Result<Self> {
         let name = || path.display().to_string();
         let open = |source| StoreError::Open { path: name(), source };
         let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(open)?;
-        let found = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(open)?;
-        if found != SCHEMA_VERSION {
-            return Err(StoreError::SchemaVersion { path: name(), found, wanted: SCHEMA_VERSION });
+        let found = migration::version(&connection).map_err(open)?;
+        if !migration::is_known(found) {
+            return Err(StoreError::SchemaVersion { path: name(), found, wanted: migration::VERSION });
         }
         let mut store = Self::configured(connection, kek)?;
         store.pseudo_psk_secret()?;
+        if found != migration::VERSION {
+            store.write(|transaction, _| migration::run(transaction))?;
+        }
         Ok(store)
     }
 
@@ -81,7 +84,7 @@ impl SqliteStore {
         let sealed = seal(&self.kek, &Secret::new(secret.to_vec()), &Context::pseudo_psk_secret(), rng)?;
         self.write(|transaction, _| {
             transaction.execute_batch(SCHEMA)?;
-            transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+            migration::set_version(transaction, migration::VERSION)?;
             transaction.execute("INSERT INTO server (one, revision, pseudo_psk_secret) VALUES (1, 0, ?1)", [sealed])?;
             Ok(())
         })?;
@@ -97,8 +100,8 @@ impl SqliteStore {
 }
 
 impl Store for SqliteStore {
-    fn add_subscriber(&mut self, nai: &str, psk: &Secret, now: SystemTime, rng: &mut dyn CryptoRng) -> Result<()> {
-        self.write(|transaction, kek| subscriber::add(transaction, kek, nai, psk, unix_seconds(now), rng))
+    fn add_subscriber(&mut self, new: &NewSubscriber<'_>, now: SystemTime, rng: &mut dyn CryptoRng) -> Result<()> {
+        self.write(|transaction, kek| subscriber::add(transaction, kek, new, unix_seconds(now), rng))
     }
 
     fn subscribers(&mut self, now: SystemTime) -> Result<Vec<Subscriber>> {
@@ -111,6 +114,10 @@ impl Store for SqliteStore {
 
     fn psk(&mut self, nai: &str) -> Result<Option<Secret>> {
         subscriber::psk(&self.connection, &self.kek, nai)
+    }
+
+    fn subscriber_policy(&mut self, nai: &str) -> Result<SubscriberPolicy> {
+        subscriber::policy(&self.connection, nai)
     }
 
     fn pseudo_psk_secret(&mut self) -> Result<Secret> {

@@ -1,6 +1,5 @@
 //! One provisioning: room for a new association, home addresses, an SPI, the row and its place in the log.
 
-use protocol::profile::WireProfile;
 use protocol::sa::SecurityAssociation;
 use rand::CryptoRng;
 use rusqlite::Transaction;
@@ -22,7 +21,7 @@ pub(super) fn provision(
     let sa = SecurityAssociation {
         spi: spi::draw(transaction, order.home_agent.group, rng)?,
         suite: order.suite,
-        profile: WireProfile::Rfc6618,
+        profile: order.profile,
         user_data: order.user_data,
         mn_to_ha: order.mn_to_ha.clone(),
         ha_to_mn: order.ha_to_mn.clone(),
@@ -36,15 +35,15 @@ pub(super) fn provision(
     transaction
         .prepare_cached(
             "INSERT INTO security_association (spi, subscriber, home_agent, suite, user_data, keys, home6, home4,
-                 agent6, agent4, agent_port, created, valid_until, revision)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+                 agent6, agent4, agent_port, created, valid_until, revision, profile)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
         )?
         .execute(rusqlite::params![
             sa.spi.get(),
             subscriber,
             order.home_agent.name,
             sa.suite.name(),
-            sa.user_data == protocol::sa::UserData::Protected,
+            row::user_data_column(sa.user_data),
             sealed,
             sa.home.ip6().map(|ip| ip.octets()),
             sa.home.ip4().map(|ip| ip.octets()),
@@ -54,6 +53,7 @@ pub(super) fn provision(
             now,
             valid_until,
             log::as_column(revision),
+            sa.profile.name(),
         ])?;
     Ok(Provisioned { sa, revision, valid_until: from_unix_seconds(valid_until) })
 }

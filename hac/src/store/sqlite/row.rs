@@ -64,7 +64,7 @@ pub(super) fn ip4(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Ipv4A
 
 /// The columns that [`live`] reads, in its order.
 pub(super) const LIVE_COLUMNS: &str = "spi, suite, user_data, keys, created, home6, home4, agent6, agent4, agent_port, \
-     revision, valid_until, ended";
+     revision, valid_until, ended, profile";
 
 /// A row of `security_association`, its keys still sealed.
 pub(super) struct SaRow {
@@ -73,6 +73,7 @@ pub(super) struct SaRow {
     pub(super) valid_until: i64,
     pub(super) ended: bool,
     suite: CipherSuite,
+    profile: WireProfile,
     user_data: UserData,
     keys: Option<Vec<u8>>,
     created: i64,
@@ -87,7 +88,7 @@ pub(super) fn live(row: &Row<'_>) -> Result<SaRow> {
     Ok(SaRow {
         spi: Spi::new(number).ok_or_else(damaged)?,
         suite: row.get::<_, String>(1)?.parse().map_err(|_| damaged())?,
-        user_data: if row.get(2)? { UserData::Protected } else { UserData::Clear },
+        user_data: user_data_of(row.get(2)?),
         keys: row.get(3)?,
         created: row.get(4)?,
         home: HomeAddresses::new(ip6(row, 5)?, ip4(row, 6)?).ok_or_else(damaged)?,
@@ -95,7 +96,18 @@ pub(super) fn live(row: &Row<'_>) -> Result<SaRow> {
         revision: row.get(10)?,
         valid_until: row.get(11)?,
         ended: row.get(12)?,
+        profile: row.get::<_, String>(13)?.parse().map_err(|_| damaged())?,
     })
+}
+
+/// `user_data` as a column: the digit of `mip6-sas`.
+pub(super) fn user_data_column(user_data: UserData) -> bool {
+    user_data == UserData::Protected
+}
+
+/// The inverse of [`user_data_column`].
+pub(super) fn user_data_of(column: bool) -> UserData {
+    if column { UserData::Protected } else { UserData::Clear }
 }
 
 impl SaRow {
@@ -108,7 +120,7 @@ impl SaRow {
         Ok(SecurityAssociation {
             spi: self.spi,
             suite: self.suite,
-            profile: WireProfile::Rfc6618,
+            profile: self.profile,
             user_data: self.user_data,
             mn_to_ha,
             ha_to_mn,

@@ -4,12 +4,16 @@ CREATE TABLE server (
     pseudo_psk_secret BLOB    NOT NULL
 ) STRICT;
 
+-- profile, suites (names with commas between them) and user_data are the subscriber's own policy; NULL is the HAC's default.
 CREATE TABLE subscriber (
-    id      INTEGER PRIMARY KEY,
-    nai     TEXT    NOT NULL UNIQUE,
-    psk     BLOB    NOT NULL,
-    enabled INTEGER NOT NULL DEFAULT 1 CHECK (enabled IN (0, 1)),
-    created INTEGER NOT NULL
+    id        INTEGER PRIMARY KEY,
+    nai       TEXT    NOT NULL UNIQUE,
+    psk       BLOB    NOT NULL,
+    enabled   INTEGER NOT NULL DEFAULT 1 CHECK (enabled IN (0, 1)),
+    created   INTEGER NOT NULL,
+    profile   TEXT,
+    suites    TEXT,
+    user_data INTEGER CHECK (user_data IN (0, 1))
 ) STRICT;
 
 -- Sticky: a subscriber keeps what it was given.
@@ -46,6 +50,7 @@ CREATE TABLE security_association (
     valid_until INTEGER NOT NULL,
     revision    INTEGER NOT NULL UNIQUE,
     ended       INTEGER NOT NULL DEFAULT 0 CHECK (ended IN (0, 1)),
+    profile     TEXT    NOT NULL DEFAULT 'rfc6618',
     CHECK (ended = 1 OR keys IS NOT NULL)
 ) STRICT;
 CREATE INDEX security_association_subscriber ON security_association (subscriber);

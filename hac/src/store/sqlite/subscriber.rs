@@ -1,27 +1,32 @@
 //! Queries on subscribers and their sealed pre-shared keys.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
+use protocol::profile::WireProfile;
 use protocol::sa::Secret;
+use protocol::sa::suite::UnknownSuite;
 use rand::CryptoRng;
-use rusqlite::{Connection, OptionalExtension, Transaction};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction};
 
-use super::{log, seal};
+use super::{log, row, seal};
 use crate::store::sealing::{Context, KeyEncryptionKey};
-use crate::store::{Result, StoreError, Subscriber, canonical_nai, from_unix_seconds};
+use crate::store::{NewSubscriber, Result, StoreError, Subscriber, SubscriberPolicy, canonical_nai, from_unix_seconds};
 
 pub(super) fn add(
     transaction: &Transaction<'_>,
     kek: &KeyEncryptionKey,
-    nai: &str,
-    psk: &Secret,
+    new: &NewSubscriber<'_>,
     now: i64,
     rng: &mut dyn CryptoRng,
 ) -> Result<()> {
-    let nai = canonical_nai(nai);
-    let sealed = seal(kek, psk, &Context::psk(&nai), rng)?;
-    let insert = "INSERT INTO subscriber (nai, psk, created) VALUES (?1, ?2, ?3) ON CONFLICT (nai) DO NOTHING";
-    match transaction.execute(insert, (&nai, sealed, now))? {
+    let nai = canonical_nai(new.nai);
+    let sealed = seal(kek, new.psk, &Context::psk(&nai), rng)?;
+    let insert = "INSERT INTO subscriber (nai, psk, created, profile, suites, user_data) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+         ON CONFLICT (nai) DO NOTHING";
+    let policy = &new.policy;
+    let profile = policy.profile.map(WireProfile::name);
+    let suites = policy.suites.as_ref().map(|suites| suites.iter().map(|suite| suite.name()).collect::<Vec<_>>().join(","));
+    match transaction.execute(insert, (&nai, sealed, now, profile, suites, policy.user_data.map(row::user_data_column)))? {
         0 => Err(StoreError::Exists { what: "subscriber", name: nai }),
         _ => Ok(()),
     }
@@ -35,6 +40,24 @@ pub(super) fn psk(connection: &Connection, kek: &KeyEncryptionKey, nai: &str) ->
     };
     let psk = kek.open(&sealed, &Context::psk(&nai));
     psk.map(Some).ok_or_else(|| StoreError::Sealed("the pre-shared key of a subscriber".to_owned()))
+}
+
+/// The own policy of an enabled subscriber; the default for everybody else.
+pub(super) fn policy(connection: &Connection, nai: &str) -> Result<SubscriberPolicy> {
+    let mut query =
+        connection.prepare_cached("SELECT profile, suites, user_data FROM subscriber WHERE nai = ?1 AND enabled = 1")?;
+    let found = query.query_row([canonical_nai(nai)], |row| Ok(policy_of(row, 0))).optional()?;
+    found.unwrap_or_else(|| Ok(SubscriberPolicy::default()))
+}
+
+/// Three columns from `first`.
+fn policy_of(row: &Row<'_>, first: usize) -> Result<SubscriberPolicy> {
+    let damaged = || StoreError::Damaged("a subscriber has a profile or a suite that this build does not".to_owned());
+    let profile = row.get::<_, Option<String>>(first)?.map(|name| name.parse()).transpose().map_err(|_| damaged())?;
+    let suites: Option<String> = row.get(first + 1)?;
+    let suites = suites.map(|names| names.split(',').map(str::parse).collect()).transpose();
+    let user_data = row.get::<_, Option<bool>>(first + 2)?.map(row::user_data_of);
+    Ok(SubscriberPolicy { profile, suites: suites.map_err(|_: UnknownSuite| damaged())?, user_data })
 }
 
 /// The row of an enabled subscriber.
@@ -66,19 +89,22 @@ pub(super) fn list(connection: &Connection, now: i64) -> Result<Vec<Subscriber>>
         "SELECT nai, enabled, created,
              (SELECT address FROM home_address WHERE subscriber = id AND family = 6),
              (SELECT address FROM home_address WHERE subscriber = id AND family = 4),
-             (SELECT COUNT(*) FROM security_association WHERE subscriber = id AND ended = 0 AND valid_until > ?1)
+             (SELECT COUNT(*) FROM security_association WHERE subscriber = id AND ended = 0 AND valid_until > ?1),
+             profile, suites, user_data
          FROM subscriber ORDER BY nai",
     )?;
-    let rows = query.query_map([now], |row| {
-        let ip6 = row.get::<_, Option<[u8; 16]>>(3)?.map(|octets| IpAddr::V6(Ipv6Addr::from(octets)));
-        let ip4 = row.get::<_, Option<[u8; 4]>>(4)?.map(|octets| IpAddr::V4(Ipv4Addr::from(octets)));
-        Ok(Subscriber {
+    let mut rows = query.query([now])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (ip6, ip4) = (row::ip6(row, 3)?.map(IpAddr::V6), row::ip4(row, 4)?.map(IpAddr::V4));
+        found.push(Subscriber {
             nai: row.get(0)?,
             enabled: row.get(1)?,
             created: from_unix_seconds(row.get(2)?),
             home: ip6.into_iter().chain(ip4).collect(),
             live_sas: row.get(5)?,
-        })
-    })?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+            policy: policy_of(row, 6)?,
+        });
+    }
+    Ok(found)
 }

@@ -1,9 +1,12 @@
 //! The store's promises, each on a real SQLite database in memory or in a file.
 
+mod migration;
+
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use protocol::addr::HomeAgentAddresses;
+use protocol::profile::WireProfile;
 use protocol::sa::spi::{HaGroup, SpiBlock};
 use protocol::sa::{CipherSuite, DirectionKeys, Secret, Spi, UserData};
 use rand::Rng;
@@ -35,9 +38,13 @@ fn store_with(subscribers: &[&str]) -> SqliteStore {
     let mut store = SqliteStore::in_memory(kek(1), &mut rand::rng()).unwrap();
     store.add_home_agent(&agent("ha1", 0)).unwrap();
     for nai in subscribers {
-        store.add_subscriber(nai, &Secret::new(vec![9; 32]), now(), &mut rand::rng()).unwrap();
+        add(&mut store, nai, SubscriberPolicy::default()).unwrap();
     }
     store
+}
+
+fn add(store: &mut SqliteStore, nai: &str, policy: SubscriberPolicy) -> Result<()> {
+    store.add_subscriber(&NewSubscriber { nai, psk: &Secret::new(vec![9; 32]), policy }, now(), &mut rand::rng())
 }
 
 fn keys(octet: u8) -> DirectionKeys {
@@ -51,17 +58,21 @@ fn try_provision(
     pools: Pools,
     at: SystemTime,
 ) -> Result<Provisioned> {
-    let order = Order {
+    store.provision(&Order { pools, ..order(nai, home_agent) }, at, &mut rand::rng())
+}
+
+fn order<'a>(nai: &'a str, home_agent: &'a HomeAgent) -> Order<'a> {
+    Order {
         nai,
         home_agent,
         suite: CipherSuite::Aes128Gcm,
+        profile: WireProfile::Rfc6618,
         user_data: UserData::Protected,
         mn_to_ha: keys(1),
         ha_to_mn: keys(2),
-        pools,
+        pools: pools(),
         lifetime: LIFETIME,
-    };
-    store.provision(&order, at, &mut rand::rng())
+    }
 }
 
 fn provision(store: &mut SqliteStore, nai: &str) -> Provisioned {
@@ -267,7 +278,8 @@ fn a_key_moved_to_another_row_is_refused() {
 #[test]
 fn a_name_is_taken_once() {
     let mut store = store_with(&["alice@example.org"]);
-    let again = store.add_subscriber("alice@Example.Org", &Secret::new(vec![1; 32]), now(), &mut rand::rng());
+    let new = NewSubscriber { nai: "alice@Example.Org", psk: &Secret::new(vec![1; 32]), policy: SubscriberPolicy::default() };
+    let again = store.add_subscriber(&new, now(), &mut rand::rng());
     assert!(matches!(again, Err(StoreError::Exists { .. })));
     assert!(matches!(store.add_home_agent(&agent("ha1", 3)), Err(StoreError::Exists { .. })));
     assert_eq!(store.psk("alice@example.org").unwrap(), Some(Secret::new(vec![9; 32])));
@@ -280,7 +292,8 @@ fn a_database_file_survives_and_opens_only_under_its_own_key() {
     let mut psk = vec![0; 32];
     rand::rng().fill_bytes(&mut psk);
     let mut store = SqliteStore::create(&path, kek(1), &mut rand::rng()).unwrap();
-    store.add_subscriber("alice@example.org", &Secret::new(psk.clone()), now(), &mut rand::rng()).unwrap();
+    let new = NewSubscriber { nai: "alice@example.org", psk: &Secret::new(psk.clone()), policy: SubscriberPolicy::default() };
+    store.add_subscriber(&new, now(), &mut rand::rng()).unwrap();
     drop(store);
 
     assert!(matches!(SqliteStore::create(&path, kek(1), &mut rand::rng()), Err(StoreError::Create { .. })));
@@ -309,4 +322,86 @@ fn a_gap_in_a_pool_is_found_when_its_end_is_reached() {
     store.connection.execute("DELETE FROM home_address WHERE address = x'0a09000b'", []).unwrap();
     assert_eq!(given(&mut store, 4), 14);
     assert_eq!(given(&mut store, 1), 11);
+}
+
+#[test]
+fn an_association_keeps_its_profile_and_what_was_decided_about_user_data() {
+    let mut store = store_with(&["alice@example.org"]);
+    for profile in WireProfile::ALL {
+        for user_data in UserData::ALL {
+            let ha1 = agent("ha1", 0);
+            let order = Order { profile, user_data, ..order("alice@example.org", &ha1) };
+            let made = store.provision(&order, now(), &mut rand::rng()).unwrap();
+            let read = store.look_up(&to(1), made.sa.spi, now()).unwrap().unwrap();
+            assert_eq!((made.sa.profile, made.sa.user_data), (profile, user_data));
+            assert_eq!((read.sa.profile, read.sa.user_data), (profile, user_data));
+        }
+    }
+}
+
+#[test]
+fn a_pool_of_one_family_gives_home_addresses_of_that_family_alone() {
+    let mut store = store_with(&["alice@example.org", "bob@example.org"]);
+    let only6 = Pools { ip4: None, ..pools() };
+    let only4 = Pools { ip6: None, ..pools() };
+    let alice = try_provision(&mut store, "alice@example.org", &agent("ha1", 0), only6, now()).unwrap().sa.home;
+    let bob = try_provision(&mut store, "bob@example.org", &agent("ha1", 0), only4, now()).unwrap().sa.home;
+    assert!(alice.ip6().is_some() && alice.ip4().is_none(), "{alice:?}");
+    assert!(bob.ip4().is_some() && bob.ip6().is_none(), "{bob:?}");
+    let fed: BTreeSet<_> = snapshot(&mut store, 1).iter().map(|delivery| delivery.sa.home).collect();
+    assert_eq!(fed, BTreeSet::from([alice, bob]));
+    let listed: Vec<_> = store.subscribers(now()).unwrap().into_iter().map(|row| row.home.len()).collect();
+    assert_eq!(listed, [1, 1]);
+}
+
+#[test]
+fn a_pool_that_is_taken_away_is_no_longer_given_from_and_comes_back_with_the_same_address() {
+    let mut store = store_with(&["alice@example.org"]);
+    let both = provision(&mut store, "alice@example.org").sa.home;
+    let only4 = Pools { ip6: None, ..pools() };
+    let without6 = try_provision(&mut store, "alice@example.org", &agent("ha1", 0), only4, now()).unwrap().sa.home;
+    assert_eq!((without6.ip6(), without6.ip4()), (None, both.ip4()));
+    assert_eq!(provision(&mut store, "alice@example.org").sa.home, both);
+}
+
+#[test]
+fn a_subscribers_own_policy_comes_back_as_it_was_given_and_each_part_may_be_missing() {
+    let mut store = store_with(&["alice@example.org"]);
+    let policies = [
+        SubscriberPolicy { profile: Some(WireProfile::Draft04), suites: None, user_data: None },
+        SubscriberPolicy { suites: Some(vec![CipherSuite::NullSha, CipherSuite::Aes128Gcm]), ..SubscriberPolicy::default() },
+        SubscriberPolicy { user_data: Some(UserData::Clear), ..SubscriberPolicy::default() },
+        SubscriberPolicy {
+            profile: Some(WireProfile::Rfc6618),
+            suites: Some(vec![CipherSuite::Aes128CbcSha]),
+            user_data: Some(UserData::Protected),
+        },
+    ];
+    for (number, policy) in policies.iter().enumerate() {
+        let nai = format!("mn{number}@example.org");
+        add(&mut store, &nai, policy.clone()).unwrap();
+        assert_eq!(store.subscriber_policy(&nai.replace("example", "Example")).unwrap(), *policy);
+    }
+    assert_eq!(store.subscriber_policy("alice@example.org").unwrap(), SubscriberPolicy::default());
+    let listed: Vec<_> = store.subscribers(now()).unwrap().into_iter().map(|row| row.policy).collect();
+    assert_eq!(listed, [&[SubscriberPolicy::default()][..], &policies].concat());
+}
+
+#[test]
+fn an_unknown_and_a_disabled_subscriber_have_no_policy_of_their_own() {
+    let mut store = store_with(&[]);
+    add(&mut store, "carol@example.org", SubscriberPolicy { profile: Some(WireProfile::Draft04), ..Default::default() }).unwrap();
+    store.set_enabled("carol@example.org", false).unwrap();
+    for nai in ["carol@example.org", "nobody@example.org"] {
+        assert_eq!(store.subscriber_policy(nai).unwrap(), SubscriberPolicy::default(), "{nai}");
+    }
+}
+
+#[test]
+fn a_policy_that_this_build_cannot_read_is_said_and_not_guessed() {
+    let mut store = store_with(&["alice@example.org"]);
+    for wrong in ["profile = 'draft-05'", "suites = 'ROT13'", "suites = ''"] {
+        store.connection.execute(&format!("UPDATE subscriber SET {wrong}"), []).unwrap();
+        assert!(matches!(store.subscriber_policy("alice@example.org"), Err(StoreError::Damaged(_))), "{wrong}");
+    }
 }

@@ -1,0 +1,260 @@
+//! What is decided, on a real store.
+
+use std::convert::Infallible;
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+use protocol::addr::HomeAgentAddresses;
+use protocol::sa::spi::HaGroup;
+use rand::{Rng, TryCryptoRng, TryRng};
+
+use super::*;
+use crate::store::NewSubscriber;
+use crate::store::sealing::KeyEncryptionKey;
+use crate::store::sqlite::SqliteStore;
+use CipherSuite::{Aes128CbcSha, Aes128Gcm, NullSha};
+use WireProfile::{Draft04, Rfc6618};
+
+const NAI: &str = "alice@example.org";
+
+fn store() -> SqliteStore {
+    let kek = KeyEncryptionKey::new(&[1; 32]).unwrap();
+    let mut store = SqliteStore::in_memory(kek, &mut rand::rng()).unwrap();
+    add_subscriber(&mut store, NAI);
+    add_home_agent(&mut store, "ha1", 0, 7872);
+    add_home_agent(&mut store, "ha2", 1, 7872);
+    store
+}
+
+fn add_subscriber(store: &mut SqliteStore, nai: &str) {
+    let new = NewSubscriber { nai, psk: &Secret::new(vec![1; 32]), policy: SubscriberPolicy::default() };
+    store.add_subscriber(&new, now(), &mut rand::rng()).unwrap();
+}
+
+fn add_home_agent(store: &mut SqliteStore, name: &str, group: u8, port: u16) {
+    let addresses = HomeAgentAddresses::new(None, Some("192.0.2.1".parse().unwrap()), port).unwrap();
+    store.add_home_agent(&HomeAgent { name: name.to_owned(), group: HaGroup::new(group).unwrap(), addresses }).unwrap();
+}
+
+fn now() -> SystemTime {
+    std::time::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
+}
+
+fn policy(suites: &[CipherSuite]) -> Policy {
+    let pools = Pools { ip6: Some("2001:db8:100::/64".parse().unwrap()), ip4: None };
+    Policy {
+        profile: Rfc6618,
+        suites: suites.to_vec(),
+        user_data: UserData::Protected,
+        sa_lifetime: Duration::from_secs(600),
+        pools,
+        dns: Vec::new(),
+    }
+}
+
+fn own(profile: WireProfile) -> SubscriberPolicy {
+    SubscriberPolicy { profile: Some(profile), ..SubscriberPolicy::default() }
+}
+
+fn try_own(
+    store: &mut SqliteStore,
+    nai: &str,
+    connected: &[&str],
+    own: &SubscriberPolicy,
+    user_data: UserData,
+) -> Result<Committed, Refused> {
+    let connected: Vec<String> = connected.iter().map(|name| (*name).to_owned()).collect();
+    let request = Request { nai, own, suites: &CipherSuite::ALL, user_data };
+    provision(store, &policy(&[Aes128Gcm]), &request, &connected, now(), &mut rand::rng())
+}
+
+fn provisioned(store: &mut SqliteStore, nai: &str, connected: &[&str]) -> Result<Committed, Refused> {
+    try_own(store, nai, connected, &SubscriberPolicy::default(), UserData::Protected)
+}
+
+/// What `policy` and the subscriber's `own` say to an offer.
+fn decided(
+    policy: &Policy,
+    own: &SubscriberPolicy,
+    suites: &[CipherSuite],
+    user_data: UserData,
+) -> Option<(CipherSuite, UserData)> {
+    policy.decide(&Request { nai: NAI, own, suites, user_data })
+}
+
+#[test]
+fn the_hacs_order_of_preference_decides_among_those_offered() {
+    let suite = |policy: &Policy, own: &SubscriberPolicy, offered: &[CipherSuite]| {
+        decided(policy, own, offered, UserData::Protected).map(|(suite, _)| suite)
+    };
+    let (policy, default) = (policy(&[Aes128Gcm, Aes128CbcSha]), SubscriberPolicy::default());
+    assert_eq!(suite(&policy, &default, &[NullSha, Aes128CbcSha, Aes128Gcm]), Some(Aes128Gcm));
+    assert_eq!(suite(&policy, &default, &[NullSha, Aes128CbcSha]), Some(Aes128CbcSha));
+    assert_eq!(suite(&policy, &default, &[NullSha]), None, "NULL only where the policy names it");
+    let own = SubscriberPolicy { suites: Some(vec![NullSha, Aes128CbcSha]), ..default };
+    assert_eq!(suite(&policy, &own, &[Aes128CbcSha, NullSha]), Some(NullSha), "the subscriber's list takes the HAC's place");
+    assert_eq!(suite(&policy, &own, &[Aes128Gcm]), None);
+}
+
+#[test]
+fn user_data_goes_in_the_clear_only_where_policy_and_mobile_node_both_say_so() {
+    use UserData::{Clear, Protected};
+    for (hac, own, proposed, expected) in [
+        (Protected, None, Clear, Protected),
+        (Clear, None, Protected, Protected),
+        (Clear, None, Clear, Clear),
+        (Protected, Some(Clear), Clear, Clear),
+        (Protected, Some(Clear), Protected, Protected),
+        (Clear, Some(Protected), Clear, Protected),
+    ] {
+        let policy = Policy { user_data: hac, ..policy(&[Aes128Gcm]) };
+        let own = SubscriberPolicy { user_data: own, ..SubscriberPolicy::default() };
+        assert_eq!(decided(&policy, &own, &CipherSuite::ALL, proposed), Some((Aes128Gcm, expected)), "{hac} {own:?} {proposed}");
+    }
+}
+
+#[test]
+fn under_the_draft_a_null_suite_needs_the_subscribers_own_policy_and_user_data_in_the_clear() {
+    use UserData::{Clear, Protected};
+    let hac = Policy { user_data: Clear, ..policy(&[NullSha, Aes128Gcm]) };
+    let named = |suites: &[CipherSuite]| SubscriberPolicy { suites: Some(suites.to_vec()), ..own(Draft04) };
+    assert_eq!(decided(&hac, &own(Draft04), &CipherSuite::ALL, Clear), Some((Aes128Gcm, Clear)), "the HAC's list does not count");
+    assert_eq!(decided(&hac, &own(Draft04), &[NullSha], Clear), None);
+    assert_eq!(decided(&hac, &named(&[NullSha, Aes128Gcm]), &CipherSuite::ALL, Clear), Some((NullSha, Clear)));
+    assert_eq!(decided(&hac, &named(&[NullSha, Aes128Gcm]), &CipherSuite::ALL, Protected), Some((Aes128Gcm, Protected)));
+    assert_eq!(decided(&hac, &named(&[NullSha]), &CipherSuite::ALL, Protected), None, "such an association could carry no data");
+    assert_eq!(decided(&hac, &own(Rfc6618), &CipherSuite::ALL, Protected), Some((NullSha, Protected)), "the RFC numbers packets");
+    let default = Policy { profile: Draft04, ..hac };
+    assert_eq!(decided(&default, &SubscriberPolicy::default(), &[NullSha], Clear), None, "the HAC's default is a profile too");
+}
+
+#[test]
+fn keys_have_the_suites_lengths_and_all_differ() {
+    for suite in CipherSuite::ALL {
+        let (mn_to_ha, ha_to_mn) = draw_keys(suite, &mut rand::rng());
+        for keys in [&mn_to_ha, &ha_to_mn] {
+            assert_eq!(keys.integrity.len(), suite.integrity_key_len());
+            assert_eq!(keys.encryption.len(), suite.encryption_key_len());
+        }
+        assert!(mn_to_ha.integrity.is_empty() || mn_to_ha.integrity != ha_to_mn.integrity);
+        assert!(mn_to_ha.encryption.is_empty() || mn_to_ha.encryption != ha_to_mn.encryption);
+    }
+}
+
+/// Gives four keys of one octet each, all different, and after that random ones.
+struct FourDull(u8);
+
+impl TryRng for FourDull {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        Ok(rand::rng().next_u32())
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        Ok(rand::rng().next_u64())
+    }
+
+    fn try_fill_bytes(&mut self, octets: &mut [u8]) -> Result<(), Infallible> {
+        self.0 = self.0.saturating_add(1);
+        if self.0 <= 4 {
+            octets.fill(self.0)
+        } else {
+            rand::rng().fill_bytes(octets)
+        }
+        Ok(())
+    }
+}
+
+impl TryCryptoRng for FourDull {}
+
+#[test]
+fn keys_that_their_suite_refuses_are_drawn_again() {
+    let dull = |(mn_to_ha, _): &(DirectionKeys, DirectionKeys)| mn_to_ha.integrity.expose().iter().all(|octet| *octet == 1);
+    assert!(dull(&draw_keys(Aes128CbcSha, &mut FourDull(0))));
+    let redrawn = draw_keys(CipherSuite::TripleDesEdeCbcSha, &mut FourDull(0));
+    assert!(!dull(&redrawn) && Transform::new(CipherSuite::TripleDesEdeCbcSha, &redrawn.1).is_ok());
+}
+
+#[test]
+fn a_renewal_stays_at_its_home_agent_while_that_is_connected() {
+    let mut store = store();
+    assert_eq!(provisioned(&mut store, NAI, &["ha2"]).unwrap().home_agent, "ha2");
+    for _ in 0..20 {
+        assert_eq!(provisioned(&mut store, NAI, &["ha1", "ha2"]).unwrap().home_agent, "ha2");
+    }
+    let moved = provisioned(&mut store, NAI, &["ha1"]).unwrap();
+    assert_eq!((moved.home_agent.as_str(), moved.provisioned.sa.spi.group().get()), ("ha1", 0));
+}
+
+#[test]
+fn newcomers_spread_over_the_connected_home_agents() {
+    let mut store = store();
+    let mut chosen = std::collections::BTreeSet::new();
+    for number in 0..64 {
+        let nai = format!("mn{number}@example.org");
+        add_subscriber(&mut store, &nai);
+        chosen.insert(provisioned(&mut store, &nai, &["ha1", "ha2"]).unwrap().home_agent);
+    }
+    assert_eq!(chosen.len(), 2, "one of them chosen 64 times in a row happens once in 2^63");
+}
+
+#[test]
+fn nothing_is_committed_without_a_connected_home_agent() {
+    let mut store = store();
+    for profile in WireProfile::ALL {
+        for connected in [&[][..], &["stranger"]] {
+            let refused = try_own(&mut store, NAI, connected, &own(profile), UserData::Protected);
+            assert!(matches!(refused, Err(Refused::NoHomeAgent)));
+        }
+    }
+    assert_eq!(store.counts(now()).unwrap().live_sas, 0);
+}
+
+#[test]
+fn a_subscriber_of_the_draft_is_given_only_home_agents_on_the_port_that_needs_no_telling() {
+    let mut store = store();
+    add_home_agent(&mut store, "ha3", 2, 7999);
+    assert_eq!(provisioned(&mut store, NAI, &["ha3"]).unwrap().home_agent, "ha3");
+    for _ in 0..20 {
+        let made = try_own(&mut store, NAI, &["ha1", "ha3"], &own(Draft04), UserData::Protected).unwrap();
+        assert_eq!((made.home_agent.as_str(), made.provisioned.sa.profile), ("ha1", Draft04), "not even the current one");
+    }
+    let before = store.revision().unwrap();
+    let refused = try_own(&mut store, NAI, &["ha3"], &own(Draft04), UserData::Protected).err().unwrap();
+    assert!(matches!(refused, Refused::NoHomeAgentOnPort));
+    assert!(refused.to_string().contains("hac ha add NAME --port 7872"), "{refused}");
+    assert_eq!(store.revision().unwrap(), before, "nothing is committed");
+}
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, octets: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(octets)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn an_association_without_replay_protection_is_logged_as_a_warning_and_no_other() {
+    let mut store = store();
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).with_ansi(false).finish();
+    let named = |profile| SubscriberPolicy { suites: Some(vec![NullSha]), user_data: Some(UserData::Clear), ..own(profile) };
+    tracing::subscriber::with_default(subscriber, || {
+        try_own(&mut store, NAI, &["ha1"], &named(Rfc6618), UserData::Clear).unwrap();
+        assert_eq!(log.0.lock().unwrap().len(), 0);
+        let made = try_own(&mut store, NAI, &["ha1"], &named(Draft04), UserData::Clear).unwrap().provisioned;
+        assert!(!made.sa.is_numbered());
+        let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        let spi = made.sa.spi.to_string();
+        assert!(text.contains("WARN") && text.contains("no replay protection") && text.contains(&spi), "{text}");
+        assert!(!text.contains(NAI), "names of subscribers are not logged");
+    });
+}
