@@ -5,16 +5,22 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use hac::store::Pools;
 use mn::mobile_node::Phase;
+use protocol::profile::WireProfile;
 use protocol::sa::CipherSuite;
 use protocol::tunnel::DropReason;
 use tests::sim::packet::{CORRESPONDENT4, CORRESPONDENT6, udp};
-use tests::sim::{Access, World};
+use tests::sim::{Access, Options, World};
 
 const SECOND: Duration = Duration::from_secs(1);
 
 fn registered(suite: CipherSuite) -> World {
-    let mut world = World::new(suite);
+    registered_with(Options::new(suite))
+}
+
+fn registered_with(options: Options) -> World {
+    let mut world = World::with(options);
     world.mobile_node_boots();
     world.runs_for(SECOND);
     assert_eq!(world.phase(), Some(Phase::Registered));
@@ -61,6 +67,63 @@ fn a_node_authenticates_registers_and_talks_both_ways_in_both_families() {
         world.runs_for(SECOND);
         assert_eq!(world.correspondent_received(), sent, "{suite}");
         assert_eq!(world.mobile_node_received(), answers, "{suite}");
+    }
+}
+
+#[test]
+fn a_node_of_the_draft_with_a_suite_that_encrypts_talks_moves_and_comes_back_after_a_restart_of_its_home_agent() {
+    for suite in CipherSuite::ALL.into_iter().filter(|suite| suite.encrypts()) {
+        let mut world = registered_with(Options { profile: WireProfile::Draft04, ..Options::new(suite) });
+        for (number, access) in [Access::Lte, Access::Wifi].into_iter().enumerate() {
+            world.moves_to(access);
+            world.runs_for(SECOND);
+            let (sent, answer) = (up(&world, &[number as u8]), down(&world, &[number as u8]));
+            world.mobile_node_sends(&sent);
+            world.correspondent_sends(&answer);
+            world.runs_for(SECOND);
+            assert_eq!((world.correspondent_received(), world.mobile_node_received()), (vec![sent], vec![answer]), "{suite}");
+        }
+        world.home_agent_restarts();
+        while world.bound_to().is_none() && world.elapsed() < SECOND * 30 {
+            world.mobile_node_sends(&up(&world, b"after"));
+            world.runs_for(Duration::from_millis(100));
+        }
+        world.runs_for(SECOND);
+        assert!(world.bound_to().is_some(), "{suite}");
+        assert_no_number_twice(&world);
+    }
+}
+
+#[test]
+fn a_node_of_the_draft_is_told_no_date_and_renews_its_sas_by_its_own_clock() {
+    let mut world = registered_with(Options { profile: WireProfile::Draft04, ..Options::new(CipherSuite::Aes128CbcSha) });
+    world.runs_for(SECOND * 3600 * 24 * 3);
+    let spis: BTreeSet<_> = numbers(&world).into_iter().map(|(spi, ..)| spi).collect();
+    assert!(spis.len() >= 4, "{} SAs in three days of 24 hours each", spis.len());
+    assert_eq!(world.phase(), Some(Phase::Registered));
+}
+
+#[test]
+fn a_node_with_home_addresses_of_one_family_talks_and_moves_over_both() {
+    let both = Options::new(CipherSuite::Aes128Gcm).pools;
+    for pools in [Pools { ip4: None, ..both }, Pools { ip6: None, ..both }] {
+        let mut world = registered_with(Options { pools, ..Options::new(CipherSuite::Aes128Gcm) });
+        let home = world.home().unwrap();
+        assert_eq!((home.ip6().is_some(), home.ip4().is_some()), (pools.ip6.is_some(), pools.ip4.is_some()));
+        let (home, correspondent) = match home.ip4() {
+            Some(ip) => (IpAddr::V4(ip), CORRESPONDENT4.into()),
+            None => (home6(&world), CORRESPONDENT6.into()),
+        };
+        let (sent, answer) = (udp(home, correspondent, b"up"), udp(correspondent, home, b"down"));
+        for access in [Access::Wifi, Access::Lte, Access::Wifi] {
+            world.moves_to(access);
+            world.runs_for(SECOND);
+            world.mobile_node_sends(&sent);
+            world.correspondent_sends(&answer);
+            world.runs_for(SECOND);
+            assert_eq!(world.correspondent_received(), std::slice::from_ref(&sent), "{home} on {access:?}");
+            assert_eq!(world.mobile_node_received(), std::slice::from_ref(&answer), "{home} on {access:?}");
+        }
     }
 }
 

@@ -74,6 +74,26 @@ fn an_unknown_name_is_refused() {
 }
 
 #[test]
+fn a_node_of_another_profile_than_its_subscriber_is_refused_and_works_in_the_drafts_as_hac_wrote_it() {
+    inside(|lab| {
+        let mut deployment = ready(lab)?;
+        let (folder, hac) = (lab.folder().join("bob"), plan::HAC4.to_string());
+        let out = folder.to_str().context("no UTF-8")?;
+        let words = ["subscriber", "add", "bob@example.org", "--profile", "draft-04", "--connect", &hac, "--out", out];
+        let added = deployment.command("hac", &words)?;
+        ensure!(added.status.success(), "{}", programs::said(&added));
+        for name in ["mn.toml", "psk"] {
+            std::fs::copy(folder.join(name), mn_file(lab, name))?;
+        }
+        deployment::edit(&mn_file(lab, "mn.toml"), &["policy", "profile"], "rfc6618".into())?;
+        let said = up_fails(&deployment)?;
+        ensure!(said.contains(NOT_KNOWN) && said.contains("`profile` in [policy]"), "mn up does not name the reason:\n{said}");
+        std::fs::copy(folder.join("mn.toml"), mn_file(lab, "mn.toml"))?;
+        still_works(&mut deployment)
+    });
+}
+
+#[test]
 fn a_hac_of_another_authority_is_refused_before_anything_is_said() {
     inside(|lab| {
         let mut deployment = ready(lab)?;
