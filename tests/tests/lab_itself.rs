@@ -104,6 +104,67 @@ fn a_stream_sees_the_gap_that_a_dead_link_makes() {
 }
 
 #[test]
+fn a_translator_shows_its_own_address_and_forgets_its_ports_between_two_packets() {
+    inside(|lab| {
+        lab.attach(plan::WIFI)?;
+        let nat = lab.translate(plan::WIFI)?;
+        lab.reaches(plan::MN, IpAddr::V4(plan::HA_OUTER4), 1)?;
+        let _server = server(lab, "serve-udp", "5002")?;
+        let to = format!("{}:5002", plan::HA_OUTER4);
+        let capture = lab.capture(plan::HA, plan::OUTER, "outside", 64, "udp port 5002")?;
+        let stream = std::thread::scope(|scope| {
+            let stream = scope.spawn(|| labtool(lab, plan::MN, &["udp-stream", "--to", &to, "--seconds", "2"]));
+            std::thread::sleep(Duration::from_secs(1));
+            nat.forget_mappings()?;
+            stream.join().map_err(|_| anyhow::anyhow!("labtool's thread failed"))?
+        })?;
+        let file = capture.stop()?;
+        let sources = sources(&file, 5002)?;
+        ensure!(sources.len() == 2, "two ports, one after the other, were expected and not {sources:?}");
+        ensure!(sources.iter().all(|source| source.ip() == plan::NAT_OUTER4), "not the translator's address: {sources:?}");
+        ensure!(stream["up"]["lost"] == 0, "what goes out is never lost: {stream}");
+        // The old port is dead, silently; the new one is not.
+        for (source, dead) in [(sources[0], true), (sources[1], false)] {
+            let (before, file) = (nat.unmapped()?, file.to_str().context("no UTF-8")?);
+            let sent = labtool(lab, plan::HA, &["inject", file, "--to", &source.to_string()])?["sent"].as_u64().unwrap_or(0);
+            ensure!(sent > 100 && nat.unmapped()? - before == if dead { sent } else { 0 }, "{sent} sent to {source}");
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_translator_forgets_a_port_that_was_silent() {
+    inside(|lab| {
+        lab.attach(plan::WIFI)?;
+        let nat = lab.translate(plan::WIFI)?;
+        nat.keep_mappings_for(Duration::from_secs(1))?;
+        let _server = server(lab, "serve-udp", "5002")?;
+        let to = format!("{}:5002", plan::HA_OUTER4);
+        let capture = lab.capture(plan::HA, plan::OUTER, "outside", 64, "udp port 5002")?;
+        labtool(lab, plan::MN, &["udp-stream", "--to", &to, "--seconds", "0.3"])?;
+        let file = capture.stop()?;
+        let source = *sources(&file, 5002)?.first().context("nothing arrived")?;
+        ensure!(nat.unmapped()? == 0, "forgotten while in use");
+        std::thread::sleep(Duration::from_millis(1_500));
+        labtool(lab, plan::HA, &["inject", file.to_str().context("no UTF-8")?, "--to", &source.to_string()])?;
+        ensure!(nat.unmapped()? > 100, "{source} still leads to the mobile node");
+        Ok(())
+    });
+}
+
+/// The distinct sources of what went to a port, in the order of their first datagrams.
+fn sources(capture: &std::path::Path, port: u16) -> Result<Vec<std::net::SocketAddr>> {
+    let mut sources = Vec::new();
+    for datagram in tests::lab::pcap::read(capture)?.iter().filter(|datagram| datagram.to.port() == port) {
+        if !sources.contains(&datagram.from) {
+            sources.push(datagram.from);
+        }
+    }
+    Ok(sources)
+}
+
+#[test]
 fn captured_datagrams_are_sent_again_with_their_own_source() {
     inside(|lab| {
         lab.attach(plan::WIFI)?;

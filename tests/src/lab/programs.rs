@@ -1,5 +1,6 @@
 //! Where the programs are: next to the running executable, as cargo leaves them. Other tools come from the path.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -46,6 +47,23 @@ pub fn run(command: &mut Command) -> Result<String> {
         bail!("{} ended with {}:\n{}", sentence(command), output.status, said(&output));
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Runs a command with `input` as its standard input; an exit status other than 0 is an error with what it said and read.
+pub fn run_with_input(command: &mut Command, input: &str) -> Result<()> {
+    let sentence = sentence(command);
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("cannot run {sentence}"))?;
+    child.stdin.take().context("no pipe")?.write_all(input.as_bytes())?;
+    let output = child.wait_with_output()?;
+    if !output.status.success() {
+        bail!("{sentence} failed: {}\n{input}", said(&output));
+    }
+    Ok(())
 }
 
 /// Both outputs of a command, for messages.

@@ -1,12 +1,11 @@
 //! The lab's namespaces and links, and what can be done in them. Made by [`enter`](super::enter), given to every body.
 
 use std::fs::OpenOptions;
-use std::io::Write;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 
 use super::{Daemon, plan, programs};
 
@@ -29,7 +28,7 @@ impl Lab {
         for namespace in [plan::NET, plan::HA] {
             lab.sysctls(namespace, plan::FORWARDING)?;
         }
-        batch(Command::new("ip").args(["-batch", "-"]), plan::LINKS)?;
+        programs::run_with_input(Command::new("ip").args(["-batch", "-"]), plan::LINKS)?;
         for (namespace, lines) in plan::ADDRESSES {
             lab.ip_batch(namespace, lines)?;
         }
@@ -84,8 +83,7 @@ impl Lab {
 
     /// Hands lines to `ip -batch` in a namespace.
     pub fn ip_batch(&self, namespace: &str, lines: &str) -> Result<()> {
-        let mut command = self.command(namespace, "ip");
-        batch(command.args(["-batch", "-"]), lines)
+        programs::run_with_input(self.command(namespace, "ip").args(["-batch", "-"]), lines)
     }
 
     /// The global addresses of an interface, in the kernel's order; empty when there is no such interface.
@@ -99,7 +97,7 @@ impl Lab {
         addresses.filter_map(|info| info["local"].as_str()).map(|text| Ok(text.parse()?)).collect()
     }
 
-    fn sysctls(&self, namespace: &str, settings: &[(&str, &str)]) -> Result<()> {
+    pub(super) fn sysctls(&self, namespace: &str, settings: &[(&str, &str)]) -> Result<()> {
         let lines: String = settings.iter().map(|(name, value)| format!("echo {value} > /proc/sys/net/{name}\n")).collect();
         programs::run(self.command(namespace, "sh").args(["-ec", &lines])).map(drop)
     }
@@ -120,20 +118,4 @@ fn check_tun() -> Result<()> {
         "cannot open /dev/net/tun for reading and writing: run as root, or let this user open it (`chmod 666 /dev/net/tun`, \
          the mode that Debian's udev gives it); in a container, pass the device through",
     )
-}
-
-fn batch(command: &mut Command, lines: &str) -> Result<()> {
-    let sentence = programs::sentence(command);
-    let mut child = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .with_context(|| format!("cannot run {sentence}"))?;
-    child.stdin.take().context("no pipe")?.write_all(lines.as_bytes())?;
-    let output = child.wait_with_output()?;
-    if !output.status.success() {
-        bail!("{sentence} failed: {}\n{lines}", programs::said(&output));
-    }
-    Ok(())
 }
