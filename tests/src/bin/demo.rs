@@ -84,8 +84,9 @@ fn set_up(deployment: &mut Deployment<'_>, table: &mut Table) -> Result<()> {
     let start = Instant::now();
     deployment.mn_up(&[])?;
     let elapsed = start.elapsed();
-    let (home6, home4) = deployment.home_addresses()?;
-    step(&format!("mn up on wifi: authenticated with its pre-shared key and registered; home addresses {home6} and {home4}"));
+    let homes: Vec<_> = deployment.home_addresses()?.iter().map(ToString::to_string).collect();
+    let homes = homes.join(" and ");
+    step(&format!("mn up on wifi: authenticated with its pre-shared key and registered; home addresses {homes}"));
     table.row("set-up, mn up to registered", format!("{:.0} ms", elapsed.as_secs_f64() * 1e3));
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! HAC, home agent and mobile node set up by their own commands and running in the lab, as an operator would do it.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
@@ -18,10 +19,35 @@ pub const MN_TUN: &str = "mn0";
 /// Programs start and stop within this time, on a busy machine too.
 pub const SOON: Duration = Duration::from_secs(20);
 
+/// What a deployment is to be, in the words of configuration and command line.
+#[derive(Clone, Copy, Debug)]
+pub struct Setup<'a> {
+    /// The one suite that the HAC grants and the mobile node offers.
+    pub suite: &'a str,
+    /// `rfc6618` or `draft-04`, at both ends.
+    pub profile: &'a str,
+    /// `protected` or `clear`, at both ends: `mip6-sas`.
+    pub user_data: &'a str,
+    /// IPv6 home addresses, if there are any.
+    pub pool6: Option<&'a str>,
+    /// IPv4 home addresses, if there are any.
+    pub pool4: Option<&'a str>,
+}
+
+impl Default for Setup<'_> {
+    /// What a HAC and a mobile node do that were told nothing: AES_128_GCM as in RFC 6618, home addresses of both families.
+    fn default() -> Self {
+        let (pool6, pool4) = (Some(plan::POOL6), Some(plan::POOL4));
+        Self { suite: "AES_128_GCM", profile: "rfc6618", user_data: "protected", pool6, pool4 }
+    }
+}
+
 /// The three programs of a lab.
 #[derive(Debug)]
 pub struct Deployment<'lab> {
     lab: &'lab Lab,
+    /// Correspondent node's addresses of the families that have home addresses, IPv6 first.
+    pub correspondents: Vec<IpAddr>,
     /// `hac serve`.
     pub hac: Daemon,
     /// `ha serve`.
@@ -31,13 +57,19 @@ pub struct Deployment<'lab> {
 }
 
 impl<'lab> Deployment<'lab> {
-    /// Initialises a HAC that grants `suite` alone, adds one home agent and one subscriber, and starts HAC and home agent.
-    /// Returns when the home agent has connected to the feed.
+    /// [`with`](Self::with) one suite and defaults.
     pub fn start(lab: &'lab Lab, suite: &str) -> Result<Self> {
-        provision(lab, suite)?;
+        Self::with(lab, &Setup { suite, ..Setup::default() })
+    }
+
+    /// Initialises a HAC as `setup` says, adds one home agent and one subscriber, and starts HAC and home agent. Returns when
+    /// the home agent has connected to the feed.
+    pub fn with(lab: &'lab Lab, setup: &Setup<'_>) -> Result<Self> {
+        provision(lab, setup)?;
         let hac = lab.spawn(plan::HAC, "hac", &programs::path("hac")?, &["-c", &file(lab, "hac", "hac.toml")?, "serve"])?;
         let ha = lab.spawn(plan::HA, "ha", &programs::path("ha")?, &["-c", &file(lab, "ha", "ha.toml")?, "serve"])?;
-        let mut deployment = Self { lab, hac, ha, mn: None };
+        let correspondents = [setup.pool6.map(|_| plan::CN6), setup.pool4.map(|_| plan::CN4)].into_iter().flatten().collect();
+        let mut deployment = Self { lab, correspondents, hac, ha, mn: None };
         deployment.wait_until_serving()?;
         Ok(deployment)
     }
@@ -123,12 +155,13 @@ impl<'lab> Deployment<'lab> {
         self.wait_for_care_of(access)
     }
 
-    /// Echoes of both families, from the mobile node to the correspondent node and back to the home addresses.
+    /// Echoes of every family that has home addresses, from the mobile node to the correspondent node and back.
     pub fn ping_everywhere(&self) -> Result<()> {
-        let (home6, home4) = self.home_addresses()?;
-        for (namespace, to) in [(plan::MN, plan::CN6), (plan::MN, plan::CN4), (plan::CN, home6.into()), (plan::CN, home4.into())]
-        {
-            self.lab.reaches(namespace, to, 3)?;
+        for to in &self.correspondents {
+            self.lab.reaches(plan::MN, *to, 3)?;
+        }
+        for home in self.home_addresses()? {
+            self.lab.reaches(plan::CN, home, 3)?;
         }
         Ok(())
     }
@@ -141,30 +174,45 @@ impl<'lab> Deployment<'lab> {
         octets("tx").zip(octets("rx")).with_context(|| format!("`ip -s` printed {text}"))
     }
 
-    /// The mobile node's home addresses, as its device has them: IPv6 and IPv4.
-    pub fn home_addresses(&self) -> Result<(std::net::Ipv6Addr, std::net::Ipv4Addr)> {
-        let addresses = self.lab.addresses(plan::MN, MN_TUN)?;
-        let six = addresses.iter().find_map(|address| if let std::net::IpAddr::V6(six) = address { Some(*six) } else { None });
-        let four = addresses.iter().find_map(|address| if let std::net::IpAddr::V4(four) = address { Some(*four) } else { None });
-        six.zip(four).with_context(|| format!("{MN_TUN} has {addresses:?}, not one home address of each family"))
+    /// The mobile node's home addresses, as its device has them: one of each family that the pools have, IPv6 first.
+    pub fn home_addresses(&self) -> Result<Vec<IpAddr>> {
+        let mut homes = self.lab.addresses(plan::MN, MN_TUN)?;
+        homes.sort_by_key(IpAddr::is_ipv4);
+        let same_families = homes.iter().map(IpAddr::is_ipv4).eq(self.correspondents.iter().map(IpAddr::is_ipv4));
+        ensure!(same_families, "{MN_TUN} has {homes:?}, but there are pools for {:?}", self.correspondents);
+        Ok(homes)
     }
 }
 
 /// Writes configuration, certificates and keys with the programs' own commands, then edits what the lab needs otherwise.
-fn provision(lab: &Lab, suite: &str) -> Result<()> {
+fn provision(lab: &Lab, setup: &Setup<'_>) -> Result<()> {
     let (hac, ha, mn) = (folder(lab, "hac")?, folder(lab, "ha")?, folder(lab, "mn")?);
     let config = file(lab, "hac", "hac.toml")?;
     let (ha4, ha6) = (plan::HA_OUTER4.to_string(), plan::HA_OUTER6.to_string());
     let feed = format!("{}:7873", plan::HAC4);
-    let connect = format!("{}:{}", plan::HAC4, plan::PORT);
-    hac_command(lab, &["init", "--dir", &hac, "--pool6", plan::POOL6, "--pool4", plan::POOL4])?;
-    edit(Path::new(&config), &["policy", "suites"], vec![suite].into())?;
+    let mut init = vec!["init", "--dir", &hac];
+    init.extend(setup.pool6.iter().flat_map(|pool| ["--pool6", pool]));
+    init.extend(setup.pool4.iter().flat_map(|pool| ["--pool4", pool]));
+    hac_command(lab, &init)?;
+    edit(Path::new(&config), &["policy", "suites"], vec![setup.suite].into())?;
     let add_ha = ["-c", &config, "ha", "add", "ha1", "--address", &ha4, "--address", &ha6, "--feed", &feed, "--out", &ha];
     hac_command(lab, &add_ha)?;
-    hac_command(lab, &["-c", &config, "subscriber", "add", NAI, "--connect", &connect, "--out", &mn])?;
+    add_subscriber(lab, setup, &config, &mn)?;
     let mn_config = PathBuf::from(file(lab, "mn", "mn.toml")?);
-    edit(&mn_config, &["policy", "suites"], vec![suite].into())?;
+    edit(&mn_config, &["policy", "suites"], vec![setup.suite].into())?;
     edit(&mn_config, &["hac", "addresses"], vec![plan::HAC4.to_string(), plan::HAC6.to_string()].into())
+}
+
+/// `hac subscriber add`, with the options of what is not the default.
+fn add_subscriber(lab: &Lab, setup: &Setup<'_>, config: &str, out: &str) -> Result<()> {
+    let connect = format!("{}:{}", plan::HAC4, plan::PORT);
+    let mut words = vec!["-c", config, "subscriber", "add", NAI, "--connect", &connect, "--out", out];
+    let usual = Setup::default();
+    let own = (setup.profile, setup.user_data) != (usual.profile, usual.user_data);
+    if own {
+        words.extend(["--profile", setup.profile, "--suite", setup.suite, "--user-data", setup.user_data]);
+    }
+    hac_command(lab, &words)
 }
 
 /// Sets one key of a TOML file.

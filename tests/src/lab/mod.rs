@@ -19,7 +19,7 @@ pub mod traffic;
 pub mod wait;
 
 pub use daemon::Daemon;
-pub use deployment::Deployment;
+pub use deployment::{Deployment, Setup};
 pub use enter::{inside, program_inside};
 pub use nat::Nat;
 pub use topology::Lab;

@@ -1,5 +1,6 @@
 //! The main job with the real programs: HAC, home agent and mobile node, each in a namespace, set up by their own commands.
 
+mod breadth;
 mod capture;
 mod clean_up;
 mod main_job;

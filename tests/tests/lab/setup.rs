@@ -3,12 +3,17 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use tests::lab::{Deployment, Lab, plan};
+use tests::lab::{Deployment, Lab, Setup, plan};
 
-/// A mobile node on `wifi`, registered.
+/// A mobile node on `wifi`, registered; one suite and defaults.
 pub(crate) fn registered<'lab>(lab: &'lab Lab, suite: &str) -> Result<Deployment<'lab>> {
+    registered_with(lab, &Setup { suite, ..Setup::default() })
+}
+
+/// A mobile node on `wifi`, registered, as `setup` says.
+pub(crate) fn registered_with<'lab>(lab: &'lab Lab, setup: &Setup<'_>) -> Result<Deployment<'lab>> {
     lab.attach(plan::WIFI)?;
-    let mut deployment = Deployment::start(lab, suite)?;
+    let mut deployment = Deployment::with(lab, setup)?;
     deployment.mn_up(&[])?;
     Ok(deployment)
 }

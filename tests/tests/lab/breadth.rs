@@ -1,0 +1,53 @@
+//! Every suite, profile and choice of home addresses does the whole job, with small transfers. [`main_job`](crate::main_job)
+//! does it with large ones and in the middle of a transfer.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use tests::lab::traffic::during;
+use tests::lab::{Deployment, Lab, Setup, inside, plan};
+
+use crate::setup;
+
+/// Octets of each transfer.
+const OCTETS: u64 = 5_000_000;
+/// A move may silence a stream for so long; a second one without any packet would be a loss of the path, not a move.
+const LONGEST_GAP_MS: f64 = 1_000.0;
+
+#[test]
+fn a_node_with_an_ipv4_home_address_alone_does_the_whole_job() {
+    inside(|lab| whole_job(lab, &Setup { pool6: None, ..Setup::default() }, OCTETS));
+}
+
+#[test]
+fn a_node_with_an_ipv6_home_address_alone_does_the_whole_job() {
+    inside(|lab| whole_job(lab, &Setup { pool4: None, ..Setup::default() }, OCTETS));
+}
+
+/// Echoes, transfers each way and a move, then all of it again on the other network, in every family that there is.
+fn whole_job(lab: &Lab, setup: &Setup<'_>, octets: u64) -> Result<()> {
+    let deployment = setup::registered_with(lab, setup)?;
+    let _servers = lab.serve_traffic()?;
+    carries(&deployment, lab, octets)?;
+    let Some(to) = deployment.correspondents.first() else { anyhow::bail!("no family has home addresses") };
+    let streams = during(
+        || lab.stream(*to, Duration::from_secs(2), 1_000),
+        || {
+            std::thread::sleep(Duration::from_millis(500));
+            deployment.move_to(plan::LTE)
+        },
+    )?;
+    for stream in [&streams.up, &streams.down] {
+        ensure!(stream.longest_gap_ms < LONGEST_GAP_MS && stream.lost < stream.sent / 4, "through the move: {streams:?}");
+    }
+    carries(&deployment, lab, octets)
+}
+
+fn carries(deployment: &Deployment<'_>, lab: &Lab, octets: u64) -> Result<()> {
+    deployment.ping_everywhere()?;
+    for to in &deployment.correspondents {
+        lab.send(*to, octets)?;
+        lab.fetch(*to, octets)?;
+    }
+    Ok(())
+}
