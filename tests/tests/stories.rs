@@ -167,6 +167,28 @@ fn a_lost_binding_update_is_sent_again_with_a_new_sequence_number() {
 }
 
 #[test]
+fn doubled_and_reordered_datagrams_are_delivered_once_each() {
+    for suite in CipherSuite::ALL {
+        let mut world = registered(suite);
+        world.network.doubles = Box::new(|number| number % 3 == 0);
+        world.network.detains = Box::new(|number| Duration::from_micros(number * 7_919 % 30_000));
+        let (mut sent, mut answers) = (BTreeSet::new(), BTreeSet::new());
+        for number in 0_u32..100 {
+            sent.insert(up(&world, &number.to_be_bytes()));
+            world.mobile_node_sends(&up(&world, &number.to_be_bytes()));
+            answers.insert(down(&world, &number.to_be_bytes()));
+            world.correspondent_sends(&down(&world, &number.to_be_bytes()));
+            world.runs_for(Duration::from_millis(1));
+        }
+        world.runs_for(SECOND);
+        let (received, came) = (world.correspondent_received(), world.mobile_node_received());
+        assert!(!received.is_sorted(), "{suite}: they arrived in order, so nothing is shown");
+        assert_eq!((received.len(), came.len()), (100, 100), "{suite}");
+        assert_eq!((BTreeSet::from_iter(received), BTreeSet::from_iter(came)), (sent, answers), "{suite}");
+    }
+}
+
+#[test]
 fn a_binding_is_refreshed_for_hours_and_ends_when_the_node_leaves() {
     let mut world = registered(CipherSuite::Aes128Gcm);
     world.runs_for(SECOND * 3600 * 3);

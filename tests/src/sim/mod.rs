@@ -5,6 +5,7 @@
 
 mod controller;
 mod end;
+mod nat;
 mod network;
 pub mod packet;
 
@@ -27,11 +28,20 @@ use rand::rngs::StdRng;
 use controller::Controller;
 pub use controller::Options;
 use end::End;
-pub use network::{Datagram, Network};
+pub use nat::Nat;
+pub use network::{ByNumber, Datagram, Network};
 
 /// The home agent's outer addresses.
 const HA4: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::new(203, 0, 113, 1)), 7872);
 const HA6: SocketAddr = SocketAddr::new(IpAddr::V6(std::net::Ipv6Addr::new(0x2001, 0xdb8, 0xf, 0, 0, 0, 0, 1)), 7872);
+/// The mobile node's address in the IPv4 network.
+const WIFI: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(198, 51, 100, 7));
+/// The mobile node's address in the IPv6 network.
+const LTE: IpAddr = IpAddr::V6(std::net::Ipv6Addr::new(0x2001, 0xdb8, 2, 0, 0, 0, 0, 7));
+/// What stands outside for the IPv4 network where that is behind a translator.
+pub const NAT_OUTER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
+/// How long that translator keeps a mapping: the least that RFC 4787 section 4.3 allows.
+const NAT_LIFETIME: Duration = Duration::from_secs(120);
 /// One run of MHAuth takes so many round trips: TCP, TLS and two exchanges.
 const MHAUTH_ROUND_TRIPS: u32 = 4;
 /// How often the mobile node looks at its counters.
@@ -94,6 +104,20 @@ impl World {
         };
         world.home_agent_starts();
         world
+    }
+
+    /// From now on the Wi-Fi is behind a translator, which is at `network.nat`.
+    #[must_use]
+    pub fn with_wifi_behind_a_nat(mut self) -> Self {
+        self.network.nat = Some(Nat::new(WIFI, NAT_OUTER, NAT_LIFETIME));
+        self
+    }
+
+    /// The translator forgets all mappings.
+    pub fn nat_forgets_mappings(&mut self) {
+        if let Some(nat) = &mut self.network.nat {
+            nat.forget_mappings();
+        }
     }
 
     /// The mobile node starts, with nothing in memory.
@@ -387,8 +411,8 @@ impl World {
     fn attachments(&self) -> Vec<Attachment> {
         let attachment = |access: &Access| {
             let (interface, name, ip) = match access {
-                Access::Wifi => (1, "wifi", IpAddr::from([198, 51, 100, 7])),
-                Access::Lte => (2, "lte", IpAddr::from([0x2001, 0xdb8, 2, 0, 0, 0, 0, 7])),
+                Access::Wifi => (1, "wifi", WIFI),
+                Access::Lte => (2, "lte", LTE),
             };
             Attachment { interface, name: name.to_owned(), care_of: CareOfAddress(ip), metric: 100 }
         };
