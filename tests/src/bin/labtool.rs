@@ -38,19 +38,19 @@ enum Command {
         seed: u64,
     },
     /// Serve numbered UDP streams until killed
-    ServeUdp {
-        listen: SocketAddr,
-        #[arg(long, default_value_t = 1000)]
-        rate: u32,
-    },
+    ServeUdp { listen: SocketAddr },
     /// Stream numbered UDP packets both ways and measure gaps and losses
     UdpStream {
         #[arg(long)]
         to: SocketAddr,
         #[arg(long)]
         seconds: f64,
+        /// Packets a second, each way
         #[arg(long, default_value_t = 1000)]
         rate: u32,
+        /// UDP payload of each packet, each way; the shortest when less than its header
+        #[arg(long, default_value_t = 0)]
+        octets: u16,
     },
     /// End TLS and start it again towards a HAC, until killed
     Relay {
@@ -94,10 +94,10 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::ServeTcp { listen } => tcp::serve(listen)?,
         Command::Send { octets, to, seed } => return transfer(to, tcp::Direction::Up, octets, seed),
         Command::Fetch { octets, from, seed } => return transfer(from, tcp::Direction::Down, octets, seed),
-        Command::ServeUdp { listen, rate } => udp::serve(listen, rate)?,
-        Command::UdpStream { to, seconds, rate } => {
+        Command::ServeUdp { listen } => udp::serve(listen)?,
+        Command::UdpStream { to, seconds, rate, octets } => {
             let length = Duration::try_from_secs_f64(seconds).context("--seconds")?;
-            println!("{}", serde_json::to_string(&udp::stream(to, length, rate)?)?);
+            println!("{}", serde_json::to_string(&udp::stream(to, length, udp::Load { rate, octets })?)?);
         }
         Command::Relay { listen, to, name, certificate, key, ca } => {
             relay::serve(listen, to, &name, relay::Files { certificate: &certificate, key: &key, ca: &ca })?;

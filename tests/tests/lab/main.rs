@@ -5,6 +5,7 @@ mod capture;
 mod clean_up;
 mod main_job;
 mod refusals;
+mod renewal;
 mod replays;
 mod restarts;
 mod setup;

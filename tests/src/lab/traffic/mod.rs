@@ -1,6 +1,7 @@
 //! Traffic of the lab's checks, run as `labtool` inside the namespaces: a TCP transfer that proves its octets, a numbered UDP
 //! stream that measures gaps, and captured datagrams sent again. Results are one line of JSON.
 
+mod arrivals;
 pub mod inject;
 pub mod ping;
 pub mod relay;
@@ -58,10 +59,16 @@ impl Lab {
         Ok(transfer)
     }
 
-    /// Streams numbered packets both ways between mobile node and correspondent node.
+    /// Streams short numbered packets both ways between mobile node and correspondent node, `rate` a second.
     pub fn stream(&self, to: IpAddr, length: Duration, rate: u32) -> Result<udp::Streams> {
+        self.load(to, length, udp::Load { rate, octets: 0 })
+    }
+
+    /// Streams numbered packets both ways between mobile node and correspondent node.
+    pub fn load(&self, to: IpAddr, length: Duration, load: udp::Load) -> Result<udp::Streams> {
         let (to, seconds) = (SocketAddr::new(to, UDP_PORT).to_string(), length.as_secs_f64().to_string());
-        self.labtool(plan::MN, &["udp-stream", "--to", &to, "--seconds", &seconds, "--rate", &rate.to_string()])
+        let (rate, octets) = (load.rate.to_string(), load.octets.to_string());
+        self.labtool(plan::MN, &["udp-stream", "--to", &to, "--seconds", &seconds, "--rate", &rate, "--octets", &octets])
     }
 }
 

@@ -1,49 +1,44 @@
-//! A numbered UDP stream both ways, to measure what a move costs: the longest gap between two arrivals, and losses.
+//! A numbered UDP stream both ways, to measure what a move or a renewal costs: packets lost, and the longest gap between two
+//! arrivals.
 //!
 //! ```text
-//!   octets 0-3 "HSLT"   4 kind   5-7 zero   8-15 session   16-23 number (kind stream) or count sent (kind stop)
+//!   octets 0-3 "HSLT"   4 kind   5 zero   6-7 length   8-15 session   16-23 number (kind stream) or count sent (kind stop)
+//!   24-27 packets a second
 //! ```
-//! The client sends `stream` packets, the server sends its own to where the latest one came from; `stop` ends the session and
-//! is answered by `report`, whose JSON follows the header.
+//! The client sends `stream` packets; the server sends its own, as many a second and as long, to where the latest one came
+//! from. `stop` ends the session and is answered by `report`, whose JSON follows the header.
 
-use std::collections::HashSet;
 use std::net::{SocketAddr, UdpSocket};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use rustix::net::sockopt;
 use serde::{Deserialize, Serialize};
 
+use super::arrivals::Arrivals;
+pub use super::arrivals::OneWay;
+
 const MAGIC: &[u8; 4] = b"HSLT";
-const HEADER: usize = 24;
+const HEADER: usize = 28;
 const STREAM: u8 = 0;
 const STOP: u8 = 1;
 const REPORT: u8 = 2;
+/// Longer than any packet that crosses a link of the lab.
+const LONGEST: usize = 2048;
 /// How often the client asks for the report, and how often it asks again.
 const STOP_EVERY: Duration = Duration::from_millis(200);
 const STOPS: u32 = 50;
 /// A session without packets for so long is over for the server.
 const ABANDONED: Duration = Duration::from_secs(60);
-
-/// One direction of a stream, as its receiver saw it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct OneWay {
-    /// Packets that the sender sent.
-    pub sent: u64,
-    /// Packets that arrived, each counted once.
-    pub received: u64,
-    /// Packets that never arrived.
-    pub lost: u64,
-    /// Packets that arrived more than once.
-    pub duplicates: u64,
-    /// The longest time between two arrivals, or between the last arrival and the end.
-    pub longest_gap_ms: f64,
-    /// When, in seconds after the first arrival, the longest gap began.
-    pub gap_began_s: f64,
-}
+/// Packets that are due within so much time go together: a sender that sleeps before each is late at 10,000 a second.
+const TICK: Duration = Duration::from_millis(1);
+/// A sender that was not let run goes on from here instead of sending all that it missed at once.
+const LATEST: Duration = Duration::from_millis(5);
+/// Octets of a socket's buffers: half a second at 100 Mbit/s, so that what is lost was not lost here.
+const BUFFER: usize = 8 << 20;
 
 /// Both directions.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -54,111 +49,88 @@ pub struct Streams {
     pub down: OneWay,
 }
 
-/// What a receiver has seen.
-#[derive(Debug, Default)]
-struct Arrivals {
-    numbers: HashSet<u64>,
-    duplicates: u64,
-    first: Option<Instant>,
-    last: Option<Instant>,
-    gap: Duration,
-    gap_began: Duration,
-}
-
-impl Arrivals {
-    fn note(&mut self, number: u64, now: Instant) {
-        self.end(now);
-        if !self.numbers.insert(number) {
-            self.duplicates += 1;
-        }
-        self.first.get_or_insert(now);
-        self.last = Some(now);
-    }
-
-    /// Takes the time since the last arrival as a gap.
-    fn end(&mut self, now: Instant) {
-        let Some((first, last)) = self.first.zip(self.last) else { return };
-        if now.duration_since(last) > self.gap {
-            self.gap = now.duration_since(last);
-            self.gap_began = last.duration_since(first);
-        }
-    }
-
-    fn report(&self, sent: u64) -> OneWay {
-        let received = self.numbers.len() as u64;
-        OneWay {
-            sent,
-            received,
-            lost: sent.saturating_sub(received),
-            duplicates: self.duplicates,
-            longest_gap_ms: self.gap.as_secs_f64() * 1e3,
-            gap_began_s: self.gap_began.as_secs_f64(),
-        }
-    }
+/// What each end sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Load {
+    /// Packets a second.
+    pub rate: u32,
+    /// UDP payload of each; at least the header is sent.
+    pub octets: u16,
 }
 
 /// Serves one session at a time; a packet of a new session ends the one before. Returns only on an error.
-pub fn serve(listen: SocketAddr, rate: u32) -> Result<()> {
-    let socket = UdpSocket::bind(listen).with_context(|| format!("cannot listen on {listen}"))?;
+pub fn serve(listen: SocketAddr) -> Result<()> {
+    let socket = bind(listen)?;
     let mut session: Option<Session> = None;
-    let mut octets = [0; 2048];
+    let mut octets = [0; LONGEST];
     loop {
         let (length, from) = socket.recv_from(&mut octets).context("cannot receive")?;
         let now = Instant::now();
-        let Some((kind, id, number)) = parse(&octets[..length]) else { continue };
-        if session.as_ref().is_none_or(|session| session.id != id) {
-            session = Some(Session::start(id, socket.try_clone()?, from, rate));
+        let Some(header) = Header::parse(&octets[..length]) else { continue };
+        if session.as_ref().is_none_or(|session| session.id != header.session) {
+            session = Some(Session::start(header.session, socket.try_clone()?, from, header.load));
         }
         let Some(session) = session.as_mut() else { continue };
         session.sender.set_peer(from);
-        match kind {
-            STREAM => session.arrivals.note(number, now),
-            STOP => socket.send_to(&session.stop(number, now)?, from).map(drop).unwrap_or_default(),
+        match header.kind {
+            STREAM => session.arrivals.note(header.number, now),
+            STOP => socket.send_to(&session.stop(header.number, now)?, from).map(drop).unwrap_or_default(),
             _ => {}
         }
     }
 }
 
-/// Streams for `length` at `rate` packets a second and gives what both ends saw.
-pub fn stream(server: SocketAddr, length: Duration, rate: u32) -> Result<Streams> {
-    let any: SocketAddr = if server.is_ipv4() { ([0, 0, 0, 0], 0).into() } else { ([0_u16; 8], 0).into() };
-    let socket = UdpSocket::bind(any).context("cannot bind")?;
+/// Streams for `length` and gives what both ends saw.
+pub fn stream(server: SocketAddr, length: Duration, load: Load) -> Result<Streams> {
+    let socket = bind(if server.is_ipv4() { ([0, 0, 0, 0], 0).into() } else { ([0_u16; 8], 0).into() })?;
     socket.set_read_timeout(Some(Duration::from_millis(50)))?;
-    let id = rand::random();
-    let sender = Sender::start(id, socket.try_clone()?, server, rate);
+    let session = rand::random();
+    let mut sender = Sender::start(session, socket.try_clone()?, server, load);
     let mut arrivals = Arrivals::default();
     let end = Instant::now() + length;
     while Instant::now() < end {
-        receive(&socket, id, &mut arrivals)?;
+        receive(&socket, session, &mut arrivals)?;
     }
-    let sent = sender.stop();
+    let number = sender.stop();
     arrivals.end(Instant::now());
-    for _ in 0..STOPS {
-        let _ = socket.send_to(&packet(STOP, id, sent, &[]), server);
+    for asked in 0..STOPS {
+        let _ = socket.send_to(&Header { kind: STOP, session, number, load }.emit(&[]), server);
         let next = Instant::now() + STOP_EVERY;
         while Instant::now() < next {
-            if let Some((up, sent)) = receive(&socket, id, &mut arrivals)? {
+            // The first report may have been made before the last packets came, in either direction.
+            let report = receive(&socket, session, &mut arrivals)?;
+            if let Some((up, sent)) = report.filter(|_| asked > 0) {
                 return Ok(Streams { up, down: arrivals.report(sent) });
             }
         }
     }
-    anyhow::bail!("{server} gave no report; {} of its packets arrived", arrivals.numbers.len())
+    anyhow::bail!("{server} gave no report; of its packets {:?}", arrivals.report(0))
 }
 
 /// Takes one packet; gives the report and the number of packets that the server sent, when it is one.
-fn receive(socket: &UdpSocket, id: u64, arrivals: &mut Arrivals) -> Result<Option<(OneWay, u64)>> {
-    let mut octets = [0; 2048];
+fn receive(socket: &UdpSocket, session: u64, arrivals: &mut Arrivals) -> Result<Option<(OneWay, u64)>> {
+    let mut octets = [0; LONGEST];
     // A refusal (ICMP) or a vanished route is part of a move; the streams' numbers tell what it cost.
     let Ok(length) = socket.recv(&mut octets) else { return Ok(None) };
-    match parse(&octets[..length]) {
-        Some((STREAM, session, number)) if session == id => arrivals.note(number, Instant::now()),
-        Some((REPORT, session, sent)) if session == id => {
+    let Some(header) = Header::parse(&octets[..length]).filter(|header| header.session == session) else { return Ok(None) };
+    match header.kind {
+        STREAM => arrivals.note(header.number, Instant::now()),
+        REPORT => {
             let up = serde_json::from_slice(&octets[HEADER..length]).context("the report is no JSON")?;
-            return Ok(Some((up, sent)));
+            return Ok(Some((up, header.number)));
         }
         _ => {}
     }
     Ok(None)
+}
+
+/// A socket with large buffers; beyond the administrator's limits where that is allowed.
+fn bind(local: SocketAddr) -> Result<UdpSocket> {
+    let socket = UdpSocket::bind(local).with_context(|| format!("cannot bind to {local}"))?;
+    let forced = sockopt::set_socket_recv_buffer_size_force(&socket, BUFFER);
+    forced.or_else(|_| sockopt::set_socket_recv_buffer_size(&socket, BUFFER)).context("cannot set a buffer's size")?;
+    sockopt::set_socket_send_buffer_size(&socket, BUFFER).context("cannot set a buffer's size")?;
+    Ok(socket)
 }
 
 /// A session at the server.
@@ -166,47 +138,43 @@ struct Session {
     id: u64,
     arrivals: Arrivals,
     sender: Sender,
-    report: Option<OneWay>,
+    ended: bool,
 }
 
 impl Session {
-    fn start(id: u64, socket: UdpSocket, peer: SocketAddr, rate: u32) -> Self {
-        Self { id, arrivals: Arrivals::default(), sender: Sender::start(id, socket, peer, rate), report: None }
+    fn start(id: u64, socket: UdpSocket, peer: SocketAddr, load: Load) -> Self {
+        Self { id, arrivals: Arrivals::default(), sender: Sender::start(id, socket, peer, load), ended: false }
     }
 
-    /// Ends the sending and gives the report; the same one when asked again.
+    /// Ends the sending, when asked for the first time, and gives the report.
     fn stop(&mut self, sent: u64, now: Instant) -> Result<Vec<u8>> {
-        let count = self.sender.stop();
-        if self.report.is_none() {
+        let number = self.sender.stop();
+        if !self.ended {
             self.arrivals.end(now);
+            self.ended = true;
         }
-        let report = self.report.get_or_insert_with(|| self.arrivals.report(sent));
-        Ok(packet(REPORT, self.id, count, &serde_json::to_vec(report)?))
+        let report = serde_json::to_vec(&self.arrivals.report(sent))?;
+        Ok(Header { kind: REPORT, session: self.id, number, load: self.sender.load }.emit(&report))
     }
 }
 
 /// A thread that sends numbered packets; ended when dropped.
 struct Sender {
+    load: Load,
     peer: Arc<Mutex<SocketAddr>>,
     sent: Arc<AtomicU64>,
     stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl Sender {
-    fn start(id: u64, socket: UdpSocket, peer: SocketAddr, rate: u32) -> Self {
-        let sender = Self { peer: Arc::new(Mutex::new(peer)), sent: Arc::default(), stop: Arc::default() };
-        let (peer, sent, stop) = (Arc::clone(&sender.peer), Arc::clone(&sender.sent), Arc::clone(&sender.stop));
-        std::thread::spawn(move || {
-            let start = Instant::now();
-            while !stop.load(Ordering::SeqCst) && start.elapsed() < ABANDONED * 60 {
-                let number = sent.fetch_add(1, Ordering::SeqCst);
-                let to = *peer.lock().unwrap_or_else(PoisonError::into_inner);
-                let _ = socket.send_to(&packet(STREAM, id, number, &[]), to);
-                let due = Duration::from_secs(1).mul_f64((number + 1) as f64 / f64::from(rate));
-                std::thread::sleep(due.saturating_sub(start.elapsed()));
-            }
-        });
-        sender
+    fn start(session: u64, socket: UdpSocket, peer: SocketAddr, load: Load) -> Self {
+        let (peer, sent, stop) = (Arc::new(Mutex::new(peer)), Arc::default(), Arc::default());
+        let thread = {
+            let (peer, sent, stop) = (Arc::clone(&peer), Arc::clone(&sent), Arc::clone(&stop));
+            std::thread::spawn(move || send(session, &socket, &peer, load, &sent, &stop))
+        };
+        Self { load, peer, sent, stop, thread: Some(thread) }
     }
 
     fn set_peer(&self, peer: SocketAddr) {
@@ -214,8 +182,10 @@ impl Sender {
     }
 
     /// Ends the sending and tells how many packets were sent.
-    fn stop(&self) -> u64 {
+    fn stop(&mut self) -> u64 {
         self.stop.store(true, Ordering::SeqCst);
+        // What it is just sending must not come behind what is sent next.
+        let _ = self.thread.take().map(JoinHandle::join);
         self.sent.load(Ordering::SeqCst)
     }
 }
@@ -226,20 +196,53 @@ impl Drop for Sender {
     }
 }
 
-fn packet(kind: u8, session: u64, number: u64, rest: &[u8]) -> Vec<u8> {
-    let mut octets = Vec::with_capacity(HEADER + rest.len());
-    octets.extend(MAGIC);
-    octets.extend([kind, 0, 0, 0]);
-    octets.extend(session.to_be_bytes());
-    octets.extend(number.to_be_bytes());
-    octets.extend(rest);
-    octets
+fn send(session: u64, socket: &UdpSocket, peer: &Mutex<SocketAddr>, load: Load, sent: &AtomicU64, stop: &AtomicBool) {
+    let interval = Duration::from_secs(1) / load.rate.max(1);
+    let padding = vec![0; usize::from(load.octets).min(LONGEST).saturating_sub(HEADER)];
+    let start = Instant::now();
+    let mut due = start;
+    while !stop.load(Ordering::SeqCst) && start.elapsed() < ABANDONED * 60 {
+        let now = Instant::now();
+        due = due.max(now.checked_sub(LATEST).unwrap_or(due));
+        let to = *peer.lock().unwrap_or_else(PoisonError::into_inner);
+        while due <= now {
+            let number = sent.fetch_add(1, Ordering::SeqCst);
+            let _ = socket.send_to(&Header { kind: STREAM, session, number, load }.emit(&padding), to);
+            due += interval;
+        }
+        std::thread::sleep(interval.max(TICK).saturating_sub(now.elapsed()));
+    }
 }
 
-fn parse(octets: &[u8]) -> Option<(u8, u64, u64)> {
-    let rest = octets.strip_prefix(MAGIC)?;
-    let number = |at: usize| rest.get(at..at + 8)?.first_chunk::<8>().map(|octets| u64::from_be_bytes(*octets));
-    Some((*rest.first()?, number(4)?, number(12)?))
+struct Header {
+    kind: u8,
+    session: u64,
+    number: u64,
+    load: Load,
+}
+
+impl Header {
+    fn emit(&self, rest: &[u8]) -> Vec<u8> {
+        let mut octets = Vec::with_capacity(HEADER + rest.len());
+        octets.extend(MAGIC);
+        octets.extend([self.kind, 0]);
+        octets.extend(self.load.octets.to_be_bytes());
+        octets.extend(self.session.to_be_bytes());
+        octets.extend(self.number.to_be_bytes());
+        octets.extend(self.load.rate.to_be_bytes());
+        octets.extend(rest);
+        octets
+    }
+
+    fn parse(octets: &[u8]) -> Option<Self> {
+        let (header, _) = octets.split_first_chunk::<HEADER>()?;
+        let [m0, m1, m2, m3, kind, _, l0, l1, numbers @ ..] = *header;
+        let (session, rest) = numbers.split_first_chunk::<8>()?;
+        let (number, rate) = rest.split_first_chunk::<8>()?;
+        let load = Load { octets: u16::from_be_bytes([l0, l1]), rate: u32::from_be_bytes(rate.try_into().ok()?) };
+        let (session, number) = (u64::from_be_bytes(*session), u64::from_be_bytes(*number));
+        ([m0, m1, m2, m3] == *MAGIC).then_some(Self { kind, session, number, load })
+    }
 }
 
 /// Fails unless a one-way stream carried packets at all.
