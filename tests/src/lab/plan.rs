@@ -87,6 +87,9 @@ link add outer netns hac type veth peer name hac netns net
 link add home netns ha type veth peer name home netns cn
 ";
 
+/// Both ends of the links that are up as long as the lab is; the router's are named for the other end.
+pub const STEADY: [(&str, &str); 6] = [(NET, HA), (HA, OUTER), (NET, HAC), (HAC, OUTER), (HA, HOME), (CN, HOME)];
+
 /// `ip -batch` lines of each namespace: addresses and routes. The access networks start detached.
 pub const ADDRESSES: &[(&str, &str)] = &[
     (MN, "link set lo up"),
@@ -136,11 +139,13 @@ route add default via 2001:db8:2::1",
     ),
 ];
 
-/// `ip -batch` lines of `mn` that bring an access network up, `None` for an unknown name.
-pub fn attach(access: &str) -> Option<&'static str> {
+/// `ip -batch` lines of `mn` that make an access network usable whose link is up, `None` for an unknown name. No `nodad`: with it
+/// the address is seen a moment before the kernel takes packets for it, and the answer to the first question for a neighbour is
+/// lost. Duplicate address detection is off by [`SYSCTLS`].
+pub fn configure(access: &str) -> Option<&'static str> {
     match access {
-        WIFI => Some("link set wifi up\naddress add 198.51.100.2/24 dev wifi\nroute add default via 198.51.100.1 dev wifi"),
-        LTE => Some("link set lte up\naddress add 2001:db8:1::2/64 dev lte nodad\nroute add default via 2001:db8:1::1 dev lte"),
+        WIFI => Some("address add 198.51.100.2/24 dev wifi\nroute add default via 198.51.100.1 dev wifi"),
+        LTE => Some("address add 2001:db8:1::2/64 dev lte\nroute add default via 2001:db8:1::1 dev lte"),
         _ => None,
     }
 }

@@ -4,10 +4,14 @@ use std::fs::OpenOptions;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use super::{Daemon, plan, programs};
+use super::{Daemon, plan, programs, wait_for};
+
+/// What the kernel does by and by is done by then.
+const KERNEL: Duration = Duration::from_secs(10);
 
 /// A running lab. All of it ends with the process.
 #[derive(Debug)]
@@ -31,6 +35,9 @@ impl Lab {
         programs::run_with_input(Command::new("ip").args(["-batch", "-"]), plan::LINKS)?;
         for (namespace, lines) in plan::ADDRESSES {
             lab.ip_batch(namespace, lines)?;
+        }
+        for (namespace, interface) in plan::STEADY {
+            lab.wait_until_awake(namespace, interface)?;
         }
         Ok(lab)
     }
@@ -71,9 +78,17 @@ impl Lab {
         Daemon::start(name, command, &self.folder)
     }
 
-    /// Brings an access network of the mobile node up: link, address, default route.
+    /// Brings an access network of the mobile node up: link, address, default route. Returns when the address can be used.
     pub fn attach(&self, access: &str) -> Result<()> {
-        self.ip_batch(plan::MN, plan::attach(access).with_context(|| format!("no access network {access}"))?)
+        let lines = plan::configure(access).with_context(|| format!("no access network {access}"))?;
+        self.ip_batch(plan::MN, &format!("link set {access} up"))?;
+        self.wait_until_awake(plan::NET, access)?;
+        self.ip_batch(plan::MN, lines)?;
+        wait_for(&format!("an address on {access}"), KERNEL, || {
+            let tentative =
+                self.run(plan::MN, &["ip", "-6", "-o", "address", "show", "dev", access, "scope", "global", "tentative"])?;
+            Ok(tentative.is_empty().then_some(()))
+        })
     }
 
     /// Takes an access network away: address, then link.
@@ -95,6 +110,15 @@ impl Lab {
         let interfaces: serde_json::Value = serde_json::from_slice(&output.stdout).context("`ip -j` printed no JSON")?;
         let addresses = interfaces.as_array().into_iter().flatten().filter_map(|link| link["addr_info"].as_array()).flatten();
         addresses.filter_map(|info| info["local"].as_str()).map(|text| Ok(text.parse()?)).collect()
+    }
+
+    /// Waits until an interface hears. Of two ends that are set up the second one wakes a moment after the first, and a question
+    /// for its address that comes before is asked again a second later.
+    fn wait_until_awake(&self, namespace: &str, interface: &str) -> Result<()> {
+        wait_for(&format!("{interface} of {namespace} to be up"), KERNEL, || {
+            let link = self.run(namespace, &["ip", "-o", "link", "show", "dev", interface])?;
+            Ok(link.contains("state UP").then_some(()))
+        })
     }
 
     pub(super) fn sysctls(&self, namespace: &str, settings: &[(&str, &str)]) -> Result<()> {
