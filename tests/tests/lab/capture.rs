@@ -35,6 +35,11 @@ fn tshark_reads_aes_128_cbc_sha256_whose_icv_it_cannot_check() {
     inside(|lab| tshark_reads(lab, "AES_128_CBC_SHA256", UNCHECKED));
 }
 
+#[test]
+fn tshark_reads_null_sha256_whose_icv_it_cannot_check() {
+    inside(|lab| tshark_reads(lab, "NULL_SHA256", UNCHECKED));
+}
+
 fn tshark_reads(lab: &Lab, suite: &str, icv: Option<u32>) -> Result<()> {
     let oracle = Oracle::new(lab.folder())?;
     lab.attach(plan::WIFI)?;

@@ -9,3 +9,4 @@ mod renewal;
 mod replays;
 mod restarts;
 mod setup;
+mod wire;
