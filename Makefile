@@ -70,9 +70,9 @@ fuzz: ## each fuzz target for SECONDS_EACH seconds (nightly)
 	  $(CARGO) +nightly fuzz run $$target fuzz/target/corpus/$$target fuzz/corpus/$$target -- \
 	    -max_total_time=$(SECONDS_EACH) -rss_limit_mb=4096; done
 
-soak: build lab-tools nextest-tool ## the main job with 5 GB a transfer
-	HALTSEC_LAB_MEGABYTES=5000 HALTSEC_LAB_LIMIT=7200 $(CARGO) nextest run --locked $(LAB_FEATURES) --workspace \
-	  --profile soak -E 'binary(lab) & test(main_job)'
+soak: build lab-tools nextest-tool ## the main job with 5 GB a transfer, renewals within ten minutes of load
+	HALTSEC_LAB_MEGABYTES=5000 HALTSEC_LAB_SECONDS=600 HALTSEC_LAB_LIMIT=7200 $(CARGO) nextest run --locked $(LAB_FEATURES) \
+	  --workspace --profile soak -E 'binary(lab) & (test(main_job) | test(renewal))'
 
 bench: ## sealing, opening and look-up, by suite and size
 	$(CARGO) bench --locked --package tests --bench seal_open --bench lookup

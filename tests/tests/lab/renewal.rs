@@ -1,25 +1,69 @@
-//! A load of 100 Mbit/s each way, in which every packet counts.
+//! Security associations renewed under load, and no packet lost by it.
 
+use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
+use tests::lab::deployment::SOON;
+use tests::lab::traffic::during;
 use tests::lab::traffic::udp::{Load, Streams};
-use tests::lab::{inside, plan};
+use tests::lab::{Deployment, inside, pcap, plan, programs, wait_for};
 
 use crate::setup;
 
 /// 100 Mbit/s of UDP payload, each way.
 const LOAD: Load = Load { rate: 10_000, octets: 1_250 };
+/// How often the mobile node renews by command; the home agent does it once besides.
+const RENEWALS: u32 = 10;
 /// Without a renewal: what is lost then, the lab has lost.
 const QUIET: Duration = Duration::from_secs(4);
+/// Every Mobility Header, and of user data each 256th packet of an SA and direction: enough to see every SPI carry both.
+const SAMPLE: &str = "udp port 7872 and (udp[8] & 0xf0 = 0x80 or udp[15] = 0)";
+
+/// Seconds of the load with renewals; 16 unless the environment says otherwise.
+fn length() -> Result<Duration> {
+    let seconds = std::env::var("HALTSEC_LAB_SECONDS").unwrap_or_else(|_| "16".to_owned());
+    Ok(Duration::from_secs(seconds.parse().with_context(|| format!("HALTSEC_LAB_SECONDS={seconds} is no number"))?))
+}
 
 #[test]
-fn a_load_of_100_megabits_a_second_each_way_loses_no_packet() {
+fn eleven_renewals_under_100_megabits_a_second_each_way_lose_no_packet() {
     inside(|lab| {
-        let _deployment = setup::registered(lab, "AES_128_GCM")?;
+        let deployment = setup::registered(lab, "AES_128_GCM")?;
         let _servers = lab.serve_traffic()?;
-        carried_all(&lab.load(plan::CN6, QUIET, LOAD)?, QUIET)
+        carried_all(&lab.load(plan::CN6, QUIET, LOAD)?, QUIET).context("without a renewal")?;
+        let length = length()?;
+        let capture = lab.capture(plan::NET, plan::WIFI, "sample", 64, SAMPLE)?;
+        let streams = during(|| lab.load(plan::CN6, length, LOAD), || renew(&deployment, (length - QUIET) / (RENEWALS + 2)))?;
+        carried_all(&streams, length)?;
+        let spis = spis(&capture.stop()?)?;
+        ensure!(spis.len() >= 2 + RENEWALS as usize, "only these SPIs carried data both ways: {spis:x?}");
+        eprintln!("{} SPIs, {streams:?}", spis.len());
+        Ok(())
     });
+}
+
+/// Ten renewals by the mobile node's command, and one that the home agent asks for with status 176.
+fn renew(deployment: &Deployment<'_>, pause: Duration) -> Result<()> {
+    for round in 0..=RENEWALS {
+        std::thread::sleep(pause);
+        let before = bound_under(deployment)?;
+        let (program, words): (_, &[_]) =
+            if round == RENEWALS / 2 { ("ha", &["sa", "renew", "--all"]) } else { ("mn", &["renew"]) };
+        let output = deployment.command(program, words)?;
+        ensure!(output.status.success(), "{program} {} failed: {}", words.join(" "), programs::said(&output));
+        wait_for("another SPI", SOON, || Ok((bound_under(deployment)? != before).then_some(())))?;
+    }
+    std::thread::sleep(pause);
+    Ok(())
+}
+
+/// The SPI that the home agent sends under.
+fn bound_under(deployment: &Deployment<'_>) -> Result<String> {
+    let bindings = deployment.bindings()?;
+    let binding = bindings["bindings"].as_array().and_then(|list| list.first()).context("there is no binding")?;
+    Ok(binding["spi"].to_string())
 }
 
 /// Every packet of a load arrived once, and it was the load that was asked for.
@@ -30,4 +74,17 @@ fn carried_all(streams: &Streams, length: Duration) -> Result<()> {
         ensure!((stream.received, stream.lost, stream.duplicates) == (stream.sent, 0, 0), "not each packet once: {streams:?}");
     }
     Ok(())
+}
+
+/// The SPIs under which user data went in both directions.
+fn spis(capture: &Path) -> Result<BTreeSet<u32>> {
+    let (mut up, mut down) = (BTreeSet::new(), BTreeSet::new());
+    for datagram in pcap::read(capture)? {
+        let (word, _) = datagram.envelope().context("a datagram without an envelope")?;
+        let spis = if datagram.to.port() == plan::PORT { &mut up } else { &mut down };
+        if word >> 28 == 1 {
+            spis.insert(word & 0x0fff_ffff);
+        }
+    }
+    Ok(up.intersection(&down).copied().collect())
 }
