@@ -4,6 +4,7 @@ mod breadth;
 mod capture;
 mod clean_up;
 mod main_job;
+mod nat;
 mod refusals;
 mod renewal;
 mod replays;
