@@ -1,7 +1,8 @@
 //! Renewal of a security association: when a mobile node is asked for a new one. Pure, one for each SA.
 //!
 //! The home agent sends Binding Refresh Requests until a Binding Update comes, and answers that and every later one under
-//! the SA with status 176 as well (RFC 6618 section 8.2).
+//! the SA with status 176 as well (RFC 6618 section 8.2). That answer may be lost, so it goes on asking, slowly, until the node has
+//! registered under another SA.
 
 use std::time::{Duration, Instant};
 
@@ -42,6 +43,12 @@ impl Renewal {
         let next = now + self.interval;
         self.interval = (self.interval * 2).min(LONGEST_INTERVAL);
         next
+    }
+
+    /// A Binding Update was answered with 176: gives when the node is asked again, should it not have heard that.
+    pub fn answered(&mut self, now: Instant) -> Instant {
+        self.interval = LONGEST_INTERVAL;
+        now + LONGEST_INTERVAL
     }
 }
 

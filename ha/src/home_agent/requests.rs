@@ -82,6 +82,13 @@ impl HomeAgent {
         self.timers.set(Timer::AskForNewSa(spi), held.renewal.next_request(now));
     }
 
+    /// The node is told with 176 that it is to get a new SA. Should it not hear that, it is asked once more.
+    pub(super) fn ask_again_later(&mut self, spi: Spi, now: Instant) {
+        if let Some(held) = self.sas.get_mut(&spi) {
+            self.timers.set(Timer::AskForNewSa(spi), held.renewal.answered(now));
+        }
+    }
+
     /// A node's packets come from somewhere else than its binding says, or from where it has not proved to be yet.
     pub(super) fn handle_sighting(&mut self, sighting: &Sighting, now: Instant) {
         let Some(held) = self.sas.get_mut(&sighting.spi) else { return };

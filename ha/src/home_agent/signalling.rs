@@ -127,7 +127,7 @@ impl HomeAgent {
         self.bind(home, binding, now);
         self.answer(received, &install, acknowledgement);
         if is_renewal_wanted {
-            self.timers.cancel(Timer::AskForNewSa(received.spi));
+            self.ask_again_later(received.spi, now);
             self.acknowledge(received, &install, Status::REINIT_SA_WITH_HAC, update.sequence);
         }
     }
