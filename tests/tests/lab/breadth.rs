@@ -53,6 +53,36 @@ fn null_sha256_does_the_whole_job() {
 }
 
 #[test]
+fn aes_128_cbc_sha_does_the_whole_job_in_draft_04() {
+    inside(|lab| whole_job(lab, &draft("AES_128_CBC_SHA"), OCTETS));
+}
+
+#[test]
+fn aes_128_cbc_sha256_does_the_whole_job_in_draft_04() {
+    inside(|lab| whole_job(lab, &draft("AES_128_CBC_SHA256"), OCTETS));
+}
+
+#[test]
+fn triple_des_does_the_whole_job_in_draft_04() {
+    inside(|lab| whole_job(lab, &draft("3DES_EDE_CBC_SHA"), FEW_OCTETS));
+}
+
+#[test]
+fn null_sha_does_the_whole_job_in_draft_04_with_user_data_in_the_clear() {
+    inside(|lab| whole_job(lab, &Setup { user_data: "clear", ..draft("NULL_SHA") }, OCTETS));
+}
+
+#[test]
+fn null_sha256_does_the_whole_job_in_draft_04_with_user_data_in_the_clear() {
+    inside(|lab| whole_job(lab, &Setup { user_data: "clear", ..draft("NULL_SHA256") }, OCTETS));
+}
+
+#[test]
+fn user_data_in_the_clear_does_the_whole_job() {
+    inside(|lab| whole_job(lab, &Setup { user_data: "clear", ..Setup::default() }, OCTETS));
+}
+
+#[test]
 fn a_node_with_an_ipv4_home_address_alone_does_the_whole_job() {
     inside(|lab| whole_job(lab, &Setup { pool6: None, ..Setup::default() }, OCTETS));
 }
@@ -64,6 +94,10 @@ fn a_node_with_an_ipv6_home_address_alone_does_the_whole_job() {
 
 fn suite(suite: &str) -> Setup<'_> {
     Setup { suite, ..Setup::default() }
+}
+
+fn draft(suite: &str) -> Setup<'_> {
+    Setup { suite, profile: "draft-04", ..Setup::default() }
 }
 
 /// Echoes, transfers each way and a move, then all of it again on the other network, in every family that there is; and on the
