@@ -1,7 +1,7 @@
 //! A world in virtual time: HAC, home agent and mobile node in one process, no sockets, the clock moves when nothing else does.
 //!
 //! The real machines run: the HAC's session on an SQLite store, the home agent, the mobile node, both halves of the tunnel.
-//! Only what the programs' shells do is done here by hand. Stories read like the product: see `tests/stories.rs`.
+//! Only what the programs' shells do is done here by hand. Stories read like the product: see `tests/stories/`.
 
 mod controller;
 mod end;

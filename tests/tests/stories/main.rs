@@ -1,13 +1,16 @@
 //! Stories in the simulated world: one behaviour each.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot be set up has failed")]
 
+mod nat;
+mod profiles;
+mod renewal;
+
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use hac::store::Pools;
 use mn::mobile_node::Phase;
-use protocol::profile::WireProfile;
 use protocol::sa::CipherSuite;
 use protocol::tunnel::DropReason;
 use tests::sim::packet::{CORRESPONDENT4, CORRESPONDENT6, udp};
@@ -68,39 +71,6 @@ fn a_node_authenticates_registers_and_talks_both_ways_in_both_families() {
         assert_eq!(world.correspondent_received(), sent, "{suite}");
         assert_eq!(world.mobile_node_received(), answers, "{suite}");
     }
-}
-
-#[test]
-fn a_node_of_the_draft_with_a_suite_that_encrypts_talks_moves_and_comes_back_after_a_restart_of_its_home_agent() {
-    for suite in CipherSuite::ALL.into_iter().filter(|suite| suite.encrypts()) {
-        let mut world = registered_with(Options { profile: WireProfile::Draft04, ..Options::new(suite) });
-        for (number, access) in [Access::Lte, Access::Wifi].into_iter().enumerate() {
-            world.moves_to(access);
-            world.runs_for(SECOND);
-            let (sent, answer) = (up(&world, &[number as u8]), down(&world, &[number as u8]));
-            world.mobile_node_sends(&sent);
-            world.correspondent_sends(&answer);
-            world.runs_for(SECOND);
-            assert_eq!((world.correspondent_received(), world.mobile_node_received()), (vec![sent], vec![answer]), "{suite}");
-        }
-        world.home_agent_restarts();
-        while world.bound_to().is_none() && world.elapsed() < SECOND * 30 {
-            world.mobile_node_sends(&up(&world, b"after"));
-            world.runs_for(Duration::from_millis(100));
-        }
-        world.runs_for(SECOND);
-        assert!(world.bound_to().is_some(), "{suite}");
-        assert_no_number_twice(&world);
-    }
-}
-
-#[test]
-fn a_node_of_the_draft_is_told_no_date_and_renews_its_sas_by_its_own_clock() {
-    let mut world = registered_with(Options { profile: WireProfile::Draft04, ..Options::new(CipherSuite::Aes128CbcSha) });
-    world.runs_for(SECOND * 3600 * 24 * 3);
-    let spis: BTreeSet<_> = numbers(&world).into_iter().map(|(spi, ..)| spi).collect();
-    assert!(spis.len() >= 4, "{} SAs in three days of 24 hours each", spis.len());
-    assert_eq!(world.phase(), Some(Phase::Registered));
 }
 
 #[test]
@@ -204,60 +174,6 @@ fn a_node_that_vanishes_is_forgotten_when_its_binding_ends() {
     world.network.loses = Box::new(|_| true);
     world.runs_for(SECOND * 601);
     assert_eq!(world.bound_to(), None);
-}
-
-#[test]
-fn sas_are_renewed_for_a_week_without_a_gap() {
-    let mut world = registered(CipherSuite::Aes128Gcm);
-    for hour in 0_u32..7 * 24 {
-        world.runs_for(SECOND * 3600);
-        let packet = down(&world, &hour.to_be_bytes());
-        world.correspondent_sends(&packet);
-        world.runs_for(SECOND);
-        assert_eq!(world.mobile_node_received(), [packet], "hour {hour}");
-    }
-    let spis: BTreeSet<_> = numbers(&world).into_iter().map(|(spi, ..)| spi).collect();
-    assert!(spis.len() >= 8, "{} SAs in a week of 24 hours each", spis.len());
-    assert_no_number_twice(&world);
-}
-
-#[test]
-fn whoever_wants_new_keys_every_packet_crosses_in_both_directions() {
-    for ask in [World::mobile_node_renews, World::home_agent_asks_for_new_sas] {
-        let mut world = registered(CipherSuite::Aes128Gcm);
-        for _ in 0..4 {
-            let before = world.bound_under();
-            let (mut sent, mut answers) = (Vec::new(), Vec::new());
-            ask(&mut world);
-            for number in 0_u32..1000 {
-                sent.push(up(&world, &number.to_be_bytes()));
-                answers.push(down(&world, &number.to_be_bytes()));
-                world.mobile_node_sends(&sent[sent.len() - 1]);
-                world.correspondent_sends(&answers[answers.len() - 1]);
-                world.runs_for(Duration::from_millis(1));
-            }
-            world.runs_for(SECOND * 30);
-            assert_eq!((world.correspondent_received(), world.mobile_node_received()), (sent, answers));
-            assert_ne!(world.bound_under(), before);
-        }
-        let spis: BTreeSet<_> = numbers(&world).into_iter().map(|(spi, ..)| spi).collect();
-        assert_eq!(spis.len(), 5, "one new SA each time it was wanted");
-        assert_no_number_twice(&world);
-    }
-}
-
-#[test]
-fn whatever_single_datagram_is_lost_a_renewal_comes_to_its_end() {
-    for lost in 0..12 {
-        let mut world = registered(CipherSuite::Aes128Gcm);
-        let (before, sent) = (world.bound_under(), world.network.record.len() as u64);
-        world.network.loses = Box::new(move |number| number == sent + lost);
-        world.home_agent_asks_for_new_sas();
-        // When it is the 176, the home agent says it again with the next refresh.
-        world.runs_for(SECOND * 500);
-        assert_ne!(world.bound_under(), before, "lost {lost}");
-        assert_eq!(world.phase(), Some(Phase::Registered), "lost {lost}");
-    }
 }
 
 #[test]
