@@ -1,15 +1,16 @@
 //! `make demo`: the main job in network namespaces, step by step, and a table of what was measured.
 #![allow(clippy::print_stdout, reason = "a command-line program prints what it does")]
 
+use std::net::IpAddr;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use tests::lab::deployment::SOON;
 use tests::lab::snapshot::Snapshot;
 use tests::lab::traffic::{during, tcp, udp};
-use tests::lab::{Deployment, Lab, plan, program_inside, wait_for};
+use tests::lab::{Deployment, Lab, Nat, plan, program_inside, programs, wait_for};
 
 /// A mobile node authenticates, registers at its home agent, carries traffic and moves; in network namespaces of its own.
 #[derive(Clone, Parser)]
@@ -20,6 +21,9 @@ struct Arguments {
     /// Megabytes of each TCP transfer
     #[arg(long, default_value_t = 200)]
     megabytes: u64,
+    /// No address translation between wifi and the home agent
+    #[arg(long)]
+    no_nat: bool,
 }
 
 fn main() -> ExitCode {
@@ -53,7 +57,9 @@ impl Table {
 fn demo(lab: &Lab, arguments: &Arguments) -> Result<()> {
     let octets = arguments.megabytes * 1_000_000;
     let mut table = Table(Vec::new());
-    println!("The lab: mn with two access networks (wifi: IPv4 only, lte: IPv6 only), net (a router), ha, hac, cn");
+    let wifi = if arguments.no_nat { "IPv4 only" } else { "IPv4 only, behind a NAT" };
+    println!("The lab: mn with two access networks (wifi: {wifi}; lte: IPv6 only), net (a router), ha, hac, cn");
+    let nat = if arguments.no_nat { None } else { Some(lab.translate(plan::WIFI)?) };
     // A link that was never up differs from one that was.
     lab.attach(plan::LTE)?;
     lab.detach(plan::LTE)?;
@@ -67,9 +73,13 @@ fn demo(lab: &Lab, arguments: &Arguments) -> Result<()> {
     round_trips(&deployment, lab, &mut table)?;
     let _servers = lab.serve_traffic()?;
     transfers(&mut deployment, lab, plan::WIFI, octets, &mut table)?;
-    move_under_stream(&deployment, lab, &mut table)?;
+    moves(&deployment, lab, &mut table)?;
     transfers(&mut deployment, lab, plan::LTE, octets, &mut table)?;
     move_under_transfer(&deployment, lab, octets, &mut table)?;
+    if let Some(nat) = &nat {
+        remapping(&deployment, lab, nat, &mut table)?;
+    }
+    renewals(&deployment, lab, &mut table)?;
     down(&mut deployment, lab, &before)?;
     table.print();
     Ok(())
@@ -85,8 +95,8 @@ fn set_up(deployment: &mut Deployment<'_>, table: &mut Table) -> Result<()> {
     deployment.mn_up(&[])?;
     let elapsed = start.elapsed();
     let homes: Vec<_> = deployment.home_addresses()?.iter().map(ToString::to_string).collect();
-    let homes = homes.join(" and ");
-    step(&format!("mn up on wifi: authenticated with its pre-shared key and registered; home addresses {homes}"));
+    step("mn up on wifi: authenticated with its pre-shared key and registered");
+    step(&format!("home addresses {}; ha sends to {}", homes.join(" and "), remote(deployment)?));
     table.row("set-up, mn up to registered", format!("{:.0} ms", elapsed.as_secs_f64() * 1e3));
     Ok(())
 }
@@ -131,24 +141,73 @@ fn cpu(deployment: &mut Deployment<'_>) -> Result<[f64; 2]> {
     Ok([deployment.mn()?.cpu_seconds()?, deployment.ha.cpu_seconds()?])
 }
 
-/// wifi to lte under a stream of 1,000 packets a second each way: lte comes, then wifi goes.
-fn move_under_stream(deployment: &Deployment<'_>, lab: &Lab, table: &mut Table) -> Result<()> {
-    let streams = during(
-        || lab.stream(plan::CN6, Duration::from_secs(5), 1_000),
-        || {
-            std::thread::sleep(Duration::from_secs(2));
-            deployment.move_to(plan::LTE)
-        },
-    )?;
-    step("moved from wifi to lte under a stream of 1,000 packets a second each way");
-    for (way, stream) in [("mn to cn", &streams.up), ("cn to mn", &streams.down)] {
-        udp::check_carried(way, stream)?;
-        table.row(
-            format!("move wifi to lte, {way}"),
-            format!("longest gap {:.0} ms, {} of {} packets lost", stream.longest_gap_ms, stream.lost, stream.sent),
-        );
+/// The outer address and port that the home agent sends to.
+fn remote(deployment: &Deployment<'_>) -> Result<String> {
+    let bindings = deployment.bindings()?;
+    Ok(bindings["bindings"][0]["remote"].as_str().context("there is no binding")?.to_owned())
+}
+
+/// wifi, lte, wifi, lte, each move under a stream: one network comes, then the other goes.
+fn moves(deployment: &Deployment<'_>, lab: &Lab, table: &mut Table) -> Result<()> {
+    for (to, from, family) in
+        [(plan::LTE, plan::WIFI, plan::CN6), (plan::WIFI, plan::LTE, plan::CN4), (plan::LTE, plan::WIFI, plan::CN4)]
+    {
+        let streams = under_stream(lab, family, || deployment.move_to(to))?;
+        table.row(format!("move {from} to {to}, {}", name(family)), cost(&streams)?);
     }
+    step("moved from wifi to lte, back to wifi and to lte again under streams of 1,000 packets a second each way");
     Ok(())
+}
+
+/// The translator maps the node anew; nobody tells the node.
+fn remapping(deployment: &Deployment<'_>, lab: &Lab, nat: &Nat<'_>, table: &mut Table) -> Result<()> {
+    let before = remote(deployment)?;
+    let streams = under_stream(lab, plan::CN6, || nat.forget_mappings())?;
+    let after = remote(deployment)?;
+    ensure!(before != after, "ha still sends to {before}");
+    step(&format!("the NAT forgot its mapping: ha asked for a Binding Update and sends to {after} instead of {before}"));
+    table.row("NAT maps anew, IPv6", cost(&streams)?);
+    Ok(())
+}
+
+/// New security associations, asked for by each end.
+fn renewals(deployment: &Deployment<'_>, lab: &Lab, table: &mut Table) -> Result<()> {
+    let asked: [(&str, &str, &[&str]); 2] =
+        [("mn renew", "mn", &["renew"]), ("ha sa renew --all", "ha", &["sa", "renew", "--all"])];
+    for (what, program, words) in asked {
+        let streams = under_stream(lab, plan::CN6, || {
+            let output = deployment.command(program, words)?;
+            ensure!(output.status.success(), "{what} failed: {}", programs::said(&output));
+            Ok(())
+        })?;
+        table.row(format!("{what}, IPv6"), cost(&streams)?);
+    }
+    step("new keys and SPI, asked for by mn and by ha");
+    Ok(())
+}
+
+/// Does something one second into three seconds of a stream of 1,000 packets a second each way.
+fn under_stream(lab: &Lab, to: IpAddr, body: impl FnOnce() -> Result<()>) -> Result<udp::Streams> {
+    during(
+        || lab.stream(to, Duration::from_secs(3), 1_000),
+        || {
+            std::thread::sleep(Duration::from_secs(1));
+            body()
+        },
+    )
+}
+
+fn name(family: IpAddr) -> &'static str {
+    if family.is_ipv6() { "IPv6" } else { "IPv4" }
+}
+
+/// What it cost, mn to cn and cn to mn.
+fn cost(streams: &udp::Streams) -> Result<String> {
+    let (up, down) = (&streams.up, &streams.down);
+    udp::check_carried("mn to cn", up)?;
+    udp::check_carried("cn to mn", down)?;
+    let gaps = format!("longest gap {:.0} ms up, {:.0} ms down", up.longest_gap_ms, down.longest_gap_ms);
+    Ok(format!("{gaps}; lost {} of {} and {} of {}", up.lost, up.sent, down.lost, down.sent))
 }
 
 /// lte to wifi when a third of a transfer has gone.
@@ -173,7 +232,7 @@ fn move_under_transfer(deployment: &Deployment<'_>, lab: &Lab, octets: u64, tabl
 /// `mn down`, and nothing is left behind.
 fn down(deployment: &mut Deployment<'_>, lab: &Lab, before: &Snapshot) -> Result<()> {
     let output = deployment.command("mn", &["down"])?;
-    anyhow::ensure!(output.status.success(), "mn down failed: {}", tests::lab::programs::said(&output));
+    ensure!(output.status.success(), "mn down failed: {}", programs::said(&output));
     deployment.mn()?.wait(SOON)?;
     if let Some(difference) = before.difference(&Snapshot::take(lab, plan::MN)?) {
         anyhow::bail!("mn down left something behind:\n{difference}");
