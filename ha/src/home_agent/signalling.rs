@@ -9,7 +9,6 @@ use protocol::wire::signalling::{self, Signalling};
 use rand::CryptoRng;
 
 use super::held_sa::HeldSa;
-use super::timers::Timer;
 use super::{Binding, HomeAgent};
 use crate::path_check::{self, Arrival, PathProof};
 use crate::registration::{self, Circumstances, Decision, Registration};
