@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 use protocol::addr::{CareOfAddress, HomeAddresses};
 use protocol::sa::Spi;
 use protocol::tunnel::{Path, SocketId};
-
-use crate::path_check::{self, PathProof};
+use protocol::wire::mobility::PathToken;
 
 /// One mobile node's binding.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +34,20 @@ pub struct Binding {
     pub moves: u64,
 }
 
+/// What is known of the path to a binding's remote.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PathProof {
+    /// The node receives there.
+    Proved,
+    /// Not known yet.
+    Awaited {
+        /// What the node is to give back; it goes with every Binding Acknowledgement to that remote.
+        token: PathToken,
+        /// The last path that was proved.
+        fallback: Option<Path>,
+    },
+}
+
 impl Binding {
     /// The way to the latest remote.
     pub fn path(&self) -> Path {
@@ -43,7 +56,7 @@ impl Binding {
 
     /// Whether a NAT stands between.
     pub fn has_nat(&self) -> bool {
-        path_check::has_nat(self.care_of, self.remote)
+        has_nat(self.care_of, self.remote)
     }
 
     /// Whether the node is known to receive at `remote`.
@@ -58,6 +71,11 @@ impl Binding {
             PathProof::Awaited { fallback, .. } => *fallback,
         }
     }
+}
+
+/// Whether a NAT stands between: the outer source is not the care-of address, its family included.
+pub fn has_nat(care_of: CareOfAddress, remote: SocketAddr) -> bool {
+    care_of.0 != remote.ip().to_canonical()
 }
 
 /// All bindings of a home agent, by the address that stands for a node in Mobility Headers.

@@ -4,31 +4,15 @@
 //! (RFC 6275 section 15.3). Behind a NAT packets could be drawn to an address that never asked for them: until the node has
 //! given a token back, only [`UNPROVED`] octets go there, and its last proved path is used as well.
 
-use std::net::SocketAddr;
-
 use protocol::addr::CareOfAddress;
 use protocol::tunnel::{Allowance, Path, Paths, Sighting};
 use protocol::wire::mobility::PathToken;
 use rand::CryptoRng;
 
-use crate::binding_cache::Binding;
+use crate::binding_cache::{Binding, PathProof, has_nat};
 
 /// How many octets go to a path that is not proved: enough for the round trip that a proof takes, too few for a flood.
 pub const UNPROVED: u64 = 64 << 10;
-
-/// What is known of the path to a binding's remote.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PathProof {
-    /// The node receives there.
-    Proved,
-    /// Not known yet.
-    Awaited {
-        /// What the node is to give back; it goes with every Binding Acknowledgement to that remote.
-        token: PathToken,
-        /// The last path that was proved.
-        fallback: Option<Path>,
-    },
-}
 
 /// A Binding Update that is good, as the path check sees it.
 #[derive(Debug)]
@@ -55,11 +39,6 @@ pub enum Sighted {
     Proof,
     /// The node is somewhere else: a NAT maps it anew.
     Elsewhere,
-}
-
-/// Whether a NAT stands between: the outer source is not the care-of address, its family included.
-pub fn has_nat(care_of: CareOfAddress, remote: SocketAddr) -> bool {
-    care_of.0 != remote.ip().to_canonical()
 }
 
 /// Judges where a Binding Update came from; `rng` makes the token when a new one is needed.
@@ -114,6 +93,7 @@ fn leads_alike(one: Path, other: Path) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
     use std::time::{Duration, Instant};
 
     use protocol::addr::HomeAddresses;

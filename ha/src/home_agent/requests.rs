@@ -11,7 +11,8 @@ use protocol::wire::signalling;
 use super::HomeAgent;
 use super::held_sa::HeldSa;
 use super::timers::Timer;
-use crate::path_check::{self, PathProof, Sighted};
+use crate::binding_cache::PathProof;
+use crate::path_check::{self, Sighted};
 use crate::{registration, renewal};
 
 /// When all nodes are to get new SAs they are asked one after the other, so that the HAC does not see all of them at once.

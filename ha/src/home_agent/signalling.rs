@@ -10,7 +10,8 @@ use rand::CryptoRng;
 
 use super::held_sa::HeldSa;
 use super::{Binding, HomeAgent};
-use crate::path_check::{self, Arrival, PathProof};
+use crate::binding_cache::PathProof;
+use crate::path_check::{self, Arrival};
 use crate::registration::{self, Circumstances, Decision, Registration};
 
 /// NATKATIMEOUT of RFC 5555 section 6: after so long without a packet a node keeps its NAT's mapping alive.

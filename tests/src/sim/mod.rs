@@ -14,8 +14,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use ha::binding_cache::PathProof;
 use ha::home_agent::{HomeAgent, HomeAgentConfig, Which};
-use ha::path_check::PathProof;
 use mn::granted;
 use mn::mobile_node::{Action, MobileNode, Phase};
 use mn::movement::Attachment;

@@ -7,7 +7,7 @@ use cipher::consts::U16;
 use cipher::{Block, BlockCipherEncBackend, BlockCipherEncClosure, BlockCipherEncrypt, BlockSizeUser, KeyInit};
 use zeroize::Zeroizing;
 
-use super::mac::LEN;
+use super::layout::ICV_96 as LEN;
 
 /// The three keys that RFC 3566 section 4 derives from the one.
 pub(super) struct AesXcbc {

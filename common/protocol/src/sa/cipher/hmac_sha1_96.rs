@@ -3,7 +3,7 @@
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 
-use super::mac::LEN;
+use super::layout::ICV_96 as LEN;
 
 /// A keyed HMAC-SHA1, its inner and outer states computed once.
 pub(super) struct HmacSha1(Hmac<Sha1>);

@@ -4,13 +4,14 @@ use std::ops::Range;
 
 use rand_core::CryptoRng;
 
-use super::mac;
 use crate::sa::CipherSuite;
 use crate::tunnel::DropReason;
 use crate::wire::envelope;
 
 /// Pad Length and Next Header.
 const TRAILER: usize = 2;
+/// Octets of the ICV of HMAC-SHA1-96 and AES-XCBC-MAC-96.
+pub(super) const ICV_96: usize = 12;
 
 /// The length of the datagram that carries `payload` octets.
 pub const fn sealed_len(suite: CipherSuite, payload: usize) -> usize {
@@ -94,7 +95,7 @@ pub fn payload(suite: CipherSuite, datagram: &[u8]) -> Result<(Range<usize>, u8)
 /// The IV of a CBC cipher with blocks of `BLOCK` octets, and what follows it up to the ICV; zeros and nothing when the datagram is too
 /// short for them.
 pub(super) fn iv_and_blocks<const BLOCK: usize>(datagram: &mut [u8]) -> ([u8; BLOCK], &mut [u8]) {
-    let end = datagram.len().saturating_sub(mac::LEN);
+    let end = datagram.len().saturating_sub(ICV_96);
     let protected = datagram.get_mut(envelope::LEN..end).unwrap_or_default();
     match protected.split_first_chunk_mut::<BLOCK>() {
         Some((iv, blocks)) => (*iv, blocks),

@@ -4,6 +4,7 @@ use subtle::ConstantTimeEq;
 
 use super::aes_xcbc_mac_96::AesXcbc;
 use super::hmac_sha1_96::HmacSha1;
+use super::layout::ICV_96 as LEN;
 use crate::tunnel::DropReason;
 
 /// A keyed integrity algorithm.
@@ -13,9 +14,6 @@ pub(super) enum Mac {
     /// RFC 3566.
     AesXcbc(Box<AesXcbc>),
 }
-
-/// Octets of the ICV.
-pub(super) const LEN: usize = 12;
 
 impl Mac {
     pub(super) fn hmac_sha1_96(key: &[u8]) -> Option<Self> {
