@@ -4,13 +4,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use protocol::sa::{CipherSuite, Role, SecurityAssociation, UserData};
-use protocol::tunnel::{
-    Command, Counters, Encapsulation, ExitPoint, Guard, Install, Path, Paths, ReceiveBatch, SocketId, Verdict,
-};
+use protocol::tunnel::{Command, Counters, Encapsulation, ExitPoint, Install, Path, Paths, ReceiveBatch, SocketId, Verdict};
 use protocol::wire::envelope;
 use protocol::wire::ip::InnerPacket;
 
-use super::exit_point::{MOBILE_NODE, association, home, now, spi};
+use super::exit_point::{MOBILE_NODE, association, guard, home, now, spi};
 
 /// The first octet's bit that says that the datagram comes from where the other end is not.
 pub const ELSEWHERE: u8 = 0x01;
@@ -61,10 +59,6 @@ fn peer(role: Role) -> SocketAddr {
         (Role::MobileNode, Some(ip)) => (ip, home_agent.port()).into(),
         _ => ([198, 51, 100, 7], 5000).into(),
     }
-}
-
-fn guard() -> Guard {
-    Guard::new(vec![[10, 9, 0, 1].into()])
 }
 
 fn exit_point(role: Role) -> ExitPoint {

@@ -11,7 +11,8 @@ use protocol::profile::WireProfile;
 use protocol::sa::cipher::Transform;
 use protocol::sa::{CipherSuite, DirectionKeys, Role, Secret, SecurityAssociation, Spi, UserData};
 use protocol::tunnel::{
-    Command, Counters, Encapsulation, Event, ExitPoint, Install, Path, Paths, ReceiveBatch, SignallingReceived, SocketId, Verdict,
+    Command, Counters, Encapsulation, Event, ExitPoint, Guard, Install, Path, Paths, ReceiveBatch, SignallingReceived, SocketId,
+    Verdict,
 };
 use protocol::wire::envelope::{self, Envelope, PType};
 use protocol::wire::ip::InnerPacket;
@@ -89,6 +90,7 @@ fn check_delivered(batch: &ReceiveBatch, within: Range<usize>, range: Range<usiz
     let Ok(inner) = InnerPacket::parse(packet) else { panic!("what was delivered is no packet") };
     assert_eq!(inner.len, packet.len(), "octets behind the packet's own length were delivered");
     assert!(inner.may_cross(), "an address crossed that must not");
+    assert!(guard().allows(&inner, packet), "a packet to the home agent itself was delivered");
     let Some(suite) = CipherSuite::ALL.into_iter().find(|suite| spi(*suite).get() == envelope.spi) else {
         panic!("delivered under no SA")
     };
@@ -149,7 +151,7 @@ pub fn sealed(suite: CipherSuite, role: Role, plain: &[u8]) -> Vec<u8> {
 
 /// An exit-point with a bound SA of each suite.
 fn bound_exit_point(role: Role, counters: Arc<Counters>) -> ExitPoint {
-    let mut exit = ExitPoint::new(role, counters);
+    let mut exit = ExitPoint::new(role, counters).guarded(guard());
     for suite in CipherSuite::ALL {
         let valid_until = now() + Duration::from_secs(86_400);
         exit.apply(&Command::Install(Arc::new(Install { sa: association(suite), valid_until, lease: 0 })));
@@ -224,6 +226,11 @@ pub fn home(suite: CipherSuite) -> HomeAddresses {
         Some(home) => home,
         None => unreachable!("two addresses"),
     }
+}
+
+/// The home agent's own inner address.
+pub(super) fn guard() -> Guard {
+    Guard::new(vec![[10, 9, 0, 1].into()])
 }
 
 /// Some instant, the same throughout.

@@ -81,7 +81,10 @@ fn refused_datagrams() -> Vec<Seed> {
     unassigned[0] = 0x20;
     let twice = [plain(suite, 1, 5, 41, &own), plain(suite, 1, 5, 41, &own)];
     let window = [u32::MAX, 0, u32::MAX - 4032, u32::MAX - 4031].map(|number| plain(suite, 1, number, 41, &own));
-    let sealed: [(&str, &[Vec<u8>]); 9] = [
+    // To the home agent itself; the port that would be allowed stands behind the packet.
+    let portless = [ipv4(exit_point::home(suite).ip4().unwrap(), [10, 9, 0, 1].into(), 6, &[]), vec![0x30, 0, 0, 53]].concat();
+    let sealed: [(&str, &[Vec<u8>]); 10] = [
+        ("port_behind_the_packet", &[plain(suite, 1, 0, 4, &portless)]),
         ("foreign_source", &[plain(suite, 1, 0, 41, &foreign)]),
         ("link_local", &[plain(suite, 1, 0, 41, &ipv6(HOME, Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1), 17, &[]))]),
         ("other_next_header", &[plain(suite, 1, 0, 4, &own)]),
@@ -316,6 +319,7 @@ fn the_seeds_of_the_exit_point_get_as_far_as_they_should() {
         "other_next_header" => "bad-next-header",
         "cut_packet" => "bad-inner-packet",
         "octets_behind_the_packet" => "deliver",
+        "port_behind_the_packet" => "for-home-agent",
         "bad_padding" => "bad-padding",
         "unassigned_ptype" => "unassigned-ptype",
         "replayed" => "deliver replayed-sequence",

@@ -150,8 +150,7 @@ impl ExitPoint {
         datagram: &[u8],
         now: Instant,
     ) -> Result<Range<usize>, DropReason> {
-        let packet = datagram.get(authentic.payload.clone()).unwrap_or_default();
-        let inner = InnerPacket::parse(packet)?;
+        let (inner, packet) = inner_packet(datagram.get(authentic.payload.clone()).unwrap_or_default())?;
         if inner.next_header() != authentic.next_header {
             return Err(DropReason::BadNextHeader);
         }
@@ -165,7 +164,7 @@ impl ExitPoint {
         if is_elsewhere(tunnel, received) {
             self.report_sighting(authentic, received, now);
         }
-        Ok(authentic.payload.start..authentic.payload.start + inner.len)
+        Ok(authentic.payload.start..authentic.payload.start + packet.len())
     }
 
     fn take_dummy(&mut self, authentic: &Authentic, received: &Received, now: Instant) {
@@ -187,8 +186,8 @@ impl ExitPoint {
 
     /// PType 0: nothing is authentic, so the outer source decides, and whether the SA allows it at all (RFC 6618 section 6.4).
     fn take_clear(&mut self, received: &Received, datagram: &[u8]) -> Result<Range<usize>, DropReason> {
-        let packet = datagram.strip_prefix(&envelope::CLEAR).ok_or(DropReason::PlaintextRefused)?;
-        let inner = InnerPacket::parse(packet)?;
+        let payload = datagram.strip_prefix(&envelope::CLEAR).ok_or(DropReason::PlaintextRefused)?;
+        let (inner, packet) = inner_packet(payload)?;
         let tunnel = self.table.get(self.nodes_own(&inner)).ok_or(DropReason::PlaintextRefused)?;
         let sa = self.sas.get_mut(tunnel.sending).ok_or(DropReason::PlaintextRefused)?;
         let from_its_peer = match self.role {
@@ -199,8 +198,8 @@ impl ExitPoint {
             return Err(DropReason::PlaintextRefused);
         }
         self.check_may_cross(&inner, packet)?;
-        self.counters.count_received(1, inner.len as u64);
-        Ok(envelope::LEN..envelope::LEN + inner.len)
+        self.counters.count_received(1, packet.len() as u64);
+        Ok(envelope::LEN..envelope::LEN + packet.len())
     }
 
     /// The inner address that must be the mobile node's.
@@ -226,6 +225,13 @@ impl ExitPoint {
             self.sas.insert(install.sa.spi, sa);
         }
     }
+}
+
+/// The packet at the start of `payload`: what stands behind its own length is no part of it, for the guard neither.
+fn inner_packet(payload: &[u8]) -> Result<(InnerPacket, &[u8]), DropReason> {
+    let inner = InnerPacket::parse(payload)?;
+    let packet = payload.get(..inner.len).ok_or(DropReason::BadInnerPacket)?;
+    Ok((inner, packet))
 }
 
 /// Whether the packet came from where no proved path leads.
