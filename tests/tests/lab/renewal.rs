@@ -45,6 +45,24 @@ fn eleven_renewals_under_100_megabits_a_second_each_way_lose_no_packet() {
     });
 }
 
+/// A node that asks in vain keeps what it has, says why, and gets its new keys when the HAC is back.
+#[test]
+fn while_the_hac_is_away_the_old_keys_carry_on_and_the_node_goes_on_asking() {
+    inside(|lab| {
+        let mut deployment = setup::registered(lab, "AES_128_GCM")?;
+        let before = bound_under(&deployment)?;
+        deployment.hac.kill()?;
+        let renew = deployment.command("mn", &["renew"])?;
+        let said = programs::said(&renew);
+        ensure!(!renew.status.success() && said.contains("cannot reach the HAC"), "mn renew said: {said}");
+        ensure!(bound_under(&deployment)? == before, "the binding has moved to keys that nobody gave");
+        deployment.ping_everywhere()?;
+        deployment.hac.restart()?;
+        wait_for("another SPI", SOON, || Ok((bound_under(&deployment)? != before).then_some(())))?;
+        deployment.ping_everywhere()
+    });
+}
+
 /// Ten renewals by the mobile node's command, and one that the home agent asks for with status 176.
 fn renew(deployment: &Deployment<'_>, pause: Duration) -> Result<()> {
     for round in 0..=RENEWALS {
