@@ -3,7 +3,7 @@
 use std::time::{Instant, SystemTime};
 
 use protocol::addr::HomeAddresses;
-use protocol::sa::{Spi, UserData};
+use protocol::sa::Spi;
 use serde_json::{Map, Value, json};
 use service::control::{ControlSocket, Request};
 use tokio::sync::{mpsc, oneshot};
@@ -137,7 +137,7 @@ fn security_association(summary: &SaSummary, now: Instant) -> Value {
         "spi": sa.spi.to_string(),
         "suite": sa.suite.name(),
         "profile": sa.profile.name(),
-        "user_data": user_data(sa.user_data),
+        "user_data": sa.user_data.name(),
         "seconds_left": summary.install.valid_until.saturating_duration_since(now).as_secs(),
         "lease": summary.install.lease,
         "home": home(&sa.home),
@@ -149,11 +149,4 @@ fn security_association(summary: &SaSummary, now: Instant) -> Value {
 
 fn home(addresses: &HomeAddresses) -> Vec<String> {
     addresses.iter().map(|home| home.0.to_string()).collect()
-}
-
-fn user_data(user_data: UserData) -> &'static str {
-    match user_data {
-        UserData::Protected => "protected",
-        UserData::Clear => "clear",
-    }
 }

@@ -8,7 +8,7 @@ use protocol::addr::{CareOfAddress, HomeAddresses};
 use protocol::sa::SecurityAssociation;
 use protocol::time::Lifetime;
 use protocol::tunnel::{DropReason, Install};
-use protocol::wire::mobility::{BindingUpdate, Ipv4Home, Status, sequence};
+use protocol::wire::mobility::{BindingUpdate, Ipv4Home, Ipv4Status, Status, sequence};
 
 /// What to do with a Binding Update.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub struct Registration {
     /// How long.
     pub lifetime: Lifetime,
     /// Status and address of the IPv4 Address Acknowledgement option, when the IPv4 Home Address option was there.
-    pub ipv4: Option<(u8, Ipv4Addr)>,
+    pub ipv4: Option<(Ipv4Status, Ipv4Addr)>,
 }
 
 /// What is known when a Binding Update comes in.
@@ -52,11 +52,6 @@ pub struct Circumstances<'a> {
     pub own: &'a [IpAddr],
 }
 
-/// Statuses of the IPv4 Address Acknowledgement option (RFC 5555 section 3.2.1).
-const IPV4_BOUND: u8 = 0;
-const INVALID_IPV4_ADDRESS: u8 = 131;
-const DYNAMIC_UNAVAILABLE: u8 = 132;
-const PREFIX_UNAUTHORIZED: u8 = 133;
 /// The prefix length of a single address.
 const SINGLE: u8 = 32;
 
@@ -92,7 +87,7 @@ pub fn judge(update: &BindingUpdate, given: &Circumstances<'_>, now: Instant) ->
     if is_unusable(given.from.ip(), given.own) || is_unusable(care_of.0, given.own) {
         return refuse(Status::INVALID_CARE_OF);
     }
-    let bound = ipv4.filter(|(status, _)| *status == IPV4_BOUND).map(|(_, address)| address);
+    let bound = ipv4.filter(|(status, _)| *status == Ipv4Status::BOUND).map(|(_, address)| address);
     match HomeAddresses::new(sa.home.ip6(), bound) {
         Some(home) => Ok(Decision::Register(Registration { home, care_of, lifetime, ipv4 })),
         None => refuse(Status::REASON_UNSPECIFIED),
@@ -107,14 +102,14 @@ pub fn is_unusable(ip: IpAddr, own: &[IpAddr]) -> bool {
 
 /// RFC 5555 sections 3.1.1 and 3.2.1: gives the acknowledgement's status and address. 0.0.0.0 stands for the SA's own, which
 /// the HAC has assigned; nothing is assigned here.
-fn ipv4_to_bind(asked: Ipv4Home, sa: &SecurityAssociation) -> Result<(u8, Ipv4Addr), DropReason> {
+fn ipv4_to_bind(asked: Ipv4Home, sa: &SecurityAssociation) -> Result<(Ipv4Status, Ipv4Addr), DropReason> {
     if !asked.address.is_unspecified() && Some(asked.address) != sa.home.ip4() {
         return Err(DropReason::SpoofedHomeAddress);
     }
     Ok(match (asked.prefix_len, sa.home.ip4()) {
-        (SINGLE, Some(own)) => (IPV4_BOUND, own),
-        (SINGLE, None) => (DYNAMIC_UNAVAILABLE, asked.address),
-        (1..SINGLE, _) => (PREFIX_UNAUTHORIZED, asked.address),
-        _ => (INVALID_IPV4_ADDRESS, asked.address),
+        (SINGLE, Some(own)) => (Ipv4Status::BOUND, own),
+        (SINGLE, None) => (Ipv4Status::DYNAMIC_UNAVAILABLE, asked.address),
+        (1..SINGLE, _) => (Ipv4Status::PREFIX_UNAUTHORIZED, asked.address),
+        _ => (Ipv4Status::INVALID_ADDRESS, asked.address),
     })
 }

@@ -1,9 +1,7 @@
 //! `hac.toml`: the HAC's configuration as a type, checked before anything is opened.
 
-use std::fmt::Display;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::time::Duration;
 
 use ipnet::{Ipv4Net, Ipv6Net};
@@ -76,13 +74,13 @@ pub struct Home {
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct PolicySection {
     /// Of subscribers without one of their own.
-    #[serde(deserialize_with = "by_name")]
+    #[serde(deserialize_with = "service::config::by_name")]
     pub profile: WireProfile,
     /// In the HAC's order of preference.
     #[serde(deserialize_with = "suites")]
     pub suites: Vec<CipherSuite>,
     /// Whether `mip6-sas` 0 is granted to who proposes it.
-    #[serde(deserialize_with = "by_name")]
+    #[serde(deserialize_with = "service::config::by_name")]
     pub user_data: UserData,
     /// Lifetime of an association.
     pub sa_lifetime_seconds: u64,
@@ -106,10 +104,6 @@ fn default_control_socket() -> PathBuf {
 fn suites<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<CipherSuite>, D::Error> {
     let names = Vec::<String>::deserialize(deserializer)?;
     names.iter().map(|name| name.parse().map_err(serde::de::Error::custom)).collect()
-}
-
-fn by_name<'de, D: Deserializer<'de>, T: FromStr<Err: Display>>(deserializer: D) -> Result<T, D::Error> {
-    String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
 }
 
 /// Why a configuration was refused.

@@ -8,7 +8,7 @@ use protocol::sa::SecurityAssociation;
 use protocol::time::Lifetime;
 use protocol::tunnel::{DropReason, SignallingReceived};
 use protocol::wire::mobility::{
-    BindingAcknowledgement, BindingErrorStatus, BindingUpdate, Ends, Ipv4Home, MobilityMessage, PathToken,
+    BindingAcknowledgement, BindingErrorStatus, BindingUpdate, Ends, Ipv4Home, Ipv4Status, MobilityMessage, PathToken,
 };
 use protocol::wire::signalling::{self, Signalling};
 
@@ -26,7 +26,7 @@ pub enum FromHomeAgent {
 /// Why the IPv4 home address is not bound: the IPv4 Address Acknowledgement option's status (RFC 5555 section 3.2.1); none
 /// where that option is missing or acknowledges another address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ipv4Refusal(pub Option<u8>);
+pub struct Ipv4Refusal(pub Option<Ipv4Status>);
 
 /// A Binding Update under `sa` behind its Home Address option: first header and payload.
 pub fn binding_update(
@@ -80,24 +80,18 @@ pub fn read(sa: &SecurityAssociation, received: &SignallingReceived) -> Result<F
 pub fn ipv4_refusal(sa: &SecurityAssociation, acknowledgement: &BindingAcknowledgement) -> Option<Ipv4Refusal> {
     let home = sa.home.ip4()?;
     match acknowledgement.ipv4_address {
-        Some((0, address)) if address == home => None,
-        Some((0, _)) | None => Some(Ipv4Refusal(None)),
+        Some((Ipv4Status::BOUND, address)) if address == home => None,
+        Some((Ipv4Status::BOUND, _)) | None => Some(Ipv4Refusal(None)),
         Some((status, _)) => Some(Ipv4Refusal(Some(status))),
     }
 }
 
 impl fmt::Display for Ipv4Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let meaning = match self.0 {
-            None => return f.write_str("not acknowledged"),
-            Some(129) => "administratively prohibited",
-            Some(130) => "incorrect IPv4 home address",
-            Some(131) => "invalid IPv4 address",
-            Some(132) => "dynamic IPv4 home address assignment not available",
-            Some(133) => "prefix allocation unauthorized",
-            Some(_) => "refused",
-        };
-        write!(f, "{} ({meaning})", self.0.unwrap_or_default())
+        match self.0 {
+            None => f.write_str("not acknowledged"),
+            Some(status) => status.fmt(f),
+        }
     }
 }
 
@@ -151,7 +145,8 @@ mod tests {
     #[test]
     fn ipv4_is_bound_only_where_the_home_agent_acknowledges_this_nodes_address() {
         let sa = association(1);
-        let refusal = |ipv4_address| {
+        let refusal = |answer: Option<(u8, Ipv4Addr)>| {
+            let ipv4_address = answer.map(|(status, address)| (Ipv4Status(status), address));
             let accepted = BindingAcknowledgement::new(Status::ACCEPTED, 1, Lifetime::from_units(150));
             ipv4_refusal(&sa, &BindingAcknowledgement { ipv4_address, ..accepted })
         };

@@ -60,8 +60,8 @@ pub enum Outcome {
 }
 
 /// RFC 6275 section 12.
-const INITIAL_BINDACK_TIMEOUT: Duration = Duration::from_secs(1);
-const MAX_BINDACK_TIMEOUT: Duration = Duration::from_secs(32);
+pub(crate) const INITIAL_BINDACK_TIMEOUT: Duration = Duration::from_secs(1);
+pub(crate) const MAX_BINDACK_TIMEOUT: Duration = Duration::from_secs(32);
 /// Added to three round trips for the first timeout: a handover cannot wait for a fixed second.
 const MARGIN: Duration = Duration::from_millis(50);
 /// An honest home agent needs one answer 135; more in a row are somebody's mistake.

@@ -1,9 +1,7 @@
 //! `mn.toml`. `hac subscriber add` writes one; every key has a default or is explained there.
 
-use std::fmt::Display;
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use ipnet::IpNet;
 use protocol::profile::WireProfile;
@@ -60,13 +58,13 @@ pub struct Identity {
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Policy {
     /// The wire profile that the HAC has for this node.
-    #[serde(deserialize_with = "by_name")]
+    #[serde(deserialize_with = "service::config::by_name")]
     pub profile: WireProfile,
     /// Suites in order of preference.
     #[serde(deserialize_with = "suites")]
     pub suites: Vec<CipherSuite>,
     /// What is proposed as `mip6-sas`; `Protected` takes nothing less.
-    #[serde(deserialize_with = "by_name")]
+    #[serde(deserialize_with = "service::config::by_name")]
     pub user_data: UserData,
 }
 
@@ -129,10 +127,6 @@ fn suites<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<CipherSuite>
         return Err(serde::de::Error::custom("no cipher suite: name at least one, such as \"AES_128_GCM\""));
     }
     names.iter().map(|name| name.parse().map_err(serde::de::Error::custom)).collect()
-}
-
-fn by_name<'de, D: Deserializer<'de>, T: FromStr<Err: Display>>(deserializer: D) -> Result<T, D::Error> {
-    String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
 }
 
 #[cfg(test)]

@@ -6,11 +6,10 @@ use std::time::Duration;
 use protocol::tunnel::{Path, SocketId};
 use protocol::wire::mobility::PathToken;
 
+use crate::binding_update_list::{INITIAL_BINDACK_TIMEOUT, MAX_BINDACK_TIMEOUT};
+
 /// An honest home agent is content with the first repetition; more in a row go by the intervals of retransmissions.
 const MOST_AT_ONCE: u32 = 3;
-/// INITIAL_BINDACK_TIMEOUT and MAX_BINDACK_TIMEOUT (RFC 6275 section 12).
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(32);
 
 /// The token of the path in use.
 #[derive(Debug, Default)]
@@ -43,7 +42,9 @@ impl PathCheck {
         self.in_a_row = self.in_a_row.saturating_add(1);
         Some(match self.in_a_row.checked_sub(MOST_AT_ONCE + 1) {
             None => Repeat::AtOnce,
-            Some(further) => Repeat::After((FIRST_PAUSE * 2_u32.saturating_pow(further.min(8))).min(LONGEST_PAUSE)),
+            Some(further) => {
+                Repeat::After((INITIAL_BINDACK_TIMEOUT * 2_u32.saturating_pow(further.min(8))).min(MAX_BINDACK_TIMEOUT))
+            }
         })
     }
 

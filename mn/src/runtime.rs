@@ -28,7 +28,7 @@ use crate::link_monitor;
 use crate::mobile_node::{Action, MobileNode, Phase, Registered};
 use crate::movement::Attachment;
 use crate::routes::Routes;
-use crate::status::{SharedStatus, milliseconds, phase_name, user_data_name};
+use crate::status::{SharedStatus, milliseconds, phase_name};
 use crate::tunnel_device::TunnelDevice;
 
 /// How often the tunnel's counters are looked at.
@@ -265,7 +265,7 @@ impl Runtime {
                 shown.spi = Some(install.sa.spi.get());
                 shown.suite = Some(install.sa.suite.name().to_owned());
                 shown.profile = Some(install.sa.profile.name().to_owned());
-                shown.user_data = Some(user_data_name(install.sa.user_data).to_owned());
+                shown.user_data = Some(install.sa.user_data.name().to_owned());
                 shown.sa_seconds_left = Some(install.valid_until.saturating_duration_since(now).as_secs());
                 shown.home_agent = shown.care_of.and_then(|care_of| install.sa.home_agent.of_family(care_of));
             }

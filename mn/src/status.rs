@@ -4,7 +4,6 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use protocol::sa::UserData;
 use protocol::tunnel::Counters;
 use serde::{Deserialize, Serialize};
 
@@ -132,14 +131,6 @@ pub fn phase_name(phase: Phase) -> &'static str {
         Phase::Registering => "registering",
         Phase::Registered => "registered",
         Phase::Leaving => "leaving",
-    }
-}
-
-/// The name in status of how user data goes.
-pub fn user_data_name(user_data: UserData) -> &'static str {
-    match user_data {
-        UserData::Protected => "protected",
-        UserData::Clear => "clear",
     }
 }
 

@@ -3,11 +3,14 @@
 //! Called once by each program at its start. The types carry `#[serde(deny_unknown_fields, rename_all = "kebab-case")]`,
 //! so a misspelt key is an error and never silently a default. Relative paths are relative to the file's folder.
 
+use std::fmt::Display;
 use std::io;
 use std::ops::{Deref, Range};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer};
 
 /// The longest configuration file that is read, in octets.
 pub const MAX_FILE: u64 = 1 << 20;
@@ -187,6 +190,14 @@ fn distance(left: &str, right: &str) -> usize {
         row = next;
     }
     row.last().copied().unwrap_or_default()
+}
+
+/// Reads a value by its name, for `#[serde(deserialize_with)]`.
+///
+/// # Errors
+/// What the type says of a name that it does not have.
+pub fn by_name<'de, D: Deserializer<'de>, T: FromStr<Err: Display>>(deserializer: D) -> Result<T, D::Error> {
+    String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
 }
 
 #[cfg(test)]

@@ -32,47 +32,45 @@ pub(super) fn print_status(status: &Value) {
 
 /// `ha bindings`.
 pub(super) fn print_bindings(answer: &Value) {
-    println!(
-        "{:<56} {:<24} {:<30} {:<4} {:<6} {:<11} {:>6} {:>6}",
-        "HOME", "CARE-OF", "REMOTE", "NAT", "PROVED", "SPI", "LEFT", "MOVES"
-    );
+    let row = |[home, care_of, remote, nat, proved, spi, left, moves]: [&str; 8]| {
+        println!("{home:<56} {care_of:<24} {remote:<30} {nat:<4} {proved:<6} {spi:<11} {left:>6} {moves:>6}");
+    };
+    row(["HOME", "CARE-OF", "REMOTE", "NAT", "PROVED", "SPI", "LEFT", "MOVES"]);
     for binding in items(answer, "/bindings") {
         let column = |name: &str| text(binding, &format!("/{name}"));
-        println!(
-            "{:<56} {:<24} {:<30} {:<4} {:<6} {:<11} {:>6} {:>6}",
-            list(binding, "/home"),
-            column("care_of"),
-            column("remote"),
+        row([
+            &list(binding, "/home"),
+            &column("care_of"),
+            &column("remote"),
             yes_or_no(binding, "/nat"),
             yes_or_no(binding, "/proved"),
-            column("spi"),
-            column("seconds_left"),
-            column("moves")
-        );
+            &column("spi"),
+            &column("seconds_left"),
+            &column("moves"),
+        ]);
     }
     println!("{} in all", text(answer, "/count"));
 }
 
 /// `ha sa list`.
 pub(super) fn print_security_associations(answer: &Value) {
-    println!(
-        "{:<11} {:<18} {:<9} {:<10} {:>7} {:>6} {:<6} {:<8} HOME",
-        "SPI", "SUITE", "PROFILE", "USER DATA", "LEFT", "LEASE", "BOUND", "RENEWAL"
-    );
+    let row = |[spi, suite, profile, user_data, left, lease, bound, renewal, home]: [&str; 9]| {
+        println!("{spi:<11} {suite:<18} {profile:<9} {user_data:<10} {left:>7} {lease:>6} {bound:<6} {renewal:<8} {home}");
+    };
+    row(["SPI", "SUITE", "PROFILE", "USER DATA", "LEFT", "LEASE", "BOUND", "RENEWAL", "HOME"]);
     for sa in items(answer, "/security_associations") {
         let column = |name: &str| text(sa, &format!("/{name}"));
-        println!(
-            "{:<11} {:<18} {:<9} {:<10} {:>7} {:>6} {:<6} {:<8} {}",
-            column("spi"),
-            column("suite"),
-            column("profile"),
-            column("user_data"),
-            column("seconds_left"),
-            column("lease"),
+        row([
+            &column("spi"),
+            &column("suite"),
+            &column("profile"),
+            &column("user_data"),
+            &column("seconds_left"),
+            &column("lease"),
             yes_or_no(sa, "/bound"),
             renewal(sa),
-            list(sa, "/home")
-        );
+            &list(sa, "/home"),
+        ]);
     }
     println!("{} in all", text(answer, "/count"));
 }

@@ -7,7 +7,7 @@ use protocol::time::Lifetime;
 use protocol::tunnel::Verdict;
 use protocol::wire::mobility::{
     BindingAcknowledgement, BindingError, BindingErrorStatus, BindingRefreshRequest, BindingUpdate, CareOf, Ends, Ipv4Home,
-    MobilityMessage, NatDetection, PathToken, Status,
+    Ipv4Status, MobilityMessage, NatDetection, PathToken, Status,
 };
 use protocol::wire::signalling;
 use tests::fuzz::clear::{self, ELSEWHERE};
@@ -176,7 +176,7 @@ fn binding_updates() -> Vec<Seed> {
 
 fn acknowledgements() -> Vec<Seed> {
     let accepted = BindingAcknowledgement {
-        ipv4_address: Some((0, HOME4)),
+        ipv4_address: Some((Ipv4Status::BOUND, HOME4)),
         ..BindingAcknowledgement::new(Status::ACCEPTED, 1, Lifetime::from_units(150))
     };
     let reinit = BindingAcknowledgement { status: Status(176), lifetime: Lifetime::ZERO, ipv4_address: None, ..accepted.clone() };

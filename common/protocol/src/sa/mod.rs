@@ -72,7 +72,7 @@ impl UserData {
     /// Both.
     pub const ALL: [Self; 2] = [Self::Protected, Self::Clear];
 
-    /// The name in configuration and lists.
+    /// The name in configuration, status and lists.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Protected => "protected",

@@ -9,7 +9,7 @@ use std::time::Instant;
 use super::batch::Received;
 use super::table::Tunnel;
 use super::{Command, Counters, DropReason, Event, Guard, Install, ReceiveBatch, Sighting, SignallingReceived, TunnelTable};
-use crate::addr::HomeAddress;
+use crate::addr::{HomeAddress, HomeAddresses};
 use crate::sa::inbound::InboundSa;
 use crate::sa::sad::Sad;
 use crate::sa::{Role, Spi, UserData};
@@ -41,6 +41,8 @@ pub struct ExitPoint {
 /// A protected datagram whose ICV is right, by its envelope and the SA's trailer.
 struct Authentic {
     spi: Spi,
+    home: HomeAddresses,
+    lease: u32,
     sequence: u32,
     next_header: u8,
     payload: Range<usize>,
@@ -127,11 +129,17 @@ impl ExitPoint {
         if opened.is_wearing_out {
             self.events.push_back(Event::WearingOut(spi));
         }
-        Ok(Authentic { spi, sequence: envelope.sequence, next_header: opened.next_header, payload: opened.payload })
+        Ok(Authentic {
+            spi,
+            home: *sa.home(),
+            lease: sa.lease(),
+            sequence: envelope.sequence,
+            next_header: opened.next_header,
+            payload: opened.payload,
+        })
     }
 
     fn hand_out_signalling(&mut self, authentic: &Authentic, received: &Received, datagram: &[u8]) {
-        let Some(sa) = self.sas.get_mut(authentic.spi) else { return };
         self.events.push_back(Event::Signalling(SignallingReceived {
             spi: authentic.spi,
             sequence: authentic.sequence,
@@ -139,7 +147,7 @@ impl ExitPoint {
             from: received.from,
             next_header: authentic.next_header,
             payload: datagram.get(authentic.payload.clone()).unwrap_or_default().to_vec(),
-            lease: sa.lease(),
+            lease: authentic.lease,
         }));
     }
 
@@ -155,8 +163,7 @@ impl ExitPoint {
             return Err(DropReason::BadNextHeader);
         }
         let nodes_own = self.nodes_own(&inner);
-        let sa = self.sas.get_mut(authentic.spi).ok_or(DropReason::UnknownSpi)?;
-        if !sa.home().contains(nodes_own.0) {
+        if !authentic.home.contains(nodes_own.0) {
             return Err(DropReason::ForeignHomeAddress);
         }
         self.check_may_cross(&inner, packet)?;
@@ -168,8 +175,7 @@ impl ExitPoint {
     }
 
     fn take_dummy(&mut self, authentic: &Authentic, received: &Received, now: Instant) {
-        let Some(sa) = self.sas.get_mut(authentic.spi) else { return };
-        let bound = sa.home().iter().find_map(|home| self.table.get(home));
+        let bound = authentic.home.iter().find_map(|home| self.table.get(home));
         if bound.is_some_and(|tunnel| is_elsewhere(tunnel, received)) {
             self.report_sighting(authentic, received, now);
         }

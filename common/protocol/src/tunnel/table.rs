@@ -80,11 +80,6 @@ impl TunnelTable {
         self.tunnels.get(*self.by_home.get(&home)?)?.as_ref()
     }
 
-    /// Whether a home address is bound.
-    pub fn is_bound(&self, home: HomeAddress) -> bool {
-        self.by_home.contains_key(&home)
-    }
-
     /// Ends the whole tunnel that `home` belongs to.
     fn remove_one(&mut self, home: HomeAddress) {
         let Some(index) = self.by_home.remove(&home) else { return };
@@ -135,8 +130,8 @@ mod tests {
         let mut table = TunnelTable::default();
         table.set(tunnel(Some("2001:db8:100::7"), Some("10.9.0.7"), 1));
         table.set(tunnel(Some("2001:db8:100::7"), None, 1));
-        assert!(table.is_bound(home("2001:db8:100::7")) && !table.is_bound(home("10.9.0.7")));
+        assert!(table.get(home("2001:db8:100::7")).is_some() && table.get(home("10.9.0.7")).is_none());
         table.remove(&tunnel(Some("2001:db8:100::7"), None, 1).home);
-        assert!(!table.is_bound(home("2001:db8:100::7")));
+        assert!(table.get(home("2001:db8:100::7")).is_none());
     }
 }

@@ -1,5 +1,7 @@
 //! IPv4 home addresses (RFC 5555 sections 3.1.1 and 3.2.1).
 
+use protocol::wire::mobility::Ipv4Status;
+
 use super::*;
 
 fn asks_for(prefix_len: u8, address: [u8; 4]) -> BindingUpdate {
@@ -36,7 +38,7 @@ fn an_ipv4_home_address_is_bound_or_its_status_says_why_not_while_ipv6_is_bound_
     for (ip4, update, expected) in rows {
         let said = with_home(Some("2001:db8:100::7"), ip4).receives(update.clone());
         let acknowledged = said.acknowledgements[0].ipv4_address;
-        assert_eq!(acknowledged, expected.map(|(status, address)| (status, address.into())), "{ip4:?} {update:?}");
+        assert_eq!(acknowledged, expected.map(|(status, address)| (Ipv4Status(status), address.into())), "{ip4:?} {update:?}");
         let is_bound = expected.is_some_and(|(status, _)| status == 0);
         let expected = (Some("2001:db8:100::7".parse().unwrap()), is_bound.then_some(OWN.into()));
         assert_eq!((bound_home(&said).ip6(), bound_home(&said).ip4()), expected, "{update:?}");

@@ -10,7 +10,8 @@ use protocol::sa::SecurityAssociation;
 use protocol::time::Lifetime;
 use protocol::tunnel::{Encapsulation, Path, SignallingReceived};
 use protocol::wire::mobility::{
-    BindingAcknowledgement, BindingRefreshRequest, BindingUpdate, Ends, MobilityMessage, NatDetection, PathToken, Status,
+    BindingAcknowledgement, BindingRefreshRequest, BindingUpdate, Ends, Ipv4Status, MobilityMessage, NatDetection, PathToken,
+    Status,
 };
 use protocol::wire::signalling::{self, Signalling};
 use rand::SeedableRng;
@@ -163,7 +164,7 @@ impl Story {
 
 fn acknowledgement(status: u8, sequence: u16) -> BindingAcknowledgement {
     BindingAcknowledgement {
-        ipv4_address: Some((0, [10, 9, 0, 7].into())),
+        ipv4_address: Some((Ipv4Status::BOUND, [10, 9, 0, 7].into())),
         ..BindingAcknowledgement::new(Status(status), sequence, Lifetime::from_units(150))
     }
 }

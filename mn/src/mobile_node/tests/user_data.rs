@@ -3,6 +3,7 @@
 use protocol::addr::{HomeAddress, HomeAddresses};
 use protocol::profile::WireProfile;
 use protocol::sa::UserData;
+use protocol::wire::mobility::Ipv4Status;
 
 use super::*;
 use crate::binding_messages::Ipv4Refusal;
@@ -78,7 +79,7 @@ fn a_node_with_an_ipv4_home_address_alone_binds_that() {
 
 #[test]
 fn a_home_agent_that_does_not_bind_ipv4_leaves_ipv6_bound() {
-    for (answer, refusal) in [(Some((132, [10, 9, 0, 7].into())), Some(132)), (None, None)] {
+    for (answer, refusal) in [(Some((Ipv4Status(132), [10, 9, 0, 7].into())), Some(Ipv4Status(132))), (None, None)] {
         let mut story = Story::registered();
         story.hears_refresh_request(1);
         let sequence = story.last_update().sequence;

@@ -20,8 +20,8 @@ pub struct BindingAcknowledgement {
     pub sequence: u16,
     /// How long the binding is held.
     pub lifetime: Lifetime,
-    /// The IPv4 Address Acknowledgement option's status (0: bound) and address (RFC 5555 section 3.2.1).
-    pub ipv4_address: Option<(u8, Ipv4Addr)>,
+    /// The IPv4 Address Acknowledgement option's status and address (RFC 5555 section 3.2.1).
+    pub ipv4_address: Option<(Ipv4Status, Ipv4Addr)>,
     /// The NAT Detection option: a NAT stands between the two.
     pub nat: Option<NatDetection>,
     /// Our path check: to be given back in a Binding Update.
@@ -36,6 +36,36 @@ pub struct NatDetection {
     pub refresh_seconds: u32,
 }
 
+/// Whether the IPv4 home address is bound (RFC 5555 section 3.2.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ipv4Status(pub u8);
+
+impl Ipv4Status {
+    /// 0: bound.
+    pub const BOUND: Self = Self(0);
+    /// 131: invalid IPv4 address.
+    pub const INVALID_ADDRESS: Self = Self(131);
+    /// 132: dynamic IPv4 home address assignment not available.
+    pub const DYNAMIC_UNAVAILABLE: Self = Self(132);
+    /// 133: prefix allocation unauthorized.
+    pub const PREFIX_UNAUTHORIZED: Self = Self(133);
+}
+
+impl fmt::Display for Ipv4Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let meaning = match self.0 {
+            0 => "bound",
+            129 => "administratively prohibited",
+            130 => "incorrect IPv4 home address",
+            131 => "invalid IPv4 address",
+            132 => "dynamic IPv4 home address assignment not available",
+            133 => "prefix allocation unauthorized",
+            _ => "refused",
+        };
+        write!(f, "{} ({meaning})", self.0)
+    }
+}
+
 /// A Binding Acknowledgement's status code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Status(pub u8);
@@ -45,8 +75,6 @@ impl Status {
     pub const ACCEPTED: Self = Self(0);
     /// 128: reason unspecified.
     pub const REASON_UNSPECIFIED: Self = Self(128);
-    /// 130: insufficient resources.
-    pub const INSUFFICIENT_RESOURCES: Self = Self(130);
     /// 133: not home agent for this mobile node; also lifetime 0 without a binding.
     pub const NOT_HOME_AGENT: Self = Self(133);
     /// 135: sequence number out of window.
@@ -97,7 +125,7 @@ impl BindingAcknowledgement {
         match kind {
             option::IPV4_ADDRESS_ACKNOWLEDGEMENT => {
                 let [status, _prefix, address @ ..] = <[u8; 6]>::try_from(value).ok()?;
-                self.ipv4_address = Some((status, address.into()));
+                self.ipv4_address = Some((Ipv4Status(status), address.into()));
             }
             option::NAT_DETECTION => {
                 let [_, _, refresh @ ..] = <[u8; 6]>::try_from(value).ok()?;
@@ -113,7 +141,7 @@ impl BindingAcknowledgement {
         header.extend([self.status.0, 0]);
         header.extend(self.sequence.to_be_bytes());
         header.extend(self.lifetime.units().to_be_bytes());
-        if let Some((status, address)) = self.ipv4_address {
+        if let Some((Ipv4Status(status), address)) = self.ipv4_address {
             // "Only valid in case of success and MUST be set to zero … in case of failure."
             let prefix_len = if status < 128 { 32 } else { 0 };
             let [a, b, c, d] = address.octets();

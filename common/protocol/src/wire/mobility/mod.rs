@@ -14,7 +14,7 @@ pub mod sequence;
 
 use std::net::Ipv6Addr;
 
-pub use binding_acknowledgement::{BindingAcknowledgement, NatDetection, Status};
+pub use binding_acknowledgement::{BindingAcknowledgement, Ipv4Status, NatDetection, Status};
 pub use binding_error::{BindingError, BindingErrorStatus};
 pub use binding_refresh_request::BindingRefreshRequest;
 pub use binding_update::{BindingUpdate, CareOf, Ipv4Home};
@@ -164,7 +164,7 @@ mod tests {
     fn messages_with_nat_detection_and_path_check_come_back_as_they_were() {
         let token = Some(PathToken(*b"12345678"));
         let acknowledgement = BindingAcknowledgement {
-            ipv4_address: Some((0, [10, 9, 0, 7].into())),
+            ipv4_address: Some((Ipv4Status::BOUND, [10, 9, 0, 7].into())),
             nat: Some(NatDetection { refresh_seconds: 110 }),
             path_check: token,
             ..BindingAcknowledgement::new(Status::ACCEPTED, 7, Lifetime::from_units(150))
@@ -183,7 +183,7 @@ mod tests {
     #[test]
     fn an_ipv4_address_that_is_not_bound_is_acknowledged_without_a_prefix_length() {
         for (status, prefix_len) in [(0, 32), (132, 0)] {
-            let ipv4_address = Some((status, [10, 9, 0, 7].into()));
+            let ipv4_address = Some((Ipv4Status(status), [10, 9, 0, 7].into()));
             let message = BindingAcknowledgement {
                 ipv4_address,
                 ..BindingAcknowledgement::new(Status::ACCEPTED, 1, Lifetime::from_units(150))
