@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use feed::client::FeedAddress;
-use feed::{Change, FromHac, Provisioned, TlsFiles, Welcome};
+use feed::{TlsFiles, Welcome};
 use net::tun::Tun;
 use net::udp::{SocketOptions, UdpSocket};
 use protocol::sa::Secret;
@@ -31,10 +31,11 @@ use tokio::time::sleep_until;
 
 use crate::config::Config;
 use crate::control::{self, Question};
+use crate::deliveries;
 use crate::feed_client::{FeedEvent, FeedState, Subscriber};
 use crate::home_agent::{HomeAgent, HomeAgentConfig};
 use crate::routes::{BindingRoutes, Routes, warn_without_forwarding};
-use crate::sa_store::{Delivery, SaStore};
+use crate::sa_store::SaStore;
 use crate::workers::Workers;
 pub use error::GatewayError;
 
@@ -173,7 +174,7 @@ impl Gateway {
                 Ok(())
             }
             FeedEvent::Message(message, applied) => {
-                self.handle_message(*message);
+                deliveries::take(*message, &mut self.store, &mut self.home_agent, Instant::now());
                 self.pass_commands_on().await?;
                 self.report_when_in_force(applied)
             }
@@ -203,41 +204,6 @@ impl Gateway {
     fn own_addresses(&self, welcome: &Welcome) -> Vec<IpAddr> {
         let outer = self.config.listen.iter().map(SocketAddr::ip);
         outer.chain(welcome.own_addresses.iter().copied()).collect()
-    }
-
-    fn handle_message(&mut self, message: FromHac) {
-        let now = Instant::now();
-        match message {
-            FromHac::Snapshot { associations, last, .. } => {
-                self.store.note_snapshot_part(associations.iter().map(|provisioned| provisioned.sa.spi));
-                associations.into_iter().for_each(|provisioned| self.take(provisioned, now));
-                if last {
-                    self.store.finish_snapshot().into_iter().for_each(|spi| self.home_agent.handle_sa_end(spi));
-                }
-            }
-            FromHac::Delta { change: Change::Install(provisioned), .. } => self.take(*provisioned, now),
-            FromHac::Delta { change: Change::End(spi), .. } => {
-                self.store.end(spi);
-                self.home_agent.handle_sa_end(spi);
-            }
-        }
-    }
-
-    fn take(&mut self, provisioned: Provisioned, now: Instant) {
-        let spi = provisioned.sa.spi;
-        match self.store.deliver(provisioned, now) {
-            Delivery::New(install) => {
-                if !install.sa.is_numbered() {
-                    let suite = install.sa.suite;
-                    tracing::warn!(%spi, %suite, "packets under this SA have no replay protection (profile draft-04)");
-                }
-                self.home_agent.handle_sa(install, now);
-            }
-            Delivery::Held => {}
-            Delivery::Ended => tracing::debug!(%spi, "an SA that has ended here was delivered again and is not taken"),
-            Delivery::Expired => tracing::debug!(%spi, "an SA was delivered without any validity left"),
-            Delivery::Full => tracing::error!(%spi, "no room for another SA: spread the subscribers over more groups"),
-        }
     }
 
     /// Drains the home agent's commands to both halves.

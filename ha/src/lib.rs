@@ -1,7 +1,7 @@
 //! Home agent (RFC 6618 section 6; RFC 6275 section 10).
 //!
-//! - [`home_agent`], [`registration`], [`path_check`], [`renewal`], [`binding_cache`], [`sa_store`]: pure; what is decided is
-//!   decided here.
+//! - [`home_agent`], [`registration`], [`path_check`], [`renewal`], [`binding_cache`], [`sa_store`], [`deliveries`]: pure; what is
+//!   decided is decided here.
 //! - [`feed_client`]: the subscription to the HAC, from which security associations come.
 //! - [`routes`]: what the kernel routes into the tunnels.
 //! - [`gateway`]: the process around them: device, sockets, threads and the bridge between threads and tokio.
@@ -12,6 +12,7 @@ pub mod binding_cache;
 pub mod cli;
 pub mod config;
 mod control;
+pub mod deliveries;
 pub mod feed_client;
 pub mod gateway;
 pub mod home_agent;

@@ -75,11 +75,7 @@ impl Feed {
             let is_last = changes.len() < CHANGES;
             for change in changes {
                 let revision = change.revision();
-                let change = match change {
-                    Change::Install(delivery) => ::feed::Change::Install(Box::new(outgoing(delivery, SystemTime::now()))),
-                    Change::Ended(spi, _) => ::feed::Change::End(spi),
-                };
-                subscription.delta(revision.0, change).await?;
+                subscription.delta(revision.0, outgoing_change(change, SystemTime::now())).await?;
                 sent = revision;
             }
             if is_last {
@@ -169,8 +165,17 @@ fn first_usable(pool: &IpNet) -> IpAddr {
     }
 }
 
-/// The time left is told, not the date, so that the home agent's clock does not matter.
-fn outgoing(delivery: Delivery, now: SystemTime) -> ::feed::Provisioned {
+/// An entry of the log as it goes to a home agent.
+pub fn outgoing_change(change: Change, now: SystemTime) -> ::feed::Change {
+    match change {
+        Change::Install(delivery) => ::feed::Change::Install(Box::new(outgoing(delivery, now))),
+        Change::Ended(spi, _) => ::feed::Change::End(spi),
+    }
+}
+
+/// An association as it goes to a home agent. The time left is told, not the date, so that the home agent's clock does not
+/// matter.
+pub fn outgoing(delivery: Delivery, now: SystemTime) -> ::feed::Provisioned {
     let left = delivery.valid_until.duration_since(now).unwrap_or_default();
     ::feed::Provisioned { sa: delivery.sa, left, lease: delivery.lease }
 }
