@@ -1,29 +1,35 @@
-//! The HAC: its real session and store, in memory; and the mobile node's side of MHAuth, octet for octet.
+//! The HAC: its real sessions, admission and store, the store in memory; and what the mobile node of its subscriber offers.
 #![allow(clippy::expect_used, reason = "a world that cannot be set up has failed its story")]
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::time::{Duration, Instant, SystemTime};
 
+use feed::FromHac;
 use hac::admission::Admission;
+use hac::feed::{outgoing, outgoing_change};
 use hac::provisioning::Policy;
-use hac::session::{Session, Step, Surroundings};
+use hac::registry::Undelivered;
+use hac::session::{PendingGrant, Session, Step, Surroundings};
 use hac::store::sealing::KeyEncryptionKey;
 use hac::store::sqlite::SqliteStore;
 use hac::store::{Change, HomeAgent, InstanceId, NewSubscriber, Pools, Recipient, Revision, Store, SubscriberPolicy};
 use protocol::addr::HomeAgentAddresses;
-use protocol::mhauth::initiator::{self, Offer};
-use protocol::mhauth::{ChannelBinding, Failure, Grant, Psk};
+use protocol::mhauth::initiator::{self, AwaitingInitResponse, Offer};
+use protocol::mhauth::{ChannelBinding, Psk};
 use protocol::profile::WireProfile;
 use protocol::sa::spi::HaGroup;
 use protocol::sa::{CipherSuite, Secret, UserData};
-use protocol::tunnel::Install;
 use rand::rngs::StdRng;
+
+use super::gateway::{HA4, HA6};
 
 const NAI: &str = "alice@example.org";
 const KEY: [u8; 32] = [0x5a; 32];
 const HOME_AGENT: &str = "ha1";
+/// More than one mobile node has changes.
+const PAGE: usize = 1000;
 
-/// What the subscriber's policy is, his mobile node's configuration with it, and the home network.
+/// What the subscriber's policy is, his mobile node's configuration with it, the home network, and how fate falls.
 pub struct Options {
     /// The one suite that is offered and granted.
     pub suite: CipherSuite,
@@ -33,109 +39,180 @@ pub struct Options {
     pub user_data: UserData,
     /// Where home addresses come from.
     pub pools: Pools,
+    /// For how long an SA is granted.
+    pub sa_lifetime: Duration,
+    /// The mobile node's key: the subscriber's, unless it has been given a wrong one.
+    pub key: [u8; 32],
+    /// All that is random follows from it.
+    pub seed: u64,
 }
 
 impl Options {
-    /// The RFC's profile, protected user data, home addresses of both families.
+    /// The RFC's profile, protected user data, home addresses of both families, a day for each SA.
     pub fn new(suite: CipherSuite) -> Self {
         let pools = Pools { ip6: "2001:db8:100::/64".parse().ok(), ip4: "10.9.0.0/24".parse().ok() };
-        Self { suite, profile: WireProfile::Rfc6618, user_data: UserData::Protected, pools }
+        let (profile, user_data) = (WireProfile::Rfc6618, UserData::Protected);
+        Self { suite, profile, user_data, pools, sa_lifetime: Duration::from_secs(86_400), key: KEY, seed: 7 }
     }
 }
 
+/// The HAC's host: what is on its disk, and the process, when it runs.
 pub(super) struct Controller {
     store: SqliteStore,
     policy: Policy,
-    admission: Admission,
     options: Options,
     group: HaGroup,
-    /// What each process of the home agent has been told.
-    told: Option<(u8, Revision)>,
+    process: Option<Process>,
+}
+
+/// What dies with the process.
+#[derive(Default)]
+struct Process {
+    admission: Admission,
+    home_agent: Option<Subscription>,
+}
+
+/// The home agent's process that is fed.
+struct Subscription {
+    instance: InstanceId,
+    sent: Revision,
+    acknowledged: Option<Revision>,
 }
 
 impl Controller {
-    pub(super) fn new(options: Options, ha4: SocketAddr, ha6: SocketAddr) -> Self {
-        let mut rng = rand::rng();
-        let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+    pub(super) fn new(options: Options, wall: SystemTime, rng: &mut StdRng) -> Self {
         let kek = KeyEncryptionKey::new(&[1; 32]).expect("32 octets are a key");
-        let mut store = SqliteStore::in_memory(kek, &mut rng).expect("SQLite opens in memory");
+        let mut store = SqliteStore::in_memory(kek, rng).expect("SQLite opens in memory");
         let own = SubscriberPolicy {
             profile: Some(options.profile),
             suites: Some(vec![options.suite]),
             user_data: Some(options.user_data),
         };
         let new = NewSubscriber { nai: NAI, psk: &Secret::new(KEY.to_vec()), policy: own };
-        store.add_subscriber(&new, wall, &mut rng).expect("the first subscriber is new");
-        let (IpAddr::V4(ip4), IpAddr::V6(ip6)) = (ha4.ip(), ha6.ip()) else { panic!("one address of each family") };
-        let addresses = HomeAgentAddresses::new(Some(ip6), Some(ip4), ha4.port()).expect("two addresses and a port");
+        store.add_subscriber(&new, wall, rng).expect("the first subscriber is new");
+        let (IpAddr::V4(ip4), IpAddr::V6(ip6)) = (HA4.ip(), HA6.ip()) else { panic!("one address of each family") };
+        let addresses = HomeAgentAddresses::new(Some(ip6), Some(ip4), HA4.port()).expect("two addresses and a port");
         let group = HaGroup::new(5).expect("5 is a group");
         store.add_home_agent(&HomeAgent { name: HOME_AGENT.to_owned(), group, addresses }).expect("the first is new");
         let policy = Policy {
             profile: WireProfile::Rfc6618,
             suites: vec![CipherSuite::Aes128Gcm],
             user_data: UserData::Protected,
-            sa_lifetime: Duration::from_secs(86_400),
+            sa_lifetime: options.sa_lifetime,
             pools: options.pools,
             dns: Vec::new(),
         };
-        Self { store, policy, admission: Admission::default(), options, group, told: None }
+        Self { store, policy, options, group, process: Some(Process::default()) }
     }
 
-    /// One whole run of MHAuth.
-    pub(super) fn authenticate(&mut self, now: Instant, wall: SystemTime, rng: &mut StdRng) -> Result<Grant, Failure> {
-        let binding = || ChannelBinding::new(vec![0xcb; 32]);
+    pub(super) fn is_up(&self) -> bool {
+        self.process.is_some()
+    }
+
+    /// SIGKILL: what is on disk stays.
+    pub(super) fn die(&mut self) {
+        self.process = None;
+    }
+
+    pub(super) fn start(&mut self) {
+        self.process = Some(Process::default());
+    }
+
+    /// The operator disables or enables the subscriber.
+    pub(super) fn set_enabled(&mut self, enabled: bool) {
+        self.store.set_enabled(NAI, enabled).expect("the subscriber is there");
+    }
+
+    /// What the mobile node says first.
+    pub(super) fn offer(&self, rng: &mut StdRng) -> (AwaitingInitResponse, Vec<u8>) {
         let offer = Offer {
             mn_id: NAI.parse().expect("a name and a realm"),
-            psk: Psk::from_octets(Secret::new(KEY.to_vec())).expect("32 octets are a key"),
+            psk: Psk::from_octets(Secret::new(self.options.key.to_vec())).expect("32 octets are a key"),
             profile: self.options.profile,
             suites: vec![self.options.suite],
             user_data: self.options.user_data,
         };
-        let mut session = Session::new(binding(), [198, 51, 100, 7].into());
-        let (waiting, request) = initiator::start(offer, binding(), rng);
-        let Step::Reply(response) = self.handle(&mut session, &request, now, wall, rng) else {
-            panic!("the first request is answered")
-        };
-        let (waiting, request) = waiting.handle(&response)?;
-        match self.handle(&mut session, &request, now, wall, rng) {
-            Step::Deliver(pending) => waiting.handle(&pending.delivered()),
-            Step::Reply(octets) | Step::Close(octets) => waiting.handle(&octets),
+        initiator::start(offer, binding(), rng)
+    }
+
+    /// A connection's session.
+    pub(super) fn accept() -> Session {
+        Session::new(binding(), [198, 51, 100, 7].into())
+    }
+
+    /// One request.
+    pub(super) fn handle(
+        &mut self,
+        session: &mut Session,
+        octets: &[u8],
+        now: Instant,
+        wall: SystemTime,
+        rng: &mut StdRng,
+    ) -> Step {
+        let process = self.process.as_mut().expect("a connection dies with the process");
+        let is_connected = process.home_agent.as_ref().is_some_and(|fed| fed.acknowledged.is_some());
+        let connected = if is_connected { vec![HOME_AGENT.to_owned()] } else { Vec::new() };
+        let (store, admission) = (&mut self.store, &mut process.admission);
+        let mut around = Surroundings { store, policy: &self.policy, connected: &connected, admission, now, wall, rng };
+        session.handle_request(octets, &mut around)
+    }
+
+    /// The home agent has not acknowledged in time: ends the association and gives the final response.
+    pub(super) fn take_back(&mut self, pending: PendingGrant, wall: SystemTime) -> Vec<u8> {
+        tracing::warn!(undelivered = %Undelivered::Late, "an association was taken back");
+        self.store.end(pending.spi()).expect("the store answers");
+        pending.undeliverable(wall)
+    }
+
+    /// A home agent's process subscribes: everything that holds for it. `None` while the HAC is down.
+    pub(super) fn handle_subscribe(&mut self, instance: InstanceId, wall: SystemTime) -> Option<FromHac> {
+        let process = self.process.as_mut()?;
+        let to = Recipient { home_agent: HOME_AGENT, group: self.group, instance };
+        let revision = self.store.revision().expect("the store answers");
+        let page = self.store.snapshot_page(&to, None, PAGE, wall).expect("the store answers");
+        process.home_agent = Some(Subscription { instance, sent: revision, acknowledged: None });
+        let associations = page.deliveries.into_iter().map(|delivery| outgoing(delivery, wall)).collect();
+        Some(FromHac::Snapshot { revision: revision.0, associations, last: true })
+    }
+
+    /// A home agent's process has put everything up to there in force.
+    pub(super) fn handle_acknowledgement(&mut self, instance: InstanceId, revision: Revision) {
+        if let Some(fed) = self.subscription().filter(|fed| fed.instance == instance) {
+            fed.acknowledged = fed.acknowledged.max(Some(revision));
         }
     }
 
-    /// What the feed brings to the home agent's process `instance` that it has not had yet.
-    pub(super) fn deliver(&mut self, instance: u8, now: Instant, wall: SystemTime) -> Vec<Install> {
-        let after = match self.told {
-            Some((told, revision)) if told == instance => revision,
-            _ => Revision(0),
-        };
-        let to = Recipient { home_agent: HOME_AGENT, group: self.group, instance: InstanceId([instance; 16]) };
-        let changes = self.store.changes(&to, after, 1000, wall).expect("the store answers");
-        let newest = changes.last().map_or(after, Change::revision);
-        self.told = Some((instance, newest));
-        let installs = changes.into_iter().filter_map(|change| match change {
-            Change::Install(delivery) => {
-                let left = delivery.valid_until.duration_since(wall).unwrap_or_default();
-                Some(Install { sa: delivery.sa, valid_until: now + left, lease: delivery.lease })
-            }
-            Change::Ended(..) => None,
-        });
-        installs.collect()
+    /// Whether the home agent has put everything up to there in force.
+    pub(super) fn is_acknowledged(&mut self, revision: Revision) -> bool {
+        self.subscription().is_some_and(|fed| fed.acknowledged >= Some(revision))
     }
 
-    fn handle(&mut self, session: &mut Session, octets: &[u8], now: Instant, wall: SystemTime, rng: &mut StdRng) -> Step {
-        let connected = [HOME_AGENT.to_owned()];
-        session.handle_request(
-            octets,
-            &mut Surroundings {
-                store: &mut self.store,
-                policy: &self.policy,
-                connected: &connected,
-                admission: &mut self.admission,
-                now,
-                wall,
-                rng,
-            },
-        )
+    /// The home agent's process is gone, and its connection with it.
+    pub(super) fn lose_home_agent(&mut self) {
+        if let Some(process) = &mut self.process {
+            process.home_agent = None;
+        }
     }
+
+    /// What a connected home agent has not been told yet.
+    pub(super) fn changes(&mut self, wall: SystemTime) -> Option<(InstanceId, Vec<FromHac>)> {
+        let group = self.group;
+        let fed = self.process.as_mut()?.home_agent.as_mut().filter(|fed| fed.acknowledged.is_some())?;
+        let to = Recipient { home_agent: HOME_AGENT, group, instance: fed.instance };
+        let changes = self.store.changes(&to, fed.sent, PAGE, wall).expect("the store answers");
+        fed.sent = changes.last().map_or(fed.sent, Change::revision);
+        let delta = |change: Change| {
+            let revision = change.revision().0;
+            FromHac::Delta { revision, change: outgoing_change(change, wall) }
+        };
+        Some((fed.instance, changes.into_iter().map(delta).collect()))
+    }
+
+    fn subscription(&mut self) -> Option<&mut Subscription> {
+        self.process.as_mut()?.home_agent.as_mut()
+    }
+}
+
+fn binding() -> ChannelBinding {
+    ChannelBinding::new(vec![0xcb; 32])
 }

@@ -1,38 +1,49 @@
 //! A world in virtual time: HAC, home agent and mobile node in one process, no sockets, the clock moves when nothing else does.
 //!
-//! The real machines run: the HAC's session on an SQLite store, the home agent, the mobile node, both halves of the tunnel.
-//! Only what the programs' shells do is done here by hand. Stories read like the product: see `tests/stories/`.
+//! The real machines run: the HAC's sessions on an SQLite store, the feed's messages, the home agent, the mobile node, both halves
+//! of the tunnel. Only what the programs' shells do is done here by hand: [`controller`] is the HAC's, [`gateway`] the home agent's,
+//! [`node`] the mobile node's. [`network`] carries datagrams, [`exchange`] MHAuth, [`feed`] security associations. All that is
+//! random follows from one seed. Whatever is logged at WARN or ERROR has to be expected ([`World::logged`]).
+//!
+//! Stories read like the product: see `tests/stories/`.
 
 mod controller;
 mod end;
+mod exchange;
+mod feed;
+mod gateway;
+mod link;
 mod nat;
 mod network;
+mod node;
 pub mod packet;
-mod shells;
+mod run;
+mod watch;
 
-use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use ::hac::store::InstanceId;
 use ha::binding_cache::PathProof;
-use ha::home_agent::{HomeAgent, HomeAgentConfig, Which};
-use mn::mobile_node::{MobileNode, Phase};
+use ha::home_agent::Which;
+use mn::mobile_node::Phase;
 use protocol::addr::HomeAddresses;
-use protocol::sa::{CipherSuite, Role, Spi};
-use protocol::tunnel::{DropReason, IcmpSources, SocketId};
+use protocol::sa::{CipherSuite, Spi};
+use protocol::tunnel::DropReason;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 use controller::Controller;
 pub use controller::Options;
-use end::End;
+use exchange::Exchange;
+use feed::{Feed, Message};
+use gateway::Gateway;
+pub use link::Link;
 pub use nat::Nat;
 pub use network::{ByNumber, Datagram, Network};
+use node::Node;
+use watch::Watch;
 
-/// The home agent's outer addresses.
-const HA4: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::new(203, 0, 113, 1)), 7872);
-const HA6: SocketAddr = SocketAddr::new(IpAddr::V6(std::net::Ipv6Addr::new(0x2001, 0xdb8, 0xf, 0, 0, 0, 0, 1)), 7872);
 /// The mobile node's address in the IPv4 network.
 const WIFI: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(198, 51, 100, 7));
 /// The mobile node's address in the IPv6 network.
@@ -41,10 +52,8 @@ const LTE: IpAddr = IpAddr::V6(std::net::Ipv6Addr::new(0x2001, 0xdb8, 2, 0, 0, 0
 pub const NAT_OUTER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
 /// How long that translator keeps a mapping: the least that RFC 4787 section 4.3 allows.
 const NAT_LIFETIME: Duration = Duration::from_secs(120);
-/// One run of MHAuth takes so many round trips: TCP, TLS and two exchanges.
-const MHAUTH_ROUND_TRIPS: u32 = 4;
-/// How often the mobile node looks at its counters.
-const ACTIVITY_INTERVAL: Duration = Duration::from_millis(500);
+/// One way over either link.
+const DELAY: Duration = Duration::from_millis(20);
 
 /// Where a mobile node can be attached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,16 +72,15 @@ pub struct World {
     /// Between mobile node and home agent.
     pub network: Network,
     controller: Controller,
-    ha: Option<HomeAgent>,
-    ha_end: End,
-    ha_instance: u8,
-    mn: Option<MobileNode>,
-    mn_end: End,
-    mn_sockets: BTreeMap<SocketId, SocketAddr>,
+    feed: Feed,
+    gateway: Option<Gateway>,
+    gateways_so_far: u8,
+    node: Option<Node>,
+    newest_port: u16,
     access: Vec<Access>,
-    grant_due: Option<(Instant, Box<protocol::mhauth::Grant>)>,
-    next_activity: Instant,
-    next_port: u16,
+    exchange: Option<Exchange>,
+    mhauth_runs: u32,
+    watch: Watch,
 }
 
 impl World {
@@ -81,27 +89,29 @@ impl World {
         Self::with(Options::new(suite))
     }
 
-    /// The same, otherwise.
+    /// The same, otherwise. Returns when the home agent is connected to the HAC.
     pub fn with(options: Options) -> Self {
-        let now = Instant::now();
+        let (now, watch) = (Instant::now(), Watch::start());
+        let mut rng = StdRng::seed_from_u64(options.seed);
+        let controller = Controller::new(options, wall(Duration::ZERO), &mut rng);
         let mut world = Self {
             now,
             start: now,
-            rng: StdRng::seed_from_u64(7),
-            network: Network::new(Duration::from_millis(20)),
-            controller: Controller::new(options, HA4, HA6),
-            ha: None,
-            ha_end: End::new(Role::HomeAgent, IcmpSources::default()),
-            ha_instance: 0,
-            mn: None,
-            mn_end: End::new(Role::MobileNode, IcmpSources::default()),
-            mn_sockets: BTreeMap::new(),
+            rng,
+            network: Network::new(DELAY),
+            controller,
+            feed: Feed::default(),
+            gateway: None,
+            gateways_so_far: 0,
+            node: None,
+            newest_port: 50_000,
             access: vec![Access::Wifi],
-            grant_due: None,
-            next_activity: now,
-            next_port: 50_000,
+            exchange: None,
+            mhauth_runs: 0,
+            watch,
         };
         world.home_agent_starts();
+        world.runs_for(Duration::from_millis(10));
         world
     }
 
@@ -119,19 +129,61 @@ impl World {
         }
     }
 
-    /// The mobile node starts, with nothing in memory.
+    /// The mobile node starts, with nothing in memory; the process before it, if any, was killed.
     pub fn mobile_node_boots(&mut self) {
-        self.mn_end = End::new(Role::MobileNode, IcmpSources::default());
-        self.mn_sockets.clear();
-        self.grant_due = None;
-        self.mn = Some(MobileNode::new(self.mn_end.counters.clone(), self.now, &mut self.rng));
+        self.mobile_node_dies();
+        let mut node = Node::new(self.now, &mut self.rng);
+        node.machine.handle_attachments(self.attachments(), self.now);
+        self.node = Some(node);
         self.drain();
+    }
+
+    /// The mobile node's process is killed.
+    pub fn mobile_node_dies(&mut self) {
+        self.node = None;
+        self.exchange = None;
     }
 
     /// The home agent's process is killed and started again: it knows nothing but what the HAC delivers anew.
     pub fn home_agent_restarts(&mut self) {
-        self.ha_instance += 1;
+        self.home_agent_dies();
         self.home_agent_starts();
+    }
+
+    /// The home agent's process is killed.
+    pub fn home_agent_dies(&mut self) {
+        self.gateway = None;
+        self.feed.cut();
+        self.controller.lose_home_agent();
+    }
+
+    /// The home agent's process starts, and subscribes to the feed.
+    pub fn home_agent_starts(&mut self) {
+        self.gateways_so_far += 1;
+        let gateway = Gateway::new(InstanceId([self.gateways_so_far; 16]));
+        self.feed.send(Message::Subscribe(gateway.instance), self.now);
+        self.gateway = Some(gateway);
+    }
+
+    /// The HAC's process is killed; what it has committed is on disk.
+    pub fn hac_dies(&mut self) {
+        self.controller.die();
+        self.feed.cut();
+        self.reset_exchange();
+        if let Some(gateway) = &self.gateway {
+            self.feed.subscribe_later(gateway.instance, self.now);
+        }
+    }
+
+    /// The HAC's process starts.
+    pub fn hac_starts(&mut self) {
+        self.controller.start();
+    }
+
+    /// The operator disables the subscriber, which ends his associations, or enables him again.
+    pub fn operator_enables_the_subscriber(&mut self, enabled: bool) {
+        self.controller.set_enabled(enabled);
+        self.feed_changes();
     }
 
     /// The mobile node loses all other networks and gets this one.
@@ -142,112 +194,116 @@ impl World {
     /// The mobile node has exactly these networks from now on.
     pub fn attaches_to(&mut self, access: &[Access]) {
         self.access = access.to_vec();
-        let now = self.now;
         let usable = self.attachments();
-        if let Some(mn) = &mut self.mn {
-            mn.handle_attachments(usable, now);
+        if let Some(node) = &mut self.node {
+            node.machine.handle_attachments(usable, self.now);
         }
         self.drain();
     }
 
     /// The home agent's operator wants new keys for every node.
     pub fn home_agent_asks_for_new_sas(&mut self) {
-        let now = self.now;
-        if let Some(ha) = &mut self.ha {
-            ha.ask_for_new_sa(Which::All, now);
+        if let Some(gateway) = &mut self.gateway {
+            gateway.home_agent.ask_for_new_sa(Which::All, self.now);
         }
         self.drain();
     }
 
     /// The operator wants new keys for the mobile node.
     pub fn mobile_node_renews(&mut self) {
-        let now = self.now;
-        if let Some(mn) = &mut self.mn {
-            mn.handle_renew(now);
+        if let Some(node) = &mut self.node {
+            node.machine.handle_renew(self.now);
         }
         self.drain();
     }
 
     /// The mobile node says goodbye.
     pub fn mobile_node_leaves(&mut self) {
-        let now = self.now;
-        if let Some(mn) = &mut self.mn {
-            mn.handle_down(now);
+        if let Some(node) = &mut self.node {
+            node.machine.handle_down(self.now);
         }
         self.drain();
     }
 
     /// An application on the mobile node sends to the correspondent node.
     pub fn mobile_node_sends(&mut self, packet: &[u8]) {
-        let datagrams = self.mn_end.send(packet, self.now, &mut self.rng);
-        self.send_from_mobile_node(datagrams);
+        if let Some(node) = &mut self.node {
+            let datagrams = node.end.send(packet, self.now, &mut self.rng);
+            self.send_from_mobile_node(datagrams);
+        }
     }
 
     /// The correspondent node sends to the mobile node's home address.
     pub fn correspondent_sends(&mut self, packet: &[u8]) {
-        let datagrams = self.ha_end.send(packet, self.now, &mut self.rng);
-        self.send_from_home_agent(datagrams);
-    }
-
-    /// Puts a datagram on the wire as an attacker would, with any source.
-    pub fn attacker_sends(&mut self, from: SocketAddr, to: SocketAddr, octets: &[u8]) {
-        self.network.carry(Datagram { from, to, octets: octets.to_vec() }, self.now);
-    }
-
-    /// Lets time pass, event by event.
-    pub fn runs_for(&mut self, duration: Duration) {
-        let end = self.now + duration;
-        while let Some(next) = self.next_event().filter(|next| *next <= end) {
-            self.now = self.now.max(next);
-            self.step();
+        if let Some(gateway) = &mut self.gateway {
+            let datagrams = gateway.end.send(packet, self.now, &mut self.rng);
+            self.send_from_home_agent(datagrams);
         }
-        self.now = end;
+    }
+
+    /// Puts a datagram on the wire as an attacker would, with any source. It arrives before what others send now.
+    pub fn attacker_sends(&mut self, from: SocketAddr, to: SocketAddr, octets: &[u8]) {
+        self.network.inject(Datagram { from, to, octets: octets.to_vec() }, self.now);
     }
 
     /// What the correspondent node received since it was asked last.
     pub fn correspondent_received(&mut self) -> Vec<Vec<u8>> {
-        std::mem::take(&mut self.ha_end.delivered)
+        self.gateway.as_mut().map(|gateway| std::mem::take(&mut gateway.end.delivered)).unwrap_or_default()
     }
 
     /// What the applications on the mobile node received since they were asked last.
     pub fn mobile_node_received(&mut self) -> Vec<Vec<u8>> {
-        std::mem::take(&mut self.mn_end.delivered)
+        self.node.as_mut().map(|node| std::mem::take(&mut node.end.delivered)).unwrap_or_default()
     }
 
     /// The mobile node's phase.
     pub fn phase(&self) -> Option<Phase> {
-        self.mn.as_ref().map(MobileNode::phase)
+        self.node.as_ref().map(|node| node.machine.phase())
     }
 
     /// The mobile node's home addresses, as the HAC gave them.
     pub fn home(&self) -> Option<HomeAddresses> {
-        Some(self.mn.as_ref()?.security_association()?.sa.home)
+        Some(self.node.as_ref()?.machine.security_association()?.sa.home)
     }
 
     /// The outer address that the home agent sends to.
     pub fn bound_to(&self) -> Option<SocketAddr> {
-        self.ha.as_ref()?.bindings().next().map(|binding| binding.remote)
+        Some(self.binding()?.remote)
     }
 
     /// Whether the home agent knows that the mobile node receives there.
     pub fn is_proved(&self) -> bool {
-        let binding = self.ha.as_ref().and_then(|ha| ha.bindings().next());
-        binding.is_some_and(|binding| binding.proof == PathProof::Proved)
-    }
-
-    /// How often the mobile node sent something for a NAT's sake alone.
-    pub fn keepalives(&self) -> u64 {
-        self.mn.as_ref().map_or(0, MobileNode::keepalives)
+        self.binding().is_some_and(|binding| binding.proof == PathProof::Proved)
     }
 
     /// The SA that the home agent's binding sends under.
     pub fn bound_under(&self) -> Option<Spi> {
-        self.ha.as_ref()?.bindings().next().map(|binding| binding.spi)
+        Some(self.binding()?.spi)
     }
 
-    /// Packets that the home agent dropped for `reason`.
+    /// How often the mobile node sent something for a NAT's sake alone.
+    pub fn keepalives(&self) -> u64 {
+        self.node.as_ref().map_or(0, |node| node.machine.keepalives())
+    }
+
+    /// How often MHAuth has given the mobile node an SA.
+    pub fn mhauth_runs(&self) -> u32 {
+        self.mhauth_runs
+    }
+
+    /// Packets that this process of the home agent dropped for `reason`.
     pub fn home_agent_dropped(&self, reason: DropReason) -> u64 {
-        self.ha_end.counters.dropped(reason)
+        self.gateway.as_ref().map_or(0, |gateway| gateway.end.counters.dropped(reason))
+    }
+
+    /// Packets that this process of the mobile node dropped for `reason`.
+    pub fn mobile_node_dropped(&self, reason: DropReason) -> u64 {
+        self.node.as_ref().map_or(0, |node| node.end.counters.dropped(reason))
+    }
+
+    /// Lines at WARN or ERROR that contain `text`; they are expected now. Any other ends the story, when the world does.
+    pub fn logged(&mut self, text: &str) -> usize {
+        self.watch.take(text).len()
     }
 
     /// Since the world began.
@@ -255,18 +311,15 @@ impl World {
         self.now - self.start
     }
 
-    fn home_agent_starts(&mut self) {
-        self.ha_end = End::new(Role::HomeAgent, IcmpSources::default());
-        let config = HomeAgentConfig { longest_binding: Duration::from_secs(600), own_addresses: vec![HA4.ip(), HA6.ip()] };
-        let mut ha = HomeAgent::new(config, self.ha_end.counters.clone());
-        for install in self.controller.deliver(self.ha_instance, self.now, self.wall()) {
-            ha.handle_sa(Arc::new(install), self.now);
-        }
-        self.ha = Some(ha);
-        self.drain();
+    fn binding(&self) -> Option<&ha::binding_cache::Binding> {
+        self.gateway.as_ref()?.home_agent.bindings().next()
     }
 
     fn wall(&self) -> SystemTime {
-        SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000) + (self.now - self.start)
+        wall(self.elapsed())
     }
+}
+
+fn wall(elapsed: Duration) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000) + elapsed
 }

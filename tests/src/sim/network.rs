@@ -1,11 +1,16 @@
-//! The network between mobile node and home agent: delay, loss, doubling and reordering by number, a translator for one access
-//! network, and a record of all that crossed it.
+//! The network between mobile node and home agent: two links, a translator for one of them, faults that a story chooses datagram
+//! by datagram, and a record of all that both ends have sent.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::nat::Nat;
+use rand::rngs::StdRng;
+
+use super::{Access, Link, Nat};
+
+/// An attacker stands nearer to everybody than they to each other.
+const ATTACKER_DELAY: Duration = Duration::from_millis(1);
 
 /// A UDP datagram on the wire.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,37 +28,56 @@ pub type ByNumber<T> = Box<dyn Fn(u64) -> T>;
 
 /// Datagrams under way.
 pub struct Network {
-    /// One way.
-    pub delay: Duration,
-    /// Those that this accepts are lost.
+    /// The IPv4 network.
+    pub wifi: Link,
+    /// The IPv6 network.
+    pub lte: Link,
+    /// Those that this accepts are lost, whatever the link does.
     pub loses: ByNumber<bool>,
     /// Those that this accepts arrive twice.
     pub doubles: ByNumber<bool>,
-    /// How much longer than `delay` one takes: what differs from number to number puts them out of order.
+    /// How much longer than on its link one takes: what differs from number to number puts them out of order.
     pub detains: ByNumber<Duration>,
-    /// All that was sent, lost ones included, as it is between the translator and the home agent.
+    /// All that both ends sent, lost ones included, as it is between the translator and the home agent.
     pub record: Vec<Datagram>,
     /// The translator before the IPv4 network, when there is one.
     pub nat: Option<Nat>,
-    under_way: BTreeMap<(Instant, u64, bool), Datagram>,
+    under_way: BTreeMap<(Instant, u64), Datagram>,
+    arrivals_so_far: u64,
 }
 
 impl Network {
     /// Nothing under way, nothing lost, nobody translated.
-    pub fn new(delay: Duration) -> Self {
+    pub(super) fn new(delay: Duration) -> Self {
         Self {
-            delay,
+            wifi: Link::calm(delay),
+            lte: Link::calm(delay),
             loses: Box::new(|_| false),
             doubles: Box::new(|_| false),
             detains: Box::new(|_| Duration::ZERO),
             record: Vec::new(),
             nat: None,
             under_way: BTreeMap::new(),
+            arrivals_so_far: 0,
         }
     }
 
-    /// Sends a datagram.
-    pub fn carry(&mut self, mut datagram: Datagram, now: Instant) {
+    /// Changes both links.
+    pub fn change_links(&mut self, change: impl Fn(&mut Link)) {
+        change(&mut self.wifi);
+        change(&mut self.lte);
+    }
+
+    /// The link of an access network.
+    pub fn link(&self, access: Access) -> &Link {
+        match access {
+            Access::Wifi => &self.wifi,
+            Access::Lte => &self.lte,
+        }
+    }
+
+    /// Takes what an end sends.
+    pub(super) fn carry(&mut self, mut datagram: Datagram, now: Instant, rng: &mut StdRng) {
         if let Some(nat) = &mut self.nat {
             datagram.from = nat.translate_outward(datagram.from, now);
         }
@@ -62,20 +86,29 @@ impl Network {
         if (self.loses)(number) {
             return;
         }
-        let arrival = now + self.delay + (self.detains)(number);
+        let access = if datagram.to.is_ipv4() { Access::Wifi } else { Access::Lte };
+        let mut transits = self.link(access).transits(rng);
         if (self.doubles)(number) {
-            self.under_way.insert((arrival, number, true), datagram.clone());
+            transits.extend(transits.first().copied());
         }
-        self.under_way.insert((arrival, number, false), datagram);
+        let detained = (self.detains)(number);
+        for transit in transits {
+            self.send(datagram.clone(), now + transit + detained);
+        }
+    }
+
+    /// Takes what somebody else sends, who is not on any link.
+    pub(super) fn inject(&mut self, datagram: Datagram, now: Instant) {
+        self.send(datagram, now + ATTACKER_DELAY);
     }
 
     /// When the next datagram arrives.
-    pub fn next_arrival(&self) -> Option<Instant> {
-        self.under_way.keys().next().map(|(at, ..)| *at)
+    pub(super) fn next_arrival(&self) -> Option<Instant> {
+        self.under_way.keys().next().map(|(at, _)| *at)
     }
 
     /// Those that have arrived, in order.
-    pub fn arrivals(&mut self, now: Instant) -> Vec<Datagram> {
+    pub(super) fn arrivals(&mut self, now: Instant) -> Vec<Datagram> {
         let mut arrived = Vec::new();
         while let Some(first) = self.under_way.first_entry().filter(|first| first.key().0 <= now) {
             let mut datagram = first.remove();
@@ -89,5 +122,10 @@ impl Network {
             }
         }
         arrived
+    }
+
+    fn send(&mut self, datagram: Datagram, arrival: Instant) {
+        self.arrivals_so_far += 1;
+        self.under_way.insert((arrival, self.arrivals_so_far), datagram);
     }
 }

@@ -4,6 +4,7 @@
 mod nat;
 mod profiles;
 mod renewal;
+mod world;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -104,7 +105,7 @@ fn after_a_move_packets_find_the_node_one_way_later_and_its_address_stays() {
     assert!(world.bound_to().unwrap().is_ipv4());
     world.moves_to(Access::Lte);
     world.mobile_node_sends(&up(&world, b"at once"));
-    world.runs_for(world.network.delay);
+    world.runs_for(world.network.wifi.delay);
     assert_eq!(world.correspondent_received(), [up(&world, b"at once")], "the uplink does not wait for the acknowledgement");
     assert!(world.bound_to().unwrap().is_ipv6(), "the downlink moves with the Binding Update");
     world.correspondent_sends(&down(&world, b"there"));

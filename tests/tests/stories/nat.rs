@@ -68,10 +68,10 @@ fn a_node_that_is_mapped_anew_is_found_again_by_its_next_packet() {
     world.runs_for(SECOND);
     assert_eq!((world.mobile_node_received().len(), unmapped(&world)), (0, 1), "nobody knows yet");
     world.mobile_node_sends(&up(&world, b"at once"));
-    world.runs_for(world.network.delay);
+    world.runs_for(world.network.wifi.delay);
     assert_eq!(world.correspondent_received(), [up(&world, b"at once")], "data from a new source is taken");
     assert_eq!(world.bound_to(), before, "but moves nothing: a Binding Refresh Request is on its way");
-    world.runs_for(world.network.delay * 2);
+    world.runs_for(world.network.wifi.delay * 2);
     assert_ne!(world.bound_to(), before, "the Binding Update that answers does");
     talks(&mut world);
     assert!(world.is_proved());
@@ -142,8 +142,6 @@ fn steal_the_next_binding_update(world: &mut World, third: SocketAddr) {
         assert!(world.elapsed() < SECOND * 600, "no Binding Update");
     }
     let copied = world.network.record.last().unwrap().clone();
-    let delay = std::mem::replace(&mut world.network.delay, Duration::from_millis(1));
     world.attacker_sends(third, copied.to, &copied.octets);
-    world.network.delay = delay;
     world.runs_for(Duration::from_millis(2));
 }

@@ -15,7 +15,9 @@ fn unnumbered() -> impl Iterator<Item = World> {
     let null = CipherSuite::ALL.into_iter().filter(|suite| !suite.encrypts());
     null.map(|suite| {
         let options = Options { profile: WireProfile::Draft04, user_data: UserData::Clear, ..Options::new(suite) };
-        registered_with(options)
+        let mut world = registered_with(options);
+        assert_eq!(world.logged("no replay protection"), 2, "the HAC says so, and the home agent");
+        world
     })
 }
 

@@ -1,0 +1,194 @@
+//! A run of MHAuth between mobile node and HAC, message by message, over a TCP connection that takes its time.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use hac::registry::ACKNOWLEDGEMENT;
+use hac::session::{PendingGrant, Session, Step};
+use mn::hac_client::HacError;
+use mn::mobile_node::Phase;
+use protocol::mhauth::Grant;
+use protocol::mhauth::initiator::{AwaitingDoneResponse, AwaitingInitResponse};
+
+use super::controller::Controller;
+use super::gateway::HA4;
+use super::{Access, World};
+
+/// The mobile node's patience with the handshake, and then with each answer.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+const ANSWER: Duration = Duration::from_secs(30);
+/// Round trips until the first request may go: TCP, then TLS 1.3.
+const HANDSHAKE_ROUND_TRIPS: u32 = 2;
+/// TCP tries again so often while its network is gone.
+const STALLED: Duration = Duration::from_millis(200);
+
+/// A connection.
+pub(super) struct Exchange {
+    /// The network that it was begun on, and lives and dies with.
+    access: Access,
+    session: Session,
+    leg: Leg,
+    /// When what is on its way arrives.
+    due: Instant,
+    /// When the mobile node gives up.
+    deadline: Instant,
+}
+
+/// What is on its way.
+enum Leg {
+    /// TCP's and TLS's messages.
+    Handshake,
+    /// To the HAC.
+    Request(Waiting, Vec<u8>),
+    /// At the HAC, until the home agent acknowledges or its time is up.
+    Settling(AwaitingDoneResponse, Box<PendingGrant>),
+    /// To the mobile node.
+    Response(Waiting, Vec<u8>),
+    /// To the mobile node: the HAC's process is gone.
+    Reset,
+}
+
+/// What the mobile node waits for.
+enum Waiting {
+    Init(Box<AwaitingInitResponse>),
+    Done(AwaitingDoneResponse),
+}
+
+impl Exchange {
+    /// When something happens on it.
+    pub(super) fn next_event(&self) -> Instant {
+        self.due.min(self.deadline)
+    }
+}
+
+impl World {
+    /// The mobile node connects, if any network lets it.
+    pub(super) fn begin_exchange(&mut self) {
+        let Some(access) = self.access.first().copied() else {
+            let source = io::Error::from(io::ErrorKind::NetworkUnreachable);
+            return self.mhauth_failed(HacError::Connect { address: HA4, source });
+        };
+        let link = *self.network.link(access);
+        let transit: Duration = (0..2 * HANDSHAKE_ROUND_TRIPS).map(|_| link.reliable_transit(&mut self.rng)).sum();
+        self.exchange = Some(Exchange {
+            access,
+            session: Controller::accept(),
+            leg: Leg::Handshake,
+            due: self.now + transit,
+            deadline: self.now + HANDSHAKE,
+        });
+    }
+
+    /// What is on its way arrives, if it is time.
+    pub(super) fn step_exchange(&mut self) {
+        let Some(mut exchange) = self.exchange.take_if(|exchange| exchange.next_event() <= self.now) else { return };
+        if exchange.deadline <= self.now {
+            return self.mhauth_failed(HacError::TimedOut(ANSWER));
+        }
+        let is_at_hac = matches!(exchange.leg, Leg::Settling(..));
+        if !is_at_hac && !self.access.contains(&exchange.access) {
+            exchange.due = self.now + STALLED;
+            self.exchange = Some(exchange);
+            return;
+        }
+        match std::mem::replace(&mut exchange.leg, Leg::Reset) {
+            Leg::Handshake => self.ask_init(exchange),
+            Leg::Request(waiting, octets) => self.answer(exchange, waiting, &octets),
+            Leg::Settling(waiting, pending) => {
+                let response = self.controller.take_back(*pending, self.wall());
+                self.feed_changes();
+                self.send_on(exchange, Leg::Response(Waiting::Done(waiting), response));
+            }
+            Leg::Response(waiting, octets) => self.take_response(exchange, waiting, &octets),
+            Leg::Reset => self.mhauth_failed(HacError::Broken(io::Error::from(io::ErrorKind::ConnectionReset))),
+        }
+    }
+
+    /// The home agent has acknowledged: a session that has waited for it goes on.
+    pub(super) fn settle(&mut self) {
+        let controller = &mut self.controller;
+        let is_settled = |exchange: &mut Exchange| match &exchange.leg {
+            Leg::Settling(_, pending) => controller.is_acknowledged(pending.revision()),
+            Leg::Handshake | Leg::Request(..) | Leg::Response(..) | Leg::Reset => false,
+        };
+        let Some(mut exchange) = self.exchange.take_if(is_settled) else { return };
+        if let Leg::Settling(waiting, pending) = std::mem::replace(&mut exchange.leg, Leg::Reset) {
+            let response = pending.delivered().to_vec();
+            self.send_on(exchange, Leg::Response(Waiting::Done(waiting), response));
+        }
+    }
+
+    /// The HAC's process has died under the connection.
+    pub(super) fn reset_exchange(&mut self) {
+        if let Some(exchange) = self.exchange.take() {
+            self.send_on(exchange, Leg::Reset);
+        }
+    }
+
+    fn ask_init(&mut self, mut exchange: Exchange) {
+        if !self.controller.is_up() {
+            let source = io::Error::from(io::ErrorKind::ConnectionRefused);
+            return self.mhauth_failed(HacError::Connect { address: HA4, source });
+        }
+        let (waiting, request) = self.controller.offer(&mut self.rng);
+        exchange.deadline = self.now + ANSWER;
+        self.send_on(exchange, Leg::Request(Waiting::Init(Box::new(waiting)), request));
+    }
+
+    fn answer(&mut self, mut exchange: Exchange, waiting: Waiting, octets: &[u8]) {
+        let (now, wall) = (self.now, self.wall());
+        match (self.controller.handle(&mut exchange.session, octets, now, wall, &mut self.rng), waiting) {
+            (Step::Deliver(pending), Waiting::Done(waiting)) => {
+                exchange.leg = Leg::Settling(waiting, pending);
+                exchange.due = now + ACKNOWLEDGEMENT;
+                self.exchange = Some(exchange);
+                self.feed_changes();
+            }
+            (Step::Reply(octets) | Step::Close(octets), waiting) => self.send_on(exchange, Leg::Response(waiting, octets)),
+            (Step::Deliver(_), Waiting::Init(_)) => panic!("a grant in answer to the first request"),
+        }
+    }
+
+    fn take_response(&mut self, mut exchange: Exchange, waiting: Waiting, octets: &[u8]) {
+        match waiting {
+            Waiting::Init(waiting) => match waiting.handle(octets) {
+                Ok((waiting, request)) => {
+                    exchange.deadline = self.now + ANSWER;
+                    self.send_on(exchange, Leg::Request(Waiting::Done(waiting), request));
+                }
+                Err(failure) => self.mhauth_failed(failure.into()),
+            },
+            Waiting::Done(waiting) => match waiting.handle(octets) {
+                Ok(grant) => self.granted(&grant),
+                Err(failure) => self.mhauth_failed(failure.into()),
+            },
+        }
+    }
+
+    fn send_on(&mut self, mut exchange: Exchange, leg: Leg) {
+        let link = *self.network.link(exchange.access);
+        exchange.due = self.now + link.reliable_transit(&mut self.rng);
+        exchange.leg = leg;
+        self.exchange = Some(exchange);
+    }
+
+    fn granted(&mut self, grant: &Grant) {
+        let (now, wall, usable) = (self.now, self.wall(), self.attachments());
+        self.mhauth_runs += 1;
+        if let Some(node) = &mut self.node {
+            node.handle_grant(grant, usable, now, wall, &mut self.rng);
+        }
+    }
+
+    fn mhauth_failed(&mut self, error: HacError) {
+        let (now, wall) = (self.now, self.wall());
+        let Some(node) = &mut self.node else { return };
+        if error.is_final() && node.machine.phase() == Phase::Bootstrapping {
+            tracing::error!(%error, "the mobile node gives up");
+            self.node = None;
+        } else {
+            tracing::warn!(%error, "MHAuth failed; it will be tried again");
+            node.machine.handle_bootstrap_failure(error.retry_after(wall), now, &mut self.rng);
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! The home agent's process: what its gateway does in the program, by hand.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use feed::FromHac;
+use ha::deliveries;
+use ha::home_agent::{HomeAgent, HomeAgentConfig};
+use ha::sa_store::SaStore;
+use hac::store::{InstanceId, Revision};
+use protocol::sa::Role;
+use protocol::tunnel::{Command, IcmpSources, SocketId};
+use rand::rngs::StdRng;
+
+use super::end::{End, Outgoing};
+use super::network::Datagram;
+
+/// The home agent's outer addresses.
+pub(super) const HA4: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::new(203, 0, 113, 1)), 7872);
+/// See [`HA4`].
+pub(super) const HA6: SocketAddr = SocketAddr::new(IpAddr::V6(std::net::Ipv6Addr::new(0x2001, 0xdb8, 0xf, 0, 0, 0, 0, 1)), 7872);
+const LONGEST_BINDING: Duration = Duration::from_secs(600);
+
+/// One life of the home agent.
+pub(super) struct Gateway {
+    pub(super) instance: InstanceId,
+    pub(super) home_agent: HomeAgent,
+    pub(super) end: End,
+    store: SaStore,
+}
+
+impl Gateway {
+    /// A process that knows nothing.
+    pub(super) fn new(instance: InstanceId) -> Self {
+        let end = End::new(Role::HomeAgent, IcmpSources::default());
+        let config = HomeAgentConfig { longest_binding: LONGEST_BINDING, own_addresses: vec![HA4.ip(), HA6.ip()] };
+        let home_agent = HomeAgent::new(config, end.counters.clone());
+        Self { instance, home_agent, end, store: SaStore::default() }
+    }
+
+    /// Its own datagrams leave from here.
+    pub(super) fn address(socket: SocketId) -> SocketAddr {
+        if socket == SocketId(0) { HA4 } else { HA6 }
+    }
+
+    /// Takes what arrives at one of its addresses.
+    pub(super) fn receive(&mut self, datagram: &Datagram, now: Instant) {
+        let socket = SocketId(u8::from(datagram.to == HA6));
+        self.end.receive(socket, datagram, now);
+    }
+
+    /// Takes a message of the feed; gives what it acknowledges, if it does.
+    pub(super) fn handle_feed(&mut self, message: FromHac, now: Instant) -> Option<Revision> {
+        let is_whole = !matches!(message, FromHac::Snapshot { last: false, .. });
+        let revision = Revision(message.revision());
+        deliveries::take(message, &mut self.store, &mut self.home_agent, now);
+        is_whole.then_some(revision)
+    }
+
+    /// Tells the machine what its halves have to say, and the halves what it wants, until nothing more is said.
+    pub(super) fn drain(&mut self, now: Instant, rng: &mut StdRng) -> Vec<Outgoing> {
+        let mut sent = self.obey(rng);
+        while let Some(event) = self.end.poll_event() {
+            self.home_agent.handle_event(&event, now, rng);
+            sent.extend(self.obey(rng));
+        }
+        sent
+    }
+
+    fn obey(&mut self, rng: &mut StdRng) -> Vec<Outgoing> {
+        let mut sent = Vec::new();
+        while let Some(command) = self.home_agent.poll_command() {
+            if let Command::Uninstall(spi) = command {
+                self.store.end(spi);
+            }
+            sent.extend(self.end.apply(&command, rng));
+        }
+        sent
+    }
+}

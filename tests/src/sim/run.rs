@@ -1,0 +1,148 @@
+//! Time passes: events in their order, what the machines want carried out, datagrams put on the wire.
+
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use mn::movement::Attachment;
+use protocol::addr::CareOfAddress;
+
+use super::end::Outgoing;
+use super::feed::Message;
+use super::gateway::{Gateway, HA4, HA6};
+use super::{Access, Datagram, LTE, WIFI, World};
+
+impl World {
+    /// Lets time pass, event by event.
+    pub fn runs_for(&mut self, duration: Duration) {
+        let end = self.now + duration;
+        while let Some(next) = self.next_event().filter(|next| *next <= end) {
+            self.now = self.now.max(next);
+            self.step();
+        }
+        self.now = end;
+    }
+
+    fn next_event(&self) -> Option<Instant> {
+        let timers = [
+            self.network.next_arrival(),
+            self.feed.next_arrival(),
+            self.exchange.as_ref().map(|exchange| exchange.next_event()),
+            self.node.as_ref().map(|node| node.next_event()),
+            self.gateway.as_ref().and_then(|gateway| gateway.home_agent.poll_timeout()).map(|(due, _)| due),
+        ];
+        timers.into_iter().flatten().min()
+    }
+
+    fn step(&mut self) {
+        for datagram in self.network.arrivals(self.now) {
+            self.arrives(&datagram);
+        }
+        while let Some(message) = self.feed.arrival(self.now) {
+            self.take_from_feed(message);
+        }
+        self.step_exchange();
+        if let Some(node) = &mut self.node {
+            node.handle_timeout(self.now);
+        }
+        if let Some(gateway) = &mut self.gateway {
+            gateway.home_agent.handle_timeout(self.now);
+        }
+        self.drain();
+    }
+
+    fn arrives(&mut self, datagram: &Datagram) {
+        if datagram.to == HA4 || datagram.to == HA6 {
+            if let Some(gateway) = &mut self.gateway {
+                gateway.receive(datagram, self.now);
+            }
+        } else if let Some(node) = &mut self.node {
+            node.receive(datagram, self.now);
+        }
+        self.drain();
+    }
+
+    fn take_from_feed(&mut self, message: Message) {
+        let (now, wall) = (self.now, self.wall());
+        match message {
+            Message::Subscribe(instance) => match self.controller.handle_subscribe(instance, wall) {
+                Some(snapshot) => self.feed.send(Message::FromHac(instance, snapshot), now),
+                None => self.feed.subscribe_later(instance, now),
+            },
+            Message::FromHac(instance, message) => {
+                let Some(gateway) = &mut self.gateway else { return };
+                if let Some(revision) = gateway.handle_feed(message, now) {
+                    self.feed.send(Message::Acknowledge(instance, revision), now);
+                }
+                self.drain();
+            }
+            Message::Acknowledge(instance, revision) => {
+                self.controller.handle_acknowledgement(instance, revision);
+                self.feed_changes();
+                self.settle();
+            }
+        }
+    }
+
+    /// Tells a connected home agent what is new.
+    pub(super) fn feed_changes(&mut self) {
+        let Some((instance, changes)) = self.controller.changes(self.wall()) else { return };
+        for change in changes {
+            self.feed.send(Message::FromHac(instance, change), self.now);
+        }
+    }
+
+    /// Lets both machines act until neither wants anything more.
+    pub(super) fn drain(&mut self) {
+        if let Some(node) = &mut self.node {
+            let acted = node.drain(&mut self.newest_port, self.now, &mut self.rng);
+            let has_finished = node.has_finished;
+            self.send_from_mobile_node(acted.sent);
+            if acted.wants_mhauth {
+                self.begin_exchange();
+            }
+            if has_finished {
+                self.mobile_node_dies();
+            }
+        }
+        if let Some(gateway) = &mut self.gateway {
+            let sent = gateway.drain(self.now, &mut self.rng);
+            self.send_from_home_agent(sent);
+        }
+    }
+
+    pub(super) fn send_from_mobile_node(&mut self, datagrams: Vec<Outgoing>) {
+        let attached: Vec<IpAddr> = self.access.iter().map(|access| address(*access)).collect();
+        let Some(node) = &self.node else { return };
+        for (socket, to, octets) in datagrams {
+            // What is sent from an address that is gone goes nowhere.
+            if let Some(from) = node.sockets.get(&socket).copied().filter(|from| attached.contains(&from.ip())) {
+                self.network.carry(Datagram { from, to, octets }, self.now, &mut self.rng);
+            }
+        }
+    }
+
+    pub(super) fn send_from_home_agent(&mut self, datagrams: Vec<Outgoing>) {
+        for (socket, to, octets) in datagrams {
+            let from = Gateway::address(socket);
+            self.network.carry(Datagram { from, to, octets }, self.now, &mut self.rng);
+        }
+    }
+
+    pub(super) fn attachments(&self) -> Vec<Attachment> {
+        let attachment = |access: &Access| {
+            let (interface, name) = match access {
+                Access::Wifi => (1, "wifi"),
+                Access::Lte => (2, "lte"),
+            };
+            Attachment { interface, name: name.to_owned(), care_of: CareOfAddress(address(*access)), metric: 100 }
+        };
+        self.access.iter().map(attachment).collect()
+    }
+}
+
+fn address(access: Access) -> IpAddr {
+    match access {
+        Access::Wifi => WIFI,
+        Access::Lte => LTE,
+    }
+}
