@@ -41,3 +41,68 @@ fn install(provisioned: Provisioned, store: &mut SaStore, home_agent: &mut HomeA
         Delivery::Full => tracing::error!(%spi, "no room for another SA: spread the subscribers over more groups"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use protocol::addr::{HomeAddresses, HomeAgentAddresses};
+    use protocol::profile::WireProfile;
+    use protocol::sa::{CipherSuite, DirectionKeys, Secret, SecurityAssociation, Spi, UserData};
+    use protocol::tunnel::{Command, Counters};
+
+    use crate::home_agent::HomeAgentConfig;
+
+    fn provisioned(spi: u32) -> Provisioned {
+        let keys = DirectionKeys { integrity: Secret::new(vec![7; 20]), encryption: Secret::empty() };
+        let sa = SecurityAssociation {
+            spi: Spi::new(spi).unwrap(),
+            suite: CipherSuite::NullSha,
+            profile: WireProfile::Rfc6618,
+            user_data: UserData::Protected,
+            mn_to_ha: keys.clone(),
+            ha_to_mn: keys,
+            home: HomeAddresses::new(None, Some([10, 9, 0, 7].into())).unwrap(),
+            home_agent: HomeAgentAddresses::new(None, Some([203, 0, 113, 1].into()), 7872).unwrap(),
+        };
+        Provisioned { sa, left: Duration::from_secs(60), lease: 0 }
+    }
+
+    /// The SPIs that the halves are told to install and to uninstall.
+    fn commands(home_agent: &mut HomeAgent) -> (Vec<u32>, Vec<u32>) {
+        let (mut installed, mut uninstalled) = (Vec::new(), Vec::new());
+        while let Some(command) = home_agent.poll_command() {
+            if let Command::Install(install) = &command {
+                installed.push(install.sa.spi.get());
+            } else if let Command::Uninstall(spi) = command {
+                uninstalled.push(spi.get());
+            } else {
+                panic!("{command:?}");
+            }
+        }
+        (installed, uninstalled)
+    }
+
+    #[test]
+    fn a_snapshot_in_parts_installs_what_is_new_and_ends_what_no_part_names() {
+        let (mut store, now) = (SaStore::default(), Instant::now());
+        let config = HomeAgentConfig { longest_binding: Duration::from_secs(600), own_addresses: Vec::new() };
+        let mut home_agent = HomeAgent::new(config, Arc::new(Counters::default()));
+        let mut take = |message| {
+            super::take(message, &mut store, &mut home_agent, now);
+            commands(&mut home_agent)
+        };
+        let part = |spis: &[u32], last| {
+            let associations = spis.iter().map(|spi| provisioned(*spi)).collect();
+            FromHac::Snapshot { revision: 1, associations, last }
+        };
+        let delta = |change| FromHac::Delta { revision: 2, change };
+        assert_eq!(take(part(&[1, 2], false)), (vec![1, 2], vec![]));
+        assert_eq!(take(part(&[3], true)), (vec![3], vec![]));
+        assert_eq!(take(delta(Change::End(Spi::new(2).unwrap()))), (vec![], vec![2]));
+        assert_eq!(take(delta(Change::Install(Box::new(provisioned(4))))), (vec![4], vec![]));
+        assert_eq!(take(part(&[2, 3, 5], true)), (vec![5], vec![1, 4]), "2 has ended here and stays ended");
+    }
+}

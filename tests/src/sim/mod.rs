@@ -1,9 +1,9 @@
 //! A world in virtual time: HAC, home agent and mobile node in one process, no sockets, the clock moves when nothing else does.
 //!
 //! The real machines run: the HAC's sessions on an SQLite store, the feed's messages, the home agent, the mobile node, both halves
-//! of the tunnel. Only what the programs' shells do is done here by hand: [`controller`] is the HAC's, [`gateway`] the home agent's,
-//! [`node`] the mobile node's. [`network`] carries datagrams, [`exchange`] MHAuth, [`feed`] security associations. All that is
-//! random follows from one seed. Whatever is logged at WARN or ERROR has to be expected ([`World::logged`]).
+//! of the tunnel. Only what the programs' shells do is done here by hand: `controller` is the HAC's, `gateway` the home agent's,
+//! `node` the mobile node's. `network` carries datagrams, `exchange` MHAuth, `feed` security associations. All that is random
+//! follows from one seed. Whatever is logged at WARN or ERROR has to be expected ([`World::logged`]).
 //!
 //! Stories read like the product: see `tests/stories/`.
 
