@@ -17,6 +17,3 @@ pub mod worker;
 /// The most that sealing adds to an inner packet: the envelope (8 octets), an IV (16), padding to a block (15) with its two
 /// octets, an ICV (16), and what an extension suite may want.
 pub const MAX_SEALING_OVERHEAD: usize = 64;
-
-#[cfg(test)]
-mod namespace;

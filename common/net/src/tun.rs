@@ -184,8 +184,9 @@ fn ioctl(fd: BorrowedFd<'_>, number: libc::Ioctl, request: &mut libc::ifreq) -> 
 
 #[cfg(test)]
 mod tests {
+    use fixture::{in_new_network_namespace, shell};
+
     use super::*;
-    use crate::namespace::in_new_network_namespace;
 
     #[test]
     fn names_and_mtus_that_no_tunnel_can_have_are_refused_before_anything_is_opened() {
@@ -199,7 +200,7 @@ mod tests {
 
     #[test]
     fn a_device_has_the_mtu_asked_for_and_goes_with_its_owner() {
-        in_new_network_namespace("tun::tests::a_device_has_the_mtu_asked_for_and_goes_with_its_owner", || {
+        in_new_network_namespace(|| {
             let tun = Tun::create("mn0", 1380).unwrap();
             assert!(tun.index() > 0);
             assert_eq!(std::fs::read_to_string("/proc/net/dev").unwrap().matches("mn0:").count(), 1);
@@ -213,7 +214,7 @@ mod tests {
 
     #[test]
     fn what_the_kernel_sends_into_the_device_is_read_in_one_batch() {
-        in_new_network_namespace("tun::tests::what_the_kernel_sends_into_the_device_is_read_in_one_batch", || {
+        in_new_network_namespace(|| {
             let tun = up_with_address("mn0");
             let socket = std::net::UdpSocket::bind("10.9.0.2:1000").unwrap();
             for payload in [b"one".as_slice(), b"two", b"three"] {
@@ -229,7 +230,7 @@ mod tests {
 
     #[test]
     fn a_bad_packet_does_not_end_a_write_batch() {
-        in_new_network_namespace("tun::tests::a_bad_packet_does_not_end_a_write_batch", || {
+        in_new_network_namespace(|| {
             let tun = up_with_address("mn0");
             let socket = std::net::UdpSocket::bind("10.9.0.2:2000").unwrap();
             socket.set_read_timeout(Some(std::time::Duration::from_secs(5))).unwrap();
@@ -257,9 +258,7 @@ mod tests {
 
     fn up_with_address(name: &str) -> Tun {
         let tun = Tun::create(name, 1400).unwrap();
-        for arguments in [["address", "add", "10.9.0.2/24", "dev", name].as_slice(), &["link", "set", name, "up"]] {
-            assert!(std::process::Command::new("ip").args(arguments).status().unwrap().success());
-        }
+        shell(&format!("ip address add 10.9.0.2/24 dev {name} && ip link set {name} up"));
         tun
     }
 }

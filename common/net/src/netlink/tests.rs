@@ -1,31 +1,30 @@
 use std::net::IpAddr;
-use std::process::Command;
 
+use fixture::{block_on, enter_new_network_namespace, shell};
 use ipnet::IpNet;
 
 use super::*;
-use crate::namespace::in_new_network_namespace;
 use crate::tun::Tun;
 
 const TABLE: u32 = 7872;
 const PROTOCOL: u8 = 78;
 
 /// Runs `body` in a namespace where the device `mn0` is up and has an address of each family.
-fn with_a_device<F: Future<Output = ()>>(name: &str, body: impl FnOnce(Netlink, u32) -> F) {
-    in_new_network_namespace(&format!("netlink::tests::{name}"), || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            let tun = Tun::create("mn0", 1400).unwrap();
-            let netlink = Netlink::connect().unwrap();
-            let index = netlink.link_index("mn0").await.unwrap();
-            assert_eq!(index, tun.index());
-            netlink.set_link_up(netlink.link_index("lo").await.unwrap(), None).await.unwrap();
-            netlink.set_link_up(index, Some(1300)).await.unwrap();
-            for address in ["10.9.0.2/32", "2001:db8:100::2/128"] {
-                assert_eq!(netlink.add_address(index, net(address)).await.unwrap(), Change::Made);
-            }
-            body(netlink, index).await;
-        });
+fn with_a_device<S: FnOnce(Netlink, u32) -> F, F: Future<Output = ()>>(body: S) {
+    if !enter_new_network_namespace::<S>() {
+        return;
+    }
+    block_on(async {
+        let tun = Tun::create("mn0", 1400).unwrap();
+        let netlink = Netlink::connect().unwrap();
+        let index = netlink.link_index("mn0").await.unwrap();
+        assert_eq!(index, tun.index());
+        netlink.set_link_up(netlink.link_index("lo").await.unwrap(), None).await.unwrap();
+        netlink.set_link_up(index, Some(1300)).await.unwrap();
+        for address in ["10.9.0.2/32", "2001:db8:100::2/128"] {
+            assert_eq!(netlink.add_address(index, net(address)).await.unwrap(), Change::Made);
+        }
+        body(netlink, index).await;
     });
 }
 
@@ -37,15 +36,9 @@ fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
 }
 
-fn shell(command: &str) -> String {
-    let output = Command::new("sh").args(["-c", command]).output().unwrap();
-    assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
-
 #[test]
 fn a_link_is_found_by_name_and_shows_its_state() {
-    with_a_device("a_link_is_found_by_name_and_shows_its_state", |netlink, index| async move {
+    with_a_device(|netlink, index| async move {
         let links = netlink.links().await.unwrap();
         let link = links.iter().find(|link| link.index == index).unwrap();
         assert_eq!((link.name.as_str(), link.up, link.carrier, link.loopback, link.mtu), ("mn0", true, true, false, 1300));
@@ -58,8 +51,7 @@ fn a_link_is_found_by_name_and_shows_its_state() {
 
 #[test]
 fn addresses_are_usable_at_once_and_are_added_and_deleted_any_number_of_times() {
-    let name = "addresses_are_usable_at_once_and_are_added_and_deleted_any_number_of_times";
-    with_a_device(name, |netlink, index| async move {
+    with_a_device(|netlink, index| async move {
         for text in ["10.9.0.2/32", "2001:db8:100::2/128"] {
             assert_eq!(netlink.add_address(index, net(text)).await.unwrap(), Change::AlreadySo);
             let all = netlink.addresses().await.unwrap();
@@ -79,7 +71,7 @@ fn addresses_are_usable_at_once_and_are_added_and_deleted_any_number_of_times() 
 
 #[test]
 fn routes_are_added_replaced_listed_and_deleted() {
-    with_a_device("routes_are_added_replaced_listed_and_deleted", |netlink, index| async move {
+    with_a_device(|netlink, index| async move {
         let filter = RouteFilter { table: Some(TABLE), protocol: None };
         assert_eq!(netlink.routes(filter).await.unwrap(), []);
         for (destination, source) in
@@ -102,7 +94,7 @@ fn routes_are_added_replaced_listed_and_deleted() {
 
 #[test]
 fn a_look_up_follows_the_mark_and_the_rules() {
-    with_a_device("a_look_up_follows_the_mark_and_the_rules", |netlink, index| async move {
+    with_a_device(|netlink, index| async move {
         let away = netlink.link_index("lo").await.unwrap();
         for (family, everything, destination, source) in
             [(Family::V4, "0.0.0.0/0", "192.0.2.1", "10.9.0.2"), (Family::V6, "::/0", "2001:db8:77::1", "2001:db8:100::2")]
@@ -131,7 +123,7 @@ fn a_look_up_follows_the_mark_and_the_rules() {
 
 #[test]
 fn a_rule_is_read_back_as_it_was_written_and_as_iproute2_shows_it() {
-    with_a_device("a_rule_is_read_back_as_it_was_written_and_as_iproute2_shows_it", |netlink, _| async move {
+    with_a_device(|netlink, _| async move {
         for family in Family::BOTH {
             let marked = Rule::new(family, TABLE, TABLE).without_mark(7872);
             let suppressed = Rule::new(family, TABLE - 1, MAIN_TABLE).suppressing(0);
@@ -151,7 +143,7 @@ fn a_rule_is_read_back_as_it_was_written_and_as_iproute2_shows_it() {
 
 #[test]
 fn clean_up_takes_everything_of_ours_and_nothing_else() {
-    with_a_device("clean_up_takes_everything_of_ours_and_nothing_else", |netlink, index| async move {
+    with_a_device(|netlink, index| async move {
         let before = shell("ip -4 rule; ip -6 rule; ip -4 route show table all; ip -6 route show table all");
         for family in Family::BOTH {
             netlink.add_rule(&Rule::new(family, TABLE, TABLE).without_mark(7872)).await.unwrap();
@@ -174,7 +166,7 @@ fn clean_up_takes_everything_of_ours_and_nothing_else() {
 
 #[test]
 fn a_monitor_tells_of_links_addresses_and_routes_of_both_families() {
-    with_a_device("a_monitor_tells_of_links_addresses_and_routes_of_both_families", |netlink, index| async move {
+    with_a_device(|netlink, index| async move {
         let mut monitor = Monitor::open().unwrap();
         for (address, destination) in [("10.9.0.3/32", "192.0.2.0/24"), ("2001:db8:100::3/128", "2001:db8:77::/48")] {
             netlink.add_address(index, net(address)).await.unwrap();
@@ -198,8 +190,7 @@ fn a_monitor_tells_of_links_addresses_and_routes_of_both_families() {
 
 #[test]
 fn a_monitor_that_was_not_read_in_time_asks_for_a_resynchronisation() {
-    let name = "a_monitor_that_was_not_read_in_time_asks_for_a_resynchronisation";
-    with_a_device(name, |netlink, index| async move {
+    with_a_device(|netlink, index| async move {
         let mut monitor = Monitor::open().unwrap();
         for _ in 0..2_000 {
             netlink.add_address(index, net("10.9.0.3/32")).await.unwrap();
@@ -213,13 +204,12 @@ fn a_monitor_that_was_not_read_in_time_asks_for_a_resynchronisation() {
 
 #[test]
 fn a_request_after_its_runtime_has_ended_is_an_error() {
-    let netlink = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    let netlink = block_on(async {
         let netlink = Netlink::connect().unwrap();
         netlink.links().await.unwrap();
         netlink
     });
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let error = runtime.block_on(netlink.links()).unwrap_err();
+    let error = block_on(netlink.links()).unwrap_err();
     assert!(matches!(error, NetlinkError::NoAnswer { .. }), "{error}");
 }
 

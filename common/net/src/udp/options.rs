@@ -64,14 +64,13 @@ fn set_path_mtu_discovery(fd: BorrowedFd<'_>, local: SocketAddr) -> io::Result<(
 #[cfg(test)]
 mod tests {
     use std::io::ErrorKind;
-    use std::process::Command;
 
+    use fixture::{in_new_network_namespace, shell};
     use protocol::tunnel::batch::MAX_PACKET;
     use protocol::tunnel::{PacketBatch, Path, SendBatch, SocketId};
 
     use super::super::{Sender, Sockets, UdpSocket};
     use super::*;
-    use crate::namespace::in_new_network_namespace;
     use crate::tun::Tun;
 
     /// A link of 1,500 octets whose packets the test sees: a TUN device.
@@ -84,9 +83,7 @@ mod tests {
     impl Link {
         fn new(own: &str, to: &str) -> Self {
             let tun = Tun::create("link0", 1500).unwrap();
-            for arguments in [&["link", "set", "link0", "up"][..], &["address", "add", own, "dev", "link0", "nodad"]] {
-                assert!(Command::new("ip").args(arguments).status().unwrap().success());
-            }
+            shell(&format!("ip link set link0 up && ip address add {own} dev link0 nodad"));
             let local = SocketAddr::new(own.split('/').next().unwrap().parse().unwrap(), 7872);
             let mut sockets = Sockets::default();
             sockets.add(SocketId(0), UdpSocket::bind(local, &SocketOptions::default()).unwrap().into());
@@ -147,8 +144,7 @@ mod tests {
 
     #[test]
     fn ipv4_may_be_fragmented_by_any_router_and_believes_no_icmp() {
-        let name = "udp::options::tests::ipv4_may_be_fragmented_by_any_router_and_believes_no_icmp";
-        in_new_network_namespace(name, || {
+        in_new_network_namespace(|| {
             let link = Link::new("192.0.2.1/24", "192.0.2.9");
             let dont_fragment = |packet: &Vec<u8>| packet[6] & 0x40 != 0;
             let whole = link.send(1_400);
@@ -162,8 +158,7 @@ mod tests {
 
     #[test]
     fn ipv6_is_fragmented_here_when_a_router_says_so() {
-        let name = "udp::options::tests::ipv6_is_fragmented_here_when_a_router_says_so";
-        in_new_network_namespace(name, || {
+        in_new_network_namespace(|| {
             let link = Link::new("2001:db8:f::1/64", "2001:db8:f::9");
             let whole = link.send(1_400);
             assert_eq!(whole.len(), 1);

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use fixture::{in_new_network_namespace, shell};
 use protocol::tunnel::{Path, ReceiveBatch, SendBatch};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -114,37 +115,34 @@ fn an_address_that_is_not_here_and_a_device_that_is_not_there_are_named() {
 
 #[test]
 fn a_full_send_buffer_drops_the_rest_of_the_run_and_does_not_hang() {
-    crate::namespace::in_new_network_namespace(
-        "udp::tests::a_full_send_buffer_drops_the_rest_of_the_run_and_does_not_hang",
-        || {
-            // What waits for a neighbour that never answers stays charged to the sender's buffer.
-            for arguments in [
-                "link add v0 type veth peer name v1",
-                "link set v1 up",
-                "link set v0 up",
-                "address add 10.9.0.2/24 dev v0",
-                "ntable change name arp_cache dev v0 queue 10000",
-            ] {
-                assert!(std::process::Command::new("ip").args(arguments.split(' ')).status().unwrap().success());
-            }
-            let mut sockets = Sockets::default();
-            sockets.add(SocketId(0), socket("10.9.0.2:0"));
-            let mut batch = SendBatch::new(512, 512 * 8_000);
-            for _ in 0..512 {
-                push(&mut batch, &[0; 8_000], 0, "10.9.0.9:7872".parse().unwrap());
-            }
-            let started = std::time::Instant::now();
-            let report = Sender::new().send(&batch, &sockets);
-            assert_eq!(report.sent + report.failed, 512);
-            assert!(report.sent > 0 && report.failed > 0, "{report:?}");
-            assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
-        },
-    );
+    in_new_network_namespace(|| {
+        // What waits for a neighbour that never answers stays charged to the sender's buffer.
+        for arguments in [
+            "link add v0 type veth peer name v1",
+            "link set v1 up",
+            "link set v0 up",
+            "address add 10.9.0.2/24 dev v0",
+            "ntable change name arp_cache dev v0 queue 10000",
+        ] {
+            shell(&format!("ip {arguments}"));
+        }
+        let mut sockets = Sockets::default();
+        sockets.add(SocketId(0), socket("10.9.0.2:0"));
+        let mut batch = SendBatch::new(512, 512 * 8_000);
+        for _ in 0..512 {
+            push(&mut batch, &[0; 8_000], 0, "10.9.0.9:7872".parse().unwrap());
+        }
+        let started = std::time::Instant::now();
+        let report = Sender::new().send(&batch, &sockets);
+        assert_eq!(report.sent + report.failed, 512);
+        assert!(report.sent > 0 && report.failed > 0, "{report:?}");
+        assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+    });
 }
 
 #[test]
 fn marks_and_devices_are_set_where_the_process_may() {
-    crate::namespace::in_new_network_namespace("udp::tests::marks_and_devices_are_set_where_the_process_may", || {
+    in_new_network_namespace(|| {
         let _tun = crate::tun::Tun::create("mn0", 1400).unwrap();
         let options = SocketOptions { mark: Some(7872), device: Some("mn0".to_owned()) };
         let socket = UdpSocket::bind("0.0.0.0:0".parse().unwrap(), &options).unwrap();

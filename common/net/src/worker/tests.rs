@@ -6,17 +6,15 @@
 use std::net::{Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use protocol::addr::{HomeAddresses, HomeAgentAddresses};
-use protocol::profile::WireProfile;
-use protocol::sa::{CipherSuite, DirectionKeys, Role, Secret, SecurityAssociation, Spi, UserData};
-use protocol::tunnel::{DropReason, Encapsulation, IcmpSources, Install, Path, Paths};
+use fixture::{HOME6, association, block_on, enter_new_network_namespace, in_new_network_namespace, install, shell};
+use protocol::addr::HomeAddresses;
+use protocol::sa::{CipherSuite, Role, Spi};
+use protocol::tunnel::{DropReason, Encapsulation, IcmpSources, Path, Paths};
 
 use super::*;
-use crate::namespace::in_new_network_namespace;
 use crate::netlink::{MAIN_TABLE, Netlink, Route};
 use crate::udp::SocketOptions;
 
-const HOME: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0x100, 0, 0, 0, 0, 7);
 const CORRESPONDENT: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 9, 0, 0, 0, 0, 9);
 const SOCKET: SocketId = SocketId(3);
 const WAIT: Duration = Duration::from_secs(10);
@@ -85,24 +83,7 @@ fn spi() -> Spi {
 }
 
 fn home() -> HomeAddresses {
-    HomeAddresses::new(Some(HOME), None).unwrap()
-}
-
-fn association(suite: CipherSuite) -> SecurityAssociation {
-    let keys = |seed: u8| DirectionKeys {
-        integrity: Secret::new((0..suite.integrity_key_len() as u8).map(|i| i + seed).collect()),
-        encryption: Secret::new((0..suite.encryption_key_len() as u8).map(|i| i + seed + 100).collect()),
-    };
-    SecurityAssociation {
-        spi: spi(),
-        suite,
-        profile: WireProfile::Rfc6618,
-        user_data: UserData::Protected,
-        mn_to_ha: keys(1),
-        ha_to_mn: keys(50),
-        home: home(),
-        home_agent: HomeAgentAddresses::new(None, Some([127, 0, 0, 1].into()), 7872).unwrap(),
-    }
+    HomeAddresses::new(Some(HOME6), None).unwrap()
 }
 
 /// A socket of an application at one end.
@@ -115,11 +96,10 @@ fn application(address: Ipv6Addr, device: &str) -> std::net::UdpSocket {
 }
 
 fn set_up_addresses(mn: &End, ha: &End) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
+    block_on(async {
         let netlink = Netlink::connect().unwrap();
         netlink.set_link_up(netlink.link_index("lo").await.unwrap(), None).await.unwrap();
-        for (end, own, other) in [(mn, HOME, CORRESPONDENT), (ha, CORRESPONDENT, HOME)] {
+        for (end, own, other) in [(mn, HOME6, CORRESPONDENT), (ha, CORRESPONDENT, HOME6)] {
             netlink.set_link_up(end.tun.index(), None).await.unwrap();
             netlink.add_address(end.tun.index(), own_net(own)).await.unwrap();
             netlink.await_address(own.into()).await.unwrap();
@@ -132,28 +112,28 @@ fn own_net(address: Ipv6Addr) -> ipnet::IpNet {
     std::net::IpAddr::V6(address).into()
 }
 
-fn in_a_tunnel(name: &str, suite: CipherSuite, story: impl FnOnce(End, End)) {
-    in_new_network_namespace(&format!("worker::tests::{name}"), || {
-        let mn = End::new(Role::MobileNode, "mn0", "0.0.0.0:0");
-        let ha = End::new(Role::HomeAgent, "ha0", "0.0.0.0:0");
-        set_up_addresses(&mn, &ha);
-        for end in [&mn, &ha] {
-            let (valid_until, lease) = (Instant::now() + Duration::from_secs(600), 0);
-            end.apply(Command::Install(Arc::new(Install { sa: association(suite), valid_until, lease })));
-        }
-        mn.bind_to(([127, 0, 0, 1], ha.socket.local_addr().port()).into());
-        ha.bind_to(([127, 0, 0, 1], mn.socket.local_addr().port()).into());
-        story(mn, ha);
-    });
+fn in_a_tunnel<S: FnOnce(End, End)>(suite: CipherSuite, story: S) {
+    if !enter_new_network_namespace::<S>() {
+        return;
+    }
+    let mn = End::new(Role::MobileNode, "mn0", "0.0.0.0:0");
+    let ha = End::new(Role::HomeAgent, "ha0", "0.0.0.0:0");
+    set_up_addresses(&mn, &ha);
+    for end in [&mn, &ha] {
+        end.apply(Command::Install(Arc::new(install(association(spi(), suite), Instant::now()))));
+    }
+    mn.bind_to(([127, 0, 0, 1], ha.socket.local_addr().port()).into());
+    ha.bind_to(([127, 0, 0, 1], mn.socket.local_addr().port()).into());
+    story(mn, ha);
 }
 
 fn carries_packets_both_ways(mn: &End, ha: &End) {
-    let (here, there) = (application(HOME, "mn0"), application(CORRESPONDENT, "ha0"));
+    let (here, there) = (application(HOME6, "mn0"), application(CORRESPONDENT, "ha0"));
     let mut octets = [0; 2_000];
     for length in (1..=1_300).step_by(13) {
         here.send_to(&vec![length as u8; length], (CORRESPONDENT, 4000)).unwrap();
         let (received, from) = there.recv_from(&mut octets).unwrap();
-        assert_eq!((&octets[..received], from.ip()), (&*vec![length as u8; length], HOME.into()));
+        assert_eq!((&octets[..received], from.ip()), (&*vec![length as u8; length], HOME6.into()));
         there.send_to(&octets[..received], from).unwrap();
         let (received, from) = here.recv_from(&mut octets).unwrap();
         assert_eq!((&octets[..received], from.ip()), (&*vec![length as u8; length], CORRESPONDENT.into()));
@@ -178,7 +158,7 @@ fn carries_packets_both_ways(mn: &End, ha: &End) {
 
 #[test]
 fn the_tunnel_carries_packets_both_ways_under_aes_gcm() {
-    in_a_tunnel("the_tunnel_carries_packets_both_ways_under_aes_gcm", CipherSuite::Aes128Gcm, |mn, ha| {
+    in_a_tunnel(CipherSuite::Aes128Gcm, |mn, ha| {
         carries_packets_both_ways(&mn, &ha);
         mn.stop();
         ha.stop();
@@ -187,15 +167,14 @@ fn the_tunnel_carries_packets_both_ways_under_aes_gcm() {
 
 #[test]
 fn the_tunnel_carries_packets_both_ways_under_aes_cbc() {
-    in_a_tunnel("the_tunnel_carries_packets_both_ways_under_aes_cbc", CipherSuite::Aes128CbcSha, |mn, ha| {
+    in_a_tunnel(CipherSuite::Aes128CbcSha, |mn, ha| {
         carries_packets_both_ways(&mn, &ha);
     });
 }
 
 #[test]
 fn signalling_reaches_control_and_is_dropped_and_counted_when_control_is_behind() {
-    let name = "signalling_reaches_control_and_is_dropped_and_counted_when_control_is_behind";
-    in_a_tunnel(name, CipherSuite::Aes128Gcm, |mn, mut ha| {
+    in_a_tunnel(CipherSuite::Aes128Gcm, |mn, mut ha| {
         let to_ha = Path::proved(SOCKET, ([127, 0, 0, 1], ha.socket.local_addr().port()).into());
         let payload = vec![59, 0, 5, 0, 0, 0, 0, 0];
         for _ in 0..6 {
@@ -213,14 +192,14 @@ fn signalling_reaches_control_and_is_dropped_and_counted_when_control_is_behind(
 
 #[test]
 fn a_removed_socket_receives_and_sends_no_more() {
-    in_a_tunnel("a_removed_socket_receives_and_sends_no_more", CipherSuite::Aes128Gcm, |mn, ha| {
-        let (here, there) = (application(HOME, "mn0"), application(CORRESPONDENT, "ha0"));
+    in_a_tunnel(CipherSuite::Aes128Gcm, |mn, ha| {
+        let (here, there) = (application(HOME6, "mn0"), application(CORRESPONDENT, "ha0"));
         mn.tell(|| WorkerCommand::RemoveSocket(SOCKET));
         mn.settle();
         here.send_to(b"from no socket", (CORRESPONDENT, 4000)).unwrap();
         wait_for(|| mn.workers[0].0.io().unsent() == 1);
         let received = mn.counters.received();
-        there.send_to(b"to no socket", (HOME, 4000)).unwrap();
+        there.send_to(b"to no socket", (HOME6, 4000)).unwrap();
         wait_for(|| ha.counters.sent().0 >= 1);
         mn.settle();
         assert_eq!(mn.counters.received(), received);
@@ -233,7 +212,7 @@ fn a_removed_socket_receives_and_sends_no_more() {
 
 #[test]
 fn workers_end_with_their_last_handle_and_with_their_device() {
-    in_new_network_namespace("worker::tests::workers_end_with_their_last_handle_and_with_their_device", || {
+    in_new_network_namespace(|| {
         let End { workers, .. } = End::new(Role::MobileNode, "mn0", "0.0.0.0:0");
         for (handle, thread) in workers {
             let second = handle.clone();
@@ -243,7 +222,7 @@ fn workers_end_with_their_last_handle_and_with_their_device() {
             thread.join().unwrap();
         }
         let End { workers: [(entry, thread), _exit], .. } = End::new(Role::MobileNode, "mn1", "0.0.0.0:0");
-        assert!(std::process::Command::new("ip").args(["link", "delete", "mn1"]).status().unwrap().success());
+        shell("ip link delete mn1");
         thread.join().unwrap();
         assert_eq!(entry.send(WorkerCommand::RemoveSocket(SOCKET)), Err(WorkerGone));
     });
