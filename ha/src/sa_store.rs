@@ -115,26 +115,14 @@ impl SaStore {
 
 #[cfg(test)]
 mod tests {
+    use protocol::sa::CipherSuite;
+
     use super::*;
-    use protocol::addr::{HomeAddresses, HomeAgentAddresses};
-    use protocol::profile::WireProfile;
-    use protocol::sa::{CipherSuite, DirectionKeys, Secret, SecurityAssociation, UserData};
 
     const VALIDITY: Duration = Duration::from_secs(3600);
 
-    fn provisioned(spi: u32) -> Provisioned {
-        let keys = |octet| DirectionKeys { integrity: Secret::empty(), encryption: Secret::new(vec![octet; 20]) };
-        let sa = SecurityAssociation {
-            spi: Spi::new(spi).unwrap(),
-            suite: CipherSuite::Aes128Gcm,
-            profile: WireProfile::Rfc6618,
-            user_data: UserData::Protected,
-            mn_to_ha: keys(1),
-            ha_to_mn: keys(2),
-            home: HomeAddresses::new(None, Some([10, 9, 0, 2].into())).unwrap(),
-            home_agent: HomeAgentAddresses::new(None, Some([198, 51, 100, 1].into()), 7872).unwrap(),
-        };
-        Provisioned { sa, left: VALIDITY, lease: 0 }
+    fn provisioned(value: u32) -> Provisioned {
+        Provisioned { sa: fixture::association(spi(value), CipherSuite::Aes128Gcm), left: VALIDITY, lease: 0 }
     }
 
     fn spi(value: u32) -> Spi {

@@ -1,25 +1,14 @@
 //! What the tests of this crate start from.
 
-use protocol::addr::{CareOfAddress, HomeAddresses, HomeAgentAddresses};
-use protocol::profile::WireProfile;
-use protocol::sa::{CipherSuite, DirectionKeys, Secret, SecurityAssociation, Spi, UserData};
+use protocol::addr::CareOfAddress;
+use protocol::sa::{CipherSuite, SecurityAssociation, Spi};
 use protocol::wire::mobility::Ends;
 
 use crate::movement::Attachment;
 
 /// An SA with home addresses and home agent of both families.
-pub(crate) fn association(spi: u32) -> SecurityAssociation {
-    let keys = DirectionKeys { integrity: Secret::new(vec![7; 20]), encryption: Secret::empty() };
-    SecurityAssociation {
-        spi: Spi::new(0x1000 + spi).unwrap(),
-        suite: CipherSuite::NullSha,
-        profile: WireProfile::Rfc6618,
-        user_data: UserData::Protected,
-        mn_to_ha: keys.clone(),
-        ha_to_mn: keys,
-        home: HomeAddresses::new(Some("2001:db8:100::7".parse().unwrap()), Some([10, 9, 0, 7].into())).unwrap(),
-        home_agent: HomeAgentAddresses::new(Some("2001:db8:f::1".parse().unwrap()), Some([203, 0, 113, 1].into()), 7872).unwrap(),
-    }
+pub(crate) fn association(number: u32) -> SecurityAssociation {
+    fixture::association(Spi::new(0x1000 + number).unwrap(), CipherSuite::NullSha)
 }
 
 /// Of a Mobility Header from the home agent.

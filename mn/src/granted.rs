@@ -25,11 +25,11 @@ fn clock(grant: &Grant, wall: SystemTime) -> SystemTime {
 mod tests {
     use std::time::UNIX_EPOCH;
 
-    use protocol::addr::{HomeAddresses, HomeAgentAddresses};
     use protocol::profile::WireProfile;
-    use protocol::sa::{CipherSuite, DirectionKeys, Secret, SecurityAssociation, Spi, UserData};
+    use protocol::sa::SecurityAssociation;
 
     use super::*;
+    use crate::fixture::association;
 
     const HOUR: Duration = Duration::from_secs(3600);
 
@@ -39,17 +39,7 @@ mod tests {
 
     /// Ends at hour 30.
     fn grant(date: Option<SystemTime>) -> Grant {
-        let key = || DirectionKeys { integrity: Secret::empty(), encryption: Secret::new(vec![1; 20]) };
-        let sa = SecurityAssociation {
-            spi: Spi::new(4096).unwrap(),
-            suite: CipherSuite::Aes128Gcm,
-            profile: WireProfile::Draft04,
-            user_data: UserData::Protected,
-            mn_to_ha: key(),
-            ha_to_mn: key(),
-            home: HomeAddresses::new(None, Some([10, 9, 0, 2].into())).unwrap(),
-            home_agent: HomeAgentAddresses::new(None, Some([198, 51, 100, 1].into()), 7872).unwrap(),
-        };
+        let sa = SecurityAssociation { profile: WireProfile::Draft04, ..association(1) };
         Grant { sa, validity_end: at(30), date, home_prefix6: None, home_prefix4: None, dns: Vec::new() }
     }
 

@@ -122,51 +122,36 @@ fn family_of(address: IpAddr) -> Family {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::MetadataExt;
-    use std::process::Command;
+    use fixture::{block_on, in_new_network_namespace};
 
     use super::*;
 
-    const INSIDE: &str = "MN_TEST_IN_NAMESPACE";
-
-    /// Runs the test `name` again in a network namespace of its own, where it finds itself inside.
-    fn is_inside(name: &str) -> bool {
-        if std::env::var_os(INSIDE).is_some() {
-            return true;
-        }
-        let mut unshare = Command::new("unshare");
-        if std::fs::metadata("/proc/self").unwrap().uid() != 0 {
-            unshare.arg("--map-root-user");
-        }
-        let again = unshare.arg("--net").arg(std::env::current_exe().unwrap()).args(["--exact", name, "--nocapture"]);
-        let output = again.env(INSIDE, "1").output().expect("unshare(1) of util-linux starts");
-        let text = String::from_utf8_lossy(&output.stdout);
-        assert!(output.status.success() && text.contains("1 passed"), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
-        false
-    }
-
-    #[tokio::test]
-    async fn only_families_that_are_bound_are_led_into_the_tunnel() {
-        if !is_inside("routes::tests::only_families_that_are_bound_are_led_into_the_tunnel") {
-            return;
-        }
-        let tun = net::tun::Tun::create("mn0", 1400).unwrap();
-        let netlink = Netlink::connect().unwrap();
-        let tunnel = Tunnel::default();
-        let (table, filter) = (tunnel.table, net::netlink::RouteFilter { table: Some(tunnel.table), protocol: None });
-        let mut routes = Routes::new(netlink.clone(), tunnel);
-        let home = HomeAddresses::new(Some("2001:db8:100::7".parse().unwrap()), Some([10, 9, 0, 7].into())).unwrap();
-        routes.configure(tun.index(), 1400, &home, None).await.unwrap();
-        let all: Vec<HomeAddress> = home.iter().collect();
-        let (only_ip6, only_ip4) = (&all[..1], &all[1..]);
-        for bound in [only_ip6, &all, only_ip4, &[], &all, only_ip6] {
-            routes.lead_to(tun.index(), bound).await.unwrap();
-            let families: Vec<Family> = bound.iter().map(|home| family_of(home.0)).collect();
-            let led = netlink.routes(filter).await.unwrap();
-            let is_right = led.iter().all(|route| families.contains(&family_of(route.destination.addr())));
-            assert!(led.len() == families.len() && is_right, "{led:?}");
-            let rules = netlink.rules(Some(table)).await.unwrap();
-            assert!(rules.len() == 2 * families.len() && rules.iter().all(|rule| families.contains(&rule.family)), "{rules:?}");
-        }
+    #[test]
+    fn only_families_that_are_bound_are_led_into_the_tunnel() {
+        in_new_network_namespace(|| {
+            block_on(async {
+                let tun = net::tun::Tun::create("mn0", 1400).unwrap();
+                let netlink = Netlink::connect().unwrap();
+                let tunnel = Tunnel::default();
+                let (table, filter) = (tunnel.table, net::netlink::RouteFilter { table: Some(tunnel.table), protocol: None });
+                let mut routes = Routes::new(netlink.clone(), tunnel);
+                let home = HomeAddresses::new(Some("2001:db8:100::7".parse().unwrap()), Some([10, 9, 0, 7].into())).unwrap();
+                routes.configure(tun.index(), 1400, &home, None).await.unwrap();
+                let all: Vec<HomeAddress> = home.iter().collect();
+                let (only_ip6, only_ip4) = (&all[..1], &all[1..]);
+                for bound in [only_ip6, &all, only_ip4, &[], &all, only_ip6] {
+                    routes.lead_to(tun.index(), bound).await.unwrap();
+                    let families: Vec<Family> = bound.iter().map(|home| family_of(home.0)).collect();
+                    let led = netlink.routes(filter).await.unwrap();
+                    let is_right = led.iter().all(|route| families.contains(&family_of(route.destination.addr())));
+                    assert!(led.len() == families.len() && is_right, "{led:?}");
+                    let rules = netlink.rules(Some(table)).await.unwrap();
+                    assert!(
+                        rules.len() == 2 * families.len() && rules.iter().all(|rule| families.contains(&rule.family)),
+                        "{rules:?}"
+                    );
+                }
+            })
+        });
     }
 }

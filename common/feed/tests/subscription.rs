@@ -7,48 +7,20 @@ use std::time::Duration;
 
 use feed::client::{FeedAddress, FeedError};
 use feed::{Change, FeedClient, FromHac, Hello, Provisioned, Refusal, Subscription, SubscriptionHandler, TlsFiles, Welcome};
-use protocol::addr::{HomeAddresses, HomeAgentAddresses};
-use protocol::profile::WireProfile;
+use fixture::{Authority, Certified};
 use protocol::sa::spi::HaGroup;
-use protocol::sa::{CipherSuite, DirectionKeys, Secret, SecurityAssociation, Spi, UserData};
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use protocol::sa::{CipherSuite, Secret, Spi};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 
-struct Ca {
-    pem: String,
-    issuer: Issuer<'static, KeyPair>,
-}
-
-impl Ca {
-    fn new() -> Self {
-        let key = KeyPair::generate().unwrap();
-        let mut parameters = CertificateParams::new(Vec::<String>::new()).unwrap();
-        parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let pem = parameters.self_signed(&key).unwrap().pem();
-        Self { pem, issuer: Issuer::new(parameters, key) }
-    }
-
-    fn files(&self, name: &str) -> TlsFiles {
-        let key = KeyPair::generate().unwrap();
-        let certificate = CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &self.issuer).unwrap();
-        TlsFiles { ca: self.pem.clone(), certificate: certificate.pem(), key: Secret::new(key.serialize_pem().into_bytes()) }
-    }
+fn files(ca: &Authority, name: &str) -> TlsFiles {
+    let Certified { certificate, key } = ca.certify(name);
+    TlsFiles { ca: ca.pem.clone(), certificate, key: Secret::new(key.into_bytes()) }
 }
 
 fn provisioned(number: u16) -> Provisioned {
-    let key = |first: u8| DirectionKeys { integrity: Secret::empty(), encryption: Secret::new(vec![first; 20]) };
-    let sa = SecurityAssociation {
-        spi: HaGroup::new(3).unwrap().blocks().next().unwrap().spi(number).unwrap(),
-        suite: CipherSuite::Aes128Gcm,
-        profile: WireProfile::Rfc6618,
-        user_data: UserData::Protected,
-        mn_to_ha: key(1),
-        ha_to_mn: key(2),
-        home: HomeAddresses::new(Some("2001:db8:100::5".parse().unwrap()), None).unwrap(),
-        home_agent: HomeAgentAddresses::new(None, Some([198, 51, 100, 1].into()), 7872).unwrap(),
-    };
-    Provisioned { sa, left: Duration::from_secs(600), lease: 0 }
+    let spi = HaGroup::new(3).unwrap().blocks().next().unwrap().spi(number).unwrap();
+    Provisioned { sa: fixture::association(spi, CipherSuite::Aes128Gcm), left: Duration::from_secs(600), lease: 0 }
 }
 
 fn welcome() -> Welcome {
@@ -86,7 +58,7 @@ impl SubscriptionHandler for Hac {
 }
 
 struct World {
-    ca: Ca,
+    ca: Authority,
     address: SocketAddr,
     seen: mpsc::Receiver<String>,
     shutdown: oneshot::Sender<()>,
@@ -95,12 +67,12 @@ struct World {
 
 impl World {
     async fn new() -> Self {
-        let ca = Ca::new();
+        let ca = Authority::new();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (sender, seen) = mpsc::channel(16);
         let (shutdown, stop) = oneshot::channel();
-        let files = ca.files("hac.example.org");
+        let files = files(&ca, "hac.example.org");
         let server = tokio::spawn(async move {
             let stop = async { drop(stop.await) };
             feed::server::serve(listener, &files, Arc::new(Hac { seen: sender }), stop).await.unwrap();
@@ -132,7 +104,7 @@ async fn whole_snapshot(client: &mut FeedClient) -> Vec<Spi> {
 #[tokio::test]
 async fn a_home_agent_gets_snapshot_and_deltas_and_acknowledges_them() {
     let mut world = World::new().await;
-    let (mut client, greeting) = world.subscribe(&world.ca.files("ha1")).await.unwrap();
+    let (mut client, greeting) = world.subscribe(&files(&world.ca, "ha1")).await.unwrap();
     assert_eq!(greeting, welcome());
     assert_eq!(whole_snapshot(&mut client).await, (0..600).map(|n| provisioned(n).sa.spi).collect::<Vec<_>>());
     client.acknowledge(41).await.unwrap();
@@ -151,7 +123,7 @@ async fn a_home_agent_gets_snapshot_and_deltas_and_acknowledges_them() {
 #[tokio::test]
 async fn a_home_agent_that_the_hac_does_not_know_is_told_why_it_is_refused() {
     let mut world = World::new().await;
-    let error = world.subscribe(&world.ca.files("ha2")).await.unwrap_err().to_string();
+    let error = world.subscribe(&files(&world.ca, "ha2")).await.unwrap_err().to_string();
     assert_eq!(error, "the HAC ended the subscription: home agent ha2 is not known: `hac ha add` it");
     world.nobody_was_served().await;
 }
@@ -159,10 +131,10 @@ async fn a_home_agent_that_the_hac_does_not_know_is_told_why_it_is_refused() {
 #[tokio::test]
 async fn a_certificate_of_an_unknown_ca_is_refused_by_both_ends() {
     let mut world = World::new().await;
-    let stranger = Ca::new();
-    let error = world.subscribe(&stranger.files("ha1")).await.unwrap_err().to_string();
+    let stranger = Authority::new();
+    let error = world.subscribe(&files(&stranger, "ha1")).await.unwrap_err().to_string();
     assert!(error.contains("UnknownIssuer") || error.contains("BadSignature"), "{error}");
-    let own_ca_but_foreign_certificate = TlsFiles { ca: world.ca.pem.clone(), ..stranger.files("ha1") };
+    let own_ca_but_foreign_certificate = TlsFiles { ca: world.ca.pem.clone(), ..files(&stranger, "ha1") };
     let error = world.subscribe(&own_ca_but_foreign_certificate).await.unwrap_err().to_string();
     assert!(error.contains("UnknownCA") || error.contains("DecryptError"), "{error}");
     world.nobody_was_served().await;
@@ -172,7 +144,7 @@ async fn a_certificate_of_an_unknown_ca_is_refused_by_both_ends() {
 async fn a_hac_of_another_name_is_refused() {
     let mut world = World::new().await;
     let at = FeedAddress { address: world.address.to_string(), server_name: "hac.example.com".to_owned() };
-    let refused = FeedClient::connect(&at, &world.ca.files("ha1"), Hello { instance: [7; 16], known_revision: 0 }).await;
+    let refused = FeedClient::connect(&at, &files(&world.ca, "ha1"), Hello { instance: [7; 16], known_revision: 0 }).await;
     let error = refused.unwrap_err().to_string();
     assert!(error.contains("NotValidForName") || error.contains("not valid for name"), "{error}");
     world.nobody_was_served().await;
@@ -204,14 +176,14 @@ async fn a_client_without_a_certificate_is_refused() {
 #[tokio::test]
 async fn a_certificate_that_names_no_home_agent_is_refused() {
     let mut world = World::new().await;
-    assert!(world.subscribe(&world.ca.files("192.0.2.1")).await.is_err());
+    assert!(world.subscribe(&files(&world.ca, "192.0.2.1")).await.is_err());
     world.nobody_was_served().await;
 }
 
 #[tokio::test]
 async fn when_the_server_stops_its_subscriptions_end_and_it_returns() {
     let world = World::new().await;
-    let (mut client, _) = world.subscribe(&world.ca.files("ha1")).await.unwrap();
+    let (mut client, _) = world.subscribe(&files(&world.ca, "ha1")).await.unwrap();
     whole_snapshot(&mut client).await;
     world.shutdown.send(()).unwrap();
     assert!(matches!(client.next().await, Err(FeedError::Refused(_) | FeedError::Ended)));

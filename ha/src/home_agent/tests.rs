@@ -8,9 +8,9 @@ mod sa_life;
 
 use std::net::SocketAddr;
 
-use protocol::addr::{HomeAddresses, HomeAgentAddresses};
+use protocol::addr::HomeAddresses;
 use protocol::profile::WireProfile;
-use protocol::sa::{CipherSuite, DirectionKeys, Secret, SecurityAssociation, UserData};
+use protocol::sa::{CipherSuite, SecurityAssociation, UserData};
 use protocol::time::Lifetime;
 use protocol::tunnel::{DropReason, Encapsulation, Paths, Sighting, SignallingReceived, SocketId};
 use protocol::wire::mobility::{BindingAcknowledgement, BindingUpdate, CareOf, Ends, Ipv4Home, MobilityMessage};
@@ -170,17 +170,7 @@ impl Story {
 }
 
 fn association(spi: u32) -> SecurityAssociation {
-    let keys = DirectionKeys { integrity: Secret::new(vec![7; 20]), encryption: Secret::empty() };
-    SecurityAssociation {
-        spi: Spi::new(spi).unwrap(),
-        suite: CipherSuite::NullSha,
-        profile: WireProfile::Rfc6618,
-        user_data: UserData::Protected,
-        mn_to_ha: keys.clone(),
-        ha_to_mn: keys,
-        home: HomeAddresses::new(Some("2001:db8:100::7".parse().unwrap()), Some([10, 9, 0, 7].into())).unwrap(),
-        home_agent: HomeAgentAddresses::new(Some("2001:db8:f::1".parse().unwrap()), None, 7872).unwrap(),
-    }
+    fixture::association(Spi::new(spi).unwrap(), CipherSuite::NullSha)
 }
 
 fn update(sequence: u16) -> BindingUpdate {

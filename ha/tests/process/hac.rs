@@ -6,11 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use feed::{Change, Provisioned, Refusal, Subscription, SubscriptionHandler, TlsFiles, Welcome};
+use fixture::{Authority, Certified};
 use protocol::addr::{HomeAddresses, HomeAgentAddresses};
-use protocol::profile::WireProfile;
 use protocol::sa::spi::HaGroup;
-use protocol::sa::{CipherSuite, DirectionKeys, Secret, SecurityAssociation, UserData};
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use protocol::sa::{CipherSuite, Secret, SecurityAssociation};
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -26,50 +25,20 @@ pub(crate) enum HacEvent {
 
 /// The SA with this number; all of them belong to the same home addresses.
 pub(crate) fn association(number: u16) -> Provisioned {
-    let keys = |octet: u8| DirectionKeys {
-        integrity: Secret::empty(),
-        encryption: Secret::new((0..20).map(|index| octet ^ index ^ number as u8).collect()),
-    };
+    let spi = HaGroup::new(1).unwrap().blocks().next().unwrap().spi(number).unwrap();
     let sa = SecurityAssociation {
-        spi: HaGroup::new(1).unwrap().blocks().next().unwrap().spi(number).unwrap(),
-        suite: CipherSuite::Aes128Gcm,
-        profile: WireProfile::Rfc6618,
-        user_data: UserData::Protected,
-        mn_to_ha: keys(0x40),
-        ha_to_mn: keys(0x80),
         home: HomeAddresses::new(Some(HOME6.parse().unwrap()), Some(HOME4.parse().unwrap())).unwrap(),
         home_agent: HomeAgentAddresses::new(None, Some([198, 51, 100, 1].into()), 7872).unwrap(),
+        ..fixture::association(spi, CipherSuite::Aes128Gcm)
     };
     Provisioned { sa, left: Duration::from_secs(600), lease: 0 }
 }
 
-/// A CA that signs for both ends.
-pub(crate) struct Ca {
-    pem: String,
-    issuer: Issuer<'static, KeyPair>,
-}
-
-impl Ca {
-    pub(crate) fn new() -> Self {
-        let key = KeyPair::generate().unwrap();
-        let mut parameters = CertificateParams::new(Vec::<String>::new()).unwrap();
-        parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let pem = parameters.self_signed(&key).unwrap().pem();
-        Self { pem, issuer: Issuer::new(parameters, key) }
-    }
-
-    fn sign(&self, name: &str) -> (String, String) {
-        let key = KeyPair::generate().unwrap();
-        let certificate = CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &self.issuer).unwrap();
-        (certificate.pem(), key.serialize_pem())
-    }
-
-    /// Writes `ca.pem`, `ha.pem` and `ha-key.pem`.
-    pub(crate) fn write_files_for_home_agent(&self, folder: &Path) {
-        let (certificate, key) = self.sign("ha1");
-        for (name, text) in [("ca.pem", &self.pem), ("ha.pem", &certificate), ("ha-key.pem", &key)] {
-            std::fs::write(folder.join(name), text).unwrap();
-        }
+/// Writes `ca.pem`, `ha.pem` and `ha-key.pem`.
+pub(crate) fn write_files_for_home_agent(ca: &Authority, folder: &Path) {
+    let Certified { certificate, key } = ca.certify("ha1");
+    for (name, text) in [("ca.pem", &ca.pem), ("ha.pem", &certificate), ("ha-key.pem", &key)] {
+        std::fs::write(folder.join(name), text).unwrap();
     }
 }
 
@@ -81,9 +50,9 @@ pub(crate) struct Hac {
 }
 
 impl Hac {
-    pub(crate) async fn start(ca: &Ca, address: SocketAddr, events: mpsc::Sender<HacEvent>) -> Self {
+    pub(crate) async fn start(ca: &Authority, address: SocketAddr, events: mpsc::Sender<HacEvent>) -> Self {
         let listener = TcpListener::bind(address).await.unwrap();
-        let (certificate, key) = ca.sign("hac.example.org");
+        let Certified { certificate, key } = ca.certify("hac.example.org");
         let files = TlsFiles { ca: ca.pem.clone(), certificate, key: Secret::new(key.into_bytes()) };
         let (deltas, queue) = mpsc::channel(8);
         let (stop, stopped) = oneshot::channel();

@@ -10,14 +10,15 @@ mod renewal;
 mod world;
 
 use feed::Change;
+use fixture::shell;
 use hac::HacEvent;
 use mobile_node::{HOME6, MobileNode};
-use namespace::{Correspondent, in_new_network_namespace, shell};
+use namespace::{Correspondent, in_new_network_namespace};
 use world::World;
 
 #[test]
 fn a_node_binds_and_its_packets_come_and_go_until_its_sa_is_revoked() {
-    in_new_network_namespace("a_node_binds_and_its_packets_come_and_go_until_its_sa_is_revoked", || async {
+    in_new_network_namespace(|| async {
         let mut world = World::start().await;
         world.expect(HacEvent::Acknowledged(1)).await;
 
@@ -54,7 +55,7 @@ fn a_node_binds_and_its_packets_come_and_go_until_its_sa_is_revoked() {
 
 #[test]
 fn an_authenticated_node_cannot_send_as_another_nor_reach_the_home_agents_own_services() {
-    in_new_network_namespace("an_authenticated_node_cannot_send_as_another_nor_reach_the_home_agents_own_services", || async {
+    in_new_network_namespace(|| async {
         let mut world = World::start().await;
         world.expect(HacEvent::Acknowledged(1)).await;
         let mut node = MobileNode::new(&hac::association(1));
@@ -76,7 +77,7 @@ fn an_authenticated_node_cannot_send_as_another_nor_reach_the_home_agents_own_se
 
 #[test]
 fn a_home_agent_that_loses_its_hac_serves_on_and_subscribes_again_as_the_same_process() {
-    in_new_network_namespace("a_home_agent_that_loses_its_hac_serves_on_and_subscribes_again_as_the_same_process", || async {
+    in_new_network_namespace(|| async {
         let mut world = World::start().await;
         let HacEvent::Subscribed { instance, known_revision: 0 } = world.next_event().await else { panic!("no subscription") };
         world.expect(HacEvent::Acknowledged(1)).await;
@@ -100,7 +101,7 @@ fn a_home_agent_that_loses_its_hac_serves_on_and_subscribes_again_as_the_same_pr
 
 #[test]
 fn a_packet_to_a_home_address_that_is_not_bound_is_answered_with_address_unreachable() {
-    in_new_network_namespace("a_packet_to_a_home_address_that_is_not_bound_is_answered_with_address_unreachable", || async {
+    in_new_network_namespace(|| async {
         let mut world = World::start().await;
         world.expect(HacEvent::Acknowledged(1)).await;
         let correspondent = Correspondent::new();

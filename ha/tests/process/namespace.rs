@@ -1,14 +1,13 @@
-//! Runs a test in a network namespace of its own: the test starts itself again under `unshare(1)`.
+//! The hosts of these tests: network namespaces.
 
 use std::process::{Child, Command};
 
-const INSIDE: &str = "HA_TEST_IN_NAMESPACE";
+use fixture::{enter_new_network_namespace, shell};
 
-/// Runs `body` in a new network namespace where the outer addresses of home agent and mobile node stand on the loopback
-/// device; `name` is the test's own.
-pub(crate) fn in_new_network_namespace<F: Future<Output = ()>>(name: &str, body: impl FnOnce() -> F) {
-    if std::env::var_os(INSIDE).is_none() {
-        return start_again(name);
+/// Runs `body` in a new network namespace where the outer addresses of home agent and mobile node stand on the loopback device.
+pub(crate) fn in_new_network_namespace<S: FnOnce() -> F, F: Future<Output = ()>>(body: S) {
+    if !enter_new_network_namespace::<S>() {
+        return;
     }
     for command in ["ip link set lo up", "ip addr add 198.51.100.1/32 dev lo", "ip addr add 192.0.2.7/32 dev lo"] {
         shell(command);
@@ -51,24 +50,4 @@ impl Drop for Correspondent {
         self.0.kill().unwrap();
         self.0.wait().unwrap();
     }
-}
-
-/// What a shell prints.
-pub(crate) fn shell(command: &str) -> String {
-    let output = Command::new("sh").args(["-c", command]).output().unwrap();
-    assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
-
-fn start_again(name: &str) {
-    let mut unshare = Command::new("unshare");
-    if shell("id -u").trim() != "0" {
-        unshare.arg("--map-root-user");
-    }
-    let test = std::env::current_exe().unwrap();
-    let output = unshare.arg("--net").arg(test).args(["--exact", name, "--nocapture"]).env(INSIDE, "1").output();
-    let output = output.expect("unshare(1) of util-linux starts");
-    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{name} in its namespace:\n{stdout}\n{stderr}");
-    assert!(stdout.contains("1 passed"), "{name} is not a test of this file:\n{stdout}\n{stderr}");
 }

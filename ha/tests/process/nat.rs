@@ -15,7 +15,7 @@ const HOME_AGENT_INSIDE: &str = "2001:db8:100::1";
 
 #[test]
 fn a_node_behind_a_nat_gives_the_token_back_and_its_path_is_proved() {
-    in_new_network_namespace("nat::a_node_behind_a_nat_gives_the_token_back_and_its_path_is_proved", || async {
+    in_new_network_namespace(|| async {
         let (world, mut node) = ready().await;
         let first = node.binds_behind_nat(1, None);
         assert_eq!((first.status.0, first.nat.map(|nat| nat.refresh_seconds)), (0, Some(110)));
@@ -36,7 +36,7 @@ fn a_node_behind_a_nat_gives_the_token_back_and_its_path_is_proved() {
 
 #[test]
 fn a_node_that_never_proves_its_path_gets_64_kib_and_everything_once_it_has() {
-    in_new_network_namespace("nat::a_node_that_never_proves_its_path_gets_64_kib_and_everything_once_it_has", || async {
+    in_new_network_namespace(|| async {
         let (world, mut node) = ready().await;
         let token = node.binds_behind_nat(1, None).path_check;
         let downlink = downlink();
@@ -56,7 +56,7 @@ fn a_node_that_never_proves_its_path_gets_64_kib_and_everything_once_it_has() {
 
 #[test]
 fn a_node_that_a_nat_maps_anew_is_asked_for_a_binding_update_there() {
-    in_new_network_namespace("nat::a_node_that_a_nat_maps_anew_is_asked_for_a_binding_update_there", || async {
+    in_new_network_namespace(|| async {
         let (world, mut node) = ready().await;
         let first = node.binds_behind_nat(1, None);
         node.binds_behind_nat(2, first.path_check);

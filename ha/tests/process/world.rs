@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use fixture::Authority;
 use ha::config::Config;
 use ha::gateway::{self, GatewayError};
 use serde_json::Value;
@@ -11,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::hac::{Ca, Hac, HacEvent};
+use crate::hac::{self, Hac, HacEvent};
 
 const FEED: &str = "127.0.0.1:7873";
 const FILE: &str = r#"
@@ -33,7 +34,7 @@ per-binding = true
 
 pub(crate) struct World {
     folder: tempfile::TempDir,
-    ca: Ca,
+    ca: Authority,
     pub(crate) hac: Hac,
     events: mpsc::Receiver<HacEvent>,
     event_sender: mpsc::Sender<HacEvent>,
@@ -45,8 +46,8 @@ impl World {
     pub(crate) async fn start() -> Self {
         service::logging::init();
         let folder = tempfile::tempdir().unwrap();
-        let ca = Ca::new();
-        ca.write_files_for_home_agent(folder.path());
+        let ca = Authority::new();
+        hac::write_files_for_home_agent(&ca, folder.path());
         let (event_sender, events) = mpsc::channel(8);
         let hac = Hac::start(&ca, FEED.parse().unwrap(), event_sender.clone()).await;
         let file = folder.path().join("ha.toml");
