@@ -122,36 +122,34 @@ fn family_of(address: IpAddr) -> Family {
 
 #[cfg(test)]
 mod tests {
-    use fixture::{block_on, in_new_network_namespace};
+    use fixture::in_new_network_namespace_async;
 
     use super::*;
 
     #[test]
     fn only_families_that_are_bound_are_led_into_the_tunnel() {
-        in_new_network_namespace(|| {
-            block_on(async {
-                let tun = net::tun::Tun::create("mn0", 1400).unwrap();
-                let netlink = Netlink::connect().unwrap();
-                let tunnel = Tunnel::default();
-                let (table, filter) = (tunnel.table, net::netlink::RouteFilter { table: Some(tunnel.table), protocol: None });
-                let mut routes = Routes::new(netlink.clone(), tunnel);
-                let home = HomeAddresses::new(Some("2001:db8:100::7".parse().unwrap()), Some([10, 9, 0, 7].into())).unwrap();
-                routes.configure(tun.index(), 1400, &home, None).await.unwrap();
-                let all: Vec<HomeAddress> = home.iter().collect();
-                let (only_ip6, only_ip4) = (&all[..1], &all[1..]);
-                for bound in [only_ip6, &all, only_ip4, &[], &all, only_ip6] {
-                    routes.lead_to(tun.index(), bound).await.unwrap();
-                    let families: Vec<Family> = bound.iter().map(|home| family_of(home.0)).collect();
-                    let led = netlink.routes(filter).await.unwrap();
-                    let is_right = led.iter().all(|route| families.contains(&family_of(route.destination.addr())));
-                    assert!(led.len() == families.len() && is_right, "{led:?}");
-                    let rules = netlink.rules(Some(table)).await.unwrap();
-                    assert!(
-                        rules.len() == 2 * families.len() && rules.iter().all(|rule| families.contains(&rule.family)),
-                        "{rules:?}"
-                    );
-                }
-            })
+        in_new_network_namespace_async(|| async {
+            let tun = net::tun::Tun::create("mn0", 1400).unwrap();
+            let netlink = Netlink::connect().unwrap();
+            let tunnel = Tunnel::default();
+            let (table, filter) = (tunnel.table, net::netlink::RouteFilter { table: Some(tunnel.table), protocol: None });
+            let mut routes = Routes::new(netlink.clone(), tunnel);
+            let home = HomeAddresses::new(Some("2001:db8:100::7".parse().unwrap()), Some([10, 9, 0, 7].into())).unwrap();
+            routes.configure(tun.index(), 1400, &home, None).await.unwrap();
+            let all: Vec<HomeAddress> = home.iter().collect();
+            let (only_ip6, only_ip4) = (&all[..1], &all[1..]);
+            for bound in [only_ip6, &all, only_ip4, &[], &all, only_ip6] {
+                routes.lead_to(tun.index(), bound).await.unwrap();
+                let families: Vec<Family> = bound.iter().map(|home| family_of(home.0)).collect();
+                let led = netlink.routes(filter).await.unwrap();
+                let is_right = led.iter().all(|route| families.contains(&family_of(route.destination.addr())));
+                assert!(led.len() == families.len() && is_right, "{led:?}");
+                let rules = netlink.rules(Some(table)).await.unwrap();
+                assert!(
+                    rules.len() == 2 * families.len() && rules.iter().all(|rule| families.contains(&rule.family)),
+                    "{rules:?}"
+                );
+            }
         });
     }
 }

@@ -1,11 +1,11 @@
 //! Finding the inbound security association of an SPI, as the exit-point does for each datagram: among one and among 100,000,
 //! asked for in an order that no cache foresees.
 
-mod fixture;
-
 use std::hint::black_box;
+use std::time::Instant;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
+use fixture::{association, install};
 use protocol::sa::inbound::InboundSa;
 use protocol::sa::sad::Sad;
 use protocol::sa::spi::{HaGroup, SpiBlock};
@@ -38,7 +38,7 @@ fn filled(count: usize) -> (Sad<InboundSa>, Vec<Spi>) {
     spis.shuffle(&mut rng);
     let mut sad = Sad::default();
     for spi in &spis {
-        match InboundSa::new(&fixture::install(*spi, CipherSuite::Aes128CbcSha), Role::HomeAgent) {
+        match InboundSa::new(&install(association(*spi, CipherSuite::Aes128CbcSha), Instant::now()), Role::HomeAgent) {
             Ok(sa) => assert!(sad.insert(*spi, sa)),
             Err(error) => unreachable!("{error}"),
         }

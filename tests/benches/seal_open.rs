@@ -1,12 +1,11 @@
 //! The data path without system calls: batches of 64 packets through a mobile node's entry-point and a home agent's exit-point,
 //! for each suite and two lengths. The throughput is that of the inner packets.
 
-mod fixture;
-
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput};
+use fixture::{HOME6, association};
 use protocol::addr::HomeAddresses;
 use protocol::sa::{CipherSuite, Role, Spi};
 use protocol::tunnel::batch::MAX_PACKET;
@@ -54,11 +53,11 @@ struct Tunnel {
 
 impl Tunnel {
     fn new(suite: CipherSuite, len: usize) -> Self {
-        let (Some(spi), Some(home)) = (Spi::new(0x123_4567), HomeAddresses::new(Some(fixture::HOME), None)) else {
+        let (Some(spi), Some(home)) = (Spi::new(0x123_4567), HomeAddresses::new(Some(HOME6), None)) else {
             unreachable!("the constants are in range")
         };
         let paths = Paths::one(Path::proved(SOCKET, ([198, 51, 100, 7], 7872).into()));
-        let install = Command::Install(Arc::new(fixture::install(spi, suite)));
+        let install = Command::Install(Arc::new(fixture::install(association(spi, suite), Instant::now())));
         let bind = Command::Move { home, paths, encapsulation: Encapsulation::ProtectedUdp, sending: spi };
         let counters = Arc::new(Counters::default());
         let mut tunnel = Self {
@@ -127,7 +126,7 @@ fn open(tunnel: &mut Tunnel, iterations: u64) -> Duration {
 fn packet(len: usize) -> Vec<u8> {
     let mut packet = vec![0x60, 0, 0, 0, 0, 0, 17, 64];
     packet[4..6].copy_from_slice(&((len - 40) as u16).to_be_bytes());
-    packet.extend(fixture::HOME.octets());
+    packet.extend(HOME6.octets());
     packet.extend(std::net::Ipv6Addr::new(0x2001, 0xdb8, 9, 0, 0, 0, 0, 9).octets());
     packet.resize(len, 0x55);
     packet

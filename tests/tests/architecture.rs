@@ -84,6 +84,24 @@ fn every_crate_and_every_folder_of_the_protocol_has_its_line_among_the_rooms() {
 }
 
 #[test]
+fn no_program_is_built_with_the_fixtures_of_the_tests() {
+    let workspace: toml::Table = read(Path::new("Cargo.toml")).parse().unwrap();
+    let members = workspace["workspace"]["members"].as_array().unwrap().iter().map(|member| member.as_str().unwrap());
+    let (mut users, mut wrong) = (0, Vec::new());
+    for member in members.filter(|member| *member != "tests") {
+        let manifest: toml::Table = read(&Path::new(member).join("Cargo.toml")).parse().unwrap();
+        for (section, dependencies) in sections(&manifest).into_iter().filter(|(_, table)| table.contains_key("fixture")) {
+            users += 1;
+            if section != "dev-dependencies" || member == "common/protocol" {
+                wrong.push(format!("{member}: [{section}]: {}", dependencies["fixture"]));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(users >= 2, "only {users} crates use the fixtures: is that their name?");
+}
+
+#[test]
 fn every_link_between_the_documents_leads_to_a_file() {
     let mut checked = 0;
     for document in documents() {
@@ -98,6 +116,15 @@ fn every_link_between_the_documents_leads_to_a_file() {
         }
     }
     assert!(checked >= 10, "only {checked} links");
+}
+
+/// The tables of dependencies in a manifest, those for one target too, by the table's last name.
+fn sections(manifest: &toml::Table) -> Vec<(&str, &toml::Table)> {
+    let targets = manifest.get("target").and_then(toml::Value::as_table);
+    let for_targets = targets.into_iter().flat_map(toml::Table::values).filter_map(toml::Value::as_table);
+    let all = std::iter::once(manifest).chain(for_targets).flatten();
+    let tables = all.filter_map(|(name, value)| Some((name.as_str(), value.as_table()?)));
+    tables.filter(|(name, _)| name.ends_with("dependencies")).collect()
 }
 
 /// Every source file's text by its path.

@@ -33,7 +33,7 @@ const LOG_LINES: usize = 80;
 pub fn inside<F: FnOnce(&Lab) -> Result<()>>(body: F) {
     let outcome = match env::var_os(FOLDER) {
         Some(folder) => run_body(Path::new(&folder), body),
-        None => test_name::<F>().and_then(|name| run_test(&name)),
+        None => run_test(&fixture::test_name::<F>()),
     };
     if let Err(error) = outcome {
         panic!("{error:#}");
@@ -51,14 +51,6 @@ pub fn program_inside<F: FnOnce(&Lab) -> Result<()>>(body: F) -> Result<()> {
     command.args(env::args_os().skip(1));
     let status = wait(spawn(&mut command)?)?;
     folder.judge(status)
-}
-
-/// `lab::moves::the_connection_survives` of a closure in that function of any crate.
-fn test_name<F>() -> Result<String> {
-    let name = std::any::type_name::<F>();
-    let function = name.split("::{{closure}}").next().unwrap_or(name);
-    let (_, test) = function.split_once("::").with_context(|| format!("{name} is no closure inside a test"))?;
-    Ok(test.to_owned())
 }
 
 fn run_test(name: &str) -> Result<()> {

@@ -1,14 +1,13 @@
 //! Protected packets: sealed as the other implementation seals them, opened again, and the bad ones refused for their reason.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use protocol::addr::{HomeAddresses, HomeAgentAddresses};
-use protocol::profile::WireProfile;
+use fixture::{association, install};
 use protocol::sa::cipher::{Transform, layout};
 use protocol::sa::inbound::InboundSa;
-use protocol::sa::{CipherSuite, DirectionKeys, Role, Secret, SecurityAssociation, Spi, UserData};
-use protocol::tunnel::{DropReason, Install};
+use protocol::sa::{CipherSuite, DirectionKeys, Role, Secret, SecurityAssociation, Spi};
+use protocol::tunnel::DropReason;
 use protocol::wire::envelope::{Envelope, PType};
 use serde::Deserialize;
 
@@ -111,17 +110,7 @@ fn open(suite: CipherSuite, case: &Refused, datagram: &mut [u8], now: Instant) -
         return Err(DropReason::UnknownSpi);
     }
     let keys = keys(&case.ikey, &case.ekey);
-    let sa = SecurityAssociation {
-        spi: Spi::new(case.spi).unwrap(),
-        suite,
-        profile: WireProfile::Rfc6618,
-        user_data: UserData::Protected,
-        mn_to_ha: keys.clone(),
-        ha_to_mn: keys,
-        home: HomeAddresses::new(Some("2001:db8:1::100".parse().unwrap()), None).unwrap(),
-        home_agent: HomeAgentAddresses::new(Some("2001:db8:1::1".parse().unwrap()), None, 7872).unwrap(),
-    };
-    let install = Install { sa, valid_until: now + Duration::from_secs(60), lease: 0 };
-    let mut inbound = InboundSa::new(&install, Role::HomeAgent).unwrap();
+    let sa = SecurityAssociation { mn_to_ha: keys.clone(), ha_to_mn: keys, ..association(Spi::new(case.spi).unwrap(), suite) };
+    let mut inbound = InboundSa::new(&install(sa, now), Role::HomeAgent).unwrap();
     inbound.open(ptype, envelope.sequence, datagram, now).map(|_| ())
 }
