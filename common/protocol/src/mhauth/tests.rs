@@ -55,19 +55,14 @@ fn offer() -> Offer {
 }
 
 fn grant(suite: CipherSuite) -> Grant {
-    let key = |len: usize, first: u8| Secret::new((0..len).map(|i| first.wrapping_add(i as u8)).collect());
-    let keys = |first: u8| DirectionKeys {
-        integrity: key(suite.integrity_key_len(), first),
-        encryption: key(suite.encryption_key_len(), first.wrapping_add(0x20)),
-    };
     Grant {
         sa: SecurityAssociation {
             spi: Spi::new(0x123_4567).unwrap(),
             suite,
             profile: WireProfile::Rfc6618,
             user_data: UserData::Protected,
-            mn_to_ha: keys(0x10),
-            ha_to_mn: keys(0x80),
+            mn_to_ha: DirectionKeys::counting_from(0x10, suite),
+            ha_to_mn: DirectionKeys::counting_from(0x80, suite),
             home: HomeAddresses::new("2001:db8:100::2".parse().ok(), Some(Ipv4Addr::new(10, 9, 0, 2))).unwrap(),
             home_agent: HomeAgentAddresses::new("2001:db8:f::1".parse().ok(), Some(Ipv4Addr::new(198, 51, 100, 1)), 7873)
                 .unwrap(),

@@ -58,6 +58,19 @@ pub struct DirectionKeys {
 }
 
 #[cfg(test)]
+impl DirectionKeys {
+    /// Keys for tests, of the lengths that `suite` wants: octets that count up, those of the integrity key from `first`, those of
+    /// the encryption key from 32 further. One octet throughout would be no 3DES key.
+    pub(crate) fn counting_from(first: u8, suite: super::CipherSuite) -> Self {
+        let key = |len: usize, first: u8| Secret::new((0..=u8::MAX).cycle().skip(first.into()).take(len).collect());
+        Self {
+            integrity: key(suite.integrity_key_len(), first),
+            encryption: key(suite.encryption_key_len(), first.wrapping_add(32)),
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

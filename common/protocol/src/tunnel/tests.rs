@@ -13,7 +13,7 @@ use rand::rngs::StdRng;
 use super::*;
 use crate::addr::{HomeAddresses, HomeAgentAddresses};
 use crate::profile::WireProfile;
-use crate::sa::{CipherSuite, DirectionKeys, Role, Secret, SecurityAssociation, Spi, UserData};
+use crate::sa::{CipherSuite, DirectionKeys, Role, SecurityAssociation, Spi, UserData};
 use crate::wire::signalling;
 
 const HOME: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0x100, 0, 0, 0, 0, 7);
@@ -97,17 +97,13 @@ impl Pair {
 }
 
 fn association(suite: CipherSuite) -> SecurityAssociation {
-    let keys = |seed: u8| DirectionKeys {
-        integrity: Secret::new((0..suite.integrity_key_len() as u8).map(|i| i + seed).collect()),
-        encryption: Secret::new((0..suite.encryption_key_len() as u8).map(|i| i + seed + 100).collect()),
-    };
     SecurityAssociation {
         spi: spi(),
         suite,
         profile: WireProfile::Rfc6618,
         user_data: UserData::Protected,
-        mn_to_ha: keys(1),
-        ha_to_mn: keys(50),
+        mn_to_ha: DirectionKeys::counting_from(1, suite),
+        ha_to_mn: DirectionKeys::counting_from(0x80, suite),
         home: home(),
         home_agent: HomeAgentAddresses::new(Some("2001:db8:f::1".parse().unwrap()), None, 7872).unwrap(),
     }
