@@ -48,25 +48,13 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use protocol::addr::{HomeAddresses, HomeAgentAddresses};
-    use protocol::profile::WireProfile;
-    use protocol::sa::{CipherSuite, DirectionKeys, Secret, SecurityAssociation, Spi, UserData};
+    use protocol::sa::{CipherSuite, Spi};
     use protocol::tunnel::{Command, Counters};
 
     use crate::home_agent::HomeAgentConfig;
 
     fn provisioned(spi: u32) -> Provisioned {
-        let keys = DirectionKeys { integrity: Secret::new(vec![7; 20]), encryption: Secret::empty() };
-        let sa = SecurityAssociation {
-            spi: Spi::new(spi).unwrap(),
-            suite: CipherSuite::NullSha,
-            profile: WireProfile::Rfc6618,
-            user_data: UserData::Protected,
-            mn_to_ha: keys.clone(),
-            ha_to_mn: keys,
-            home: HomeAddresses::new(None, Some([10, 9, 0, 7].into())).unwrap(),
-            home_agent: HomeAgentAddresses::new(None, Some([203, 0, 113, 1].into()), 7872).unwrap(),
-        };
+        let sa = fixture::association(Spi::new(spi).unwrap(), CipherSuite::NullSha);
         Provisioned { sa, left: Duration::from_secs(60), lease: 0 }
     }
 
