@@ -18,7 +18,7 @@ use protocol::mhauth::initiator::{self, AwaitingInitResponse, Offer};
 use protocol::mhauth::{ChannelBinding, Psk};
 use protocol::profile::WireProfile;
 use protocol::sa::spi::HaGroup;
-use protocol::sa::{CipherSuite, Secret, UserData};
+use protocol::sa::{CipherSuite, Secret, Spi, UserData};
 use rand::rngs::StdRng;
 
 use super::gateway::{HA4, HA6};
@@ -26,6 +26,8 @@ use super::gateway::{HA4, HA6};
 const NAI: &str = "alice@example.org";
 const KEY: [u8; 32] = [0x5a; 32];
 const HOME_AGENT: &str = "ha1";
+/// Looks things up for stories; what it is delivered is used by nobody.
+const AUDITOR: InstanceId = InstanceId([0xff; 16]);
 /// More than one mobile node has changes.
 const PAGE: usize = 1000;
 
@@ -123,6 +125,12 @@ impl Controller {
         self.store.set_enabled(NAI, enabled).expect("the subscriber is there");
     }
 
+    /// Whether an SA is on disk and has not ended.
+    pub(super) fn has(&mut self, spi: Spi, wall: SystemTime) -> bool {
+        let to = Recipient { home_agent: HOME_AGENT, group: self.group, instance: AUDITOR };
+        self.store.look_up(&to, spi, wall).expect("the store answers").is_some()
+    }
+
     /// What the mobile node says first.
     pub(super) fn offer(&self, rng: &mut StdRng) -> (AwaitingInitResponse, Vec<u8>) {
         let offer = Offer {
@@ -159,7 +167,8 @@ impl Controller {
 
     /// The home agent has not acknowledged in time: ends the association and gives the final response.
     pub(super) fn take_back(&mut self, pending: PendingGrant, wall: SystemTime) -> Vec<u8> {
-        tracing::warn!(undelivered = %Undelivered::Late, "an association was taken back");
+        let undelivered = if self.subscription().is_some() { Undelivered::Late } else { Undelivered::Gone };
+        tracing::warn!(%undelivered, "an association was taken back");
         self.store.end(pending.spi()).expect("the store answers");
         pending.undeliverable(wall)
     }

@@ -21,6 +21,8 @@ pub(super) struct End {
     pub(super) counters: Arc<Counters>,
     /// Inner packets that came out of the tunnel.
     pub(super) delivered: Vec<Vec<u8>>,
+    /// ICMP errors that answered inner packets.
+    pub(super) answered: Vec<Vec<u8>>,
 }
 
 const ROOM: usize = 1 << 17;
@@ -33,6 +35,7 @@ impl End {
             exit: ExitPoint::new(role, counters.clone()),
             counters,
             delivered: Vec::new(),
+            answered: Vec::new(),
         }
     }
 
@@ -48,6 +51,7 @@ impl End {
         assert!(packets.push(packet), "a packet fits in the batch");
         let mut send = SendBatch::new(16, ROOM);
         self.entry.handle_packets(&packets, now, rng, &mut send, &mut replies);
+        self.answered.extend(replies.iter().map(<[u8]>::to_vec));
         outgoing(&send)
     }
 

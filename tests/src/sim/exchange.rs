@@ -118,6 +118,14 @@ impl World {
         }
     }
 
+    /// The home agent is gone: a session that has waited for it waits no longer.
+    pub(super) fn lose_acknowledgement(&mut self) {
+        let now = self.now;
+        if let Some(exchange) = self.exchange.as_mut().filter(|exchange| matches!(exchange.leg, Leg::Settling(..))) {
+            exchange.due = now;
+        }
+    }
+
     /// The HAC's process has died under the connection.
     pub(super) fn reset_exchange(&mut self) {
         if let Some(exchange) = self.exchange.take() {

@@ -1,6 +1,6 @@
 //! The home agent's process: what its gateway does in the program, by hand.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use feed::FromHac;
@@ -10,15 +10,20 @@ use ha::sa_store::SaStore;
 use hac::store::{InstanceId, Revision};
 use protocol::sa::Role;
 use protocol::tunnel::{Command, IcmpSources, SocketId};
+use protocol::wire::mobility::Status;
+use protocol::wire::signalling::Signalling;
 use rand::rngs::StdRng;
 
 use super::end::{End, Outgoing};
 use super::network::Datagram;
 
 /// The home agent's outer addresses.
-pub(super) const HA4: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::new(203, 0, 113, 1)), 7872);
+pub(super) const HA4: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(203, 0, 113, 1)), 7872);
 /// See [`HA4`].
-pub(super) const HA6: SocketAddr = SocketAddr::new(IpAddr::V6(std::net::Ipv6Addr::new(0x2001, 0xdb8, 0xf, 0, 0, 0, 0, 1)), 7872);
+pub(super) const HA6: SocketAddr = SocketAddr::new(IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0xf, 0, 0, 0, 0, 1)), 7872);
+/// Its own addresses on the home link: the first of each pool.
+const ON_HOME_LINK: IcmpSources =
+    IcmpSources { ip6: Some(Ipv6Addr::new(0x2001, 0xdb8, 0x100, 0, 0, 0, 0, 1)), ip4: Some(Ipv4Addr::new(10, 9, 0, 1)) };
 const LONGEST_BINDING: Duration = Duration::from_secs(600);
 
 /// One life of the home agent.
@@ -27,15 +32,17 @@ pub(super) struct Gateway {
     pub(super) home_agent: HomeAgent,
     pub(super) end: End,
     store: SaStore,
+    /// The status of each Binding Acknowledgement sent.
+    pub(super) acknowledged: Vec<Status>,
 }
 
 impl Gateway {
     /// A process that knows nothing.
     pub(super) fn new(instance: InstanceId) -> Self {
-        let end = End::new(Role::HomeAgent, IcmpSources::default());
+        let end = End::new(Role::HomeAgent, ON_HOME_LINK);
         let config = HomeAgentConfig { longest_binding: LONGEST_BINDING, own_addresses: vec![HA4.ip(), HA6.ip()] };
         let home_agent = HomeAgent::new(config, end.counters.clone());
-        Self { instance, home_agent, end, store: SaStore::default() }
+        Self { instance, home_agent, end, store: SaStore::default(), acknowledged: Vec::new() }
     }
 
     /// Its own datagrams leave from here.
@@ -73,8 +80,16 @@ impl Gateway {
             if let Command::Uninstall(spi) = command {
                 self.store.end(spi);
             }
+            self.acknowledged.extend(status(&command));
             sent.extend(self.end.apply(&command, rng));
         }
         sent
     }
+}
+
+/// The status in a command that is a Binding Acknowledgement (RFC 6275 section 6.1.8): type 6, and then behind the checksum.
+fn status(command: &Command) -> Option<Status> {
+    let Command::Signal { next_header, payload, .. } = command else { return None };
+    let header = Signalling::parse(*next_header, payload).ok()?.mobility_header;
+    (header.get(2) == Some(&6)).then(|| header.get(6).copied().map(Status))?
 }

@@ -30,6 +30,7 @@ use mn::mobile_node::Phase;
 use protocol::addr::HomeAddresses;
 use protocol::sa::{CipherSuite, Spi};
 use protocol::tunnel::DropReason;
+use protocol::wire::mobility::Status;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
@@ -155,6 +156,7 @@ impl World {
         self.gateway = None;
         self.feed.cut();
         self.controller.lose_home_agent();
+        self.lose_acknowledgement();
     }
 
     /// The home agent's process starts, and subscribes to the feed.
@@ -251,6 +253,11 @@ impl World {
         self.gateway.as_mut().map(|gateway| std::mem::take(&mut gateway.end.delivered)).unwrap_or_default()
     }
 
+    /// The ICMP errors that this process of the home agent gave the correspondent node since it was asked last.
+    pub fn correspondent_was_refused(&mut self) -> Vec<Vec<u8>> {
+        self.gateway.as_mut().map(|gateway| std::mem::take(&mut gateway.end.answered)).unwrap_or_default()
+    }
+
     /// What the applications on the mobile node received since they were asked last.
     pub fn mobile_node_received(&mut self) -> Vec<Vec<u8>> {
         self.node.as_mut().map(|node| std::mem::take(&mut node.end.delivered)).unwrap_or_default()
@@ -289,6 +296,18 @@ impl World {
     /// How often MHAuth has given the mobile node an SA.
     pub fn mhauth_runs(&self) -> u32 {
         self.mhauth_runs
+    }
+
+    /// Binding Acknowledgements with `status` that this process of the home agent sent.
+    pub fn acknowledgements(&self, status: Status) -> usize {
+        let sent = self.gateway.as_ref().map(|gateway| gateway.acknowledged.iter());
+        sent.into_iter().flatten().filter(|sent| **sent == status).count()
+    }
+
+    /// Whether the HAC has an SA on disk that has not ended. To be asked when a story is over: it commits a lease.
+    pub fn hac_has(&mut self, spi: Spi) -> bool {
+        let wall = self.wall();
+        self.controller.has(spi, wall)
     }
 
     /// Packets that this process of the home agent dropped for `reason`.
