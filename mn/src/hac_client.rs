@@ -116,8 +116,8 @@ fn explain(failure: &Failure) -> String {
     use protocol::mhauth::Rejection;
     match failure {
         Failure::Rejected(Rejection::WrongAuth) => "the HAC does not know this node by this key: check `nai` and the key file \
-             in [identity], and `profile` in [policy], against what `hac subscriber add` wrote (or someone stands between the two \
-             ends of TLS)"
+             in [identity], and `profile` in [policy], against what `hac subscriber add` wrote, and with the operator whether the \
+             subscriber is enabled (or someone stands between the two ends of TLS)"
             .to_owned(),
         Failure::Refused { status: Status::NotAuthenticated, .. } => {
             "the HAC refused this node (401): check `nai` and the key file in [identity], and with the operator whether the \
