@@ -304,6 +304,11 @@ impl World {
         sent.into_iter().flatten().filter(|sent| **sent == status).count()
     }
 
+    /// SAs that this process of the home agent holds.
+    pub fn home_agent_holds(&self) -> usize {
+        self.gateway.as_ref().map_or(0, |gateway| gateway.home_agent.security_associations().count())
+    }
+
     /// Whether the HAC has an SA on disk that has not ended. To be asked when a story is over: it commits a lease.
     pub fn hac_has(&mut self, spi: Spi) -> bool {
         let wall = self.wall();

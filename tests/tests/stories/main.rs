@@ -61,3 +61,90 @@ fn assert_no_number_twice(world: &World) {
     let numbers = numbers(world);
     assert_eq!(numbers.iter().collect::<BTreeSet<_>>().len(), numbers.len(), "a (key, sequence number) pair was used twice");
 }
+
+/// Registered, within that time; gives how long it took.
+fn comes_up(world: &mut World, within: Duration) -> Duration {
+    let start = world.elapsed();
+    while world.phase() != Some(Phase::Registered) {
+        world.runs_for(Duration::from_millis(10));
+        assert!(world.elapsed() - start <= within, "not up within {within:?}: {:?}", world.phase());
+    }
+    world.elapsed() - start
+}
+
+/// What a node says while its HAC or its home agent is away; expected from here on.
+fn complaints(world: &mut World) -> usize {
+    ["MHAuth failed", "does not answer", "refused the binding"].map(|text| world.logged(text)).iter().sum()
+}
+
+/// Packets each way, each different from all others, and what became of them.
+struct Traffic {
+    home: IpAddr,
+    every: Duration,
+    number: u32,
+    sent: [BTreeSet<Vec<u8>>; 2],
+    received: [Vec<Vec<u8>>; 2],
+}
+
+impl Traffic {
+    /// One packet each way `every` so long, when it flows.
+    fn new(world: &World, every: Duration) -> Self {
+        Self { home: home6(world), every, number: 0, sent: Default::default(), received: Default::default() }
+    }
+
+    fn flows_for(&mut self, world: &mut World, duration: Duration) {
+        let end = world.elapsed() + duration;
+        while world.elapsed() < end {
+            self.number += 1;
+            let (home, payload) = (self.home, self.number.to_be_bytes());
+            let [up, down] = [udp(home, CORRESPONDENT6.into(), &payload), udp(CORRESPONDENT6.into(), home, &payload)];
+            world.mobile_node_sends(&up);
+            world.correspondent_sends(&down);
+            world.runs_for(self.every);
+            [up, down].into_iter().zip(&mut self.sent).for_each(|(packet, sent)| _ = sent.insert(packet));
+            self.collects(world);
+        }
+    }
+
+    /// What is on its way arrives.
+    fn settles(&mut self, world: &mut World) {
+        world.runs_for(SECOND);
+        self.collects(world);
+    }
+
+    fn collects(&mut self, world: &mut World) {
+        let arrived = [world.correspondent_received(), world.mobile_node_received()];
+        arrived.into_iter().zip(&mut self.received).for_each(|(arrived, received)| received.extend(arrived));
+    }
+
+    /// Flows until a packet that was sent from now on has crossed each way; gives how long that took, at most `within`.
+    fn is_back(&mut self, world: &mut World, within: Duration) -> Duration {
+        let (start, before) = (world.elapsed(), self.number);
+        let is_new = |packet: &Vec<u8>| u32::from_be_bytes(*packet.last_chunk().unwrap()) > before;
+        while !self.received.iter().all(|received| received.iter().any(is_new)) {
+            self.flows_for(world, self.every);
+            let (took, phase) = (world.elapsed() - start, world.phase());
+            assert!(
+                took <= within,
+                "no packets each way within {within:?}: {phase:?}, {:?}",
+                self.received.each_ref().map(Vec::len)
+            );
+        }
+        world.elapsed() - start
+    }
+
+    /// Nothing arrived twice, and nothing that was not sent.
+    fn assert_each_at_most_once(&self) {
+        for (sent, received) in self.sent.iter().zip(&self.received) {
+            let different: BTreeSet<_> = received.iter().cloned().collect();
+            assert_eq!(different.len(), received.len(), "a packet was delivered twice");
+            assert!(different.is_subset(sent), "a packet was delivered that nobody sent");
+        }
+    }
+
+    /// All arrived, each once.
+    fn assert_each_once(&self) {
+        self.assert_each_at_most_once();
+        assert_eq!(self.received.each_ref().map(Vec::len), self.sent.each_ref().map(BTreeSet::len), "packets were lost");
+    }
+}
