@@ -79,6 +79,8 @@ pub struct World {
     node: Option<Node>,
     newest_port: u16,
     access: Vec<Access>,
+    /// Not usable any more, but what is on its way there still arrives.
+    fading: Vec<Access>,
     exchange: Option<Exchange>,
     mhauth_runs: u32,
     watch: Watch,
@@ -107,6 +109,7 @@ impl World {
             node: None,
             newest_port: 50_000,
             access: vec![Access::Wifi],
+            fading: Vec::new(),
             exchange: None,
             mhauth_runs: 0,
             watch,
@@ -193,9 +196,15 @@ impl World {
         self.attaches_to(&[access]);
     }
 
-    /// The mobile node has exactly these networks from now on.
+    /// The mobile node has exactly these networks from now on. What is on its way to another is lost.
     pub fn attaches_to(&mut self, access: &[Access]) {
-        self.access = access.to_vec();
+        self.access.clear();
+        self.fades_to(access);
+    }
+
+    /// The mobile node may use exactly these networks from now on. What is on its way to one that it had still arrives.
+    pub fn fades_to(&mut self, access: &[Access]) {
+        self.fading = std::mem::replace(&mut self.access, access.to_vec());
         let usable = self.attachments();
         if let Some(node) = &mut self.node {
             node.machine.handle_attachments(usable, self.now);

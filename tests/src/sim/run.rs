@@ -55,7 +55,7 @@ impl World {
             if let Some(gateway) = &mut self.gateway {
                 gateway.receive(datagram, self.now);
             }
-        } else if let Some(node) = &mut self.node {
+        } else if let Some(node) = self.node.as_mut().filter(|_| has(&self.access, datagram) || has(&self.fading, datagram)) {
             node.receive(datagram, self.now);
         }
         self.drain();
@@ -145,4 +145,9 @@ fn address(access: Access) -> IpAddr {
         Access::Wifi => WIFI,
         Access::Lte => LTE,
     }
+}
+
+/// Whether a datagram is for an address in one of these networks.
+fn has(access: &[Access], datagram: &Datagram) -> bool {
+    access.iter().any(|access| address(*access) == datagram.to.ip())
 }

@@ -102,7 +102,7 @@ fn user_data_in_the_clear_is_protected_from_a_binding_update_to_its_answer_and_a
     for number in 0_u32..300 {
         match number {
             100 => world.attaches_to(&[Access::Wifi, Access::Lte]),
-            150 => world.attaches_to(&[Access::Lte]),
+            150 => world.fades_to(&[Access::Lte]),
             _ => {}
         }
         sent.push(up(&world, &number.to_be_bytes()));
