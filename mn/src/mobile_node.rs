@@ -48,6 +48,8 @@ pub struct MobileNode {
     bootstrap: Bootstrap,
     /// The SA that packets are sent under.
     sa: Option<Arc<Install>>,
+    /// When that ends, until it has been seen to.
+    sa_ends: Option<Instant>,
     superseded: Superseded,
     renewals: u64,
     usable: Vec<Attachment>,
@@ -73,6 +75,7 @@ impl MobileNode {
             counters,
             bootstrap: Bootstrap::new(now),
             sa: None,
+            sa_ends: None,
             superseded: Superseded::default(),
             renewals: 0,
             usable: Vec::new(),
@@ -96,6 +99,7 @@ impl MobileNode {
     /// Nothing is lost: the home agent has the new SA before the HAC names it, and here the old one still opens.
     pub fn handle_grant(&mut self, install: Arc<Install>, now: Instant, rng: &mut impl Rng) {
         self.bootstrap.succeeded(install.valid_until, now, rng);
+        self.sa_ends = Some(install.valid_until);
         self.actions.push_back(Action::Command(Command::Install(install.clone())));
         if let Some(old) = self.sa.replace(install) {
             self.renewals += 1;
@@ -184,6 +188,9 @@ impl MobileNode {
         while let Some(spi) = self.superseded.forget_due(now) {
             self.actions.push_back(Action::Command(Command::Uninstall(spi)));
         }
+        if self.sa_ends.take_if(|ends| *ends <= now).is_some() {
+            self.end_sa();
+        }
         self.bootstrap_if_due(now);
         if self.registration.due().is_some_and(|due| due <= now) {
             self.repeat_or_refresh(now);
@@ -202,6 +209,7 @@ impl MobileNode {
             (self.registration.due(), TimerName("Binding Update")),
             (self.handover.due(), TimerName("close old socket")),
             (self.superseded.due(), TimerName("forget superseded SA")),
+            (self.sa_ends, TimerName("security association ends")),
         ];
         timers.into_iter().filter_map(|(due, name)| Some((due?, name))).min()
     }
@@ -245,6 +253,16 @@ impl MobileNode {
     fn demand_new_sa(&mut self, now: Instant) {
         self.bootstrap.demand(now);
         self.bootstrap_if_due(now);
+    }
+
+    /// Past its validity end (RFC 6618 section 5.6.3) nothing is sent under an SA. Its addresses hold until there is another:
+    /// until then packets find no tunnel, and Binding Updates that nobody answers demand a run of MHAuth.
+    fn end_sa(&mut self) {
+        if let Some(install) = &self.sa {
+            let commands = [Command::Remove(install.sa.home), Command::Uninstall(install.sa.spi)];
+            self.actions.extend(commands.map(Action::Command));
+            self.is_bound_here = false;
+        }
     }
 
     fn bootstrap_if_due(&mut self, now: Instant) {

@@ -191,3 +191,28 @@ fn an_answer_to_a_binding_update_of_the_old_sa_counts_while_the_first_under_the_
     let actions = story.actions();
     assert!(matches!(&actions[..], [Action::Command(Command::Signal { spi, .. })] if *spi == association(2).spi), "{actions:?}");
 }
+
+#[test]
+fn an_sa_that_ends_without_a_successor_is_uninstalled_and_a_late_one_is_used_at_once() {
+    let mut story = Story::registered();
+    story.passes(86_400 - 11);
+    story.node.handle_timeout(story.now);
+    assert!(!story.actions().iter().any(is_uninstall), "a second before its end");
+    story.passes(1);
+    story.node.handle_timeout(story.now);
+    let actions = story.actions();
+    assert!(actions.iter().any(is_uninstall));
+    assert!(actions.iter().any(|action| matches!(action, Action::Command(Command::Remove(_)))));
+    assert_ne!(story.node.phase(), Phase::Registered);
+    story.is_granted(2);
+    let actions = story.actions();
+    assert!(
+        actions
+            .iter()
+            .any(|action| matches!(action, Action::Command(Command::Move { sending, .. }) if *sending == association(2).spi))
+    );
+}
+
+fn is_uninstall(action: &Action) -> bool {
+    matches!(action, Action::Command(Command::Uninstall(spi)) if *spi == association(1).spi)
+}
