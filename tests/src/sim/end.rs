@@ -25,7 +25,8 @@ pub(super) struct End {
     pub(super) answered: Vec<Vec<u8>>,
 }
 
-const ROOM: usize = 1 << 17;
+/// For a Mobility Header, an ICMP error, or what stands around a packet.
+const ROOM: usize = 2048;
 
 impl End {
     pub(super) fn new(role: Role, icmp: IcmpSources) -> Self {
@@ -47,9 +48,9 @@ impl End {
     }
 
     pub(super) fn send(&mut self, packet: &[u8], now: Instant, rng: &mut StdRng) -> Vec<Outgoing> {
-        let (mut packets, mut replies) = (PacketBatch::new(1, ROOM), PacketBatch::new(1, ROOM));
+        let (mut packets, mut replies) = (PacketBatch::new(1, packet.len()), PacketBatch::new(1, ROOM));
         assert!(packets.push(packet), "a packet fits in the batch");
-        let mut send = SendBatch::new(16, ROOM);
+        let mut send = SendBatch::new(16, packet.len() + ROOM);
         self.entry.handle_packets(&packets, now, rng, &mut send, &mut replies);
         self.answered.extend(replies.iter().map(<[u8]>::to_vec));
         outgoing(&send)
