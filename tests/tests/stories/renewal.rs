@@ -5,9 +5,12 @@ use std::time::Duration;
 
 use mn::mobile_node::Phase;
 use protocol::sa::CipherSuite;
-use tests::sim::World;
+use tests::sim::{Access, World};
 
-use super::{SECOND, assert_no_number_twice, down, numbers, registered, up};
+use super::{SECOND, Traffic, assert_no_number_twice, complaints, down, numbers, registered, up};
+
+/// For so long an SA is granted.
+const DAY: Duration = Duration::from_secs(86_400);
 
 #[test]
 fn sas_are_renewed_for_a_week_without_a_gap() {
@@ -79,4 +82,81 @@ fn triple_des_is_renewed_for_its_octets_at_most_once_a_minute_and_nothing_is_los
         assert_eq!(spis.len(), minute + 1, "minute {minute}");
     }
     assert_no_number_twice(&world);
+}
+
+#[test]
+fn an_sa_is_renewed_at_four_fifths_of_its_life_and_nobody_notices() {
+    let mut world = registered(CipherSuite::Aes128Gcm);
+    let mut traffic = Traffic::new(&world, SECOND * 10);
+    traffic.flows_for(&mut world, DAY * 3 / 4 - SECOND * 10);
+    assert_eq!(world.mhauth_runs(), 1, "not before 75 %");
+    traffic.flows_for(&mut world, DAY / 10 + SECOND * 20);
+    assert_eq!(world.mhauth_runs(), 2, "not after 85 %");
+    traffic.settles(&mut world);
+    traffic.assert_each_once();
+}
+
+#[test]
+fn a_hac_that_is_away_when_an_sa_is_to_be_renewed_costs_no_packet_if_it_is_back_before_the_end() {
+    let mut world = registered(CipherSuite::Aes128Gcm);
+    let (mut traffic, before) = (Traffic::new(&world, SECOND * 10), world.bound_under());
+    world.hac_dies();
+    traffic.flows_for(&mut world, DAY * 95 / 100);
+    assert_eq!((world.mhauth_runs(), world.bound_under()), (1, before), "the old keys are good until their end");
+    world.moves_to(Access::Lte);
+    traffic.settles(&mut world);
+    traffic.flows_for(&mut world, SECOND * 60);
+    world.hac_starts();
+    // The longest backoff is 300 s, a fifth either way.
+    traffic.flows_for(&mut world, SECOND * 361);
+    assert_eq!((world.mhauth_runs(), world.bound_under() == before), (2, false));
+    traffic.settles(&mut world);
+    traffic.assert_each_once();
+    assert!(complaints(&mut world) >= 5);
+}
+
+#[test]
+fn a_node_whose_sa_has_ended_while_the_hac_was_away_is_back_soon_after_the_hac_with_its_address() {
+    let mut world = registered(CipherSuite::Aes128Gcm);
+    let (home, mut traffic) = (world.home(), Traffic::new(&world, SECOND / 10));
+    world.hac_dies();
+    world.runs_for(DAY * 2);
+    assert_eq!(world.bound_to(), None);
+    traffic.flows_for(&mut world, SECOND);
+    assert_eq!(traffic.received.each_ref().map(Vec::len), [0, 0], "no keys, no packets");
+    world.hac_starts();
+    let took = traffic.is_back(&mut world, SECOND * 361);
+    println!("back {took:?} after the HAC");
+    assert_eq!((world.home(), world.mhauth_runs()), (home, 2));
+    complaints(&mut world);
+}
+
+/// The node's wish and its move fall together: either may be first, by up to two round trips more than MHAuth takes.
+#[test]
+fn a_renewal_and_a_move_at_the_same_moment_end_well_in_every_order() {
+    let renews: fn(&mut World) = World::mobile_node_renews;
+    let moves: fn(&mut World) = |world| world.moves_to(Access::Lte);
+    for [first, second] in [[renews, moves], [moves, renews]] {
+        for later in (0..=240).step_by(4) {
+            let mut world = registered(CipherSuite::Aes128Gcm);
+            let (before, mut traffic) = (world.bound_under(), Traffic::new(&world, Duration::from_millis(4)));
+            first(&mut world);
+            traffic.flows_for(&mut world, Duration::from_millis(later));
+            second(&mut world);
+            // A run of MHAuth whose network is gone may wait for 30 s before it is tried anew.
+            world.runs_for(SECOND * 40);
+            traffic.flows_for(&mut world, SECOND);
+            traffic.settles(&mut world);
+            traffic.assert_each_at_most_once();
+            assert_eq!(traffic.received[0].len(), traffic.sent[0].len(), "{later} ms: the uplink misses nothing");
+            assert!(
+                traffic.received[1].len() + 12 >= traffic.sent[1].len(),
+                "{later} ms: two ways of packets are lost, and no more"
+            );
+            assert!(world.bound_to().unwrap().is_ipv6() && world.bound_under() != before, "{later} ms");
+            assert_eq!((world.phase(), world.mhauth_runs()), (Some(Phase::Registered), 2), "{later} ms");
+            assert_no_number_twice(&world);
+            complaints(&mut world);
+        }
+    }
 }
