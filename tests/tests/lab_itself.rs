@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is how a test fails")]
 
 use std::net::IpAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
@@ -78,10 +78,13 @@ fn a_stream_sees_the_gap_that_a_dead_link_makes() {
         lab.attach(plan::WIFI)?;
         let _server = server(lab, "serve-udp", "5002")?;
         let to = format!("{}:5002", plan::HA_OUTER4);
+        let start = Instant::now();
         let quiet = labtool(lab, plan::MN, &["udp-stream", "--to", &to, "--seconds", "1"])?;
+        // Each end sends until it hears of the end, which is later on a busy machine; never more than one in a millisecond.
+        let most = 1 + start.elapsed().as_millis() as u64;
         for direction in ["up", "down"] {
             let received = quiet[direction]["received"].as_u64().unwrap_or(0);
-            ensure!((500..=1_001).contains(&received), "1 kHz for a second: {quiet}");
+            ensure!((500..=most).contains(&received), "1 kHz for a second, {most} at most: {quiet}");
             ensure!(quiet[direction]["lost"].as_u64().unwrap_or(99) <= 20, "{quiet}");
         }
         let stream = std::thread::scope(|scope| {
@@ -97,8 +100,10 @@ fn a_stream_sees_the_gap_that_a_dead_link_makes() {
             // Once the link is back the kernel may still wait seconds before it asks for its neighbour again.
             ensure!((350.0..5_000.0).contains(&gap), "{stream}");
         }
-        // The other way the kernel holds packets back for a while instead of dropping them.
-        ensure!(stream["down"]["lost"].as_u64().unwrap_or(0) > 300, "{stream}");
+        // The other way the kernel holds packets back for a while instead of dropping them. What was lost is a share of what was
+        // sent: 0.4 of 2 seconds, and a sender that is not let run sends less.
+        let count = |name: &str| stream["down"][name].as_u64().unwrap_or(0);
+        ensure!(count("sent") > 1_000 && count("lost") > count("sent") / 8, "{stream}");
         Ok(())
     });
 }
@@ -216,6 +221,49 @@ fn a_program_that_dies_is_named_with_its_log() {
         ensure!(error.contains("short") && error.contains("last words"), "{error}");
         Ok(())
     });
+}
+
+/// Starts a program that logs as ours do, and ends.
+fn complain(lab: &Lab, name: &str, words: &str) -> Result<()> {
+    let line = format!("echo '2026-01-01T00:00:00.000001Z  WARN {name}: {words}'");
+    lab.spawn(plan::CN, name, std::path::Path::new("sh"), &["-c", &line])?.wait(SOON).map(drop)
+}
+
+#[test]
+fn a_warning_that_is_expected_or_allowed_fails_nothing() {
+    inside(|lab| {
+        lab.expect_warning("ha", "no subscription");
+        lab.allow_warning("mn", "MHAuth failed");
+        complain(lab, "ha", "no subscription to the feed")?;
+        complain(lab, "ha", "no subscription to the feed, again")
+    });
+}
+
+#[test]
+fn a_warning_that_nobody_expects_fails_the_test() {
+    let message = failure(|| {
+        inside(|lab| {
+            complain(lab, "ha", "no subscription, too early")?;
+            lab.expect_warning("ha", "no subscription");
+            complain(lab, "ha", "no subscription, as expected")?;
+            complain(lab, "mn", "no subscription, by another program")
+        });
+    });
+    let unexpected: Vec<_> = message.lines().filter(|line| line.starts_with("unexpected: ")).collect();
+    for (words, is_unexpected) in [("too early", true), ("as expected", false), ("by another program", true)] {
+        assert_eq!(unexpected.iter().any(|line| line.ends_with(words)), is_unexpected, "{words}: {message}");
+    }
+}
+
+#[test]
+fn an_expected_warning_that_does_not_come_fails_the_test() {
+    let message = failure(|| {
+        inside(|lab| {
+            lab.expect_warning("ha", "no subscription");
+            Ok(())
+        });
+    });
+    assert!(message.contains("expected, but it did not come: ha:"), "{message}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
 use super::{Daemon, Lab, plan, programs, wait_for};
@@ -48,12 +48,13 @@ pub struct Deployment<'lab> {
     lab: &'lab Lab,
     /// Correspondent node's addresses of the families that have home addresses, IPv6 first.
     pub correspondents: Vec<IpAddr>,
-    /// `hac serve`.
-    pub hac: Daemon,
-    /// `ha serve`.
-    pub ha: Daemon,
+    // Ended in this order: who is left behind would complain.
     /// `mn up --foreground`, once started.
     pub mn: Option<Daemon>,
+    /// `ha serve`.
+    pub ha: Daemon,
+    /// `hac serve`.
+    pub hac: Daemon,
 }
 
 impl<'lab> Deployment<'lab> {
@@ -66,10 +67,14 @@ impl<'lab> Deployment<'lab> {
     /// the home agent has connected to the feed.
     pub fn with(lab: &'lab Lab, setup: &Setup<'_>) -> Result<Self> {
         provision(lab, setup)?;
-        let hac = lab.spawn(plan::HAC, "hac", &programs::path("hac")?, &["-c", &file(lab, "hac", "hac.toml")?, "serve"])?;
+        let mut hac = lab.spawn(plan::HAC, "hac", &programs::path("hac")?, &["-c", &file(lab, "hac", "hac.toml")?, "serve"])?;
+        wait_for("hac to serve", SOON, || {
+            hac.check_running()?;
+            Ok((status(lab, "hac")?["running"] == true).then_some(()))
+        })?;
         let ha = lab.spawn(plan::HA, "ha", &programs::path("ha")?, &["-c", &file(lab, "ha", "ha.toml")?, "serve"])?;
         let correspondents = [setup.pool6.map(|_| plan::CN6), setup.pool4.map(|_| plan::CN4)].into_iter().flatten().collect();
-        let mut deployment = Self { lab, correspondents, hac, ha, mn: None };
+        let mut deployment = Self { lab, correspondents, mn: None, ha, hac };
         deployment.wait_until_serving()?;
         Ok(deployment)
     }
@@ -82,7 +87,7 @@ impl<'lab> Deployment<'lab> {
             let status = self.status("ha")?;
             ensure!(status["feed"]["connected"] == true, "the status of ha is {status}");
             ensure!(!self.lab.addresses(plan::HA, HA_TUN)?.is_empty(), "{HA_TUN} has no address");
-            Ok(self.command("hac", &["status"])?.status.success().then_some(()))
+            Ok((self.status("hac")?["running"] == true).then_some(()))
         })
     }
 
@@ -118,6 +123,15 @@ impl<'lab> Deployment<'lab> {
         self.mn.as_mut().context("mn was not started")
     }
 
+    /// The running `hac`, `ha` or `mn`.
+    pub fn program(&mut self, name: &str) -> Result<&mut Daemon> {
+        match name {
+            "hac" => Ok(&mut self.hac),
+            "ha" => Ok(&mut self.ha),
+            _ => self.mn(),
+        }
+    }
+
     /// Runs a command of `hac`, `ha` or `mn` with its configuration, whatever its exit status.
     pub fn command(&self, program: &str, words: &[&str]) -> Result<Output> {
         command(self.lab, program, words)
@@ -131,6 +145,30 @@ impl<'lab> Deployment<'lab> {
     /// `ha bindings --json`.
     pub fn bindings(&self) -> Result<Value> {
         json(self.lab, "ha", &["bindings", "--json"])
+    }
+
+    /// The binding, without the fields that only the clock moves: what must not change when a packet is refused.
+    pub fn steady_binding(&self) -> Result<Value> {
+        let bindings = self.bindings()?;
+        let list = bindings["bindings"].as_array().context("`ha bindings --json` has no list `bindings`")?;
+        let [binding] = &list[..] else { bail!("one binding was expected, and not {bindings}") };
+        let mut binding = binding.clone();
+        binding.as_object_mut().context("a binding is no object")?.retain(|name, _| name != "seconds_left");
+        Ok(binding)
+    }
+
+    /// MHAuth runs that have ended at the HAC since it started, in whatever way.
+    pub fn sessions(&self) -> Result<u64> {
+        let status = self.status("hac")?;
+        let sessions = status["sessions"].as_object().with_context(|| format!("no `sessions` in {status}"))?;
+        Ok(sessions.iter().filter(|(result, _)| *result != "open").filter_map(|(_, count)| count.as_u64()).sum())
+    }
+
+    /// How many packets `program` (`ha` or `mn`) dropped, for whatever reason.
+    pub fn all_drops(&self, program: &str) -> Result<u64> {
+        let status = self.status(program)?;
+        let by_reason = find(&status, if program == "ha" { "drops" } else { "dropped" }).and_then(Value::as_object);
+        Ok(by_reason.with_context(|| format!("{program} counts no drops: {status}"))?.values().filter_map(Value::as_u64).sum())
     }
 
     /// How many packets `program` dropped for a reason, by the reason's label; 0 for one that did not occur.

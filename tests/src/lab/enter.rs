@@ -29,10 +29,11 @@ const OUTPUT: &str = "output.log";
 const LOG_LINES: usize = 80;
 
 /// Runs `body` in a lab of its own; called first and alone by a `#[test]`, with a closure written in that very function: its
-/// type's name is how the test is found again. Panics with the reason and the programs' logs when anything fails.
+/// type's name is how the test is found again. Panics with the reason and the programs' logs when anything fails, also when
+/// a program has logged a warning that the body does not expect ([`Lab::expect_warning`]).
 pub fn inside<F: FnOnce(&Lab) -> Result<()>>(body: F) {
     let outcome = match env::var_os(FOLDER) {
-        Some(folder) => run_body(Path::new(&folder), body),
+        Some(folder) => run_body(Path::new(&folder), |lab| body(lab).and_then(|()| lab.check_logs())),
         None => run_test(&fixture::test_name::<F>()),
     };
     if let Err(error) = outcome {
@@ -134,6 +135,10 @@ impl LabFolder {
     /// Success needs both the exit status and the verdict.
     fn judge(mut self, status: ExitStatus) -> Result<()> {
         let good = status.success() && self.path().join(VERDICT).is_file();
+        if good {
+            // What a case has measured, for who asks with `--no-capture` or `--success-output`.
+            eprint!("{}", fs::read_to_string(self.path().join(OUTPUT)).unwrap_or_default());
+        }
         if good && env::var_os(KEEP).is_none() {
             return Ok(());
         }

@@ -8,6 +8,7 @@ pub mod capture;
 pub mod daemon;
 pub mod deployment;
 pub mod enter;
+mod logs;
 pub mod nat;
 pub mod oracle;
 pub mod pcap;

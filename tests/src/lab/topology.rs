@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
+use super::logs::Expectations;
 use super::{Daemon, plan, programs, wait_for};
 
 /// What the kernel does by and by is done by then.
@@ -17,12 +18,13 @@ const KERNEL: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct Lab {
     folder: PathBuf,
+    pub(super) expectations: Expectations,
 }
 
 impl Lab {
     /// Builds the plan in the namespaces that the caller was put into. `folder` takes logs and captures.
     pub(super) fn new(folder: &Path) -> Result<Self> {
-        let lab = Self { folder: folder.to_owned() };
+        let lab = Self { folder: folder.to_owned(), expectations: Expectations::default() };
         own_run().context("cannot build a lab here; it must be entered with `lab::inside`")?;
         check_tun()?;
         for namespace in plan::NAMESPACES {

@@ -126,6 +126,9 @@ fn certificate_is_refused(lab: &Lab, name: &str) -> Result<()> {
     let hac = lab.folder().join("hac");
     let right = [std::fs::read(hac.join("hac.pem"))?, std::fs::read(hac.join("hac-key.pem"))?];
     issue(&hac, name, "hac")?;
+    // The home agent refuses that certificate too.
+    lab.expect_warning("ha", "no subscription to the feed");
+    lab.allow_warning("hac", "a connection to the feed was refused");
     deployment.hac.kill()?;
     deployment.hac.restart()?;
     setup::settle();

@@ -51,12 +51,17 @@ fn while_the_hac_is_away_the_old_keys_carry_on_and_the_node_goes_on_asking() {
     inside(|lab| {
         let mut deployment = setup::registered(lab, "AES_128_GCM")?;
         let before = bound_under(&deployment)?;
+        lab.expect_warning("ha", "no subscription to the feed");
         deployment.hac.kill()?;
+        lab.expect_warning("mn", "cannot reach the HAC");
         let renew = deployment.command("mn", &["renew"])?;
         let said = programs::said(&renew);
         ensure!(!renew.status.success() && said.contains("cannot reach the HAC"), "mn renew said: {said}");
         ensure!(bound_under(&deployment)? == before, "the binding has moved to keys that nobody gave");
         deployment.ping_everywhere()?;
+        // A node that asks before the home agent has come back to the feed is told to come again.
+        lab.allow_warning("mn", "no home agent is connected");
+        lab.allow_warning("hac", "no home agent is connected");
         deployment.hac.restart()?;
         wait_for("another SPI", SOON, || Ok((bound_under(&deployment)? != before).then_some(())))?;
         deployment.ping_everywhere()

@@ -43,23 +43,6 @@ fn inject(lab: &Lab, file: &Path, to: SocketAddr, mutation: &str) -> Result<u64>
     Ok(sent)
 }
 
-/// All that must not change when a packet is refused: the binding, without the fields that only the clock moves.
-fn binding(deployment: &Deployment<'_>) -> Result<Vec<String>> {
-    let mut bindings = deployment.bindings()?;
-    let list = bindings["bindings"].as_array_mut().context("`ha bindings --json` has no list `bindings`")?;
-    ensure!(!list.is_empty(), "there is no binding");
-    Ok(list.iter_mut().map(|binding| steady(binding).to_string()).collect())
-}
-
-fn steady(binding: &mut Value) -> &Value {
-    if let Some(fields) = binding.as_object_mut() {
-        fields.retain(|name, _| {
-            !name.contains("seconds") && !name.contains("age") && !name.contains("packets") && !name.contains("octets")
-        });
-    }
-    binding
-}
-
 fn drops(deployment: &Deployment<'_>, program: &str, reasons: &[&str]) -> Result<u64> {
     reasons.iter().map(|reason| deployment.drops(program, reason)).sum()
 }
@@ -72,7 +55,7 @@ fn refused(
     (file, to, mutation): (&Path, SocketAddr, &str),
     (program, reasons): (&str, &[&str]),
 ) -> Result<()> {
-    let binding_before = binding(deployment)?;
+    let binding_before = deployment.steady_binding()?;
     let before = drops(deployment, program, reasons)?;
     let inner = if program == "ha" { (plan::CN, plan::HOME) } else { (plan::MN, tests::lab::deployment::MN_TUN) };
     let watch = lab.capture(
@@ -88,7 +71,7 @@ fn refused(
     ensure!(dropped == sent, "{mutation}: {dropped} of {sent} packets counted under {reasons:?}; {program} says {status}");
     let octets = std::fs::metadata(watch.stop()?)?.len();
     ensure!(octets <= 24, "{mutation}: something was delivered ({octets} octets captured)");
-    ensure!(binding(deployment)? == binding_before, "{mutation}: the binding has changed");
+    ensure!(deployment.steady_binding()? == binding_before, "{mutation}: the binding has changed");
     Ok(())
 }
 
