@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
+use std::time::Duration;
 
 use feed::Welcome;
 use ipnet::IpNet;
@@ -16,6 +17,10 @@ use tokio::sync::mpsc;
 
 /// Changes to binding routes that wait for the kernel; the gateway waits when there are more.
 const QUEUE: usize = 1024;
+
+/// The kernel takes an address into use within milliseconds. One with much to do needs seconds, and then only packets to the
+/// home agent itself wait for it, not a start after a crash.
+const PATIENCE: Duration = Duration::from_millis(250);
 
 /// Addresses and routes of one TUN device.
 #[derive(Clone, Debug)]
@@ -35,7 +40,8 @@ impl Routes {
         Ok(Self { netlink: Netlink::connect()?, device: tun.index(), name: tun.name().to_owned(), protocol })
     }
 
-    /// Sets the device up with the home agent's own addresses and routes the pools to it. May be called again.
+    /// Sets the device up with the home agent's own addresses and routes the pools to it. May be called again, within a tokio
+    /// runtime.
     ///
     /// # Errors
     /// What the kernel refused.
@@ -45,13 +51,13 @@ impl Routes {
             self.netlink.add_address(self.device, IpNet::from(*address)).await?;
         }
         self.netlink.set_link_up(self.device, None).await?;
-        for address in &welcome.own_addresses {
-            self.netlink.await_address(*address).await?;
-        }
         for pool in &welcome.pools {
             let own = welcome.own_addresses.iter().find(|own| pool.contains(*own)).copied();
             self.netlink.replace_route(&self.route(pool.trunc(), own)).await?;
         }
+        let in_use = tokio::spawn(await_addresses(welcome.own_addresses.clone()));
+        // Past that it goes on by itself.
+        let _ = tokio::time::timeout(PATIENCE, in_use).await;
         Ok(())
     }
 
@@ -89,6 +95,20 @@ impl Routes {
             }
         });
         changes
+    }
+}
+
+/// Until the kernel delivers to the home agent's own addresses. On a socket of its own: each lists one thing at a time.
+async fn await_addresses(own: Vec<IpAddr>) {
+    let in_use = async {
+        let netlink = Netlink::connect()?;
+        for address in own {
+            netlink.await_address(address).await?;
+        }
+        Ok::<_, NetlinkError>(())
+    };
+    if let Err(error) = in_use.await {
+        tracing::warn!(%error, "mobile nodes may not reach this home agent itself");
     }
 }
 

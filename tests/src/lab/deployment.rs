@@ -157,11 +157,15 @@ impl<'lab> Deployment<'lab> {
         Ok(binding)
     }
 
-    /// MHAuth runs that have ended at the HAC since it started, in whatever way.
+    /// MHAuth runs at the HAC since it started, however they ended. Waits until none is open: a node has what it wants before
+    /// the HAC has counted.
     pub fn sessions(&self) -> Result<u64> {
-        let status = self.status("hac")?;
-        let sessions = status["sessions"].as_object().with_context(|| format!("no `sessions` in {status}"))?;
-        Ok(sessions.iter().filter(|(result, _)| *result != "open").filter_map(|(_, count)| count.as_u64()).sum())
+        wait_for("the HAC's sessions to end", SOON, || {
+            let status = self.status("hac")?;
+            let sessions = status["sessions"].as_object().with_context(|| format!("no `sessions` in {status}"))?;
+            let count = || sessions.values().filter_map(Value::as_u64).sum();
+            Ok(sessions.get("open").is_some_and(|open| *open == 0).then(count))
+        })
     }
 
     /// How many packets `program` (`ha` or `mn`) dropped, for whatever reason.
