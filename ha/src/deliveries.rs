@@ -28,13 +28,7 @@ pub fn take(message: FromHac, store: &mut SaStore, home_agent: &mut HomeAgent, n
 fn install(provisioned: Provisioned, store: &mut SaStore, home_agent: &mut HomeAgent, now: Instant) {
     let spi = provisioned.sa.spi;
     match store.deliver(provisioned, now) {
-        Delivery::New(install) => {
-            if !install.sa.is_numbered() {
-                let suite = install.sa.suite;
-                tracing::warn!(%spi, %suite, "packets under this SA have no replay protection (profile draft-04)");
-            }
-            home_agent.handle_sa(install, now);
-        }
+        Delivery::New(install) => home_agent.handle_sa(install, now),
         Delivery::Held => {}
         Delivery::Ended => tracing::debug!(%spi, "an SA that has ended here was delivered again and is not taken"),
         Delivery::Expired => tracing::debug!(%spi, "an SA was delivered without any validity left"),

@@ -66,6 +66,14 @@ impl HomeAgent {
         if self.sas.contains_key(&spi) {
             return;
         }
+        if !install.sa.is_numbered() {
+            let suite = install.sa.suite;
+            tracing::warn!(
+                %spi,
+                %suite,
+                "packets under this SA have no replay protection (profile draft-04): the subscriber's policy at the HAC names its suite"
+            );
+        }
         self.timers.set(Timer::SaEnds(spi), install.valid_until + GRACE);
         self.commands.push_back(Command::Install(install.clone()));
         self.sas.insert(spi, HeldSa::new(install, now));

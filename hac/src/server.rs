@@ -145,11 +145,11 @@ impl MobileNodes {
             return Ok((Status::Ok, pending.delivered()));
         };
         let spi = pending.spi();
-        tracing::warn!(home_agent = pending.home_agent(), %spi, %undelivered, "an association was taken back");
+        let response = pending.undeliverable(&undelivered, SystemTime::now());
         if let Some(revision) = self.store.run(move |store| store.end(spi)).await.flatten()? {
             self.registry.announce(revision);
         }
-        Ok((Status::Unavailable, Zeroizing::new(pending.undeliverable(SystemTime::now()))))
+        Ok((Status::Unavailable, Zeroizing::new(response)))
     }
 }
 

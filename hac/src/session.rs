@@ -4,6 +4,7 @@
 //! with admission, store and provisioning. The mobile node is told an SPI only after the association is committed and its
 //! home agent has acknowledged it: between the two stands [`PendingGrant`], which the caller settles.
 
+use std::fmt::Display;
 use std::net::IpAddr;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -212,8 +213,15 @@ impl PendingGrant {
         Zeroizing::new(self.authenticated.grant(&self.grant))
     }
 
-    /// The home agent did not answer in time: the final response, status 503. The caller ends the association in the store.
-    pub fn undeliverable(self, wall: SystemTime) -> Vec<u8> {
+    /// The home agent did not take it, for `reason`: the final response, status 503. The caller ends the association in the
+    /// store.
+    pub fn undeliverable(self, reason: &dyn Display, wall: SystemTime) -> Vec<u8> {
+        tracing::warn!(
+            home_agent = self.home_agent,
+            spi = %self.spi(),
+            %reason,
+            "an association was taken back, and its mobile node told to come again: see `ha status` at the home agent"
+        );
         self.authenticated.refuse(Status::Unavailable, Some(wall + RETRY_HOME_AGENT)).octets
     }
 }

@@ -31,6 +31,8 @@ struct Outstanding {
     sent: Instant,
     timeout: Duration,
     transmissions: u32,
+    /// Something was said to the last transmission, though it settled nothing.
+    heard: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -111,6 +113,9 @@ impl HomeRegistration {
         if acknowledgement.sequence != self.sequence {
             return Outcome::Ignored;
         }
+        if let Some(outstanding) = &mut self.outstanding {
+            outstanding.heard = true;
+        }
         match (acknowledgement.status, self.outstanding) {
             (Status::REINIT_SA_WITH_HAC, _) => Outcome::Reinitialise,
             (status, Some(outstanding)) if status.is_accepted() => self.settle(acknowledgement.lifetime, outstanding, now),
@@ -128,6 +133,11 @@ impl HomeRegistration {
     /// How often the outstanding Binding Update was sent without an answer.
     pub fn unanswered(&self) -> u32 {
         self.outstanding.map_or(0, |outstanding| outstanding.transmissions)
+    }
+
+    /// Whether something was said to the last Binding Update, though it is outstanding still.
+    pub fn is_heard(&self) -> bool {
+        self.outstanding.is_some_and(|outstanding| outstanding.heard)
     }
 
     /// Whether nothing is outstanding: the home agent has answered all that there was to say.
@@ -154,10 +164,12 @@ impl HomeRegistration {
                 sent: now,
                 timeout: (before.timeout * 2).min(MAX_BINDACK_TIMEOUT),
                 transmissions: before.transmissions + 1,
+                heard: false,
             },
             None => {
                 let measured = self.round_trip.map_or(INITIAL_BINDACK_TIMEOUT, |round_trip| round_trip * 3 + MARGIN);
-                Outstanding { first_sent: now, sent: now, timeout: measured.min(INITIAL_BINDACK_TIMEOUT), transmissions: 1 }
+                let timeout = measured.min(INITIAL_BINDACK_TIMEOUT);
+                Outstanding { first_sent: now, sent: now, timeout, transmissions: 1, heard: false }
             }
         }
     }

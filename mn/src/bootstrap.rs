@@ -93,13 +93,14 @@ impl Bootstrap {
         self.heeds_from = now + self.patience;
     }
 
-    /// A run failed; `retry_after` is what the HAC asked for.
-    pub fn failed(&mut self, retry_after: Option<Duration>, now: Instant, rng: &mut impl Rng) {
+    /// A run failed; `retry_after` is what the HAC asked for. Gives the pause until the next one.
+    pub fn failed(&mut self, retry_after: Option<Duration>, now: Instant, rng: &mut impl Rng) -> Duration {
         let share = rng.random_range(80..=120);
         let pause = retry_after.unwrap_or(self.backoff) * share / 100;
         self.state = State::Due(now + pause);
         self.heeds_from = now + if retry_after.is_some() { pause } else { self.patience };
         self.backoff = (self.backoff * 2).min(LONGEST_BACKOFF);
+        pause
     }
 }
 
@@ -175,7 +176,7 @@ mod tests {
     fn a_demand_shortens_a_backoff_but_not_a_pause_that_the_hac_asked_for() {
         let (mut rng, now) = (StdRng::seed_from_u64(4), Instant::now());
         let mut bootstrap = Bootstrap::new(now);
-        (0..8).for_each(|_| bootstrap.failed(None, now, &mut rng));
+        (0..8).for_each(|_| _ = bootstrap.failed(None, now, &mut rng));
         bootstrap.demand(now);
         assert_eq!(bootstrap.due(), Some(now + FIRST_PATIENCE));
         bootstrap.failed(Some(Duration::from_secs(100)), now, &mut rng);

@@ -54,12 +54,14 @@ impl Handover {
         self.opening.take_if(|(opening, _)| *opening == socket);
     }
 
-    /// There is no usable attachment any more.
-    pub fn detach(&mut self, now: Instant) {
+    /// There is no usable attachment any more. `false` when there was none before.
+    pub fn detach(&mut self, now: Instant) -> bool {
+        let was_attached = self.target().is_some();
         self.opening = None;
         if let Some((old, _)) = self.current.take() {
             self.closing.push((now + GRACE, old));
         }
+        was_attached
     }
 
     /// A socket whose grace is over; drained until `None`.

@@ -6,9 +6,11 @@
 
 mod action;
 mod registration;
+mod report;
 mod signalling;
 
 use std::collections::VecDeque;
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -26,6 +28,7 @@ use crate::silence::Silence;
 use crate::superseded::Superseded;
 use crate::uplink::Uplink;
 pub use action::{Action, Registered};
+use report::Report;
 
 /// What the node is doing, for `status`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +66,7 @@ pub struct MobileNode {
     is_bound_here: bool,
     leaving: bool,
     silence: Silence,
+    report: Report,
     /// Packets that found no sequence number left, as counted when it was last looked.
     exhausted: u64,
     actions: VecDeque<Action>,
@@ -88,6 +92,7 @@ impl MobileNode {
             is_bound_here: false,
             leaving: false,
             silence: Silence::default(),
+            report: Report::default(),
             exhausted: 0,
             actions: VecDeque::new(),
         };
@@ -98,6 +103,7 @@ impl MobileNode {
     /// Takes a new SA from the HAC: packets go under it at once, the home agent's downlink follows with the Binding Update.
     /// Nothing is lost: the home agent has the new SA before the HAC names it, and here the old one still opens.
     pub fn handle_grant(&mut self, install: Arc<Install>, now: Instant, rng: &mut impl Rng) {
+        Report::granted(&install);
         self.bootstrap.succeeded(install.valid_until, now, rng);
         self.sa_ends = Some(install.valid_until);
         self.actions.push_back(Action::Command(Command::Install(install.clone())));
@@ -110,9 +116,16 @@ impl MobileNode {
         self.follow_movement(now);
     }
 
-    /// MHAuth failed; it is tried again after `retry_after` or with backoff.
-    pub fn handle_bootstrap_failure(&mut self, retry_after: Option<Duration>, now: Instant, rng: &mut impl Rng) {
-        self.bootstrap.failed(retry_after, now, rng);
+    /// MHAuth failed for `reason`; it is tried again after `retry_after` or with backoff.
+    pub fn handle_bootstrap_failure(
+        &mut self,
+        reason: &dyn Display,
+        retry_after: Option<Duration>,
+        now: Instant,
+        rng: &mut impl Rng,
+    ) {
+        let pause = self.bootstrap.failed(retry_after, now, rng);
+        Report::bootstrap_failed(reason, pause);
     }
 
     /// The operator wants a new SA.
@@ -276,7 +289,9 @@ impl MobileNode {
         let Some(install) = self.sa.as_ref().filter(|_| !self.leaving) else { return };
         match movement::choose(self.handover.target(), &self.usable, &install.sa.home_agent).cloned() {
             None => {
-                self.handover.detach(now);
+                if self.handover.detach(now) {
+                    Report::detached();
+                }
                 self.leave_path();
             }
             Some(chosen) if self.handover.target().is_some_and(|target| target.is_same_place(&chosen)) => {}

@@ -169,7 +169,6 @@ impl Runtime {
             Action::Command(command) => self.device.send(|| WorkerCommand::Tunnel(command.clone()))?,
             Action::Registered(registered) => self.registered(&registered).await?,
             Action::Refused(status) => {
-                tracing::warn!(%status, "the home agent refused the binding");
                 self.status.update(|shown| shown.last_error = Some(format!("the home agent refused the binding: {status}")));
             }
             Action::Finished => self.finished = true,
@@ -192,7 +191,6 @@ impl Runtime {
             Ok(grant) => {
                 let before = self.node.security_association().map(|install| install.sa.home);
                 let install = Arc::new(granted::to_install(&grant, now, SystemTime::now()));
-                tracing::info!(spi = %install.sa.spi, suite = %install.sa.suite, "authenticated: the HAC gave a security association");
                 self.device.configure(&self.routes, &install.sa, before.as_ref()).await?;
                 #[cfg(feature = "lab")]
                 crate::esp_sa::export(&install.sa);
@@ -206,9 +204,9 @@ impl Runtime {
             }
             Err(error) if error.is_final() && self.node.phase() == Phase::Bootstrapping => Err(error.into()),
             Err(error) => {
-                tracing::warn!(%error, "MHAuth failed; it will be tried again");
                 self.status.update(|shown| shown.last_error = Some(error.to_string()));
-                self.node.handle_bootstrap_failure(error.retry_after(SystemTime::now()), now, &mut rand::rng());
+                let retry_after = error.retry_after(SystemTime::now());
+                self.node.handle_bootstrap_failure(&error, retry_after, now, &mut rand::rng());
                 Ok(())
             }
         }
@@ -234,20 +232,15 @@ impl Runtime {
     async fn registered(&mut self, registered: &Registered) -> Result<(), RuntimeError> {
         self.routes.lead_to(self.device.interface(), &registered.bound).await?;
         self.status.registered_first(Instant::now());
-        let (took, nat) = (milliseconds(registered.took), registered.nat);
-        tracing::info!(interface = registered.attachment.name, took_ms = took, nat, "registered at the home agent");
         let refused = registered.ipv4_refused.map(|why| format!("the home agent did not bind the IPv4 home address: {why}"));
-        if let Some(refused) = &refused {
-            tracing::warn!("{refused}");
-        }
         self.status.update(|shown| {
             let care_of = Some(registered.attachment.care_of.0);
             shown.moves += u64::from(shown.care_of.is_some() && shown.care_of != care_of);
             shown.care_of = care_of;
             shown.interface = Some(registered.attachment.name.clone());
-            shown.nat = nat;
+            shown.nat = registered.nat;
             shown.ipv4_bound = registered.bound.iter().any(|home| home.0.is_ipv4());
-            shown.last_registration_ms = Some(took);
+            shown.last_registration_ms = Some(milliseconds(registered.took));
             shown.last_error = refused;
         });
         Ok(())

@@ -45,9 +45,18 @@ impl MobileNode {
             return;
         }
         if unanswered >= UNANSWERED_BEFORE_MHAUTH {
+            self.report_silence();
             self.demand_new_sa(now);
         }
         self.send_binding_update(unanswered == 0, now);
+    }
+
+    /// A home agent that refuses, or says 176, is there; and nothing goes to it under an SA that has ended.
+    fn report_silence(&mut self) {
+        let (Some(install), Some((_, attachment))) = (&self.sa, self.handover.current()) else { return };
+        if !self.registration.is_heard() && self.sa_ends.is_some() {
+            self.report.unanswered(install, &attachment.name);
+        }
     }
 
     /// Sends something that nobody answers; where a dummy cannot be sent, a Binding Update.

@@ -10,6 +10,7 @@ use protocol::sa::Spi;
 use protocol::tunnel::{DropReason, Install, SignallingReceived, SocketId};
 use protocol::wire::mobility::{BindingAcknowledgement, BindingErrorStatus};
 
+use super::report::Report;
 use super::{Action, MobileNode, Registered};
 use crate::binding_messages::{self, FromHomeAgent};
 use crate::binding_update_list::Outcome;
@@ -81,7 +82,10 @@ impl MobileNode {
             Outcome::SendAgain => self.send_binding_update(true, now),
             // What is said of an SA that has a successor already has been heeded.
             Outcome::Reinitialise if self.is_in_use(install.sa.spi) => self.demand_new_sa(now),
-            Outcome::Refused(status) => self.actions.push_back(Action::Refused(status)),
+            Outcome::Refused(status) => {
+                self.report.refused(status);
+                self.actions.push_back(Action::Refused(status));
+            }
             Outcome::Reinitialise | Outcome::Ignored => {}
         }
     }
@@ -101,6 +105,8 @@ impl MobileNode {
         self.keepalive.start(acknowledgement.nat, now);
         let nat = self.keepalive.is_behind_nat();
         let registered = Registered { attachment: attachment.clone(), lifetime, took, bound, ipv4_refused, nat };
+        self.report.registered(&registered, self.registered.as_ref().filter(|_| self.is_bound_here));
+        Report::ipv4_refused(&registered, self.registered.as_ref());
         if self.is_in_use(install.sa.spi) {
             self.is_bound_here = true;
             self.superseded.successor_is_bound(now);

@@ -168,9 +168,8 @@ impl Controller {
     /// The home agent has not acknowledged in time: ends the association and gives the final response.
     pub(super) fn take_back(&mut self, pending: PendingGrant, wall: SystemTime) -> Vec<u8> {
         let undelivered = if self.subscription().is_some() { Undelivered::Late } else { Undelivered::Gone };
-        tracing::warn!(%undelivered, "an association was taken back");
         self.store.end(pending.spi()).expect("the store answers");
-        pending.undeliverable(wall)
+        pending.undeliverable(&undelivered, wall)
     }
 
     /// A home agent's process subscribes: everything that holds for it. `None` while the HAC is down.

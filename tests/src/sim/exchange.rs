@@ -195,8 +195,7 @@ impl World {
             tracing::error!(%error, "the mobile node gives up");
             self.node = None;
         } else {
-            tracing::warn!(%error, "MHAuth failed; it will be tried again");
-            node.machine.handle_bootstrap_failure(error.retry_after(wall), now, &mut self.rng);
+            node.machine.handle_bootstrap_failure(&error, error.retry_after(wall), now, &mut self.rng);
         }
     }
 }

@@ -15,6 +15,7 @@ fn a_node_that_vanishes_is_forgotten_when_its_binding_ends() {
     world.network.loses = Box::new(|_| true);
     world.runs_for(SECOND * 601);
     assert_eq!(world.bound_to(), None);
+    assert_eq!(world.logged("the home agent does not answer"), 1, "once an outage");
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod movement;
 mod nat;
 mod registration;
 mod renewal;
+mod report;
 mod user_data;
 
 use protocol::sa::SecurityAssociation;

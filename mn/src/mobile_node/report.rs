@@ -1,0 +1,80 @@
+//! What an operator hears of the node, each thing once: WARN for what somebody should look at, INFO for what has changed.
+
+use std::fmt::Display;
+use std::time::Duration;
+
+use protocol::tunnel::Install;
+use protocol::wire::mobility::Status;
+
+use super::Registered;
+
+/// What was said already and holds still.
+#[derive(Debug, Default)]
+pub(super) struct Report {
+    is_unanswered: bool,
+    refused: Option<Status>,
+}
+
+impl Report {
+    /// MHAuth gave this SA.
+    pub(super) fn granted(install: &Install) {
+        let sa = &install.sa;
+        tracing::info!(spi = %sa.spi, suite = %sa.suite, "authenticated: the HAC gave a security association");
+    }
+
+    /// MHAuth failed for this reason, which names its own remedy; it is tried again after `pause`.
+    pub(super) fn bootstrap_failed(reason: &dyn Display, pause: Duration) {
+        tracing::warn!(%reason, again_in_ms = pause.as_millis(), "MHAuth failed; it will be tried again");
+    }
+
+    /// There is no usable network any more.
+    pub(super) fn detached() {
+        tracing::info!("no usable network any more: the node registers again as soon as there is one");
+    }
+
+    /// So many Binding Updates got no answer that MHAuth is run anew.
+    pub(super) fn unanswered(&mut self, install: &Install, interface: &str) {
+        if !std::mem::replace(&mut self.is_unanswered, true) {
+            tracing::warn!(
+                spi = %install.sa.spi,
+                interface,
+                "the home agent does not answer: Binding Updates go on, and MHAuth is run for a new security association; is \
+                 the home agent running, and does this network let UDP to it through?"
+            );
+        }
+    }
+
+    /// The home agent refused the binding.
+    pub(super) fn refused(&mut self, status: Status) {
+        if self.refused.replace(status) != Some(status) {
+            tracing::warn!(
+                %status,
+                "the home agent refused the binding; it is asked again: its operator can tell why by the status"
+            );
+        }
+    }
+
+    /// The home agent has acknowledged a registration; `before` is the last one of the same attachment and SA, if there is one.
+    pub(super) fn registered(&mut self, registered: &Registered, before: Option<&Registered>) {
+        let Self { is_unanswered, refused } = std::mem::take(self);
+        let is_known = before.is_some_and(|before| before.nat == registered.nat) && !is_unanswered && refused.is_none();
+        let (interface, took_ms, nat) = (&registered.attachment.name, registered.took.as_millis(), registered.nat);
+        if is_known {
+            tracing::debug!(interface, took_ms, nat, "the binding was refreshed");
+        } else {
+            tracing::info!(interface, took_ms, nat, "registered at the home agent");
+        }
+    }
+
+    /// The home agent does not bind the IPv4 home address, and that is new.
+    pub(super) fn ipv4_refused(registered: &Registered, before: Option<&Registered>) {
+        let is_known = before.is_some_and(|before| before.ipv4_refused == registered.ipv4_refused);
+        if let Some(reason) = registered.ipv4_refused.filter(|_| !is_known) {
+            tracing::warn!(
+                %reason,
+                "the home agent did not bind the IPv4 home address, so its packets go without the tunnel: ask the home agent's \
+                 operator, by this reason"
+            );
+        }
+    }
+}
