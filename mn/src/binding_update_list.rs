@@ -130,6 +130,12 @@ impl HomeRegistration {
         postponed.or(self.outstanding.map(|outstanding| outstanding.sent + outstanding.timeout)).or(self.refresh_at)
     }
 
+    /// The number of the last Binding Update sent.
+    #[cfg(test)]
+    pub(crate) fn sequence(&self) -> u16 {
+        self.sequence
+    }
+
     /// How often the outstanding Binding Update was sent without an answer.
     pub fn unanswered(&self) -> u32 {
         self.outstanding.map_or(0, |outstanding| outstanding.transmissions)

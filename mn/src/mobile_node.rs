@@ -64,6 +64,8 @@ pub struct MobileNode {
     registered: Option<Registered>,
     /// Whether `registered` is of the attachment and the SA in use.
     is_bound_here: bool,
+    /// Whether the home agent has acknowledged the attachment in use, under whatever SA.
+    is_found_here: bool,
     leaving: bool,
     silence: Silence,
     report: Report,
@@ -90,6 +92,7 @@ impl MobileNode {
             uplink: Uplink::default(),
             registered: None,
             is_bound_here: false,
+            is_found_here: false,
             leaving: false,
             silence: Silence::default(),
             report: Report::default(),

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use protocol::sa::Spi;
-use protocol::tunnel::{Command, Path, Sighting};
+use protocol::tunnel::{Command, Path, Paths, Sighting};
 use protocol::wire::mobility::{BindingRefreshRequest, Ends, MobilityMessage};
 use protocol::wire::signalling;
 
@@ -115,5 +115,5 @@ impl HomeAgent {
 fn refresh_request(held: &HeldSa, path: Path) -> Command {
     let ends = Ends { source: held.sa().home_agent.in_mobility_header(), destination: held.home() };
     let payload = MobilityMessage::BindingRefreshRequest(BindingRefreshRequest).emit(ends);
-    Command::Signal { spi: held.sa().spi, path, next_header: signalling::MOBILITY, payload }
+    Command::Signal { spi: held.sa().spi, paths: Paths::one(path), next_header: signalling::MOBILITY, payload }
 }

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use protocol::time::Lifetime;
-use protocol::tunnel::{Command, DropReason, Install, Path, SignallingReceived};
+use protocol::tunnel::{Command, DropReason, Install, Path, Paths, SignallingReceived};
 use protocol::wire::mobility::{BindingAcknowledgement, BindingUpdate, Ends, MobilityMessage, NatDetection, PathToken, Status};
 use protocol::wire::signalling::{self, Signalling};
 use rand::CryptoRng;
@@ -144,7 +144,7 @@ impl HomeAgent {
         let header = MobilityMessage::BindingAcknowledgement(message).emit(ends);
         self.commands.push_back(Command::Signal {
             spi: received.spi,
-            path: Path::proved(received.socket, received.from),
+            paths: Paths::one(Path::proved(received.socket, received.from)),
             next_header: signalling::ROUTING,
             payload: signalling::behind_routing_header(home, &header),
         });

@@ -142,10 +142,10 @@ impl Story {
     fn said(&mut self) -> Said {
         let mut said = Said::default();
         while let Some(command) = self.ha.poll_command() {
-            if let Command::Signal { path, next_header, payload, .. } = &command {
+            if let Command::Signal { paths, next_header, payload, .. } = &command {
                 match self.reads(*next_header, payload) {
                     MobilityMessage::BindingAcknowledgement(ba) => said.acknowledgements.push(ba),
-                    MobilityMessage::BindingRefreshRequest(_) => said.requests.push(path.remote),
+                    MobilityMessage::BindingRefreshRequest(_) => said.requests.extend(paths.iter().map(|path| path.remote)),
                     other @ (MobilityMessage::BindingUpdate(_) | MobilityMessage::BindingError(_)) => {
                         panic!("the home agent sends {other:?}")
                     }

@@ -102,7 +102,7 @@ impl MobileNode {
         let header = MobilityMessage::BindingUpdate(update).emit(Ends { source: home, destination: home_agent });
         let payload = signalling::behind_home_address_option(home, &header);
         let (spi, next_header) = (self.sa.spi, signalling::DESTINATION_OPTIONS);
-        self.obeys(&Command::Signal { spi, path: path(), next_header, payload });
+        self.obeys(&Command::Signal { spi, paths: Paths::one(path()), next_header, payload });
         let message = self.is_acknowledged();
         assert_eq!(message.sequence, sequence);
         message

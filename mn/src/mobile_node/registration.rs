@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use protocol::time::Lifetime;
-use protocol::tunnel::{Command, Path};
+use protocol::tunnel::{Command, Install, Path, Paths};
 
 use super::{Action, MobileNode};
 use crate::binding_messages;
@@ -33,7 +33,15 @@ impl MobileNode {
         let lifetime = if self.leaving { Lifetime::ZERO } else { BINDING_LIFETIME };
         let token = self.path_check.token(path);
         let (next_header, payload) = binding_messages::binding_update(&install.sa, sequence, lifetime, care_of, token);
-        self.actions.push_back(Action::Command(Command::Signal { spi: install.sa.spi, path, next_header, payload }));
+        let paths = if self.is_urgent(&install, path) { Paths::twice(path) } else { Paths::one(path) };
+        self.actions.push_back(Action::Command(Command::Signal { spi: install.sa.spi, paths, next_header, payload }));
+    }
+
+    /// Whether the downlink waits for this Binding Update: the home agent has not acknowledged the attachment yet, or not that
+    /// its path is proved. Then it goes as two identical datagrams, where the replay window tells a copy.
+    fn is_urgent(&self, install: &Install, path: Path) -> bool {
+        let is_confirmed = self.is_found_here && self.path_check.token(path).is_none();
+        !is_confirmed && install.sa.is_numbered()
     }
 
     /// The registration's timer has fired.
@@ -84,6 +92,7 @@ impl MobileNode {
         self.path_check.forget();
         self.keepalive.stop();
         self.is_bound_here = false;
+        self.is_found_here = false;
     }
 
     /// From the socket in use to the home agent's address of the same family.

@@ -58,6 +58,7 @@ impl MobileNode {
     /// RFC 6275 section 11.3.6. A Binding Update that is on its way already is repeated by its timer alone.
     fn handle_unknown_binding(&mut self, now: Instant) {
         if !self.leaving && self.registration.is_settled() {
+            self.is_found_here = false;
             self.register(now);
         }
     }
@@ -107,6 +108,7 @@ impl MobileNode {
         let registered = Registered { attachment: attachment.clone(), lifetime, took, bound, ipv4_refused, nat };
         self.report.registered(&registered, self.registered.as_ref().filter(|_| self.is_bound_here));
         Report::ipv4_refused(&registered, self.registered.as_ref());
+        self.is_found_here = true;
         if self.is_in_use(install.sa.spi) {
             self.is_bound_here = true;
             self.superseded.successor_is_bound(now);

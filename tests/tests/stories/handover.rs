@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use mn::mobile_node::Phase;
 use protocol::sa::CipherSuite;
+use protocol::tunnel::DropReason;
 use tests::sim::{Access, Options};
 
 use super::{SECOND, Traffic, assert_no_number_twice, complaints, down, home6, registered, registered_with, up};
@@ -32,6 +33,21 @@ fn a_packet_on_its_way_to_the_old_care_of_address_still_arrives_while_that_netwo
     world.fades_to(&[Access::Lte]);
     world.runs_for(SECOND);
     assert_eq!(world.mobile_node_received(), [down(&world, b"before")]);
+}
+
+#[test]
+fn the_loss_of_one_datagram_of_a_move_costs_the_downlink_no_time() {
+    for suite in CipherSuite::ALL {
+        for lost in 1..=2 {
+            let mut world = registered(suite);
+            let sent = world.network.record.len() as u64;
+            world.network.loses = Box::new(move |number| number == sent + lost);
+            world.moves_to(Access::Lte);
+            world.runs_for(world.network.lte.delay);
+            assert!(world.bound_to().unwrap().is_ipv6(), "{suite}, datagram {lost}");
+            assert_eq!(world.home_agent_dropped(DropReason::ReplayedSequence), 1, "{suite}: the first registration's copy");
+        }
+    }
 }
 
 #[test]

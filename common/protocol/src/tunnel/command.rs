@@ -51,7 +51,8 @@ impl Path {
     }
 }
 
-/// One to four paths; a sealed packet is sent once on each. The first is that of the latest valid Binding Update.
+/// One to four paths; a sealed packet is sent once on each. The first is that of the latest valid Binding Update. A path that
+/// is named twice gets two identical datagrams, of which the other end's replay window takes the first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Paths(Vec<Path>);
 
@@ -62,6 +63,11 @@ impl Paths {
     /// A single path.
     pub fn one(path: Path) -> Self {
         Self(vec![path])
+    }
+
+    /// The same path twice: against loss, for what must not wait for a timer.
+    pub fn twice(path: Path) -> Self {
+        Self(vec![path, path])
     }
 
     /// `None` for no path or more than [`Self::MAX`].
@@ -77,6 +83,17 @@ impl Paths {
     /// Each path, to count its allowance down.
     pub fn iter_mut(&mut self) -> std::slice::IterMut<'_, Path> {
         self.0.iter_mut()
+    }
+
+    /// The path at `index`, if `octets` may go there: then they are taken from its allowance, which is that of the place and
+    /// not of one naming of it.
+    pub(crate) fn spend(&mut self, index: usize, octets: u64) -> Option<Path> {
+        let path = *self.0.get(index)?;
+        let Allowance::Octets(left) = path.allowance else { return Some(path) };
+        let left = Allowance::Octets(left.checked_sub(octets)?);
+        let named = self.0.iter_mut().filter(|other| !other.is_proved() && other.leads_to(path.socket, path.remote));
+        named.for_each(|same| same.allowance = left);
+        Some(path)
     }
 }
 
@@ -120,12 +137,12 @@ pub enum Command {
     },
     /// The binding of `home` is gone.
     Remove(HomeAddresses),
-    /// Sends one PType 8 message; the entry-point seals it like any packet, the exit-point has nothing to do.
+    /// Sends one PType 8 message; the entry-point seals it once, like any packet, the exit-point has nothing to do.
     Signal {
         /// Under which security association.
         spi: Spi,
         /// Where to.
-        path: Path,
+        paths: Paths,
         /// The payload's first header: 60, 43 or 135.
         next_header: u8,
         /// Extension headers and Mobility Header.

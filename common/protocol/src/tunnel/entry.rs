@@ -80,13 +80,13 @@ impl EntryPoint {
                 self.sas.remove(*spi);
             }
             Command::Move { .. } | Command::Remove(_) => self.table.apply(command),
-            Command::Signal { spi, path, next_header, payload } => {
+            Command::Signal { spi, paths, next_header, payload } => {
                 let outer = Outer { ptype: PType::MobilityHeader, next_header: *next_header, payload };
-                self.send_own(*spi, *path, &outer, rng, send);
+                self.send_own(*spi, paths.clone(), &outer, rng, send);
             }
             Command::Keepalive { spi, path } => {
                 let outer = Outer { ptype: PType::Protected, next_header: NEXT_HEADER_NONE, payload: &[] };
-                self.send_own(*spi, *path, &outer, rng, send);
+                self.send_own(*spi, Paths::one(*path), &outer, rng, send);
             }
         }
     }
@@ -140,9 +140,9 @@ impl EntryPoint {
     }
 
     /// Sends a packet that control has made.
-    fn send_own(&mut self, spi: Spi, path: Path, outer: &Outer<'_>, rng: &mut impl CryptoRng, send: &mut SendBatch) {
+    fn send_own(&mut self, spi: Spi, mut paths: Paths, outer: &Outer<'_>, rng: &mut impl CryptoRng, send: &mut SendBatch) {
         let laid_out = match self.sas.get_mut(spi) {
-            Some(sa) => lay_out(sa, &mut Paths::one(path), outer, rng, send),
+            Some(sa) => lay_out(sa, &mut paths, outer, rng, send),
             None => Err(DropReason::UnknownSpi),
         };
         let counted = laid_out.map(|laid_out| note(laid_out, spi, &mut self.pending, &mut self.events));
@@ -229,12 +229,10 @@ fn place(paths: &Paths, len: usize, send: &mut SendBatch) -> Result<Range<usize>
 }
 
 fn send_on_each(paths: &mut Paths, range: &Range<usize>, send: &mut SendBatch) {
-    let len = range.len();
-    for path in paths.iter_mut().filter(|path| has_allowance(path, len)) {
-        if let Allowance::Octets(left) = &mut path.allowance {
-            *left -= len as u64;
+    for index in 0..Paths::MAX {
+        if let Some(path) = paths.spend(index, range.len() as u64) {
+            send.push(range.clone(), &path);
         }
-        send.push(range.clone(), path);
     }
 }
 

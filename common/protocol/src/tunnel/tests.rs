@@ -212,6 +212,35 @@ fn the_second_of_two_copies_in_one_batch_is_a_replay() {
 }
 
 #[test]
+fn a_message_on_one_path_twice_is_sealed_once_and_taken_once() {
+    for suite in CipherSuite::ALL {
+        let mut pair = Pair::bound(suite);
+        let paths = Paths::twice(Path::proved(SocketId(0), ([198, 51, 100, 1], 7872).into()));
+        let signal = Command::Signal { spi: spi(), paths, next_header: signalling::MOBILITY, payload: vec![1; 16] };
+        let datagrams = pair.mn_commands(&signal);
+        assert!(datagrams.len() == 2 && datagrams[0] == datagrams[1], "{suite}");
+        let (dropped, events) = pair.ha_receives(&datagrams);
+        assert_eq!((dropped, events.len()), (vec![Err(DropReason::ReplayedSequence)], 1), "{suite}");
+        assert_eq!(pair.mn.counters.sent().0, 1, "{suite}: one packet");
+        assert_eq!(pair.mn_commands(&signal)[0][4..8], [0, 0, 0, 1], "{suite}: one number");
+    }
+}
+
+#[test]
+fn a_copy_on_a_path_that_is_not_proved_counts_its_octets() {
+    let mut pair = Pair::bound(CipherSuite::NullSha);
+    let signal = |octets| {
+        let path = Path { allowance: Allowance::Octets(octets), ..Path::proved(SocketId(0), ([198, 51, 100, 7], 5000).into()) };
+        let (paths, next_header) = (Paths::twice(path), signalling::MOBILITY);
+        Command::Signal { spi: spi(), paths, next_header, payload: vec![1; 16] }
+    };
+    let len = pair.mn_commands(&signal(1000))[0].len() as u64;
+    for (octets, copies) in [(2 * len, 2), (2 * len - 1, 1), (len, 1), (len - 1, 0)] {
+        assert_eq!(pair.mn_commands(&signal(octets)).len(), copies, "{octets}");
+    }
+}
+
+#[test]
 fn a_packet_reflected_to_its_sender_has_the_wrong_icv() {
     for suite in CipherSuite::ALL {
         let mut pair = Pair::bound(suite);
@@ -268,7 +297,7 @@ fn an_sa_whose_replay_state_is_lost_takes_signalling_only_and_answers_in_its_lea
     let data = pair.mn_sends(&ipv6(HOME, CORRESPONDENT, 20));
     assert_eq!(pair.ha_receives(&data).0, [Err(DropReason::ReplayStateLost)]);
     let path = Path::proved(SocketId(0), ([198, 51, 100, 1], 7872).into());
-    let signal = Command::Signal { spi: spi(), path, next_header: signalling::MOBILITY, payload: vec![1; 16] };
+    let signal = Command::Signal { spi: spi(), paths: Paths::one(path), next_header: signalling::MOBILITY, payload: vec![1; 16] };
     let out = pair.mn.apply(&signal, &mut pair.rng);
     let datagrams: Vec<_> = out.iter().map(|(_, octets)| octets.to_vec()).collect();
     let (_, events) = pair.ha_receives(&datagrams);

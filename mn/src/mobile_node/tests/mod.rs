@@ -111,6 +111,13 @@ impl Story {
         self.hears_answer(spi, acknowledgement(status, sequence));
     }
 
+    /// The home agent acknowledges the last Binding Update.
+    fn hears_last(&mut self) {
+        let sequence = self.node.registration.sequence();
+        self.hears(1, 0, sequence);
+        self.actions();
+    }
+
     fn hears_answer(&mut self, spi: u32, answer: BindingAcknowledgement) {
         let socket = self.node.handover.current().map_or(SocketId(0), |(socket, _)| *socket);
         self.hears_on(socket, spi, MobilityMessage::BindingAcknowledgement(answer));
@@ -151,8 +158,18 @@ impl Story {
         actions.iter().filter_map(|action| self.update(action)).collect()
     }
 
+    /// As how many datagrams each pending Binding Update goes.
+    fn copies(&mut self) -> Vec<usize> {
+        let of = |action: &Action| {
+            let Action::Command(Command::Signal { paths, .. }) = action else { return None };
+            Some(paths.iter().count())
+        };
+        self.actions().iter().filter_map(of).collect()
+    }
+
     fn update(&self, action: &Action) -> Option<(Path, BindingUpdate)> {
-        let Action::Command(Command::Signal { path, next_header, payload, .. }) = action else { return None };
+        let Action::Command(Command::Signal { paths, next_header, payload, .. }) = action else { return None };
+        let path = paths.iter().next()?;
         let Ends { source: home_agent, destination: home } = ends_at_mobile_node(&(self.sa)(1));
         let parsed = Signalling::parse(*next_header, payload).unwrap();
         assert_eq!(parsed.home_address_option, Some(home));

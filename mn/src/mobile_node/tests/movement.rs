@@ -12,9 +12,11 @@ fn when_the_attachment_goes_the_uplink_moves_before_the_home_agent_has_answered(
     let [Action::OpenPath { socket, .. }] = asked[..] else { panic!("{asked:?}") };
     story.node.handle_path_opened(socket, true, story.now);
     let actions = story.actions();
-    let [Action::Command(Command::Move { paths, .. }), Action::Command(Command::Signal { path, .. })] = &actions[..] else {
+    let [Action::Command(Command::Move { paths, .. }), Action::Command(Command::Signal { paths: signalled, .. })] = &actions[..]
+    else {
         panic!("{actions:?}")
     };
+    let path = signalled.iter().next().unwrap();
     assert_eq!(paths.iter().next(), Some(path));
     assert_eq!((path.socket, path.remote.is_ipv6()), (SocketId(1), true));
     story.node.handle_timeout(story.now + Duration::from_secs(3));

@@ -30,6 +30,18 @@ fn the_first_acknowledgement_binds_and_its_token_goes_back_at_once_from_where_it
 }
 
 #[test]
+fn a_token_goes_back_as_two_datagrams_and_once_the_path_is_proved_one_is_enough() {
+    let mut story = Story::registered();
+    let sequence = moves(&mut story);
+    story.hears_answer(1, with_token(sequence, TOKEN));
+    assert_eq!(story.copies(), [2], "the downlink has only its allowance until then");
+    story.hears_last();
+    story.passes(10);
+    story.hears_refresh_request(1);
+    assert_eq!(story.copies(), [1]);
+}
+
+#[test]
 fn the_token_is_repeated_until_an_acknowledgement_comes_without_one() {
     let mut story = Story::registered();
     let sequence = moves(&mut story);

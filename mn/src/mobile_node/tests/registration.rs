@@ -32,6 +32,81 @@ fn an_acknowledged_binding_is_reported_and_refreshed_at_eighty_percent() {
 }
 
 #[test]
+fn a_binding_update_goes_twice_until_the_attachment_is_acknowledged_and_once_from_then_on() {
+    let mut story = Story::new();
+    story.is_granted(1);
+    story.sees(&[wifi()]);
+    story.opens_what_is_asked();
+    assert_eq!(story.copies(), [2], "a first registration");
+    for attachment in [lte(), wifi()] {
+        for _ in 0..3 {
+            story.now = story.node.registration.due().unwrap() + Duration::from_secs(1);
+            story.node.handle_timeout(story.now);
+            assert_eq!(story.copies(), [2], "its repetition");
+        }
+        story.hears_last();
+        story.passes(10);
+        story.hears_refresh_request(1);
+        assert_eq!(story.copies(), [1], "an answer to a Binding Refresh Request");
+        story.now = story.node.registration.due().unwrap();
+        story.node.handle_timeout(story.now);
+        assert_eq!(story.copies(), [1], "its repetition");
+        story.hears_last();
+        story.passes(480);
+        story.node.handle_timeout(story.now);
+        assert_eq!(story.copies(), [1], "a refresh");
+        story.hears_last();
+        story.passes(10);
+        story.sees(&[attachment]);
+        story.opens_what_is_asked();
+        assert_eq!(story.copies(), [2], "a move");
+    }
+}
+
+#[test]
+fn a_new_sa_is_registered_once_where_the_attachment_is_acknowledged_and_twice_where_it_is_not() {
+    let mut story = Story::registered();
+    story.is_granted(2);
+    assert_eq!(story.copies(), [1]);
+    story.sees(&[lte()]);
+    story.opens_what_is_asked();
+    story.actions();
+    story.is_granted(3);
+    assert_eq!(story.copies(), [2]);
+}
+
+#[test]
+fn a_binding_that_the_home_agent_has_forgotten_is_made_anew_with_two_datagrams() {
+    let mut story = Story::registered();
+    let home_address = association(1).home.in_mobility_header();
+    let error = BindingError { status: BindingErrorStatus::UNKNOWN_BINDING, home_address };
+    story.hears_on(SocketId(0), 1, MobilityMessage::BindingError(error));
+    assert_eq!(story.copies(), [2]);
+}
+
+#[test]
+fn under_an_sa_that_is_not_numbered_no_binding_update_goes_twice() {
+    fn unnumbered(spi: u32) -> SecurityAssociation {
+        SecurityAssociation { profile: protocol::profile::WireProfile::Draft04, ..association(spi) }
+    }
+    let mut story = Story::with(unnumbered);
+    story.is_granted(1);
+    story.sees(&[wifi()]);
+    story.opens_what_is_asked();
+    assert_eq!(story.copies(), [1]);
+}
+
+#[test]
+fn two_datagrams_are_one_binding_update_of_the_three_in_a_second() {
+    let mut story = Story::registered();
+    for (attachment, copies) in [(lte(), 1), (wifi(), 1), (lte(), 1), (wifi(), 0)] {
+        story.sees(&[attachment]);
+        story.opens_what_is_asked();
+        assert_eq!(story.copies().len(), copies);
+    }
+}
+
+#[test]
 fn a_node_that_sends_and_hears_nothing_asks_whether_it_is_still_bound() {
     let mut story = Story::registered();
     for (second, received) in (1..10).zip([0, 1, 2, 3, 4, 4, 4, 4, 4]) {
