@@ -21,12 +21,14 @@ pub struct Routes {
     tunnel: Tunnel,
     /// The families whose packets are led into the tunnel.
     led: Vec<Family>,
+    /// What stands in the kernel: interface and home addresses. `None` when it has to be set anew.
+    standing: Option<(u32, Vec<HomeAddress>)>,
 }
 
 impl Routes {
     /// For the tunnel of this configuration.
     pub fn new(netlink: Netlink, tunnel: Tunnel) -> Self {
-        Self { netlink, tunnel, led: Vec::new() }
+        Self { netlink, tunnel, led: Vec::new(), standing: None }
     }
 
     /// Takes back what an earlier run has left; gives how many rules and routes that were.
@@ -43,13 +45,15 @@ impl Routes {
     /// # Errors
     /// The kernel refused.
     pub async fn configure(
-        &self,
+        &mut self,
         interface: u32,
         mtu: u16,
         home: &HomeAddresses,
         before: Option<&HomeAddresses>,
     ) -> Result<(), NetlinkError> {
         for gone in before.into_iter().flat_map(HomeAddresses::iter).filter(|old| !home.contains(old.0)) {
+            // The kernel takes routes from that address with it.
+            self.standing = None;
             self.netlink.delete_address(interface, IpNet::from(gone.0)).await?;
         }
         self.netlink.set_link_up(interface, Some(mtu)).await?;
@@ -61,11 +65,14 @@ impl Routes {
     }
 
     /// Leads packets of the families in which an address is bound to the device `interface`, and those of a family that is
-    /// not, or not any more, where they go without the tunnel.
+    /// not, or not any more, where they go without the tunnel. Asks nothing of the kernel when that is as it was.
     ///
     /// # Errors
     /// The kernel refused.
     pub async fn lead_to(&mut self, interface: u32, bound: &[HomeAddress]) -> Result<(), NetlinkError> {
+        if self.standing.as_ref().is_some_and(|(device, homes)| *device == interface && homes == bound) {
+            return Ok(());
+        }
         let families: Vec<Family> = bound.iter().map(|home| family_of(home.0)).collect();
         for home in bound {
             self.lead_in(interface, home.0).await?;
@@ -74,6 +81,7 @@ impl Routes {
             self.lead_past(*family, interface).await?;
         }
         self.led = families;
+        self.standing = Some((interface, bound.to_vec()));
         Ok(())
     }
 
@@ -150,6 +158,36 @@ mod tests {
                     "{rules:?}"
                 );
             }
+        });
+    }
+
+    #[test]
+    fn the_kernel_is_asked_for_nothing_while_what_is_led_into_the_tunnel_stays_the_same() {
+        in_new_network_namespace_async(|| async {
+            let tun = net::tun::Tun::create("mn0", 1400).unwrap();
+            let netlink = Netlink::connect().unwrap();
+            let table = Tunnel::default().table;
+            let mut routes = Routes::new(netlink.clone(), Tunnel::default());
+            let home = |last| HomeAddresses::new(None, Some([10, 9, 0, last].into())).unwrap();
+            let bound = |last| home(last).iter().collect::<Vec<_>>();
+            routes.configure(tun.index(), 1400, &home(7), None).await.unwrap();
+            routes.lead_to(tun.index(), &bound(7)).await.unwrap();
+            netlink.clean_up(table, table).await.unwrap();
+            routes.lead_to(tun.index(), &bound(7)).await.unwrap();
+            assert_eq!(
+                netlink.rules(Some(table)).await.unwrap().len(),
+                0,
+                "what somebody else took away shows that nothing is done"
+            );
+            routes.configure(tun.index(), 1400, &home(8), Some(&home(7))).await.unwrap();
+            routes.lead_to(tun.index(), &bound(8)).await.unwrap();
+            assert_eq!(netlink.rules(Some(table)).await.unwrap().len(), 2, "another home address is led anew");
+            // Away and back before anything was led: the kernel has dropped the routes of the address that was gone.
+            routes.configure(tun.index(), 1400, &home(9), Some(&home(8))).await.unwrap();
+            routes.configure(tun.index(), 1400, &home(8), Some(&home(9))).await.unwrap();
+            routes.lead_to(tun.index(), &bound(8)).await.unwrap();
+            let filter = net::netlink::RouteFilter { table: Some(table), protocol: None };
+            assert_eq!(netlink.routes(filter).await.unwrap().len(), 1);
         });
     }
 }

@@ -191,7 +191,7 @@ impl Runtime {
             Ok(grant) => {
                 let before = self.node.security_association().map(|install| install.sa.home);
                 let install = Arc::new(granted::to_install(&grant, now, SystemTime::now()));
-                self.device.configure(&self.routes, &install.sa, before.as_ref()).await?;
+                self.device.configure(&mut self.routes, &install.sa, before.as_ref()).await?;
                 #[cfg(feature = "lab")]
                 crate::esp_sa::export(&install.sa);
                 self.status.update(|shown| {

@@ -58,7 +58,7 @@ impl TunnelDevice {
     /// The kernel refused.
     pub async fn configure(
         &self,
-        routes: &Routes,
+        routes: &mut Routes,
         sa: &SecurityAssociation,
         before: Option<&HomeAddresses>,
     ) -> Result<(), NetlinkError> {

@@ -76,9 +76,11 @@ impl MobileNode {
                 self.actions.push_back(Action::Finished);
             }
             Outcome::Accepted { lifetime, took } => {
-                self.note_registration(acknowledgement, install, lifetime.duration(), took, now);
+                let registered = self.note_registration(acknowledgement, install, lifetime.duration(), took, now);
                 self.give_token_back(acknowledgement, socket, now);
                 self.steer();
+                // Last, since it may take a while: what is to be sent does not wait for routes.
+                self.actions.extend(registered.map(Action::Registered));
             }
             Outcome::SendAgain => self.send_binding_update(true, now),
             // What is said of an SA that has a successor already has been heeded.
@@ -99,8 +101,8 @@ impl MobileNode {
         lifetime: Duration,
         took: Duration,
         now: Instant,
-    ) {
-        let Some((_, attachment)) = self.handover.current() else { return };
+    ) -> Option<Registered> {
+        let (_, attachment) = self.handover.current()?;
         let ipv4_refused = binding_messages::ipv4_refusal(&install.sa, acknowledgement);
         let bound = install.sa.home.iter().filter(|home| home.0.is_ipv6() || ipv4_refused.is_none()).collect();
         self.keepalive.start(acknowledgement.nat, now);
@@ -114,7 +116,7 @@ impl MobileNode {
             self.superseded.successor_is_bound(now);
         }
         self.registered = Some(registered.clone());
-        self.actions.push_back(Action::Registered(registered));
+        Some(registered)
     }
 
     fn give_token_back(&mut self, acknowledgement: &BindingAcknowledgement, socket: SocketId, now: Instant) {

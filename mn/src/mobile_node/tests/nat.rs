@@ -17,13 +17,13 @@ fn moves(story: &mut Story) -> u16 {
 }
 
 #[test]
-fn the_first_acknowledgement_binds_and_its_token_goes_back_at_once_from_where_it_came() {
+fn the_first_acknowledgement_binds_and_its_token_goes_back_from_where_it_came_before_any_route_is_set() {
     let mut story = Story::registered();
     let sequence = moves(&mut story);
     story.hears_answer(1, with_token(sequence, TOKEN));
     assert_eq!(story.node.phase(), Phase::Registered);
     let actions = story.actions();
-    let [Action::Registered(registered), signal] = &actions[..] else { panic!("{actions:?}") };
+    let [signal, Action::Registered(registered)] = &actions[..] else { panic!("{actions:?}") };
     assert!(registered.nat && registered.attachment == lte());
     let (path, update) = story.update(signal).unwrap();
     assert_eq!((path.socket, update.sequence, update.path_check), (SocketId(1), sequence + 1, Some(TOKEN)));
