@@ -132,14 +132,15 @@ fn explain(failure: &Failure) -> String {
 }
 
 impl HacClient {
-    /// Runs MHAuth with the first address that accepts a connection.
+    /// Runs MHAuth with the first address that accepts a connection; `connected` hears from which of this node's addresses, each
+    /// time that one does.
     ///
     /// # Errors
     /// Why there is no grant; of several addresses the first one's that was reached, since that says most.
-    pub async fn authenticate(&self) -> Result<Grant, HacError> {
+    pub async fn authenticate(&self, connected: impl Fn(IpAddr)) -> Result<Grant, HacError> {
         let mut reason = None;
         for address in self.look_up().await? {
-            match self.connect(address).await {
+            match self.connect(address, &connected).await {
                 Ok(stream) => return self.exchange(stream).await,
                 Err(error) if matches!(reason, None | Some(HacError::Connect { .. })) => reason = Some(error),
                 Err(_) => {}
@@ -160,13 +161,14 @@ impl HacClient {
         Ok(found.map_err(|source| HacError::LookUp { name: self.name.clone(), source })?.collect())
     }
 
-    async fn connect(&self, address: SocketAddr) -> Result<TlsStream<TcpStream>, HacError> {
+    async fn connect(&self, address: SocketAddr, connected: &impl Fn(IpAddr)) -> Result<TlsStream<TcpStream>, HacError> {
         let client = tls::client(self.roots.clone(), &self.name, address.ip())?;
         let connector = TlsConnector::from(client.config);
         let handshake = async {
             let tcp = tls::connect(address, Some(self.fwmark), HANDSHAKE_TIMEOUT)
                 .await
                 .map_err(|source| HacError::Connect { address, source })?;
+            connected(tcp.local_addr()?.ip().to_canonical());
             connector.connect(client.server_name, tcp).await.map_err(|source| HacError::Tls { address, source })
         };
         timeout(HANDSHAKE_TIMEOUT, handshake).await.map_err(|_| HacError::TimedOut(HANDSHAKE_TIMEOUT))?

@@ -2,7 +2,7 @@
 //!
 //! An event says only that something may be different; the lists are read anew and given on when they differ from before.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use net::netlink::{Address, Link, MAIN_TABLE, Monitor, Netlink, NetlinkError, Route, RouteFilter, RouteKind, Scope};
@@ -14,8 +14,8 @@ use crate::movement::Attachment;
 /// After the kernel's socket has failed, before it is opened again.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Sends to `usable` whenever the attachments that lead to the home agent of `home_agent` are others than before. `own` is
-/// the tunnel's device. Ends when the receiver is gone.
+/// Sends to `usable` whenever the attachments that lead to the home agent of `home_agent` are others than before; as long as
+/// there is none, those that lead where the default route leads. `own` is the tunnel's device. Ends when the receiver is gone.
 pub async fn run(
     netlink: Netlink,
     own: u32,
@@ -41,13 +41,11 @@ async fn watch_kernel(
     let mut monitor = Monitor::open()?;
     loop {
         let target = *home_agent.borrow_and_update();
-        if let Some(target) = target {
-            let now = list(netlink, own, &target).await?;
-            if known.as_ref() != Some(&now) {
-                *known = Some(now.clone());
-                if usable.send(now).await.is_err() {
-                    return Ok(());
-                }
+        let now = list(netlink, own, target.as_ref()).await?;
+        if known.as_ref() != Some(&now) {
+            *known = Some(now.clone());
+            if usable.send(now).await.is_err() {
+                return Ok(());
             }
         }
         tokio::select! {
@@ -67,16 +65,24 @@ async fn watch_kernel(
     }
 }
 
-async fn list(netlink: &Netlink, own: u32, target: &HomeAgentAddresses) -> Result<Vec<Attachment>, NetlinkError> {
+async fn list(netlink: &Netlink, own: u32, target: Option<&HomeAgentAddresses>) -> Result<Vec<Attachment>, NetlinkError> {
     let links = netlink.links().await?;
     let addresses = netlink.addresses().await?;
     let routes = netlink.routes(RouteFilter { table: Some(MAIN_TABLE), protocol: None }).await?;
-    let targets = [target.ip6().map(IpAddr::V6), target.ip4().map(IpAddr::V4)];
+    let targets = targets(target);
     let attachments = links
         .iter()
         .filter(|link| link.up && link.carrier && !link.loopback && link.index != own)
         .flat_map(|link| targets.iter().flatten().filter_map(|target| attachment(link, *target, &addresses, &routes)));
     Ok(attachments.collect())
+}
+
+/// What the attachments have to lead to. Only a default route leads to the unspecified address.
+fn targets(home_agent: Option<&HomeAgentAddresses>) -> [Option<IpAddr>; 2] {
+    match home_agent {
+        Some(known) => [known.ip6().map(IpAddr::V6), known.ip4().map(IpAddr::V4)],
+        None => [Some(Ipv6Addr::UNSPECIFIED.into()), Some(Ipv4Addr::UNSPECIFIED.into())],
+    }
 }
 
 /// The care-of address that `link` offers towards `target`, if it has a route there and a usable address.

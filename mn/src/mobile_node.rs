@@ -2,17 +2,18 @@
 //!
 //! Called by the runtime, which drains [`MobileNode::poll_action`] after every `handle_*` and comes back at
 //! [`MobileNode::poll_timeout`]. Owns the schedule of MHAuth runs, movement detection, handover and the binding update list.
-//! Here: what comes in from this side. What the home agent says is in `signalling`, what is said to it in `registration`.
+//! Here: what comes in from this side. What the HAC gives is in `authentication`, what the home agent says in `signalling`, what
+//! is said to it in `registration`.
 
 mod action;
+mod authentication;
 mod registration;
 mod report;
 mod signalling;
 
 use std::collections::VecDeque;
-use std::fmt::Display;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use protocol::time::TimerName;
 use protocol::tunnel::{Command, Counters, DropReason, Event, Install, SocketId};
@@ -103,44 +104,16 @@ impl MobileNode {
         node
     }
 
-    /// Takes a new SA from the HAC: packets go under it at once, the home agent's downlink follows with the Binding Update.
-    /// Nothing is lost: the home agent has the new SA before the HAC names it, and here the old one still opens.
-    pub fn handle_grant(&mut self, install: Arc<Install>, now: Instant, rng: &mut impl Rng) {
-        Report::granted(&install);
-        self.bootstrap.succeeded(install.valid_until, now, rng);
-        self.sa_ends = Some(install.valid_until);
-        self.actions.push_back(Action::Command(Command::Install(install.clone())));
-        if let Some(old) = self.sa.replace(install) {
-            self.renewals += 1;
-            let oldest = self.superseded.push(old);
-            self.actions.extend(oldest.map(|spi| Action::Command(Command::Uninstall(spi))));
-        }
-        self.register(now);
-        self.follow_movement(now);
-    }
-
-    /// MHAuth failed for `reason`; it is tried again after `retry_after` or with backoff.
-    pub fn handle_bootstrap_failure(
-        &mut self,
-        reason: &dyn Display,
-        retry_after: Option<Duration>,
-        now: Instant,
-        rng: &mut impl Rng,
-    ) {
-        let pause = self.bootstrap.failed(retry_after, now, rng);
-        Report::bootstrap_failed(reason, pause);
-    }
-
-    /// The operator wants a new SA.
-    pub fn handle_renew(&mut self, now: Instant) {
-        self.bootstrap.renew(now);
-        self.bootstrap_if_due(now);
-    }
-
-    /// Takes the list of all attachments that are usable now.
+    /// Takes the list of all attachments that are usable now. Before the first SA they are those that lead anywhere.
     pub fn handle_attachments(&mut self, usable: Vec<Attachment>, now: Instant) {
-        self.usable = usable;
+        let before = std::mem::replace(&mut self.usable, usable);
+        // First what moves the downlink.
         self.follow_movement(now);
+        if let Some(run) = self.bootstrap.follow_network(&before, &self.usable, now) {
+            Report::bootstrap_abandoned();
+            self.actions.push_back(Action::AbandonBootstrap(run));
+        }
+        self.bootstrap_if_due(now);
     }
 
     /// The socket of an [`Action::OpenPath`] is open, or could not be opened.
@@ -265,32 +238,12 @@ impl MobileNode {
         self.keepalive.count()
     }
 
-    /// 176, no sequence numbers left, or a home agent that does not answer.
-    fn demand_new_sa(&mut self, now: Instant) {
-        self.bootstrap.demand(now);
-        self.bootstrap_if_due(now);
-    }
-
-    /// Past its validity end (RFC 6618 section 5.6.3) nothing is sent under an SA. Its addresses hold until there is another:
-    /// until then packets find no tunnel, and Binding Updates that nobody answers demand a run of MHAuth.
-    fn end_sa(&mut self) {
-        if let Some(install) = &self.sa {
-            let commands = [Command::Remove(install.sa.home), Command::Uninstall(install.sa.spi)];
-            self.actions.extend(commands.map(Action::Command));
-            self.is_bound_here = false;
-        }
-    }
-
-    fn bootstrap_if_due(&mut self, now: Instant) {
-        if !self.leaving && self.bootstrap.start_if_due(now) {
-            self.actions.push_back(Action::Bootstrap);
-        }
-    }
-
     /// Moves to another attachment when the one in use is gone.
     fn follow_movement(&mut self, now: Instant) {
         let Some(install) = self.sa.as_ref().filter(|_| !self.leaving) else { return };
-        match movement::choose(self.handover.target(), &self.usable, &install.sa.home_agent).cloned() {
+        // What was chosen before the way to the home agent was known is not kept for its own sake.
+        let kept = self.handover.target().filter(|_| self.registered.is_some());
+        match movement::choose(kept, &self.usable, &install.sa.home_agent).cloned() {
             None => {
                 if self.handover.detach(now) {
                     Report::detached();

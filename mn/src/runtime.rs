@@ -9,7 +9,7 @@
 
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -20,7 +20,9 @@ use protocol::addr::HomeAgentAddresses;
 use protocol::mhauth::Grant;
 use protocol::tunnel::{Counters, Event, SocketId};
 use tokio::sync::{Notify, mpsc, watch};
+use tokio::task::AbortHandle;
 
+use crate::bootstrap::Run;
 use crate::config::Tunnel;
 use crate::granted;
 use crate::hac_client::{HacClient, HacError};
@@ -33,6 +35,8 @@ use crate::tunnel_device::TunnelDevice;
 
 /// How often the tunnel's counters are looked at.
 const ACTIVITY_INTERVAL: Duration = Duration::from_millis(500);
+/// What a run of MHAuth has to say may wait so long: an address for each of the HAC's, and how it ended.
+const BOOTSTRAP_QUEUE: usize = 16;
 /// Lists of attachments that may wait: the newest one counts.
 const ATTACHMENT_QUEUE: usize = 4;
 
@@ -63,13 +67,22 @@ pub struct Runtime {
     status: SharedStatus,
     counters: Arc<Counters>,
     home_agent: watch::Sender<Option<HomeAgentAddresses>>,
-    grants: mpsc::Sender<Result<Grant, HacError>>,
+    heard_of_runs: mpsc::Sender<(Run, Heard)>,
+    running: Option<AbortHandle>,
     finished: bool,
+}
+
+/// What a run of MHAuth has to say.
+enum Heard {
+    /// It is connected from this address.
+    Connected(IpAddr),
+    /// It is over.
+    Ended(Box<Result<Grant, HacError>>),
 }
 
 /// What comes in.
 struct Inputs {
-    grants: mpsc::Receiver<Result<Grant, HacError>>,
+    runs: mpsc::Receiver<(Run, Heard)>,
     attachments: mpsc::Receiver<Vec<Attachment>>,
     events: mpsc::Receiver<Event>,
 }
@@ -86,8 +99,9 @@ pub async fn run(
     renew: &Notify,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), RuntimeError> {
-    let netlink = Netlink::connect()?;
-    let routes = Routes::new(netlink.clone(), tunnel.clone());
+    // One each: the kernel refuses a second list on one connection while the first is being read.
+    let (netlink, of_monitor) = (Netlink::connect()?, Netlink::connect()?);
+    let routes = Routes::new(netlink, tunnel.clone());
     let (rules, left) = routes.clean_up().await?;
     if rules + left > 0 {
         tracing::info!(rules, routes = left, "took back what an earlier run had left");
@@ -95,8 +109,8 @@ pub async fn run(
     let (device, events) = TunnelDevice::open(&tunnel, counters.clone())?;
     let (home_agent, home_agent_known) = watch::channel(None);
     let (usable, attachments) = mpsc::channel(ATTACHMENT_QUEUE);
-    let monitor = tokio::spawn(link_monitor::run(netlink, device.interface(), home_agent_known, usable));
-    let (grants, granted) = mpsc::channel(1);
+    let monitor = tokio::spawn(link_monitor::run(of_monitor, device.interface(), home_agent_known, usable));
+    let (heard_of_runs, runs) = mpsc::channel(BOOTSTRAP_QUEUE);
     let mut runtime = Runtime {
         node: MobileNode::new(counters.clone(), Instant::now(), &mut rand::rng()),
         hac,
@@ -106,10 +120,11 @@ pub async fn run(
         status,
         counters,
         home_agent,
-        grants,
+        heard_of_runs,
+        running: None,
         finished: false,
     };
-    let result = runtime.drive(Inputs { grants: granted, attachments, events }, renew, shutdown).await;
+    let result = runtime.drive(Inputs { runs, attachments, events }, renew, shutdown).await;
     monitor.abort();
     let cleaned = runtime.routes.clean_up().await;
     runtime.device.close();
@@ -131,7 +146,7 @@ impl Runtime {
         while !self.finished {
             let due = self.node.poll_timeout().map(|(due, _)| due);
             tokio::select! {
-                Some(outcome) = inputs.grants.recv() => self.take_outcome(outcome).await?,
+                Some((run, heard)) = inputs.runs.recv() => self.hear(run, heard).await?,
                 Some(usable) = inputs.attachments.recv() => self.node.handle_attachments(usable, Instant::now()),
                 Some(event) = inputs.events.recv() => self.node.handle_event(&event, Instant::now()),
                 () = sleep_until(due) => self.node.handle_timeout(Instant::now()),
@@ -160,7 +175,8 @@ impl Runtime {
 
     async fn carry_out(&mut self, action: Action) -> Result<(), RuntimeError> {
         match action {
-            Action::Bootstrap => self.bootstrap(),
+            Action::Bootstrap(run) => self.bootstrap(run),
+            Action::AbandonBootstrap(_) => self.running.take().iter().for_each(AbortHandle::abort),
             Action::OpenPath { socket, attachment } => {
                 let opened = self.open_path(socket, &attachment)?;
                 self.node.handle_path_opened(socket, opened, Instant::now());
@@ -177,15 +193,31 @@ impl Runtime {
     }
 
     /// Runs MHAuth beside everything else.
-    fn bootstrap(&self) {
-        let (hac, grants) = (self.hac.clone(), self.grants.clone());
-        tokio::spawn(async move {
+    fn bootstrap(&mut self, run: Run) {
+        let (hac, heard) = (self.hac.clone(), self.heard_of_runs.clone());
+        let task = tokio::spawn(async move {
+            let connected = |address| {
+                // An address that is not heard of costs a run that goes on although another network is gone.
+                let _full = heard.try_send((run, Heard::Connected(address)));
+            };
+            let outcome = hac.authenticate(connected).await;
             // The receiver is gone only when the node has stopped.
-            let _stopped = grants.send(hac.authenticate().await).await;
+            let _stopped = heard.send((run, Heard::Ended(Box::new(outcome)))).await;
         });
+        self.running = Some(task.abort_handle());
     }
 
-    async fn take_outcome(&mut self, outcome: Result<Grant, HacError>) -> Result<(), RuntimeError> {
+    async fn hear(&mut self, run: Run, heard: Heard) -> Result<(), RuntimeError> {
+        match heard {
+            Heard::Connected(address) => self.node.handle_bootstrap_address(run, address),
+            // Not even the device is to change for an answer that nobody waits for.
+            Heard::Ended(outcome) if self.node.awaits(run) => self.take_outcome(run, *outcome).await?,
+            Heard::Ended(_) => {}
+        }
+        Ok(())
+    }
+
+    async fn take_outcome(&mut self, run: Run, outcome: Result<Grant, HacError>) -> Result<(), RuntimeError> {
         let now = Instant::now();
         match outcome {
             Ok(grant) => {
@@ -199,14 +231,14 @@ impl Runtime {
                     shown.last_error = None;
                 });
                 self.home_agent.send_replace(Some(install.sa.home_agent));
-                self.node.handle_grant(install, now, &mut rand::rng());
+                self.node.handle_grant(run, install, now, &mut rand::rng());
                 Ok(())
             }
             Err(error) if error.is_final() && self.node.phase() == Phase::Bootstrapping => Err(error.into()),
             Err(error) => {
                 self.status.update(|shown| shown.last_error = Some(error.to_string()));
                 let retry_after = error.retry_after(SystemTime::now());
-                self.node.handle_bootstrap_failure(&error, retry_after, now, &mut rand::rng());
+                self.node.handle_bootstrap_failure(run, &error, retry_after, now, &mut rand::rng());
                 Ok(())
             }
         }

@@ -7,13 +7,17 @@ use protocol::tunnel::{Command, SocketId};
 use protocol::wire::mobility::Status;
 
 use crate::binding_messages::Ipv4Refusal;
+use crate::bootstrap::Run;
 use crate::movement::Attachment;
 
 /// What the runtime has to do.
 #[derive(Clone, Debug)]
 pub enum Action {
-    /// Run MHAuth; answer with `handle_grant` or `handle_bootstrap_failure`.
-    Bootstrap,
+    /// Run MHAuth; say with `handle_bootstrap_address` from where it goes, and answer with `handle_grant` or
+    /// `handle_bootstrap_failure`.
+    Bootstrap(Run),
+    /// End this run, whose network is gone: its answer is not wanted any more.
+    AbandonBootstrap(Run),
     /// Open a socket bound to the attachment's address; answer with `handle_path_opened`.
     OpenPath {
         /// Its number for the workers.

@@ -27,6 +27,11 @@ impl Report {
         tracing::warn!(%reason, again_in_ms = pause.as_millis(), "MHAuth failed; it will be tried again");
     }
 
+    /// The network that a run of MHAuth went over is gone.
+    pub(super) fn bootstrap_abandoned() {
+        tracing::info!("the network that MHAuth ran over is gone: it is run anew as soon as there is one");
+    }
+
     /// There is no usable network any more.
     pub(super) fn detached() {
         tracing::info!("no usable network any more: the node registers again as soon as there is one");

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use hac::registry::ACKNOWLEDGEMENT;
 use hac::session::{PendingGrant, Session, Step};
+use mn::bootstrap::Run;
 use mn::hac_client::HacError;
 use mn::mobile_node::Phase;
 use protocol::mhauth::Grant;
@@ -12,6 +13,7 @@ use protocol::mhauth::initiator::{AwaitingDoneResponse, AwaitingInitResponse};
 
 use super::controller::Controller;
 use super::gateway::HA4;
+use super::run::address;
 use super::{Access, World};
 
 /// The mobile node's patience with the handshake, and then with each answer.
@@ -24,6 +26,8 @@ const STALLED: Duration = Duration::from_millis(200);
 
 /// A connection.
 pub(super) struct Exchange {
+    /// Which of the mobile node's runs it is.
+    pub(super) run: Run,
     /// The network that it was begun on, and lives and dies with.
     access: Access,
     session: Session,
@@ -63,14 +67,15 @@ impl Exchange {
 
 impl World {
     /// The mobile node connects, if any network lets it.
-    pub(super) fn begin_exchange(&mut self) {
+    pub(super) fn begin_exchange(&mut self, run: Run) {
         let Some(access) = self.access.first().copied() else {
             let source = io::Error::from(io::ErrorKind::NetworkUnreachable);
-            return self.mhauth_failed(HacError::Connect { address: HA4, source });
+            return self.mhauth_failed(run, HacError::Connect { address: HA4, source });
         };
         let link = *self.network.link(access);
         let transit: Duration = (0..2 * HANDSHAKE_ROUND_TRIPS).map(|_| link.reliable_transit(&mut self.rng)).sum();
         self.exchange = Some(Exchange {
+            run,
             access,
             session: Controller::accept(),
             leg: Leg::Handshake,
@@ -83,7 +88,7 @@ impl World {
     pub(super) fn step_exchange(&mut self) {
         let Some(mut exchange) = self.exchange.take_if(|exchange| exchange.next_event() <= self.now) else { return };
         if exchange.deadline <= self.now {
-            return self.mhauth_failed(HacError::TimedOut(ANSWER));
+            return self.mhauth_failed(exchange.run, HacError::TimedOut(ANSWER));
         }
         let is_at_hac = matches!(exchange.leg, Leg::Settling(..));
         if !is_at_hac && !self.access.contains(&exchange.access) {
@@ -100,7 +105,7 @@ impl World {
                 self.send_on(exchange, Leg::Response(Waiting::Done(waiting), response));
             }
             Leg::Response(waiting, octets) => self.take_response(exchange, waiting, &octets),
-            Leg::Reset => self.mhauth_failed(HacError::Broken(io::Error::from(io::ErrorKind::ConnectionReset))),
+            Leg::Reset => self.mhauth_failed(exchange.run, HacError::Broken(io::Error::from(io::ErrorKind::ConnectionReset))),
         }
     }
 
@@ -136,7 +141,10 @@ impl World {
     fn ask_init(&mut self, mut exchange: Exchange) {
         if !self.controller.is_up() {
             let source = io::Error::from(io::ErrorKind::ConnectionRefused);
-            return self.mhauth_failed(HacError::Connect { address: HA4, source });
+            return self.mhauth_failed(exchange.run, HacError::Connect { address: HA4, source });
+        }
+        if let Some(node) = &mut self.node {
+            node.machine.handle_bootstrap_address(exchange.run, address(exchange.access));
         }
         let (waiting, request) = self.controller.offer(&mut self.rng);
         exchange.deadline = self.now + ANSWER;
@@ -164,11 +172,11 @@ impl World {
                     exchange.deadline = self.now + ANSWER;
                     self.send_on(exchange, Leg::Request(Waiting::Done(waiting), request));
                 }
-                Err(failure) => self.mhauth_failed(failure.into()),
+                Err(failure) => self.mhauth_failed(exchange.run, failure.into()),
             },
             Waiting::Done(waiting) => match waiting.handle(octets) {
-                Ok(grant) => self.granted(&grant),
-                Err(failure) => self.mhauth_failed(failure.into()),
+                Ok(grant) => self.granted(exchange.run, &grant),
+                Err(failure) => self.mhauth_failed(exchange.run, failure.into()),
             },
         }
     }
@@ -180,22 +188,22 @@ impl World {
         self.exchange = Some(exchange);
     }
 
-    fn granted(&mut self, grant: &Grant) {
+    fn granted(&mut self, run: Run, grant: &Grant) {
         let (now, wall, usable) = (self.now, self.wall(), self.attachments());
         self.mhauth_runs += 1;
         if let Some(node) = &mut self.node {
-            node.handle_grant(grant, usable, now, wall, &mut self.rng);
+            node.handle_grant(run, grant, usable, now, wall, &mut self.rng);
         }
     }
 
-    fn mhauth_failed(&mut self, error: HacError) {
+    fn mhauth_failed(&mut self, run: Run, error: HacError) {
         let (now, wall) = (self.now, self.wall());
         let Some(node) = &mut self.node else { return };
         if error.is_final() && node.machine.phase() == Phase::Bootstrapping {
             tracing::error!(%error, "the mobile node gives up");
             self.node = None;
         } else {
-            node.machine.handle_bootstrap_failure(&error, error.retry_after(wall), now, &mut self.rng);
+            node.machine.handle_bootstrap_failure(run, &error, error.retry_after(wall), now, &mut self.rng);
         }
     }
 }

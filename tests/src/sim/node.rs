@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use mn::bootstrap::Run;
 use mn::granted;
 use mn::mobile_node::{Action, MobileNode};
 use mn::movement::Attachment;
@@ -33,8 +34,10 @@ pub(super) struct Node {
 #[derive(Default)]
 pub(super) struct Acted {
     pub(super) sent: Vec<Outgoing>,
-    /// MHAuth is to be run.
-    pub(super) wants_mhauth: bool,
+    /// MHAuth is to be run, and the run before it, if any, is given up.
+    pub(super) begins: Option<Run>,
+    /// This run is given up.
+    pub(super) abandons: Option<Run>,
 }
 
 impl Node {
@@ -55,13 +58,14 @@ impl Node {
     /// MHAuth has come to a good end.
     pub(super) fn handle_grant(
         &mut self,
+        run: Run,
         grant: &Grant,
         usable: Vec<Attachment>,
         now: Instant,
         wall: SystemTime,
         rng: &mut StdRng,
     ) {
-        self.machine.handle_grant(Arc::new(granted::to_install(grant, now, wall)), now, rng);
+        self.machine.handle_grant(run, Arc::new(granted::to_install(grant, now, wall)), now, rng);
         self.machine.handle_attachments(usable, now);
     }
 
@@ -96,7 +100,8 @@ impl Node {
     fn carry_out_all(&mut self, acted: &mut Acted, newest_port: &mut u16, now: Instant, rng: &mut StdRng) {
         while let Some(action) = self.machine.poll_action() {
             match action {
-                Action::Bootstrap => acted.wants_mhauth = true,
+                Action::Bootstrap(run) => acted.begins = Some(run),
+                Action::AbandonBootstrap(run) => acted.abandons = Some(run),
                 Action::OpenPath { socket, attachment } => {
                     *newest_port += 1;
                     self.sockets.insert(socket, SocketAddr::new(attachment.care_of.0, *newest_port));

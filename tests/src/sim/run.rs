@@ -97,8 +97,9 @@ impl World {
             let acted = node.drain(&mut self.newest_port, self.now, &mut self.rng);
             let has_finished = node.has_finished;
             self.send_from_mobile_node(acted.sent);
-            if acted.wants_mhauth {
-                self.begin_exchange();
+            self.exchange.take_if(|exchange| Some(exchange.run) == acted.abandons);
+            if let Some(run) = acted.begins {
+                self.begin_exchange(run);
             }
             if has_finished {
                 self.mobile_node_dies();
@@ -140,7 +141,7 @@ impl World {
     }
 }
 
-fn address(access: Access) -> IpAddr {
+pub(super) fn address(access: Access) -> IpAddr {
     match access {
         Access::Wifi => WIFI,
         Access::Lte => LTE,

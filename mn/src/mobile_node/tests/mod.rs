@@ -1,11 +1,14 @@
 //! A mobile node with a home agent of few words: what it does, action by action.
 
+mod bootstrap;
 mod movement;
 mod nat;
 mod registration;
 mod renewal;
 mod report;
 mod user_data;
+
+use std::time::Duration;
 
 use protocol::sa::SecurityAssociation;
 use protocol::time::Lifetime;
@@ -19,6 +22,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 use super::*;
+use crate::bootstrap::Run;
 use crate::fixture::{association, ends_at_mobile_node, lte, wifi};
 
 struct Story {
@@ -67,7 +71,16 @@ impl Story {
 
     fn is_granted(&mut self, spi: u32) {
         let install = Install { sa: (self.sa)(spi), valid_until: self.now + Duration::from_secs(86_400), lease: 0 };
-        self.node.handle_grant(Arc::new(install), self.now, &mut self.rng);
+        let run = self.run();
+        self.node.handle_grant(run, Arc::new(install), self.now, &mut self.rng);
+    }
+
+    /// The run of MHAuth in progress, or one that is begun for it.
+    fn run(&mut self) -> Run {
+        self.node.bootstrap.running().unwrap_or_else(|| {
+            self.node.bootstrap.renew(self.now);
+            self.node.bootstrap.start_if_due(self.now).unwrap()
+        })
     }
 
     fn sees(&mut self, attachments: &[Attachment]) {
@@ -188,7 +201,7 @@ fn acknowledgement(status: u8, sequence: u16) -> BindingAcknowledgement {
 }
 
 fn bootstraps(actions: &[Action]) -> usize {
-    actions.iter().filter(|action| matches!(action, Action::Bootstrap)).count()
+    actions.iter().filter(|action| matches!(action, Action::Bootstrap(_))).count()
 }
 
 /// In which form packets go from now on, as the tunnel was told last.

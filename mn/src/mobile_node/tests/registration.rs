@@ -7,7 +7,7 @@ use super::*;
 #[test]
 fn a_node_authenticates_first_and_then_binds_with_the_home_agents_address_of_its_own_family() {
     let mut story = Story::new();
-    assert!(matches!(story.actions()[..], [Action::Bootstrap]));
+    assert!(matches!(story.actions()[..], [Action::Bootstrap(_)]));
     assert_eq!(story.node.phase(), Phase::Bootstrapping);
     story.is_granted(1);
     assert_eq!(story.node.phase(), Phase::Detached);

@@ -86,7 +86,7 @@ fn while_mhauth_runs_every_binding_update_under_the_old_sa_gets_both_answers_and
 fn the_new_sa_is_used_at_once_and_the_old_one_opens_for_a_minute_after_the_new_registration() {
     let (mut story, sequence) = asking();
     story.hears(1, 176, sequence);
-    assert!(matches!(story.actions()[..], [Action::Bootstrap]));
+    assert!(matches!(story.actions()[..], [Action::Bootstrap(_)]));
     story.is_granted(2);
     let actions = story.actions();
     let [
@@ -150,7 +150,7 @@ fn an_sa_without_sequence_numbers_left_is_replaced_at_once() {
     assert!(story.actions().is_empty());
     story.node.counters.count_drop(DropReason::SaExhausted);
     story.node.handle_activity(1, 1, story.now);
-    assert!(matches!(story.actions()[..], [Action::Bootstrap]));
+    assert!(matches!(story.actions()[..], [Action::Bootstrap(_)]));
     story.node.handle_activity(1, 1, story.now);
     assert!(story.actions().is_empty(), "one run at a time");
 }
@@ -160,7 +160,7 @@ fn the_operator_gets_a_new_sa_at_once_and_as_often_as_wanted() {
     let mut story = Story::registered();
     for spi in 2..5 {
         story.node.handle_renew(story.now);
-        assert!(matches!(story.actions()[..], [Action::Bootstrap]));
+        assert!(matches!(story.actions()[..], [Action::Bootstrap(_)]));
         story.node.handle_renew(story.now);
         assert!(story.actions().is_empty(), "one run at a time");
         story.is_granted(spi);

@@ -42,7 +42,8 @@ fn a_first_registration_is_told_and_what_only_repeats_it_is_not() {
 fn a_failed_run_of_mhauth_is_a_warning_with_its_reason() {
     let mut story = Story::new();
     let lines = heard(&mut story, |story| {
-        story.node.handle_bootstrap_failure(&"the HAC is not there", None, story.now, &mut story.rng);
+        let run = story.run();
+        story.node.handle_bootstrap_failure(run, &"the HAC is not there", None, story.now, &mut story.rng);
     });
     assert_lines(&lines, &[("WARN", "the HAC is not there")]);
 }
