@@ -66,6 +66,29 @@ fn whatever_single_datagram_is_lost_a_renewal_comes_to_its_end() {
     }
 }
 
+/// A run that hung on the address that is gone would take 10 to 30 s to give up, with a warning.
+#[test]
+fn wherever_mhauth_stands_when_its_network_goes_it_is_run_anew_from_the_next_at_once() {
+    for boots in [true, false] {
+        for millisecond in (0..170).step_by(10) {
+            let mut world = if boots { World::new(CipherSuite::Aes128Gcm) } else { registered(CipherSuite::Aes128Gcm) };
+            let before = world.bound_under();
+            if boots {
+                world.mobile_node_boots()
+            } else {
+                world.mobile_node_renews()
+            }
+            world.runs_for(Duration::from_millis(millisecond));
+            world.attaches_to(&[]);
+            world.runs_for(SECOND * 40);
+            world.attaches_to(&[Access::Lte]);
+            world.runs_for(Duration::from_millis(250));
+            let is_new = world.bound_to().is_some_and(|bound| bound.is_ipv6()) && world.bound_under() != before;
+            assert!(is_new && world.phase() == Some(Phase::Registered), "{boots}, {millisecond} ms");
+        }
+    }
+}
+
 #[test]
 fn triple_des_is_renewed_for_its_octets_at_most_once_a_minute_and_nothing_is_lost() {
     let mut world = registered(CipherSuite::TripleDesEdeCbcSha);
