@@ -66,8 +66,7 @@ impl Wire {
         }
         // Two copies of one datagram count as one: a Binding Update may go twice.
         let number = |envelope: &Envelope| (envelope.spi, envelope.up, envelope.sequence);
-        let packets: BTreeSet<_> =
-            numbered.iter().map(|envelope| (number(envelope), &envelope.datagram.payload)).collect();
+        let packets: BTreeSet<_> = numbered.iter().map(|envelope| (number(envelope), &envelope.datagram.payload)).collect();
         let distinct: BTreeSet<_> = packets.iter().map(|(number, _)| number).collect();
         let twice = packets.len() - distinct.len();
         ensure!(twice == 0, "{twice} of {} numbers are used twice", distinct.len());
