@@ -8,12 +8,15 @@ use std::time::{Duration, Instant};
 
 /// A node that sends and hears nothing authentic for this long asks with a Binding Update.
 const SILENCE: Duration = Duration::from_secs(2);
+/// Looks that lie further apart say nothing of what was between them: the node may have slept.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// What was sent and heard last, and since when nothing more was heard.
 #[derive(Debug, Default)]
 pub struct Silence {
     sent: u64,
     received: u64,
+    looked: Option<Instant>,
     since: Option<Instant>,
 }
 
@@ -21,10 +24,12 @@ impl Silence {
     /// Takes the tunnel's counters, `sent` without keepalives, since nobody answers them; `true` once for every two seconds in
     /// which packets went out and none came in.
     pub fn observe(&mut self, sent: u64, received: u64, now: Instant) -> bool {
+        let looked = self.looked.replace(now).filter(|before| now.saturating_duration_since(*before) <= LONGEST_PAUSE);
         if received > self.received {
             self.since = None;
         } else if sent > self.sent {
-            self.since.get_or_insert(now);
+            // It began between the last look, when something had been heard, and this one.
+            self.since.get_or_insert(looked.unwrap_or(now));
         }
         // A keepalive may be known here before the tunnel has counted it: `sent` then falls by one and rises again.
         (self.sent, self.received) = (self.sent.max(sent), received);
@@ -45,6 +50,16 @@ mod tests {
         assert!(!silence.observe(3, 1, at(202)), "something was heard");
         assert!(!silence.observe(4, 1, at(300)) && silence.observe(5, 1, at(302)));
         assert!(!silence.observe(6, 1, at(303)), "asked once, it waits again");
+    }
+
+    #[test]
+    fn silence_is_noticed_two_seconds_after_the_last_look_at_which_something_had_been_heard() {
+        let (start, mut silence) = (Instant::now(), Silence::default());
+        let noticed = (0..20).find(|look| {
+            let heard = if *look < 4 { *look } else { 3 };
+            silence.observe(look + 1, heard, start + Duration::from_millis(500) * *look as u32)
+        });
+        assert_eq!(noticed, Some(7), "heard at 1,500 ms, asked at 3,500 ms");
     }
 
     #[test]

@@ -12,9 +12,9 @@ use tests::sim::{Access, Datagram, Options, World};
 
 use super::{SECOND, Traffic, assert_no_number_twice, comes_up, complaints, numbers, registered_with};
 
-/// A node notices after 2 s in which it has sent and heard nothing, at its next look at the counters, each 500 ms; it looked
-/// last up to 500 ms before the silence began. Then it asks, is told 176, and takes MHAuth's four round trips and a registration.
-const NOTICED: Duration = Duration::from_millis(3_500);
+/// A node notices two seconds after the last look at which it had heard something, at its looks each 500 ms. Then it asks, is told
+/// 176, and takes MHAuth's four round trips and a registration.
+const NOTICED: Duration = Duration::from_millis(2_800);
 /// MHAuth and a registration are five round trips of 40 ms and the feed's two milliseconds; then a packet crosses.
 const BOOTED: Duration = Duration::from_millis(300);
 
