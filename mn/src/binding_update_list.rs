@@ -27,6 +27,8 @@ pub struct HomeRegistration {
 
 #[derive(Clone, Copy, Debug)]
 struct Outstanding {
+    /// The number of the first transmission.
+    first: u16,
     first_sent: Instant,
     sent: Instant,
     timeout: Duration,
@@ -57,7 +59,7 @@ pub enum Outcome {
     Reinitialise,
     /// Refused; the retransmission timer repeats it.
     Refused(Status),
-    /// Not an answer to the last Binding Update.
+    /// Not an answer to the last Binding Update, nor a 176 to one that it repeats.
     Ignored,
 }
 
@@ -101,8 +103,9 @@ impl HomeRegistration {
         Some(self.sequence)
     }
 
-    /// Takes a Binding Acknowledgement that came under `spi`. Only an answer to the last Binding Update counts, under the SA
-    /// that it went under: what is said of an earlier SA is over with the first Binding Update under its successor.
+    /// Takes a Binding Acknowledgement that came under `spi`. Only an answer to the last Binding Update counts (176: to any
+    /// transmission of it), under the SA that it went under: what is said of an earlier SA is over with the first Binding Update
+    /// under its successor.
     pub fn handle(&mut self, acknowledgement: &BindingAcknowledgement, spi: Spi, now: Instant) -> Outcome {
         if self.sent_under != Some(spi) {
             return Outcome::Ignored;
@@ -110,7 +113,9 @@ impl HomeRegistration {
         if acknowledgement.status == Status::SEQUENCE_OUT_OF_WINDOW {
             return self.resynchronise(acknowledgement.sequence);
         }
-        if acknowledgement.sequence != self.sequence {
+        let is_reinitialisation = acknowledgement.status == Status::REINIT_SA_WITH_HAC;
+        let is_answer = acknowledgement.sequence == self.sequence;
+        if !is_answer && !(is_reinitialisation && self.is_repeated(acknowledgement.sequence)) {
             return Outcome::Ignored;
         }
         if let Some(outstanding) = &mut self.outstanding {
@@ -122,6 +127,13 @@ impl HomeRegistration {
             (status, Some(_)) => Outcome::Refused(status),
             (_, None) => Outcome::Ignored,
         }
+    }
+
+    /// Whether the Binding Update that is outstanding repeats the one with this number. A home agent says 176 once a second, and a
+    /// repetition may be sooner.
+    fn is_repeated(&self, sequence: u16) -> bool {
+        let is_later = |first: u16| sequence.wrapping_sub(first) < self.sequence.wrapping_sub(first);
+        self.outstanding.is_some_and(|outstanding| is_later(outstanding.first))
     }
 
     /// When a Binding Update is to be sent, or sent again, or the binding to be refreshed.
@@ -166,6 +178,7 @@ impl HomeRegistration {
     fn transmission(&self, anew: bool, now: Instant) -> Outstanding {
         match self.outstanding.filter(|_| !anew) {
             Some(before) => Outstanding {
+                first: before.first,
                 first_sent: before.first_sent,
                 sent: now,
                 timeout: (before.timeout * 2).min(MAX_BINDACK_TIMEOUT),
@@ -175,7 +188,7 @@ impl HomeRegistration {
             None => {
                 let measured = self.round_trip.map_or(INITIAL_BINDACK_TIMEOUT, |round_trip| round_trip * 3 + MARGIN);
                 let timeout = measured.min(INITIAL_BINDACK_TIMEOUT);
-                Outstanding { first_sent: now, sent: now, timeout, transmissions: 1, heard: false }
+                Outstanding { first: self.sequence, first_sent: now, sent: now, timeout, transmissions: 1, heard: false }
             }
         }
     }
@@ -256,6 +269,23 @@ mod tests {
         assert_eq!(registration.handle(&acknowledgement(176, 1), spi(1), now), Outcome::Reinitialise);
         assert!(matches!(registration.handle(&acknowledgement(0, 1), spi(1), now), Outcome::Accepted { .. }));
         assert_eq!(registration.handle(&acknowledgement(176, 1), spi(1), now), Outcome::Reinitialise);
+    }
+
+    #[test]
+    fn a_176_counts_for_any_transmission_of_what_is_outstanding_and_for_none_before() {
+        let now = Instant::now();
+        let mut registration = HomeRegistration::new(u16::MAX - 1);
+        registration.send(true, spi(1), now);
+        let later = now + Duration::from_secs(2);
+        registration.send(true, spi(1), later);
+        registration.send(false, spi(1), later);
+        assert_eq!(registration.sequence(), 1);
+        for (number, outcome) in
+            [(u16::MAX, Outcome::Ignored), (2, Outcome::Ignored), (0, Outcome::Reinitialise), (1, Outcome::Reinitialise)]
+        {
+            assert_eq!(registration.handle(&acknowledgement(176, number), spi(1), later), outcome, "{number}");
+        }
+        assert_eq!(registration.handle(&acknowledgement(0, 0), spi(1), later), Outcome::Ignored, "0 settles the last one alone");
     }
 
     #[test]
