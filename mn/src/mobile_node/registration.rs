@@ -78,9 +78,9 @@ impl MobileNode {
         }
     }
 
-    /// Tells the tunnel how packets go, if that is different from before.
+    /// Tells the tunnel how packets go, if that is different from before. Under an SA that has ended none go.
     pub(super) fn steer(&mut self) {
-        let (Some(install), Some(path)) = (&self.sa, self.path()) else { return };
+        let (Some(install), Some(path), Some(_)) = (&self.sa, self.path(), self.sa_ends) else { return };
         let is_answered = self.is_bound_here && self.registration.is_settled();
         let command = self.uplink.steer(&install.sa, path, is_answered);
         self.actions.extend(command.map(Action::Command));

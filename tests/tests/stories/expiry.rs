@@ -5,7 +5,7 @@ use std::time::Duration;
 use mn::mobile_node::Phase;
 use protocol::sa::{CipherSuite, UserData};
 use protocol::tunnel::DropReason;
-use tests::sim::{Options, World};
+use tests::sim::{Access, Options, World};
 
 use super::{SECOND, Traffic, comes_up, complaints, registered, registered_with};
 
@@ -27,7 +27,7 @@ fn a_node_that_was_away_longer_than_its_binding_binds_anew_under_the_same_sa() {
     assert!(world.bound_to().is_some());
     world.runs_for(SECOND * 2);
     assert_eq!(world.bound_to(), None);
-    world.attaches_to(&[tests::sim::Access::Wifi]);
+    world.attaches_to(&[Access::Wifi]);
     traffic.is_back(&mut world, SECOND);
     assert_eq!((world.bound_under(), world.mhauth_runs()), (spi, 1));
 }
@@ -47,8 +47,11 @@ fn under_an_sa_that_has_ended_nothing_is_sent_and_nothing_taken_at_either_end() 
         traffic.flows_for(&mut world, SECOND * 5);
         traffic.settles(&mut world);
         let (sealed, received) = (world.network.record.clone(), traffic.received.each_ref().map(Vec::len));
-        traffic.flows_for(&mut world, hour);
-        assert_eq!(world.network.record.len(), sealed.len(), "{suite}: something was sent after the end");
+        for access in [Access::Wifi, Access::Lte] {
+            world.moves_to(access);
+            traffic.flows_for(&mut world, hour / 2);
+            assert_eq!(world.network.record.len(), sealed.len(), "{suite}: something was sent after the end, on {access:?}");
+        }
         assert_eq!(traffic.received.each_ref().map(Vec::len), received);
         play_back(&mut world, &sealed);
         assert_eq!((world.bound_to(), world.correspondent_received().len()), (None, 0), "{suite}");
