@@ -59,7 +59,11 @@ impl Routes {
         self.netlink.set_link_up(interface, Some(mtu)).await?;
         for address in home.iter() {
             self.netlink.add_address(interface, IpNet::from(address.0)).await?;
-            self.netlink.await_address(address.0).await?;
+            match self.netlink.await_address(address.0).await {
+                // A busy kernel takes it into use later, and the node is of use as soon as it does.
+                Err(late @ NetlinkError::NotInUse { .. }) => tracing::warn!(%late, "the tunnel may carry nothing yet"),
+                awaited => awaited?,
+            }
         }
         Ok(())
     }
