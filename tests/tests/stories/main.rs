@@ -5,6 +5,7 @@ mod bootstrap;
 mod deregistration;
 mod expiry;
 mod handover;
+mod handover_times;
 mod nat;
 mod profiles;
 mod registration;
