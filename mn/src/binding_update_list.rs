@@ -195,11 +195,11 @@ impl HomeRegistration {
 
     fn settle(&mut self, lifetime: Lifetime, outstanding: Outstanding, now: Instant) -> Outcome {
         let took = now.saturating_duration_since(outstanding.first_sent);
-        // Only the answer to a Binding Update that was sent once measures a round trip.
-        if outstanding.transmissions == 1 {
-            self.round_trip = Some(took);
-        }
+        // Each transmission has a number of its own, so that the answer to a repetition measures a round trip too.
+        self.round_trip = Some(now.saturating_duration_since(outstanding.sent));
         self.outstanding = None;
+        // A repetition that the rate did not allow yet has nothing to repeat any more.
+        self.postponed.take_if(|postponed| !postponed.anew);
         self.resynchronised = 0;
         // A lifetime of 0 is no reason for Binding Updates without a pause.
         self.refresh_at = Some(now + (lifetime.duration() * 4 / 5).max(INITIAL_BINDACK_TIMEOUT));
@@ -314,6 +314,32 @@ mod tests {
         assert!(matches!(registration.handle(&acknowledgement(0, 3), spi(1), now), Outcome::Accepted { .. }));
         assert!(!registration.is_settled(), "the one that waits is still to be sent");
         assert_eq!((registration.send(false, spi(1), due), registration.unanswered()), (Some(4), 1));
+    }
+
+    #[test]
+    fn a_repetition_that_had_to_wait_is_not_sent_once_the_one_before_is_answered() {
+        let now = Instant::now();
+        let mut registration = HomeRegistration::new(0);
+        for _ in 0..3 {
+            assert!(registration.send(false, spi(1), now).is_some());
+        }
+        assert_eq!((registration.send(false, spi(1), now), registration.is_settled()), (None, false));
+        assert!(matches!(registration.handle(&acknowledgement(0, 3), spi(1), now), Outcome::Accepted { .. }));
+        assert_eq!((registration.due(), registration.is_settled()), (Some(now + Duration::from_secs(480)), true));
+    }
+
+    #[test]
+    fn the_answer_to_a_repetition_measures_the_round_trip_of_that_repetition() {
+        let now = Instant::now();
+        let mut registration = HomeRegistration::new(0);
+        registration.send(true, spi(1), now);
+        let repeated = registration.due().unwrap();
+        registration.send(false, spi(1), repeated);
+        let answered = repeated + Duration::from_millis(200);
+        let outcome = registration.handle(&acknowledgement(0, 2), spi(1), answered);
+        assert!(matches!(outcome, Outcome::Accepted { took, .. } if took == Duration::from_millis(1_200)));
+        registration.send(true, spi(1), answered);
+        assert_eq!(registration.due(), Some(answered + Duration::from_millis(650)));
     }
 
     #[test]
