@@ -131,6 +131,11 @@ impl Controller {
         self.store.look_up(&to, spi, wall).expect("the store answers").is_some()
     }
 
+    /// The subscriber's associations that have neither ended nor run out.
+    pub(super) fn live_associations(&mut self, wall: SystemTime) -> u64 {
+        self.store.counts(wall).expect("the store answers").live_sas
+    }
+
     /// What the mobile node says first.
     pub(super) fn offer(&self, rng: &mut StdRng) -> (AwaitingInitResponse, Vec<u8>) {
         let offer = Offer {

@@ -68,6 +68,7 @@ impl Exchange {
 impl World {
     /// The mobile node connects, if any network lets it.
     pub(super) fn begin_exchange(&mut self, run: Run) {
+        self.mhauth_attempts += 1;
         let Some(access) = self.access.first().copied() else {
             let source = io::Error::from(io::ErrorKind::NetworkUnreachable);
             return self.mhauth_failed(run, HacError::Connect { address: HA4, source });
@@ -191,6 +192,7 @@ impl World {
     fn granted(&mut self, run: Run, grant: &Grant) {
         let (now, wall, usable) = (self.now, self.wall(), self.attachments());
         self.mhauth_runs += 1;
+        self.grants.push((self.elapsed(), grant.sa.spi));
         if let Some(node) = &mut self.node {
             node.handle_grant(run, grant, usable, now, wall, &mut self.rng);
         }

@@ -18,6 +18,7 @@ mod network;
 mod node;
 pub mod packet;
 mod run;
+pub mod walk;
 mod watch;
 
 use std::net::{IpAddr, SocketAddr};
@@ -82,7 +83,10 @@ pub struct World {
     /// Not usable any more, but what is on its way there still arrives.
     fading: Vec<Access>,
     exchange: Option<Exchange>,
+    mhauth_attempts: u32,
     mhauth_runs: u32,
+    /// What the mobile node was granted, and when.
+    grants: Vec<(Duration, Spi)>,
     watch: Watch,
 }
 
@@ -111,7 +115,9 @@ impl World {
             access: vec![Access::Wifi],
             fading: Vec::new(),
             exchange: None,
+            mhauth_attempts: 0,
             mhauth_runs: 0,
+            grants: Vec::new(),
             watch,
         };
         world.home_agent_starts();
@@ -300,6 +306,11 @@ impl World {
     /// How often the mobile node sent something for a NAT's sake alone.
     pub fn keepalives(&self) -> u64 {
         self.node.as_ref().map_or(0, |node| node.machine.keepalives())
+    }
+
+    /// How often the mobile node has begun MHAuth.
+    pub fn mhauth_attempts(&self) -> u32 {
+        self.mhauth_attempts
     }
 
     /// How often MHAuth has given the mobile node an SA.

@@ -54,8 +54,12 @@ impl Nat {
         SocketAddr::new(self.outer, port)
     }
 
-    /// Where a datagram to `to` goes, which may be somebody else's; `None` when nobody behind it has that port.
+    /// Where a datagram to `to` goes, which may be somebody else's; `None` when nobody behind it has that port, and when it is an
+    /// address that has a meaning only behind it.
     pub(super) fn translate_inward(&mut self, to: SocketAddr, now: Instant) -> Option<SocketAddr> {
+        if to.ip() == self.inner {
+            return None;
+        }
         if to.ip() != self.outer {
             return Some(to);
         }

@@ -12,6 +12,7 @@ mod registration;
 mod renewal;
 mod replay;
 mod restarts;
+mod walks;
 mod world;
 
 use std::collections::BTreeSet;
