@@ -1,7 +1,3 @@
 #![no_main]
 
-#[allow(dead_code)]
-#[path = "../../src/fuzz/mod.rs"]
-mod fuzz;
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::packet::inner_packet(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| tests::fuzz::packet::inner_packet(data));

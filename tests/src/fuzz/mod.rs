@@ -1,12 +1,11 @@
 //! What the fuzz targets do with one input. `fuzz/` runs these under libFuzzer, `tests/corpus` runs them over the committed
 //! corpus with any toolchain. A body panics where a promise is broken; whatever else it is given, it returns.
-//!
-//! Uses `protocol`, `rand` and `hex` alone: the fuzz workspace takes this folder in by path and has no other dependency.
 
 pub mod clear;
 pub mod exchange;
 pub mod exit_point;
 pub mod packet;
+pub mod world;
 
 /// What a target does with one input.
 pub type Body = fn(&[u8]);
@@ -21,4 +20,5 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("mhauth_responder", exchange::mhauth_responder),
     ("ptype_0", clear::ptype_0),
     ("signalling", packet::signalling),
+    ("world", world::world),
 ];
