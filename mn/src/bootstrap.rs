@@ -56,7 +56,10 @@ struct FreshStarts {
 
 /// First pause after a failure; doubled each time.
 const FIRST_BACKOFF: Duration = Duration::from_secs(1);
-const LONGEST_BACKOFF: Duration = Duration::from_secs(300);
+/// A node that waits for its HAC waits for nothing else: who has brought it back does not want to wait for minutes more.
+const LONGEST_BACKOFF: Duration = Duration::from_secs(60);
+/// How often a run is tried where no network is known.
+const DETACHED_INTERVAL: Duration = Duration::from_secs(300);
 /// After a run demands wait this long; doubled with each demanded run that follows within [`ROW`], so that a home agent that
 /// is never content keeps neither the node nor the HAC busy.
 const FIRST_PATIENCE: Duration = Duration::from_secs(2);
@@ -87,7 +90,7 @@ impl Bootstrap {
     /// same, since the HAC may be reached where the home agent is not.
     pub fn due(&self) -> Option<Instant> {
         match self.state {
-            State::Due(at) => Some(self.detached.map_or(at, |since| at.max(since + LONGEST_BACKOFF))),
+            State::Due(at) => Some(self.detached.map_or(at, |since| at.max(since + DETACHED_INTERVAL))),
             State::Running { .. } => None,
         }
     }
@@ -179,7 +182,7 @@ impl Bootstrap {
     /// A run failed; `retry_after` is what the HAC asked for. Gives the pause until the next one.
     pub fn failed(&mut self, retry_after: Option<Duration>, now: Instant, rng: &mut impl Rng) -> Duration {
         let share = rng.random_range(80..=120);
-        let backoff = if self.detached.is_some() { LONGEST_BACKOFF } else { self.backoff };
+        let backoff = if self.detached.is_some() { DETACHED_INTERVAL } else { self.backoff };
         let pause = retry_after.unwrap_or(backoff) * share / 100;
         self.state = State::Due(now + pause);
         self.heeds_from = now + if retry_after.is_some() { pause } else { self.patience };

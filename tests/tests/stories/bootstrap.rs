@@ -69,9 +69,10 @@ fn on_a_link_that_loses_doubles_and_delays_a_node_still_comes_up() {
     }
 }
 
+/// The longest backoff is a minute, a fifth either way; a HAC whose home agent is not back yet asks for five seconds more.
 #[test]
 fn a_node_that_finds_no_hac_says_so_and_comes_up_at_its_next_try() {
-    for (away, within) in [(SECOND * 5, SECOND * 7), (SECOND * 60, SECOND * 60), (SECOND * 3600, SECOND * 361)] {
+    for (away, within) in [(SECOND * 5, SECOND * 7), (SECOND * 60, SECOND * 60), (SECOND * 3600, SECOND * 79)] {
         let mut world = World::new(CipherSuite::Aes128Gcm);
         world.hac_dies();
         world.mobile_node_boots();
@@ -168,14 +169,14 @@ fn a_disabled_subscriber_is_turned_away_like_a_stranger_and_comes_up_when_he_is_
 
 #[test]
 fn a_node_that_starts_without_a_network_comes_up_when_there_is_one() {
-    for (without, within) in [(SECOND * 5, SECOND * 7), (SECOND * 3600, SECOND * 361)] {
+    for without in [SECOND * 5, SECOND * 3600] {
         let mut world = World::new(CipherSuite::Aes128Gcm);
         world.attaches_to(&[]);
         world.mobile_node_boots();
         world.runs_for(without);
         assert!(world.logged("cannot reach the HAC") >= 1);
         world.attaches_to(&[Access::Lte]);
-        let took = comes_up(&mut world, within);
+        let took = comes_up(&mut world, SECOND / 4);
         println!("without a network for {without:?}: up {took:?} after there is one");
         assert!(world.bound_to().unwrap().is_ipv6());
     }

@@ -130,8 +130,8 @@ fn a_hac_that_is_away_when_an_sa_is_to_be_renewed_costs_no_packet_if_it_is_back_
     traffic.settles(&mut world);
     traffic.flows_for(&mut world, SECOND * 60);
     world.hac_starts();
-    // The longest backoff is 300 s, a fifth either way.
-    traffic.flows_for(&mut world, SECOND * 361);
+    // The longest backoff is a minute, a fifth either way.
+    traffic.flows_for(&mut world, SECOND * 73);
     assert_eq!((world.mhauth_runs(), world.bound_under() == before), (2, false));
     traffic.settles(&mut world);
     traffic.assert_each_once();
@@ -148,7 +148,7 @@ fn a_node_whose_sa_has_ended_while_the_hac_was_away_is_back_soon_after_the_hac_w
     traffic.flows_for(&mut world, SECOND);
     assert_eq!(traffic.received.each_ref().map(Vec::len), [0, 0], "no keys, no packets");
     world.hac_starts();
-    let took = traffic.is_back(&mut world, SECOND * 361);
+    let took = traffic.is_back(&mut world, SECOND * 79);
     println!("back {took:?} after the HAC");
     assert_eq!((world.home(), world.mhauth_runs()), (home, 2));
     complaints(&mut world);

@@ -12,13 +12,14 @@ const HANGING: Duration = Duration::from_secs(32);
 const WORK: Duration = Duration::from_secs(12);
 /// MHAuth's pauses after failures: the first, doubled each time up to the longest, a fifth more at most.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// A HAC without a home agent asks the node to come again after this.
 const RETRY_HOME_AGENT: Duration = Duration::from_secs(5);
 /// A HAC that has refused a name ten times within a minute hears it no more until the minute is over.
 const ADMISSION: Duration = Duration::from_secs(60);
 /// After an SA that the home agent made it get, a node does not heed the next demand so soon: doubled within a row.
 const FIRST_PATIENCE: Duration = Duration::from_secs(2);
+const LONGEST_PATIENCE: Duration = Duration::from_secs(300);
 /// Further apart, demands are not of one row.
 const ROW: Duration = Duration::from_secs(600);
 
@@ -45,13 +46,13 @@ impl Patience {
 
     /// The longest that a node which was not `refused` for good may take. The run that hangs may be one failure more.
     pub(super) fn longest(&self, was_refused: bool) -> Duration {
-        let pause = doubled(FIRST_PAUSE, self.failures).max(RETRY_HOME_AGENT) * 6 / 5;
-        let patience = doubled(FIRST_PATIENCE, self.row.map_or(0, |(count, _)| count));
+        let pause = doubled(FIRST_PAUSE, self.failures, LONGEST_PAUSE).max(RETRY_HOME_AGENT) * 6 / 5;
+        let patience = doubled(FIRST_PATIENCE, self.row.map_or(0, |(count, _)| count), LONGEST_PATIENCE);
         let admission = if was_refused { ADMISSION * 6 / 5 } else { Duration::ZERO };
         HANGING + pause.max(patience) + admission + WORK
     }
 }
 
-fn doubled(first: Duration, times: u32) -> Duration {
-    (first * (1 << times.min(9))).min(LONGEST_PAUSE)
+fn doubled(first: Duration, times: u32, longest: Duration) -> Duration {
+    (first * (1 << times.min(9))).min(longest)
 }
