@@ -115,7 +115,8 @@ impl HomeRegistration {
         }
         let is_reinitialisation = acknowledgement.status == Status::REINIT_SA_WITH_HAC;
         let is_answer = acknowledgement.sequence == self.sequence;
-        if !is_answer && !(is_reinitialisation && self.is_repeated(acknowledgement.sequence)) {
+        let counts = is_answer || is_reinitialisation && self.is_repeated(acknowledgement.sequence);
+        if !counts {
             return Outcome::Ignored;
         }
         if let Some(outstanding) = &mut self.outstanding {
