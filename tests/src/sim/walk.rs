@@ -1,8 +1,8 @@
 //! Random walks through the simulated world, held against a model of what it owes.
 //!
 //! A walk is decoded from octets, so that a seeded generator, libFuzzer and a committed regression are the same thing: two for
-//! the [`setting`], then two for each [`transition`]. Whatever happens, the [`assertions`] hold after every step and the
-//! [`model`]'s promises are kept; at the end everything is set right, and within the [`patience`] of its machines packets cross in both directions.
+//! the `setting`, then two for each `transition`. Whatever happens, the `assertions` hold after every step and the `model`'s
+//! promises are kept; at the end everything is set right, and within the `patience` of its machines packets cross both ways.
 
 mod assertions;
 mod attacker;
