@@ -133,14 +133,15 @@ pub enum ServeError {
     Transport(#[from] tonic::transport::Error),
 }
 
-/// Serves home agents on `listener` until `shutdown` ends; then ends every subscription and waits for their connections.
+/// Serves home agents on `listener` until `shutdown` ends; then ends every subscription and waits for their connections. When it
+/// returns the port is free.
 pub async fn serve<H: SubscriptionHandler>(
     listener: TcpListener,
     files: &TlsFiles,
     handler: Arc<H>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
-    let connections = incoming::accept(listener, files.server_config()?);
+    let (connections, accepting) = incoming::accept(listener, files.server_config()?);
     let (stop, stopped) = watch::channel(false);
     let service = SecurityAssociationFeedServer::new(Service { handler, stopped }).max_decoding_message_size(MAX_MESSAGE);
     let stopping = async {
@@ -153,6 +154,8 @@ pub async fn serve<H: SubscriptionHandler>(
         .max_concurrent_streams(MAX_STREAMS)
         .serve_with_incoming_shutdown(service, connections, stopping)
         .await?;
+    // A task that has panicked holds no port either.
+    let _ended = accepting.await;
     Ok(())
 }
 

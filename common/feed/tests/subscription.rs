@@ -181,7 +181,7 @@ async fn a_certificate_that_names_no_home_agent_is_refused() {
 }
 
 #[tokio::test]
-async fn when_the_server_stops_its_subscriptions_end_and_it_returns() {
+async fn when_the_server_stops_its_subscriptions_end_it_returns_and_its_port_is_free() {
     let world = World::new().await;
     let (mut client, _) = world.subscribe(&files(&world.ca, "ha1")).await.unwrap();
     whole_snapshot(&mut client).await;
@@ -189,4 +189,5 @@ async fn when_the_server_stops_its_subscriptions_end_and_it_returns() {
     assert!(matches!(client.next().await, Err(FeedError::Refused(_) | FeedError::Ended)));
     drop(client);
     tokio::time::timeout(Duration::from_secs(5), world.server).await.unwrap().unwrap();
+    TcpListener::bind(world.address).await.unwrap();
 }

@@ -11,6 +11,7 @@ use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -35,11 +36,11 @@ pub(super) struct Connection {
     _place: OwnedSemaphorePermit,
 }
 
-/// Accepts on `listener` for as long as the stream is held.
-pub(super) fn accept(listener: TcpListener, config: ServerConfig) -> ReceiverStream<io::Result<Connection>> {
+/// Accepts on `listener` for as long as the stream is held; the task ends then, and the port is free once it has.
+pub(super) fn accept(listener: TcpListener, config: ServerConfig) -> (ReceiverStream<io::Result<Connection>>, JoinHandle<()>) {
     let acceptor = TlsAcceptor::from(Arc::new(config));
     let (ready, connections) = mpsc::channel(1);
-    tokio::spawn(async move {
+    let task = tokio::spawn(async move {
         let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         while let Ok(place) = places.clone().acquire_owned().await {
             let accepted = tokio::select! {
@@ -63,7 +64,7 @@ pub(super) fn accept(listener: TcpListener, config: ServerConfig) -> ReceiverStr
             }
         }
     });
-    ReceiverStream::new(connections)
+    (ReceiverStream::new(connections), task)
 }
 
 async fn greet(acceptor: TlsAcceptor, stream: TcpStream, place: OwnedSemaphorePermit) -> io::Result<Connection> {
