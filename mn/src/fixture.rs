@@ -1,8 +1,5 @@
 //! What the tests of this crate start from.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
-
 use protocol::addr::CareOfAddress;
 use protocol::sa::{CipherSuite, SecurityAssociation, Spi};
 use protocol::wire::mobility::Ends;
@@ -17,32 +14,6 @@ pub(crate) fn association(number: u32) -> SecurityAssociation {
 /// Of a Mobility Header from the home agent.
 pub(crate) fn ends_at_mobile_node(sa: &SecurityAssociation) -> Ends {
     Ends { source: sa.home_agent.in_mobility_header(), destination: sa.home.in_mobility_header() }
-}
-
-/// What is logged at INFO and above.
-#[derive(Clone, Default)]
-pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    /// The lines that are logged while `does` runs.
-    pub(crate) fn of(does: impl FnOnce()) -> Vec<String> {
-        let log = Self::default();
-        let writer = log.clone();
-        let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).with_ansi(false).without_time().finish();
-        tracing::subscriber::with_default(subscriber, does);
-        let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-        text.lines().map(|line| line.trim().to_owned()).collect()
-    }
-}
-
-impl Write for Log {
-    fn write(&mut self, octets: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(octets)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
 }
 
 /// An IPv4 network.

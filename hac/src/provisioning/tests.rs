@@ -1,8 +1,6 @@
 //! What is decided, on a real store.
 
 use std::convert::Infallible;
-use std::io::Write;
-use std::sync::{Arc, Mutex};
 
 use protocol::addr::HomeAgentAddresses;
 use protocol::sa::spi::HaGroup;
@@ -227,34 +225,17 @@ fn a_subscriber_of_the_draft_is_given_only_home_agents_on_the_port_that_needs_no
     assert_eq!(store.revision().unwrap(), before, "nothing is committed");
 }
 
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, octets: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(octets)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 #[test]
 fn an_association_without_replay_protection_is_logged_as_a_warning_and_no_other() {
     let mut store = store();
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).with_ansi(false).finish();
     let named = |profile| SubscriberPolicy { suites: Some(vec![NullSha]), user_data: Some(UserData::Clear), ..own(profile) };
-    tracing::subscriber::with_default(subscriber, || {
-        try_own(&mut store, NAI, &["ha1"], &named(Rfc6618), UserData::Clear).unwrap();
-        assert_eq!(log.0.lock().unwrap().len(), 0);
-        let made = try_own(&mut store, NAI, &["ha1"], &named(Draft04), UserData::Clear).unwrap().provisioned;
-        assert!(!made.sa.is_numbered());
-        let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-        let spi = made.sa.spi.to_string();
-        assert!(text.contains("WARN") && text.contains("no replay protection") && text.contains(&spi), "{text}");
-        assert!(!text.contains(NAI), "names of subscribers are not logged");
-    });
+    let mut provisioned = |profile| {
+        let made = try_own(&mut store, NAI, &["ha1"], &named(profile), UserData::Clear);
+        made.unwrap().provisioned.sa
+    };
+    assert_eq!(fixture::logged(|| provisioned(Rfc6618)).1.len(), 0);
+    let (sa, lines) = fixture::logged(|| provisioned(Draft04));
+    let [line] = &lines[..] else { panic!("{lines:?}") };
+    assert!(!sa.is_numbered() && line.contains("WARN") && line.contains("no replay protection"), "{line}");
+    assert!(line.contains(&sa.spi.to_string()) && !line.contains(NAI), "names of subscribers are not logged: {line}");
 }

@@ -2,9 +2,7 @@
 
 mod draft_04;
 
-use std::io::Write;
 use std::net::Ipv4Addr;
-use std::sync::{Arc, Mutex};
 
 use protocol::addr::HomeAgentAddresses;
 use protocol::mhauth::initiator::{self, AwaitingDoneResponse, Failure, Offer};
@@ -234,12 +232,9 @@ fn a_grant_that_no_home_agent_took_is_a_warning_and_503_with_a_time_to_come_agai
     let mut world = World::new();
     let (_, waiting, step, _) = world.run(&MobileNode::alice());
     let Step::Deliver(pending) = step else { panic!("a grant is pending") };
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).with_ansi(false).finish();
-    let octets = tracing::subscriber::with_default(subscriber, || pending.undeliverable(&"it did not answer", world.wall));
-    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    assert!(text.contains("WARN") && text.contains("it did not answer") && !text.contains(NAI), "{text}");
+    let (octets, lines) = fixture::logged(|| pending.undeliverable(&"it did not answer", world.wall));
+    let [line] = &lines[..] else { panic!("{lines:?}") };
+    assert!(line.contains("WARN") && line.contains("it did not answer") && !line.contains(NAI), "{line}");
     let retry = Some(world.wall + RETRY_HOME_AGENT);
     assert_eq!(refused(waiting.handle(&octets).unwrap_err()), (Status::Unavailable, retry, true));
 }
@@ -332,17 +327,4 @@ fn malformed_octets_are_400_and_a_session_answers_nothing_afterwards() {
     assert!(!octets.is_empty());
     let (_, request) = initiator::start(MobileNode::alice().offer(), ChannelBinding::new(vec![5; 32]), &mut rand::rng());
     assert!(matches!(world.handle(&mut session, &request), Step::Close(nothing) if nothing.is_empty()));
-}
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, octets: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(octets)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
 }

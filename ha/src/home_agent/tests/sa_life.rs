@@ -1,39 +1,16 @@
 //! An SA's life: leases, its end, and the one that comes after it.
 
-use std::io::Write;
-use std::sync::Mutex;
-
 use super::*;
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, octets: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(octets)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
 
 #[test]
 fn an_sa_whose_packets_are_not_numbered_is_logged_as_a_warning_once_and_no_other() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).with_ansi(false).finish();
-    tracing::subscriber::with_default(subscriber, || {
-        let mut story = Story::new();
-        assert_eq!(log.0.lock().unwrap().len(), 0);
-        let unnumbered = SecurityAssociation { profile: WireProfile::Draft04, ..association(SPI + 1) };
-        let install = Arc::new(Install { sa: unnumbered, valid_until: story.now + GRACE, lease: 0 });
-        for _ in 0..2 {
-            story.ha.handle_sa(install.clone(), story.now);
-        }
-    });
-    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    assert!(text.lines().count() == 1 && text.contains("WARN") && text.contains("no replay protection"), "{text}");
+    let (mut story, lines) = fixture::logged(Story::new);
+    assert_eq!(lines.len(), 0);
+    let unnumbered = SecurityAssociation { profile: WireProfile::Draft04, ..association(SPI + 1) };
+    let install = Arc::new(Install { sa: unnumbered, valid_until: story.now + GRACE, lease: 0 });
+    let ((), lines) = fixture::logged(|| (0..2).for_each(|_| story.ha.handle_sa(install.clone(), story.now)));
+    let [line] = &lines[..] else { panic!("{lines:?}") };
+    assert!(line.contains("WARN") && line.contains("no replay protection"), "{line}");
 }
 
 fn here() -> SocketAddr {

@@ -1,7 +1,6 @@
 //! Runs of MHAuth whose network goes away, and answers of runs that nobody waits for any more.
 
 use super::*;
-use crate::fixture::Log;
 
 /// A registered node on the Wi-Fi that renews its SA from there.
 fn renewing() -> (Story, Run) {
@@ -15,7 +14,7 @@ fn renewing() -> (Story, Run) {
 #[test]
 fn a_run_whose_network_goes_is_abandoned_for_another_once_the_downlink_has_moved() {
     let (mut story, run) = renewing();
-    let lines = Log::of(|| story.sees(&[lte()]));
+    let ((), lines) = ::fixture::logged(|| story.sees(&[lte()]));
     let actions = story.actions();
     let [Action::OpenPath { .. }, Action::AbandonBootstrap(abandoned), Action::Bootstrap(next)] = actions[..] else {
         panic!("{actions:?}")
@@ -31,7 +30,7 @@ fn what_an_abandoned_run_says_late_is_not_heard() {
     story.actions();
     let (now, before) = (story.now, story.node.security_association().unwrap().sa.spi);
     let install = Install { sa: association(2), valid_until: now + Duration::from_secs(86_400), lease: 0 };
-    let lines = Log::of(|| {
+    let ((), lines) = ::fixture::logged(|| {
         story.node.handle_grant(run, Arc::new(install), now, &mut story.rng);
         story.node.handle_bootstrap_failure(run, &"too late", Some(Duration::from_secs(1000)), now, &mut story.rng);
     });

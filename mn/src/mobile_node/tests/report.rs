@@ -1,11 +1,10 @@
 //! What an operator hears of the node.
 
 use super::*;
-use crate::fixture::Log;
 
 /// The lines that are logged while the node lives through `does`.
 fn heard(story: &mut Story, does: impl FnOnce(&mut Story)) -> Vec<String> {
-    Log::of(|| does(story))
+    ::fixture::logged(|| does(story)).1
 }
 
 fn assert_lines(lines: &[String], expected: &[(&str, &str)]) {
