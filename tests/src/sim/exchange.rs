@@ -191,7 +191,6 @@ impl World {
 
     fn granted(&mut self, run: Run, grant: &Grant) {
         let (now, wall, usable) = (self.now, self.wall(), self.attachments());
-        self.mhauth_runs += 1;
         self.grants.push((self.elapsed(), grant.sa.spi));
         if let Some(node) = &mut self.node {
             node.handle_grant(run, grant, usable, now, wall, &mut self.rng);

@@ -18,6 +18,7 @@ mod network;
 mod node;
 pub mod packet;
 mod run;
+mod view;
 pub mod walk;
 mod watch;
 
@@ -25,13 +26,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant, SystemTime};
 
 use ::hac::store::InstanceId;
-use ha::binding_cache::PathProof;
 use ha::home_agent::Which;
-use mn::mobile_node::Phase;
-use protocol::addr::HomeAddresses;
 use protocol::sa::{CipherSuite, Spi};
-use protocol::tunnel::DropReason;
-use protocol::wire::mobility::Status;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
@@ -84,7 +80,6 @@ pub struct World {
     fading: Vec<Access>,
     exchange: Option<Exchange>,
     mhauth_attempts: u32,
-    mhauth_runs: u32,
     /// What the mobile node was granted, and when.
     grants: Vec<(Duration, Spi)>,
     watch: Watch,
@@ -116,7 +111,6 @@ impl World {
             fading: Vec::new(),
             exchange: None,
             mhauth_attempts: 0,
-            mhauth_runs: 0,
             grants: Vec::new(),
             watch,
         };
@@ -263,100 +257,9 @@ impl World {
         self.network.inject(Datagram { from, to, octets: octets.to_vec() }, self.now);
     }
 
-    /// What the correspondent node received since it was asked last.
-    pub fn correspondent_received(&mut self) -> Vec<Vec<u8>> {
-        self.gateway.as_mut().map(|gateway| std::mem::take(&mut gateway.end.delivered)).unwrap_or_default()
-    }
-
-    /// The ICMP errors that this process of the home agent gave the correspondent node since it was asked last.
-    pub fn correspondent_was_refused(&mut self) -> Vec<Vec<u8>> {
-        self.gateway.as_mut().map(|gateway| std::mem::take(&mut gateway.end.answered)).unwrap_or_default()
-    }
-
-    /// What the applications on the mobile node received since they were asked last.
-    pub fn mobile_node_received(&mut self) -> Vec<Vec<u8>> {
-        self.node.as_mut().map(|node| std::mem::take(&mut node.end.delivered)).unwrap_or_default()
-    }
-
-    /// The mobile node's phase.
-    pub fn phase(&self) -> Option<Phase> {
-        self.node.as_ref().map(|node| node.machine.phase())
-    }
-
-    /// The mobile node's home addresses, as the HAC gave them.
-    pub fn home(&self) -> Option<HomeAddresses> {
-        Some(self.node.as_ref()?.machine.security_association()?.sa.home)
-    }
-
-    /// The outer address that the home agent sends to.
-    pub fn bound_to(&self) -> Option<SocketAddr> {
-        Some(self.binding()?.remote)
-    }
-
-    /// Whether the home agent knows that the mobile node receives there.
-    pub fn is_proved(&self) -> bool {
-        self.binding().is_some_and(|binding| binding.proof == PathProof::Proved)
-    }
-
-    /// The SA that the home agent's binding sends under.
-    pub fn bound_under(&self) -> Option<Spi> {
-        Some(self.binding()?.spi)
-    }
-
-    /// How often the mobile node sent something for a NAT's sake alone.
-    pub fn keepalives(&self) -> u64 {
-        self.node.as_ref().map_or(0, |node| node.machine.keepalives())
-    }
-
-    /// How often the mobile node has begun MHAuth.
-    pub fn mhauth_attempts(&self) -> u32 {
-        self.mhauth_attempts
-    }
-
-    /// How often MHAuth has given the mobile node an SA.
-    pub fn mhauth_runs(&self) -> u32 {
-        self.mhauth_runs
-    }
-
-    /// Binding Acknowledgements with `status` that this process of the home agent sent.
-    pub fn acknowledgements(&self, status: Status) -> usize {
-        let sent = self.gateway.as_ref().map(|gateway| gateway.acknowledged.iter());
-        sent.into_iter().flatten().filter(|sent| **sent == status).count()
-    }
-
-    /// SAs that this process of the home agent holds.
-    pub fn home_agent_holds(&self) -> usize {
-        self.gateway.as_ref().map_or(0, |gateway| gateway.home_agent.security_associations().count())
-    }
-
-    /// Whether the HAC has an SA on disk that has not ended. To be asked when a story is over: it commits a lease.
-    pub fn hac_has(&mut self, spi: Spi) -> bool {
-        let wall = self.wall();
-        self.controller.has(spi, wall)
-    }
-
-    /// Packets that this process of the home agent dropped for `reason`.
-    pub fn home_agent_dropped(&self, reason: DropReason) -> u64 {
-        self.gateway.as_ref().map_or(0, |gateway| gateway.end.counters.dropped(reason))
-    }
-
-    /// Packets that this process of the mobile node dropped for `reason`.
-    pub fn mobile_node_dropped(&self, reason: DropReason) -> u64 {
-        self.node.as_ref().map_or(0, |node| node.end.counters.dropped(reason))
-    }
-
-    /// Lines at WARN or ERROR that contain `text`; they are expected now. Any other ends the story, when the world does.
-    pub fn logged(&mut self, text: &str) -> usize {
-        self.watch.take(text).len()
-    }
-
     /// Since the world began.
     pub fn elapsed(&self) -> Duration {
         self.now - self.start
-    }
-
-    fn binding(&self) -> Option<&ha::binding_cache::Binding> {
-        self.gateway.as_ref()?.home_agent.bindings().next()
     }
 
     fn wall(&self) -> SystemTime {
