@@ -20,48 +20,40 @@ const BOOTED: Duration = Duration::from_millis(300);
 
 #[test]
 fn a_home_agent_killed_under_traffic_is_back_after_one_176_and_one_run_of_mhauth() {
-    for kind in every_kind() {
-        let (mut world, mut traffic) = talking(kind);
-        world.home_agent_dies();
-        traffic.flows_for(&mut world, SECOND / 2);
-        let recorded = world.network.record.clone();
-        world.home_agent_starts();
-        let took = traffic.is_back(&mut world, NOTICED);
-        println!("{kind:?}: back after {took:?}");
-        traffic.flows_for(&mut world, SECOND * 5);
-        assert_eq!((world.acknowledgements(Status::REINIT_SA_WITH_HAC), world.mhauth_runs()), (1, 2), "{kind:?}");
-        assert_the_rules_hold(&mut world, &mut traffic, kind, &recorded);
-    }
+    is_back_after(World::home_agent_dies, World::home_agent_starts, NOTICED, 1);
 }
 
 #[test]
 fn a_mobile_node_killed_under_traffic_is_back_after_one_run_of_mhauth() {
-    for kind in every_kind() {
-        let (mut world, mut traffic) = talking(kind);
-        world.mobile_node_dies();
-        traffic.flows_for(&mut world, SECOND / 2);
-        let recorded = world.network.record.clone();
-        world.mobile_node_boots();
-        let took = traffic.is_back(&mut world, BOOTED);
-        println!("{kind:?}: back after {took:?}");
-        traffic.flows_for(&mut world, SECOND * 5);
-        assert_eq!((world.acknowledgements(Status::REINIT_SA_WITH_HAC), world.mhauth_runs()), (0, 2), "{kind:?}");
-        assert_the_rules_hold(&mut world, &mut traffic, kind, &recorded);
-    }
+    is_back_after(World::mobile_node_dies, World::mobile_node_boots, BOOTED, 0);
 }
 
 #[test]
 fn both_ends_killed_at_once_are_back_after_one_run_of_mhauth() {
+    let die = |world: &mut World| {
+        world.mobile_node_dies();
+        world.home_agent_dies();
+    };
+    let start = |world: &mut World| {
+        world.home_agent_starts();
+        world.mobile_node_boots();
+    };
+    is_back_after(die, start, BOOTED, 0);
+}
+
+/// Killed under traffic and started half a second later: packets cross both ways `within` that time of the start, after so many
+/// 176s and one run of MHAuth.
+fn is_back_after(die: fn(&mut World), start: fn(&mut World), within: Duration, reinitialisations: usize) {
     for kind in every_kind() {
         let (mut world, mut traffic) = talking(kind);
+        die(&mut world);
+        traffic.flows_for(&mut world, SECOND / 2);
         let recorded = world.network.record.clone();
-        world.mobile_node_dies();
-        world.home_agent_restarts();
-        world.mobile_node_boots();
-        let took = traffic.is_back(&mut world, BOOTED);
-        println!("{kind:?}: back after {took:?}");
+        start(&mut world);
+        let took = traffic.is_back(&mut world, within);
         traffic.flows_for(&mut world, SECOND * 5);
-        assert_eq!((world.acknowledgements(Status::REINIT_SA_WITH_HAC), world.mhauth_runs()), (0, 2), "{kind:?}");
+        let said = world.acknowledgements(Status::REINIT_SA_WITH_HAC);
+        assert_eq!((said, world.mhauth_runs()), (reinitialisations, 2), "{kind:?}, back after {took:?}");
         assert_the_rules_hold(&mut world, &mut traffic, kind, &recorded);
     }
 }
