@@ -139,6 +139,7 @@ impl HomeAgent {
 
     /// Sends a Binding Acknowledgement to where the Binding Update came from.
     fn answer(&mut self, received: &SignallingReceived, install: &Install, message: BindingAcknowledgement) {
+        tracing::debug!(spi = %received.spi, sequence = message.sequence, status = %message.status, "a Binding Update is answered");
         let home = install.sa.home.in_mobility_header();
         let ends = Ends { source: install.sa.home_agent.in_mobility_header(), destination: home };
         let header = MobilityMessage::BindingAcknowledgement(message).emit(ends);

@@ -6,6 +6,7 @@ use std::time::Instant;
 use protocol::time::Lifetime;
 use protocol::tunnel::{Command, Install, Path, Paths};
 
+use super::report::Report;
 use super::{Action, MobileNode};
 use crate::binding_messages;
 
@@ -30,6 +31,7 @@ impl MobileNode {
         let sequence = self.registration.send(anew, install.sa.spi, now);
         self.steer();
         let Some(sequence) = sequence else { return };
+        Report::updating(install.sa.spi, sequence, self.registration.unanswered());
         let lifetime = if self.leaving { Lifetime::ZERO } else { BINDING_LIFETIME };
         let token = self.path_check.token(path);
         let (next_header, payload) = binding_messages::binding_update(&install.sa, sequence, lifetime, care_of, token);

@@ -1,10 +1,12 @@
-//! What an operator hears of the node, each thing once: WARN for what somebody should look at, INFO for what has changed.
+//! What an operator hears of the node, each thing once: WARN for what somebody should look at, INFO for what has changed,
+//! DEBUG for each message of signalling.
 
 use std::fmt::Display;
 use std::time::Duration;
 
+use protocol::sa::Spi;
 use protocol::tunnel::Install;
-use protocol::wire::mobility::Status;
+use protocol::wire::mobility::{BindingAcknowledgement, Status};
 
 use super::Registered;
 
@@ -35,6 +37,17 @@ impl Report {
     /// There is no usable network any more.
     pub(super) fn detached() {
         tracing::info!("no usable network any more: the node registers again as soon as there is one");
+    }
+
+    /// A Binding Update goes out, so often so far.
+    pub(super) fn updating(spi: Spi, sequence: u16, transmissions: u32) {
+        tracing::debug!(%spi, sequence, transmissions, "a Binding Update is sent");
+    }
+
+    /// A Binding Acknowledgement has come, whatever it means.
+    pub(super) fn acknowledged(spi: Spi, acknowledgement: &BindingAcknowledgement) {
+        let (sequence, status) = (acknowledgement.sequence, acknowledgement.status);
+        tracing::debug!(%spi, sequence, %status, "a Binding Acknowledgement has come");
     }
 
     /// So many Binding Updates got no answer that MHAuth is run anew.

@@ -70,6 +70,7 @@ impl MobileNode {
         socket: SocketId,
         now: Instant,
     ) {
+        Report::acknowledged(install.sa.spi, acknowledgement);
         match self.registration.handle(acknowledgement, install.sa.spi, now) {
             Outcome::Accepted { .. } | Outcome::Refused(_) if self.leaving => {
                 self.registration.pause();
