@@ -32,13 +32,15 @@ pub struct Setup<'a> {
     pub pool6: Option<&'a str>,
     /// IPv4 home addresses, if there are any.
     pub pool4: Option<&'a str>,
+    /// Whether the HAC's folder is in memory: a commit then waits for no disk that captures are written to at the same time.
+    pub in_memory: bool,
 }
 
 impl Default for Setup<'_> {
     /// What a HAC and a mobile node do that were told nothing: AES_128_GCM as in RFC 6618, home addresses of both families.
     fn default() -> Self {
         let (pool6, pool4) = (Some(plan::POOL6), Some(plan::POOL4));
-        Self { suite: "AES_128_GCM", profile: "rfc6618", user_data: "protected", pool6, pool4 }
+        Self { suite: "AES_128_GCM", profile: "rfc6618", user_data: "protected", pool6, pool4, in_memory: false }
     }
 }
 
@@ -229,6 +231,10 @@ impl<'lab> Deployment<'lab> {
 /// Writes configuration, certificates and keys with the programs' own commands, then edits what the lab needs otherwise.
 fn provision(lab: &Lab, setup: &Setup<'_>) -> Result<()> {
     let (hac, ha, mn) = (folder(lab, "hac")?, folder(lab, "ha")?, folder(lab, "mn")?);
+    if setup.in_memory {
+        std::fs::create_dir(&hac)?;
+        programs::run(Command::new("mount").args(["-t", "tmpfs", "-o", "mode=0700,size=64m", "tmpfs", &hac]))?;
+    }
     let config = file(lab, "hac", "hac.toml")?;
     let (ha4, ha6) = (plan::HA_OUTER4.to_string(), plan::HA_OUTER6.to_string());
     let feed = format!("{}:7873", plan::HAC4);

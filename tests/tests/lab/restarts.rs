@@ -43,7 +43,7 @@ macro_rules! come_through_kills {
     ($($test:ident: $suite:literal, $profile:literal, user data $user_data:literal;)*) => {$(
         #[test]
         fn $test() {
-            let setup = Setup { suite: $suite, profile: $profile, user_data: $user_data, ..Setup::default() };
+            let setup = Setup { suite: $suite, profile: $profile, user_data: $user_data, in_memory: true, ..Setup::default() };
             inside(|lab| killed_under_load(lab, &setup, &[HA, MN]));
         }
     )*};
@@ -67,7 +67,7 @@ come_through_kills! {
 
 #[test]
 fn both_at_once() {
-    inside(|lab| killed_under_load(lab, &Setup::default(), &[BOTH]));
+    inside(|lab| killed_under_load(lab, &Setup { in_memory: true, ..Setup::default() }, &[BOTH]));
 }
 
 fn killed_under_load(lab: &Lab, setup: &Setup<'_>, kills: &[Kill]) -> Result<()> {
