@@ -89,7 +89,8 @@ impl World {
     pub(super) fn step_exchange(&mut self) {
         let Some(mut exchange) = self.exchange.take_if(|exchange| exchange.next_event() <= self.now) else { return };
         if exchange.deadline <= self.now {
-            return self.mhauth_failed(exchange.run, HacError::TimedOut(ANSWER));
+            let patience = if matches!(exchange.leg, Leg::Handshake) { HANDSHAKE } else { ANSWER };
+            return self.mhauth_failed(exchange.run, HacError::TimedOut(patience));
         }
         let is_at_hac = matches!(exchange.leg, Leg::Settling(..));
         if !is_at_hac && !self.access.contains(&exchange.access) {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
 
+use super::gateway::HA4;
 use super::{Access, Link, Nat};
 
 /// An attacker stands nearer to everybody than they to each other.
@@ -21,6 +22,29 @@ pub struct Datagram {
     pub to: SocketAddr,
     /// UDP payload.
     pub octets: Vec<u8>,
+}
+
+impl Datagram {
+    /// Whether it goes to a home agent.
+    pub fn is_up(&self) -> bool {
+        self.to.port() == HA4.port()
+    }
+
+    /// The envelope's PType (RFC 6618 section 6.1).
+    pub fn ptype(&self) -> u8 {
+        self.octets[0] >> 4
+    }
+
+    /// PType 8.
+    pub fn is_signalling(&self) -> bool {
+        self.ptype() == 8
+    }
+
+    /// SPI, whether it goes up, and sequence number: one key and one number under it.
+    pub fn number(&self) -> (u32, bool, u32) {
+        let word = |at: usize| u32::from_be_bytes([0, 1, 2, 3].map(|octet| self.octets[at + octet]));
+        (word(0) & 0x0fff_ffff, self.is_up(), word(4))
+    }
 }
 
 /// What happens to a datagram, by its number, counted from 1.

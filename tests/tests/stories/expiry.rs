@@ -72,7 +72,7 @@ fn a_disabled_subscriber_is_cut_off_within_a_second_and_the_home_agent_answers_h
         let (received, sent) = (traffic.received.each_ref().map(Vec::len), world.network.record.len());
         traffic.flows_for(&mut world, SECOND * 60);
         assert_eq!(traffic.received.each_ref().map(Vec::len), received, "{suite}: packets after the end");
-        assert!(world.network.record[sent..].iter().all(|sent| sent.to.port() == 7872), "{suite}: the home agent answered");
+        assert!(world.network.record[sent..].iter().all(|sent| sent.is_up()), "{suite}: the home agent answered");
         assert!(world.home_agent_dropped(DropReason::UnknownSpi) > 100);
         assert!(world.correspondent_was_refused().len() > 100, "who sends to him is told");
         assert_ne!(world.phase(), Some(Phase::Registered), "{suite}: the node knows");

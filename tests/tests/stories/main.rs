@@ -22,7 +22,7 @@ use std::time::Duration;
 use mn::mobile_node::Phase;
 use protocol::sa::CipherSuite;
 use tests::sim::packet::{CORRESPONDENT6, udp};
-use tests::sim::{Options, World};
+use tests::sim::{Datagram, Options, World};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -52,22 +52,13 @@ fn down(world: &World, payload: &[u8]) -> Vec<u8> {
 
 /// (SPI, direction, sequence number) of every datagram on the wire.
 fn numbers(world: &World) -> Vec<(u32, bool, u32)> {
-    world.network.record.iter().map(|datagram| number(is_up(datagram), &datagram.octets)).collect()
-}
-
-fn number(is_up: bool, octets: &[u8]) -> (u32, bool, u32) {
-    let word = |octets: &[u8]| u32::from_be_bytes(octets.try_into().unwrap());
-    (word(&octets[..4]) & 0x0fff_ffff, is_up, word(&octets[4..8]))
-}
-
-fn is_up(datagram: &tests::sim::Datagram) -> bool {
-    datagram.to.port() == 7872
+    world.network.record.iter().map(Datagram::number).collect()
 }
 
 /// Two copies of one datagram are one packet: the same octets under the same number.
 fn assert_no_number_twice(world: &World) {
-    let packets: BTreeSet<_> = world.network.record.iter().map(|datagram| (is_up(datagram), &datagram.octets)).collect();
-    let numbers: Vec<_> = packets.into_iter().map(|(is_up, octets)| number(is_up, octets)).collect();
+    let packets: BTreeSet<_> = world.network.record.iter().map(|datagram| (datagram.number(), &datagram.octets)).collect();
+    let numbers: Vec<_> = packets.into_iter().map(|(number, _)| number).collect();
     assert_eq!(numbers.iter().collect::<BTreeSet<_>>().len(), numbers.len(), "a (key, sequence number) pair was used twice");
 }
 

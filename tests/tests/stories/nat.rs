@@ -134,8 +134,7 @@ fn who_delivers_a_copied_binding_update_first_gets_64_kib_and_the_node_all_of_it
 
 /// The node refreshes its binding; somebody who is nearer to the home agent copies that and sends it from elsewhere.
 fn steal_the_next_binding_update(world: &mut World, third: SocketAddr) {
-    let is_update =
-        |world: &World| world.network.record.last().is_some_and(|sent| sent.octets[0] >> 4 == 8 && sent.to.port() == 7872);
+    let is_update = |world: &World| world.network.record.last().is_some_and(|sent| sent.is_signalling() && sent.is_up());
     let seen = world.network.record.len();
     while world.network.record.len() == seen || !is_update(world) {
         world.runs_for(Duration::from_millis(10));

@@ -21,10 +21,6 @@ fn unnumbered() -> impl Iterator<Item = World> {
     })
 }
 
-fn ptype(datagram: &Datagram) -> u8 {
-    datagram.octets[0] >> 4
-}
-
 #[test]
 fn a_node_of_the_draft_with_a_suite_that_encrypts_talks_moves_and_comes_back_after_a_restart_of_its_home_agent() {
     for suite in CipherSuite::ALL.into_iter().filter(|suite| suite.encrypts()) {
@@ -72,7 +68,7 @@ fn a_null_suite_of_the_draft_carries_user_data_in_the_clear_and_moves() {
         }
         let numbered = numbers(&world).into_iter().filter(|(.., sequence)| *sequence != 0).count();
         assert_eq!(numbered, 0, "the draft numbers nothing under a NULL suite");
-        assert!(world.network.record.iter().all(|datagram| [0, 8].contains(&ptype(datagram))));
+        assert!(world.network.record.iter().all(|datagram| [0, 8].contains(&datagram.ptype())));
     }
 }
 
@@ -83,7 +79,7 @@ fn a_binding_update_without_a_number_played_back_moves_nothing() {
         world.moves_to(Access::Lte);
         world.runs_for(SECOND);
         let (bound, recorded) = (world.bound_to(), world.network.record.clone());
-        for datagram in recorded.iter().filter(|datagram| ptype(datagram) == 8 && datagram.to.port() == 7872) {
+        for datagram in recorded.iter().filter(|datagram| datagram.is_signalling() && datagram.is_up()) {
             world.attacker_sends(([198, 51, 100, 66], 6666).into(), datagram.to, &datagram.octets);
             world.attacker_sends(datagram.from, datagram.to, &datagram.octets);
         }
@@ -113,7 +109,7 @@ fn user_data_in_the_clear_is_protected_from_a_binding_update_to_its_answer_and_a
     }
     world.runs_for(SECOND);
     assert_eq!((world.correspondent_received(), world.mobile_node_received()), (sent, answers));
-    let uplink: Vec<u8> = world.network.record[before..].iter().filter(|sent| sent.to.port() == 7872).map(ptype).collect();
+    let uplink: Vec<u8> = world.network.record[before..].iter().filter(|sent| sent.is_up()).map(Datagram::ptype).collect();
     let changes = uplink.chunk_by(|a, b| a == b).map(|run| (run[0], run.len())).collect::<Vec<_>>();
     let [(0, _), (8, _), (1, protected), (0, _)] = changes[..] else { panic!("PTypes of the uplink: {changes:?}") };
     assert!((39..=41).contains(&protected), "one round trip of 40 ms is protected, not {protected} packets");

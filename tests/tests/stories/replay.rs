@@ -63,7 +63,7 @@ fn what_went_in_the_clear_can_be_played_back_from_the_nodes_own_address_and_from
     let mut traffic = Traffic::new(&world, Duration::from_millis(10));
     traffic.flows_for(&mut world, SECOND);
     traffic.settles(&mut world);
-    let (clear, sealed): (Vec<_>, Vec<_>) = world.network.record.clone().into_iter().partition(|sent| ptype(sent) == 0);
+    let (clear, sealed): (Vec<_>, Vec<_>) = world.network.record.clone().into_iter().partition(|sent| sent.ptype() == 0);
     play_back_in_every_way(&mut world, &sealed, "what is sealed");
     for datagram in &clear {
         world.attacker_sends(STRANGER.into(), datagram.to, &datagram.octets);
@@ -154,8 +154,4 @@ fn play_back_in_every_way(world: &mut World, recorded: &[Datagram], when: &str) 
     let dropped: u64 =
         reasons.into_iter().map(|reason| world.home_agent_dropped(reason) + world.mobile_node_dropped(reason)).sum();
     assert!(dropped >= 3 * recorded.len() as u64, "{when}: only {dropped} came as far as an end");
-}
-
-fn ptype(datagram: &Datagram) -> u8 {
-    datagram.octets[0] >> 4
 }

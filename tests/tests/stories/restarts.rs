@@ -140,7 +140,7 @@ fn a_home_agent_killed_five_times_in_a_row_says_176_under_other_numbers_each_tim
     for kind in every_kind() {
         let (mut world, mut traffic) = talking(kind);
         let recorded = world.network.record.clone();
-        let update = recorded.iter().rev().find(|sent| sent.to.port() == 7872 && sent.octets[0] >> 4 == 8).unwrap();
+        let update = recorded.iter().rev().find(|sent| sent.is_up() && sent.is_signalling()).unwrap();
         let (spi, seen) = (world.bound_under().unwrap().get(), recorded.len());
         world.network.loses = Box::new(|_| true);
         for _ in 0..5 {
@@ -219,7 +219,7 @@ fn assert_the_rules_hold(world: &mut World, traffic: &mut Traffic, kind: Kind, r
     let before = state(world);
     for datagram in recorded {
         // What went in the clear is as good as its source: a stranger's is worth nothing.
-        let is_clear = datagram.octets[0] >> 4 == 0;
+        let is_clear = datagram.ptype() == 0;
         let from = if is_clear { ([198, 51, 100, 66], 6666).into() } else { datagram.from };
         world.attacker_sends(from, datagram.to, &datagram.octets);
     }

@@ -30,7 +30,7 @@ fn no_random_walk_breaks_a_promise() {
 }
 
 fn binding_updates(world: &World) -> usize {
-    world.network.record.iter().filter(|sent| sent.octets[0] >> 4 == 8 && sent.to.port() == 7872).count()
+    world.network.record.iter().filter(|sent| sent.is_signalling() && sent.is_up()).count()
 }
 
 /// The first timeout follows the round trip of the network before: on a slower one Binding Updates are repeated before they can

@@ -8,14 +8,13 @@ use protocol::addr::HomeAddresses;
 use protocol::sa::UserData;
 
 use super::SLICE;
-use super::attacker::{Attacker, is_signalling, is_to_home_agent};
+use super::attacker::Attacker;
 use super::model::Model;
 use super::packets::Packets;
 use super::patience::Patience;
 use super::setting::Setting;
 use super::transition::Way;
 use crate::sim::World;
-use crate::sim::network::Datagram;
 
 /// SAs of one subscriber (PROFILE section 4).
 const MOST_SAS: usize = 4;
@@ -99,12 +98,12 @@ impl Seen {
                 ensure(setting.user_data == UserData::Clear, || "protected user data went in the clear".to_owned())?;
                 self.clear.insert(payload.to_vec());
             } else if setting.is_numbered() {
-                let number = number(sent);
+                let number = sent.number();
                 let before = self.numbers.entry(number).or_insert_with(|| sent.octets.clone());
                 ensure(*before == sent.octets, || format!("(SPI, uplink, number) {number:x?} numbers two datagrams"))?;
-                self.updates += u32::from(is_signalling(sent) && is_to_home_agent(sent));
+                self.updates += u32::from(sent.is_signalling() && sent.is_up());
             } else {
-                ensure(is_signalling(sent), || "user data went under an SA without numbers".to_owned())?;
+                ensure(sent.is_signalling(), || "user data went under an SA without numbers".to_owned())?;
             }
         }
         self.recorded = world.network.record.len();
@@ -177,11 +176,6 @@ fn check_sizes(world: &mut World) -> Result<(), Broken> {
     ensure(held <= MOST_SAS, || format!("the home agent holds {held} SAs that have not run out"))?;
     let sockets = world.node.as_ref().map_or(0, |node| node.sockets.len());
     ensure(sockets <= MOST_SOCKETS, || format!("the mobile node has {sockets} sockets open"))
-}
-
-fn number(datagram: &Datagram) -> (u32, bool, u32) {
-    let word = |at: usize| u32::from_be_bytes([0, 1, 2, 3].map(|octet| datagram.octets[at + octet]));
-    (word(0) & 0x0fff_ffff, is_to_home_agent(datagram), word(4))
 }
 
 fn ensure(holds: bool, otherwise: impl FnOnce() -> Broken) -> Result<(), Broken> {

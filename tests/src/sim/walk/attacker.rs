@@ -36,7 +36,7 @@ impl Attacker {
                 last(FLIPPED).into_iter().for_each(|datagram| self.sends(flipped(datagram, bit.into()), world));
             }
             Attack::CopiesBindingUpdate => {
-                let update = record.iter().rev().find(|sent| is_signalling(sent) && is_to_home_agent(sent)).cloned();
+                let update = record.iter().rev().find(|sent| sent.is_signalling() && sent.is_up()).cloned();
                 update.into_iter().for_each(|datagram| self.sends_from_elsewhere(datagram, world));
             }
             Attack::CopiesLast => last(1).into_iter().for_each(|datagram| self.sends_from_elsewhere(datagram, world)),
@@ -62,13 +62,4 @@ fn flipped(mut datagram: Datagram, bit: usize) -> Datagram {
     let bit = bit * 7 % (datagram.octets.len() * 8);
     datagram.octets[bit / 8] ^= 1 << (bit % 8);
     datagram
-}
-
-/// PType 8.
-pub(super) fn is_signalling(datagram: &Datagram) -> bool {
-    datagram.octets[0] >> 4 == 8
-}
-
-pub(super) fn is_to_home_agent(datagram: &Datagram) -> bool {
-    datagram.to.port() == 7872
 }

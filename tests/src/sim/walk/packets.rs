@@ -1,4 +1,4 @@
-//! The applications' packets: each is sent once, with what became of it.
+//! The applications' packets: each is sent once; how often each was delivered.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -12,14 +12,10 @@ use crate::sim::packet::{CORRESPONDENT4, CORRESPONDENT6, udp};
 /// All packets of a walk.
 #[derive(Default)]
 pub(super) struct Packets {
-    sent: BTreeMap<(Way, Vec<u8>), Fate>,
+    /// How often each was delivered.
+    sent: BTreeMap<(Way, Vec<u8>), u32>,
     /// Those that have to arrive, and by when.
     promised: Vec<(Duration, Way, Vec<u8>)>,
-}
-
-#[derive(Default)]
-struct Fate {
-    delivered: u32,
 }
 
 impl Packets {
@@ -37,7 +33,7 @@ impl Packets {
             Way::Up => udp(home, correspondent, &payload),
             Way::Down => udp(correspondent, home, &payload),
         };
-        self.sent.insert((way, packet.clone()), Fate::default());
+        self.sent.insert((way, packet.clone()), 0);
         packet
     }
 
@@ -53,17 +49,17 @@ impl Packets {
 
     /// Whether it has arrived.
     pub(super) fn has_arrived(&self, way: Way, packet: &[u8]) -> bool {
-        self.sent.get(&(way, packet.to_vec())).is_some_and(|fate| fate.delivered > 0)
+        self.sent.get(&(way, packet.to_vec())).is_some_and(|delivered| *delivered > 0)
     }
 
     /// How often this one has been delivered, now once more; `None` when no application has sent it.
     pub(super) fn deliver(&mut self, way: Way, packet: Vec<u8>) -> Option<u32> {
-        let fate = self.sent.get_mut(&(way, packet))?;
-        fate.delivered += 1;
-        Some(fate.delivered)
+        let delivered = self.sent.get_mut(&(way, packet))?;
+        *delivered += 1;
+        Some(*delivered)
     }
 
-    /// How many should have arrived by `now` and have not, of either way.
+    /// Those that should have arrived by `now` and have not: which way, and by when.
     pub(super) fn broken_promises(&mut self, now: Duration) -> Vec<(Way, Duration)> {
         let due: Vec<_> = self.promised.extract_if(.., |(by, ..)| *by <= now).collect();
         due.into_iter().filter(|(_, way, packet)| !self.has_arrived(*way, packet)).map(|(by, way, _)| (way, by)).collect()
