@@ -31,8 +31,8 @@ pub struct HacClient {
     pub port: u16,
     /// Where to connect; empty: look the name up.
     pub addresses: Vec<IpAddr>,
-    /// The operator's CA certificates.
-    pub roots: Arc<rustls::RootCertStore>,
+    /// TLS, which believes the operator's CA certificates and remembers its sessions.
+    pub tls: Arc<tls::Clients>,
     /// The firewall mark that keeps the connection out of the tunnel.
     pub fwmark: u32,
     /// This node's name.
@@ -162,14 +162,17 @@ impl HacClient {
     }
 
     async fn connect(&self, address: SocketAddr, connected: &impl Fn(IpAddr)) -> Result<TlsStream<TcpStream>, HacError> {
-        let client = tls::client(self.roots.clone(), &self.name, address.ip())?;
-        let connector = TlsConnector::from(client.config);
+        let client = self.tls.client(&self.name, address.ip())?;
+        let connector = TlsConnector::from(client.config.clone());
         let handshake = async {
             let tcp = tls::connect(address, Some(self.fwmark), HANDSHAKE_TIMEOUT)
                 .await
                 .map_err(|source| HacError::Connect { address, source })?;
             connected(tcp.local_addr()?.ip().to_canonical());
-            connector.connect(client.server_name, tcp).await.map_err(|source| HacError::Tls { address, source })
+            let untrusted = |source| HacError::Tls { address, source };
+            let stream = connector.connect(client.server_name.clone(), tcp).await.map_err(untrusted)?;
+            client.confirm(stream.get_ref().1).map_err(untrusted)?;
+            Ok(stream)
         };
         timeout(HANDSHAKE_TIMEOUT, handshake).await.map_err(|_| HacError::TimedOut(HANDSHAKE_TIMEOUT))?
     }

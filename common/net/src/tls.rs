@@ -1,26 +1,29 @@
 //! TLS between mobile node and HAC (RFC 6618 section 9; profile section 2): what is offered, whom to believe, and the channel
 //! binding that ties MHAuth to the connection.
 //!
-//! Both ends: TLS 1.2 with extended master secret, or 1.3; X25519MLKEM768 first; no early data, no tickets, no resumption (a
-//! resumed connection shows no certificate to bind to). The handshake itself is run by tokio-rustls in the callers.
+//! Both ends: TLS 1.2 with extended master secret, or 1.3; X25519MLKEM768 first, also when a connection of TLS 1.3 is resumed; no
+//! early data. The handshake itself is run by tokio-rustls in the callers.
 
 use std::io;
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use protocol::mhauth::ChannelBinding;
-use rustls::client::Resumption;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::NoServerSessionStorage;
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use rustls::time_provider::{DefaultTimeProvider, TimeProvider};
+use rustls::{RootCertStore, ServerConfig};
 
+mod clients;
 mod connect;
 mod end_point;
 mod name;
+mod sessions;
+mod tickets;
 
+pub use clients::{Client, Clients};
 pub use connect::connect;
 pub use end_point::{EndPointError, channel_binding, peer_channel_binding};
 pub use name::{NameError, Reference, explain_handshake, name_error};
@@ -118,43 +121,26 @@ pub fn load_authorities(path: &Path) -> Result<Arc<RootCertStore>, TlsError> {
 /// # Errors
 /// Certificate and key do not belong together, or the certificate has no `tls-server-end-point`.
 pub fn server(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Result<Server, TlsError> {
+    server_with_time(chain, key, Arc::new(DefaultTimeProvider))
+}
+
+fn server_with_time(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+    time: Arc<dyn TimeProvider>,
+) -> Result<Server, TlsError> {
     let leaf = chain.first().ok_or_else(|| TlsError::Identity(rustls::Error::NoCertificatesPresented))?;
     let binding = channel_binding(leaf)?;
-    let builder = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
+    let tickets = tickets::Tickets::new(&chain, time.clone())?;
+    let builder = ServerConfig::builder_with_details(provider(), time).with_safe_default_protocol_versions();
     let builder = builder.map_err(TlsError::Setup)?.with_no_client_auth();
     let mut config = builder.with_single_cert(chain, key).map_err(TlsError::Identity)?;
     config.require_ems = true;
     config.session_storage = Arc::new(NoServerSessionStorage {});
-    config.send_tls13_tickets = 0;
+    config.ticketer = Arc::new(tickets);
+    config.send_tls13_tickets = tickets::PER_CONNECTION;
     config.max_early_data_size = 0;
     Ok(Server { config: Arc::new(config), binding })
-}
-
-/// The mobile node's configuration for one connection to `connected_to`: believes `authorities` alone, and only a
-/// certificate whose subject alternative name is the reference identifier `name` or that address (RFC 6618 section 9.2).
-///
-/// # Errors
-/// `name` is neither a DNS name nor an address.
-pub fn client(authorities: Arc<RootCertStore>, name: &str, connected_to: IpAddr) -> Result<Client, TlsError> {
-    let reference = Reference::new(name, connected_to)?;
-    let server_name = reference.server_name().clone();
-    let verifier = name::Verifier::new(authorities, provider(), reference)?;
-    let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
-    let builder = builder.map_err(TlsError::Setup)?;
-    let mut config = builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth();
-    config.require_ems = true;
-    config.resumption = Resumption::disabled();
-    config.enable_early_data = false;
-    Ok(Client { config: Arc::new(config), server_name })
-}
-
-/// A mobile node's side of one TLS connection.
-#[derive(Clone, Debug)]
-pub struct Client {
-    /// For tokio-rustls.
-    pub config: Arc<ClientConfig>,
-    /// What is sent as server name (none where it is an address).
-    pub server_name: rustls::pki_types::ServerName<'static>,
 }
 
 /// aws-lc-rs, named everywhere since a process may have been built with a second provider. Its first key exchange is

@@ -82,6 +82,7 @@ fn client(config: &Located<Config>) -> Result<HacClient, CliError> {
     if let Some(problem) = config.policy.problem() {
         return Err(value(&problem));
     }
+    let authorities = net::tls::load_authorities(&config.resolve(&config.hac.ca)).map_err(|error| value(&error))?;
     let psk_file = config.resolve(&config.identity.psk_file);
     let digits = Secret::new(config.read(&config.identity.psk_file)?.into_bytes());
     let digits = std::str::from_utf8(digits.expose()).map_err(|error| value(&error))?;
@@ -89,7 +90,7 @@ fn client(config: &Located<Config>) -> Result<HacClient, CliError> {
         name: config.hac.name.clone(),
         port: config.hac.port,
         addresses: config.hac.addresses.clone(),
-        roots: net::tls::load_authorities(&config.resolve(&config.hac.ca)).map_err(|error| value(&error))?,
+        tls: Arc::new(net::tls::Clients::new(authorities)),
         fwmark: config.tunnel.fwmark,
         nai: config.identity.nai.parse().map_err(|error| value(&error))?,
         psk: Psk::from_hex(digits.trim()).map_err(|error| CliError::Value(format!("{}: {error}", psk_file.display())))?,

@@ -5,9 +5,12 @@
 //! SHA-1 count as SHA-256, RSASSA-PSS says its hash in its parameters. Algorithms with no hash or one of their own
 //! (Ed25519, Ed448, ML-DSA) leave the binding undefined, so such a certificate is of no use to MHAuth.
 
+use std::time::Duration;
+
 use protocol::mhauth::ChannelBinding;
-use rustls::pki_types::CertificateDer;
+use rustls::pki_types::{CertificateDer, UnixTime};
 use sha2::{Digest, Sha224, Sha256, Sha384, Sha512};
+use x509_parser::certificate::X509Certificate;
 use x509_parser::signature_algorithm::RsaSsaPssParams;
 use x509_parser::x509::AlgorithmIdentifier;
 
@@ -41,8 +44,7 @@ pub enum EndPointError {
 /// # Errors
 /// The certificate cannot be read, or is signed with an algorithm that has none.
 pub fn channel_binding(certificate: &CertificateDer<'_>) -> Result<ChannelBinding, EndPointError> {
-    let (_, parsed) =
-        x509_parser::parse_x509_certificate(certificate).map_err(|error| EndPointError::Malformed(error.to_string()))?;
+    let parsed = parse(certificate)?;
     let octets = certificate.as_ref();
     Ok(ChannelBinding::new(match hash_of(&parsed.signature_algorithm)? {
         Hash::Sha224 => Sha224::digest(octets).to_vec(),
@@ -59,6 +61,20 @@ pub fn channel_binding(certificate: &CertificateDer<'_>) -> Result<ChannelBindin
 pub fn peer_channel_binding(connection: &rustls::CommonState) -> Result<ChannelBinding, EndPointError> {
     let leaf = connection.peer_certificates().and_then(<[_]>::first).ok_or(EndPointError::Missing)?;
     channel_binding(leaf)
+}
+
+/// When the first certificate of `chain` ends: nothing that hangs on it holds longer.
+pub(super) fn end(chain: &[CertificateDer<'_>]) -> Result<UnixTime, EndPointError> {
+    let mut ends = Vec::with_capacity(chain.len());
+    for certificate in chain {
+        ends.push(u64::try_from(parse(certificate)?.validity().not_after.timestamp()).unwrap_or(0));
+    }
+    Ok(UnixTime::since_unix_epoch(Duration::from_secs(ends.into_iter().min().unwrap_or(0))))
+}
+
+fn parse<'a>(certificate: &'a CertificateDer<'_>) -> Result<X509Certificate<'a>, EndPointError> {
+    let parsed = x509_parser::parse_x509_certificate(certificate);
+    parsed.map(|(_, parsed)| parsed).map_err(|error| EndPointError::Malformed(error.to_string()))
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,10 +1,13 @@
+use std::net::IpAddr;
 use std::time::Duration;
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, SanType, SignatureAlgorithm};
-use rustls::{CertificateError, ClientConnection, NamedGroup, ProtocolVersion, ServerConnection};
+use rustls::{CertificateError, ClientConfig, ClientConnection, NamedGroup, ProtocolVersion, ServerConnection};
 use sha2::Digest;
 
 use super::*;
+
+mod resumption;
 
 const HAC: &str = "hac.example.org";
 const ADDRESS: &str = "198.51.100.10";
@@ -36,6 +39,12 @@ impl Authority {
 
     /// A HAC whose certificate has these names.
     fn certify(&self, names: &[&str]) -> Result<Server, TlsError> {
+        let (chain, key) = self.certificate(names);
+        server(chain, key)
+    }
+
+    /// A chain whose leaf has these names and ends with the year 2029, and its key.
+    fn certificate(&self, names: &[&str]) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, HAC);
         params.subject_alt_names = names
@@ -45,28 +54,38 @@ impl Authority {
                 Err(_) => SanType::DnsName((*name).try_into().unwrap()),
             })
             .collect();
+        params.not_after = rcgen::date_time_ymd(2030, 1, 1);
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        server(vec![certificate.der().clone()], PrivateKeyDer::try_from(key.serialize_der()).unwrap())
+        (vec![certificate.der().clone()], PrivateKeyDer::try_from(key.serialize_der()).unwrap())
     }
+}
+
+fn client(authorities: Arc<RootCertStore>, name: &str, connected_to: IpAddr) -> Result<Client, TlsError> {
+    Clients::new(authorities).client(name, connected_to)
 }
 
 /// Runs a handshake in memory; gives both ends, or the mobile node's error.
 fn handshake(server: &Server, client: &Client) -> Result<(ClientConnection, ServerConnection), rustls::Error> {
+    handshake_counted(server, client).map(|(mn, hac, _)| (mn, hac))
+}
+
+/// The same, and how many octets went to and fro.
+fn handshake_counted(server: &Server, client: &Client) -> Result<(ClientConnection, ServerConnection, usize), rustls::Error> {
     let mut mn = ClientConnection::new(client.config.clone(), client.server_name.clone()).unwrap();
     let mut hac = ServerConnection::new(server.config.clone()).unwrap();
-    let mut octets = Vec::new();
+    let (mut octets, mut count) = (Vec::new(), 0);
     while mn.is_handshaking() || hac.is_handshaking() {
-        mn.write_tls(&mut octets).unwrap();
+        count += mn.write_tls(&mut octets).unwrap();
         hac.read_tls(&mut octets.as_slice()).unwrap();
         hac.process_new_packets()?;
         octets.clear();
-        hac.write_tls(&mut octets).unwrap();
+        count += hac.write_tls(&mut octets).unwrap();
         mn.read_tls(&mut octets.as_slice()).unwrap();
         mn.process_new_packets()?;
         octets.clear();
     }
-    Ok((mn, hac))
+    Ok((mn, hac, count))
 }
 
 fn connect_to(server: &Server, authority: &Authority, name: &str) -> Result<(ClientConnection, ServerConnection), rustls::Error> {

@@ -13,6 +13,7 @@ use feed::{Change, FeedClient, FromHac, Hello, TlsFiles};
 use hac::serve::{Running, ServeError};
 use hac::store::sealing::KeyEncryptionKey;
 use hac::store::sqlite::SqliteStore;
+use net::tls::Clients;
 use protocol::mhauth::initiator::{self, Failure, Offer};
 use protocol::mhauth::{ChannelBinding, Grant, Psk, Status};
 use protocol::profile::WireProfile;
@@ -22,6 +23,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+
+mod resumption;
 
 const NAI: &str = "alice@example.org";
 const NAME: &str = "hac.example.org";
@@ -89,15 +92,30 @@ impl World {
 
     /// The same for the subscriber whose folder and name are `user`.
     async fn reach_as(&self, at: SocketAddr, user: &str, profile: WireProfile) -> (TlsStream<TcpStream>, Offer, ChannelBinding) {
-        let roots = net::tls::load_authorities(&self.path(user).join("ca.pem")).unwrap();
-        let tls = net::tls::client(roots, NAME, at.ip()).unwrap();
+        let stream = self.handshake(&self.believing_in(user), at).await;
+        let (offer, binding) = self.offer(user, profile, &stream);
+        (stream, offer, binding)
+    }
+
+    /// TLS that believes in the CA that the subscriber has, and remembers nothing yet.
+    fn believing_in(&self, user: &str) -> Clients {
+        Clients::new(net::tls::load_authorities(&self.path(user).join("ca.pem")).unwrap())
+    }
+
+    async fn handshake(&self, clients: &Clients, at: SocketAddr) -> TlsStream<TcpStream> {
+        let tls = clients.client(NAME, at.ip()).unwrap();
         let stream = TcpStream::connect(at).await.unwrap();
-        let stream = TlsConnector::from(tls.config).connect(tls.server_name, stream).await.unwrap();
+        let stream = TlsConnector::from(tls.config.clone()).connect(tls.server_name.clone(), stream).await.unwrap();
+        tls.confirm(stream.get_ref().1).unwrap();
+        stream
+    }
+
+    fn offer(&self, user: &str, profile: WireProfile, stream: &TlsStream<TcpStream>) -> (Offer, ChannelBinding) {
         let binding = net::tls::peer_channel_binding(stream.get_ref().1).unwrap();
         let psk = Psk::from_hex(&std::fs::read_to_string(self.path(user).join("psk")).unwrap()).unwrap();
         let suites = vec![CipherSuite::Aes128CbcSha, CipherSuite::Aes128Gcm];
         let (mn_id, user_data) = (format!("{user}@example.org").parse().unwrap(), UserData::Protected);
-        (stream, Offer { mn_id, psk, profile, suites, user_data }, binding)
+        (Offer { mn_id, psk, profile, suites, user_data }, binding)
     }
 
     async fn provision(&self, at: SocketAddr) -> Result<Grant, Failure> {
@@ -105,15 +123,20 @@ impl World {
     }
 
     async fn provision_as(&self, at: SocketAddr, user: &str, profile: WireProfile) -> Result<Grant, Failure> {
-        let (mut stream, offer, binding) = self.reach_as(at, user, profile).await;
-        let (waiting, request) = initiator::start(offer, binding, &mut rand::rng());
-        stream.write_all(&request).await.unwrap();
-        let (waiting, request) = waiting.handle(&message(&mut stream).await)?;
-        stream.write_all(&request).await.unwrap();
-        let granted = waiting.handle(&message(&mut stream).await);
-        assert_eq!(stream.read(&mut [0; 1]).await.unwrap(), 0, "close_notify follows the final response");
-        granted
+        let (stream, offer, binding) = self.reach_as(at, user, profile).await;
+        exchange(stream, offer, binding).await
     }
+}
+
+/// MHAuth, to the end of the connection.
+async fn exchange(mut stream: TlsStream<TcpStream>, offer: Offer, binding: ChannelBinding) -> Result<Grant, Failure> {
+    let (waiting, request) = initiator::start(offer, binding, &mut rand::rng());
+    stream.write_all(&request).await.unwrap();
+    let (waiting, request) = waiting.handle(&message(&mut stream).await)?;
+    stream.write_all(&request).await.unwrap();
+    let granted = waiting.handle(&message(&mut stream).await);
+    assert_eq!(stream.read(&mut [0; 1]).await.unwrap(), 0, "close_notify follows the final response");
+    granted
 }
 
 async fn message(stream: &mut (impl tokio::io::AsyncRead + Unpin)) -> Vec<u8> {
