@@ -19,6 +19,7 @@ use rustls::{RootCertStore, ServerConfig};
 mod clients;
 mod connect;
 mod end_point;
+pub mod inspect;
 mod name;
 mod sessions;
 mod tickets;
