@@ -1,7 +1,7 @@
 //! Who may try to authenticate: failures are counted by source address and by name, in tables of fixed size.
 //!
 //! Called by `session` when a mobile node has said its name. Names are counted whether they exist or not, so that a limit
-//! tells nothing about them. A source is an IPv4 address or an IPv6 /64.
+//! tells nothing about them.
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
@@ -18,6 +18,20 @@ pub const NAME_LIMIT: u32 = 10;
 /// Entries of one table: 1,024 sets of 4, about 128 KiB.
 const SETS: usize = 1024;
 const WAYS: usize = 4;
+
+/// Who connects, as far as an address tells: an IPv4 address, or an IPv6 /64, of which a host has any address that it likes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Source(IpAddr);
+
+impl Source {
+    /// Of a connection from `address`.
+    pub fn of(address: IpAddr) -> Self {
+        Self(match address.to_canonical() {
+            IpAddr::V4(ip) => IpAddr::V4(ip),
+            IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from(u128::from(ip) & !u128::from(u64::MAX))),
+        })
+    }
+}
 
 /// The counts.
 pub struct Admission {
@@ -53,10 +67,7 @@ impl Admission {
     }
 
     fn source_key(&self, source: IpAddr) -> u64 {
-        self.hasher.hash_one(match source.to_canonical() {
-            IpAddr::V4(ip) => IpAddr::V4(ip),
-            IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from(u128::from(ip) & !u128::from(u64::MAX))),
-        })
+        self.hasher.hash_one(Source::of(source))
     }
 
     fn name_key(&self, name: &str) -> u64 {

@@ -3,7 +3,7 @@
 //!
 //! - [`session`]: one mobile node's run, without I/O; [`admission`] limits failures, [`provisioning`] decides what is given.
 //! - [`store`]: what is kept, on disk and sealed.
-//! - [`server`] drives sessions over TLS; [`feed`] sends associations to home agents; [`registry`] joins the two: a mobile
+//! - [`server`] drives sessions over TLS, as many as there are [`places`] for; [`feed`] sends associations to home agents; [`registry`] joins the two: a mobile
 //!   node hears of an association only after its home agent has acknowledged it.
 //! - [`serve`] starts all of it; [`config`] is `hac.toml`, [`cli`] the command line.
 #![forbid(unsafe_code)]
@@ -12,6 +12,7 @@ pub mod admission;
 pub mod cli;
 pub mod config;
 pub mod feed;
+pub mod places;
 pub mod provisioning;
 pub mod registry;
 pub mod results;

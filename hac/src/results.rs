@@ -10,6 +10,7 @@ use protocol::mhauth::Status;
 pub struct Results {
     by_status: [AtomicU64; Status::ALL.len()],
     broken: AtomicU64,
+    refused: AtomicU64,
     open: AtomicU64,
 }
 
@@ -33,12 +34,18 @@ impl Results {
         self.broken.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// By name: status codes, `broken`, `open`.
+    /// A connection was closed before it became a session, since its source has its share of them.
+    pub fn count_refused(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// By name: status codes, `broken`, `open`, `refused`.
     pub fn snapshot(&self) -> BTreeMap<String, u64> {
         let by_status = Status::ALL.iter().zip(&self.by_status);
         let mut all: BTreeMap<_, _> =
             by_status.map(|(status, count)| (status.code().to_string(), count.load(Ordering::Relaxed))).collect();
         all.insert("broken".to_owned(), self.broken.load(Ordering::Relaxed));
+        all.insert("refused".to_owned(), self.refused.load(Ordering::Relaxed));
         all.insert("open".to_owned(), self.open.load(Ordering::Relaxed));
         all
     }
@@ -66,8 +73,10 @@ mod tests {
         results.count(Status::Ok);
         results.count(Status::NotAuthenticated);
         results.count_broken();
+        (0..3).for_each(|_| results.count_refused());
         let counted = results.snapshot();
-        assert_eq!((counted["200"], counted["401"], counted["503"], counted["broken"], counted["open"]), (2, 1, 0, 1, 1));
+        assert_eq!((counted["200"], counted["401"], counted["503"]), (2, 1, 0));
+        assert_eq!((counted["broken"], counted["refused"], counted["open"]), (1, 3, 1));
         drop(open);
         assert_eq!(results.snapshot()["open"], 0);
     }

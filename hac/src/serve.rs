@@ -11,16 +11,17 @@ use serde_json::json;
 use service::config::{ConfigError, Located};
 use service::control::ControlSocket;
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use crate::admission::Admission;
 use crate::config::Config;
 use crate::feed::Feed;
+use crate::places::Places;
 use crate::registry::Registry;
 use crate::results::Results;
-use crate::server::{self, MAX_SESSIONS, MobileNodes};
+use crate::server::{self, MobileNodes};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{SharedStore, StoreError};
 
@@ -65,7 +66,7 @@ pub struct Running {
     mobile_nodes: Vec<SocketAddr>,
     home_agents: SocketAddr,
     shared: Arc<MobileNodes>,
-    places: Arc<Semaphore>,
+    places: Places,
     accepting: JoinSet<()>,
     feed: tokio::task::JoinHandle<Result<(), ::feed::server::ServeError>>,
     stop_feed: watch::Sender<bool>,
@@ -99,10 +100,10 @@ pub async fn start(config: &Located<Config>, store: SqliteStore) -> Result<Runni
         binding: tls.binding,
     });
     let feed = Arc::new(Feed::new(store, registry, config.pools()));
-    let places = Arc::new(Semaphore::new(MAX_SESSIONS));
+    let places = Places::default();
     let mut accepting = JoinSet::new();
     for listener in listeners {
-        accepting.spawn(server::serve(listener, Arc::clone(&shared), Arc::clone(&places)));
+        accepting.spawn(server::serve(listener, Arc::clone(&shared), places.clone()));
     }
     accepting.spawn(Arc::clone(&feed).watch_log());
     accepting.spawn(serve_control(control, Arc::clone(&shared)));
@@ -140,8 +141,7 @@ impl Running {
             ended = &mut self.feed => Some(ended),
         };
         self.accepting.abort_all();
-        let everyone = u32::try_from(MAX_SESSIONS).unwrap_or(u32::MAX);
-        if tokio::time::timeout(FAREWELL, self.places.acquire_many(everyone)).await.is_err() {
+        if tokio::time::timeout(FAREWELL, self.places.all_free()).await.is_err() {
             tracing::warn!("sessions that had not ended in 5 seconds were cut off");
         }
         self.stop_feed.send_replace(true);

@@ -1,7 +1,8 @@
 //! Mobile nodes over TLS: accepts, frames messages, and drives one `session` for each connection.
 //!
 //! Every wait has an end: 10 s for the handshake, 30 s from the end of one message to the last octet of the next (octets that
-//! trickle in extend nothing), 2 s for the home agent. Connections are bounded; those above wait in the kernel's queue.
+//! trickle in extend nothing), 2 s for the home agent. Connections are bounded (`places`): those above wait in the kernel's queue,
+//! and those above the share of their source are closed before TLS.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -12,12 +13,12 @@ use protocol::mhauth::{ChannelBinding, Status};
 use protocol::wire::container::{HEADER_LEN, frame_len};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use zeroize::Zeroizing;
 
 use crate::admission::Admission;
+use crate::places::{Place, Places};
 use crate::provisioning::Policy;
 use crate::registry::Registry;
 use crate::results::Results;
@@ -30,8 +31,6 @@ pub const HANDSHAKE: Duration = Duration::from_secs(10);
 pub const MESSAGE: Duration = Duration::from_secs(30);
 /// For the peer to close after the final response, so that a reset does not overtake it.
 const LINGER: Duration = Duration::from_secs(2);
-/// Connections at a time. Each costs a file descriptor and, while a message comes in, up to 64 KiB.
-pub const MAX_SESSIONS: usize = 512;
 
 /// What all sessions share.
 pub struct MobileNodes {
@@ -52,13 +51,16 @@ pub struct MobileNodes {
 }
 
 /// Accepts on `listener` until the future is dropped; running sessions go on.
-pub async fn serve(listener: TcpListener, mobile_nodes: Arc<MobileNodes>, places: Arc<Semaphore>) {
-    while let Ok(place) = Arc::clone(&places).acquire_owned().await {
+pub async fn serve(listener: TcpListener, mobile_nodes: Arc<MobileNodes>, places: Places) {
+    while let Some(free) = places.free().await {
         match listener.accept().await {
-            Ok((stream, from)) => {
-                let mobile_nodes = Arc::clone(&mobile_nodes);
-                tokio::spawn(async move { mobile_nodes.serve_one(stream, from, place).await });
-            }
+            Ok((stream, from)) => match places.take(free, from.ip()) {
+                Some(place) => {
+                    let mobile_nodes = Arc::clone(&mobile_nodes);
+                    tokio::spawn(async move { mobile_nodes.serve_one(stream, from, place).await });
+                }
+                None => mobile_nodes.refuse(&stream),
+            },
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a mobile node's connection");
                 tokio::time::sleep(Duration::from_millis(100)).await;
@@ -81,7 +83,15 @@ enum Broken {
 }
 
 impl MobileNodes {
-    async fn serve_one(self: &Arc<Self>, stream: TcpStream, from: SocketAddr, place: OwnedSemaphorePermit) {
+    /// Reset instead of closed: what is refused shall not stay in TIME_WAIT.
+    fn refuse(&self, stream: &TcpStream) {
+        self.results.count_refused();
+        if let Err(error) = stream.set_zero_linger() {
+            tracing::debug!(%error, "a refused connection is closed in the ordinary way");
+        }
+    }
+
+    async fn serve_one(self: &Arc<Self>, stream: TcpStream, from: SocketAddr, place: Place) {
         let _place = place;
         let _open = self.results.open();
         match self.run(stream, from.ip().to_canonical()).await {

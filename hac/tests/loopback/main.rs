@@ -25,6 +25,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 mod resumption;
+mod sources;
 
 const NAI: &str = "alice@example.org";
 const NAME: &str = "hac.example.org";
