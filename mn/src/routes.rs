@@ -1,13 +1,14 @@
 //! The TUN device's addresses and the routes and rules that lead packets to it; and how all of it is taken back.
 //!
-//! The routes stand in a table of their own, which two rules of each family lead to: first the main table without its default
-//! routes, so that networks on the link stay on the link; then, for packets without the node's own mark, the tunnel's table.
-//! So nothing of the host's own routes is ever changed, and what a crash leaves behind is found by the table's number.
+//! The routes stand in a table of their own, to which rules lead packets whose source is a home address or yet to be chosen, and
+//! forwarded ones; never packets with the node's own mark, nor those from another of the host's addresses, so that what comes to
+//! a care-of address is found on the way there (`docs/why/policy-routing.md`). Nothing of the host's own routes is ever changed,
+//! and what a crash leaves behind is found by the table's number.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::IpNet;
-use net::netlink::{Family, MAIN_TABLE, Netlink, NetlinkError, Route, Rule};
+use net::netlink::{Family, MAIN_TABLE, Netlink, NetlinkError, Route, Rule, RuleAction, Selector};
 use protocol::addr::{HomeAddress, HomeAddresses};
 
 use crate::config::Tunnel;
@@ -19,8 +20,8 @@ const ROUTE_PROTOCOL: u8 = 78;
 pub struct Routes {
     netlink: Netlink,
     tunnel: Tunnel,
-    /// The families whose packets are led into the tunnel.
-    led: Vec<Family>,
+    /// The home addresses whose packets are led into the tunnel.
+    led: Vec<HomeAddress>,
     /// What stands in the kernel: interface and home addresses. `None` when it has to be set anew.
     standing: Option<(u32, Vec<HomeAddress>)>,
 }
@@ -77,36 +78,38 @@ impl Routes {
         if self.standing.as_ref().is_some_and(|(device, homes)| *device == interface && homes == bound) {
             return Ok(());
         }
-        let families: Vec<Family> = bound.iter().map(|home| family_of(home.0)).collect();
         for home in bound {
             self.lead_in(interface, home.0).await?;
         }
-        for family in self.led.iter().filter(|family| !families.contains(family)) {
-            self.lead_past(*family, interface).await?;
+        for gone in self.led.iter().filter(|home| !bound.contains(home)) {
+            self.lead_past(interface, gone.0, bound).await?;
         }
-        self.led = families;
+        self.led = bound.to_vec();
         self.standing = Some((interface, bound.to_vec()));
         Ok(())
     }
 
     async fn lead_in(&self, interface: u32, home: IpAddr) -> Result<(), NetlinkError> {
-        let family = family_of(home);
-        for route in self.routes(family, interface) {
+        for route in self.routes(family_of(home), interface) {
             self.netlink.replace_route(&route.with_source(home)).await?;
         }
-        // Two rules of one priority are asked in the order in which they were added.
-        for rule in self.rules(family) {
+        for rule in self.rules(home) {
             self.netlink.add_rule(&rule).await?;
         }
         Ok(())
     }
 
-    async fn lead_past(&self, family: Family, interface: u32) -> Result<(), NetlinkError> {
-        for rule in self.rules(family) {
-            self.netlink.delete_rule(&rule).await?;
+    /// In the other order: as long as one rule leads to the table, those that lead past it stand before.
+    async fn lead_past(&self, interface: u32, home: IpAddr, bound: &[HomeAddress]) -> Result<(), NetlinkError> {
+        let kept: Vec<Rule> = bound.iter().flat_map(|home| self.rules(home.0)).collect();
+        for rule in self.rules(home).iter().rev().filter(|rule| !kept.contains(rule)) {
+            self.netlink.delete_rule(rule).await?;
         }
-        for route in self.routes(family, interface) {
-            self.netlink.delete_route(&route).await?;
+        let family = family_of(home);
+        if bound.iter().all(|home| family_of(home.0) != family) {
+            for route in self.routes(family, interface) {
+                self.netlink.delete_route(&route).await?;
+            }
         }
         Ok(())
     }
@@ -116,12 +119,22 @@ impl Routes {
         destinations.map(move |destination| Route::unicast(*destination, interface, self.tunnel.table, ROUTE_PROTOCOL))
     }
 
-    fn rules(&self, family: Family) -> [Rule; 2] {
-        let priority = self.tunnel.table;
-        [
+    /// In the order in which they are added and asked.
+    fn rules(&self, home: IpAddr) -> Vec<Rule> {
+        let (family, priority) = (family_of(home), self.tunnel.table);
+        let end = priority + 1;
+        let to_tunnel = |packets| Rule::new(family, priority, self.tunnel.table).only(packets);
+        let mut rules = vec![
+            Rule::new(family, end, self.tunnel.table).with_action(RuleAction::Nop),
             Rule::new(family, priority, MAIN_TABLE).suppressing(0),
-            Rule::new(family, priority, self.tunnel.table).without_mark(self.tunnel.fwmark),
-        ]
+            to_tunnel(Selector::Marked(self.tunnel.fwmark)).with_action(RuleAction::Goto(end)),
+        ];
+        match family {
+            Family::V4 => rules.extend([home, Ipv4Addr::UNSPECIFIED.into()].map(|source| to_tunnel(Selector::From(source)))),
+            Family::V6 => rules.push(to_tunnel(Selector::FromOrUnset(home))),
+        }
+        rules.push(to_tunnel(Selector::Forwarded));
+        rules
     }
 }
 
@@ -134,7 +147,7 @@ fn family_of(address: IpAddr) -> Family {
 
 #[cfg(test)]
 mod tests {
-    use fixture::in_new_network_namespace_async;
+    use fixture::{in_new_network_namespace_async, shell};
 
     use super::*;
 
@@ -157,10 +170,9 @@ mod tests {
                 let is_right = led.iter().all(|route| families.contains(&family_of(route.destination.addr())));
                 assert!(led.len() == families.len() && is_right, "{led:?}");
                 let rules = netlink.rules(Some(table)).await.unwrap();
-                assert!(
-                    rules.len() == 2 * families.len() && rules.iter().all(|rule| families.contains(&rule.family)),
-                    "{rules:?}"
-                );
+                let expected: usize = families.iter().map(|family| if *family == Family::V4 { 5 } else { 4 }).sum();
+                assert!(rules.len() == expected && rules.iter().all(|rule| families.contains(&rule.family)), "{rules:?}");
+                assert_eq!(netlink.rules(Some(table + 1)).await.unwrap().len(), families.len());
             }
         });
     }
@@ -185,13 +197,92 @@ mod tests {
             );
             routes.configure(tun.index(), 1400, &home(8), Some(&home(7))).await.unwrap();
             routes.lead_to(tun.index(), &bound(8)).await.unwrap();
-            assert_eq!(netlink.rules(Some(table)).await.unwrap().len(), 2, "another home address is led anew");
+            let rules = netlink.rules(Some(table)).await.unwrap();
+            assert!(
+                rules.len() == 5 && rules.iter().any(|rule| rule.packets == Selector::From([10, 9, 0, 8].into())),
+                "{rules:?}"
+            );
             // Away and back before anything was led: the kernel has dropped the routes of the address that was gone.
             routes.configure(tun.index(), 1400, &home(9), Some(&home(8))).await.unwrap();
             routes.configure(tun.index(), 1400, &home(8), Some(&home(9))).await.unwrap();
             routes.lead_to(tun.index(), &bound(8)).await.unwrap();
             let filter = net::netlink::RouteFilter { table: Some(table), protocol: None };
             assert_eq!(netlink.routes(filter).await.unwrap().len(), 1);
+        });
+    }
+
+    const HOME4: &str = "10.9.0.7";
+    const HOME6: &str = "2001:db8:100::7";
+
+    /// A node that is attached to `wifi` with a default route, filters strictly by reverse path, forwards for `guests`, and is led
+    /// into the tunnel.
+    async fn registered() -> (net::tun::Tun, Routes) {
+        shell(
+            "set -e; ip link set lo up
+             for device in wifi guests; do
+                 ip link add $device type veth peer name $device-far; ip link set $device up; ip link set $device-far up
+             done
+             ip address add 198.51.100.2/24 dev wifi; ip address add 2001:db8:1::2/64 dev wifi nodad
+             ip address add 172.17.0.1/24 dev guests; ip address add 2001:db8:17::1/64 dev guests nodad
+             ip route add default via 198.51.100.1; ip route add default via 2001:db8:1::1
+             for device in all default wifi guests; do echo 1 > /proc/sys/net/ipv4/conf/$device/rp_filter; done
+             echo 1 > /proc/sys/net/ipv4/ip_forward; echo 1 > /proc/sys/net/ipv6/conf/all/forwarding",
+        );
+        let tun = net::tun::Tun::create("mn0", 1400).unwrap();
+        let mut routes = Routes::new(Netlink::connect().unwrap(), Tunnel::default());
+        let home = HomeAddresses::new(Some(HOME6.parse().unwrap()), Some(HOME4.parse().unwrap())).unwrap();
+        routes.configure(tun.index(), 1400, &home, None).await.unwrap();
+        routes.lead_to(tun.index(), &home.iter().collect::<Vec<_>>()).await.unwrap();
+        (tun, routes)
+    }
+
+    /// What the kernel does with a packet to an address far away, described to `ip route get`; and its device.
+    const LOOK_UPS: [(&str, &str); 16] = [
+        ("203.0.113.5", "dev mn0 table 7872 src 10.9.0.7"),
+        ("203.0.113.5 from 10.9.0.7", "dev mn0 table 7872"),
+        ("203.0.113.5 from 198.51.100.2", "via 198.51.100.1 dev wifi"),
+        ("203.0.113.5 mark 7872", "via 198.51.100.1 dev wifi src 198.51.100.2"),
+        ("203.0.113.5 mark 7873", "dev mn0 table 7872 src 10.9.0.7"),
+        ("203.0.113.5 from 172.17.0.9 iif guests", "dev mn0 table 7872"),
+        ("198.51.100.9", "dev wifi src 198.51.100.2"),
+        ("172.17.0.9 from 203.0.113.5 iif mn0", "dev guests"),
+        ("2001:db8:77::5", "dev mn0 table 7872 proto 78 src 2001:db8:100::7"),
+        ("2001:db8:77::5 from 2001:db8:100::7", "dev mn0 table 7872"),
+        ("2001:db8:77::5 from 2001:db8:1::2", "via 2001:db8:1::1 dev wifi"),
+        ("2001:db8:77::5 mark 7872", "via 2001:db8:1::1 dev wifi src 2001:db8:1::2"),
+        ("2001:db8:77::5 mark 7873", "dev mn0 table 7872 proto 78 src 2001:db8:100::7"),
+        ("2001:db8:77::5 from 2001:db8:17::9 iif guests", "dev mn0 table 7872"),
+        ("2001:db8:1::9", "dev wifi proto kernel src 2001:db8:1::2"),
+        ("2001:db8:17::9 from 2001:db8:77::5 iif mn0", "dev guests"),
+    ];
+
+    #[test]
+    fn the_source_of_a_packet_decides_whether_it_goes_into_the_tunnel() {
+        in_new_network_namespace_async(|| async {
+            let (_tun, routes) = registered().await;
+            for (packet, expected) in LOOK_UPS {
+                let found = shell(&format!("ip route get {packet}"));
+                assert!(found.contains(expected), "{packet}: {found}");
+            }
+            routes.clean_up().await.unwrap();
+            let found = shell("ip route get 203.0.113.5; ip route get 2001:db8:77::5");
+            assert!(!found.contains("mn0") && shell("ip rule; ip -6 rule").lines().count() == 5, "{found}");
+        });
+    }
+
+    #[test]
+    fn strict_reverse_path_filtering_takes_what_comes_to_the_care_of_address_and_out_of_the_tunnel() {
+        in_new_network_namespace_async(|| async {
+            let (_tun, _routes) = registered().await;
+            shell("echo 1 > /proc/sys/net/ipv4/conf/mn0/rp_filter");
+            for (packet, device) in [("198.51.100.2", "wifi"), (HOME4, "mn0")] {
+                let taken = shell(&format!("ip route get {packet} from 203.0.113.5 iif {device}"));
+                assert!(taken.starts_with(&format!("local {packet} ")), "{taken}");
+            }
+            for (packet, device) in [("198.51.100.2", "mn0"), (HOME4, "wifi")] {
+                let refused = shell(&format!("ip route get {packet} from 203.0.113.5 iif {device} 2>&1 || true"));
+                assert!(refused.starts_with("RTNETLINK answers"), "the filter filters: {refused}");
+            }
         });
     }
 }

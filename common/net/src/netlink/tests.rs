@@ -105,7 +105,7 @@ fn a_look_up_follows_the_mark_and_the_rules() {
             netlink.add_route(&route).await.unwrap();
             assert_eq!(netlink.route_to(destination, None).await.unwrap(), None, "no rule leads to the table");
 
-            let rule = Rule::new(family, TABLE, TABLE).without_mark(7872);
+            let rule = Rule::new(family, TABLE, TABLE).only(Selector::NotMarked(7872));
             assert_eq!(netlink.add_rule(&rule).await.unwrap(), Change::Made);
             assert_eq!(netlink.add_rule(&rule).await.unwrap(), Change::AlreadySo);
             let hop = NextHop { interface: index, source: Some(ip(source)), gateway: None };
@@ -121,22 +121,53 @@ fn a_look_up_follows_the_mark_and_the_rules() {
     });
 }
 
+/// Every kind of rule, and how iproute2 shows it.
+fn rules_of(family: Family) -> Vec<(Rule, String)> {
+    let (home, shown_home) = match family {
+        Family::V4 => (ip("10.9.0.2"), "10.9.0.2"),
+        Family::V6 => (ip("2001:db8:100::2"), "2001:db8:100::2"),
+    };
+    let rule = |packets| Rule::new(family, TABLE, TABLE).only(packets);
+    let mut rules = vec![
+        (Rule::new(family, TABLE + 1, 0).with_action(RuleAction::Nop), "7873:\tfrom all nop".to_owned()),
+        (Rule::new(family, TABLE, MAIN_TABLE).suppressing(0), "7872:\tfrom all lookup main suppress_prefixlength 0".to_owned()),
+        (
+            rule(Selector::Marked(7872)).with_action(RuleAction::Goto(TABLE + 1)),
+            "7872:\tfrom all fwmark 0x1ec0 goto 7873".to_owned(),
+        ),
+        (rule(Selector::NotMarked(9)), "7872:\tnot from all fwmark 0x9 lookup 7872".to_owned()),
+        (rule(Selector::From(home)), format!("7872:\tfrom {shown_home} lookup 7872")),
+        (rule(Selector::Forwarded), "7872:\tnot from all iif lo lookup 7872".to_owned()),
+    ];
+    match family {
+        Family::V4 => rules.push((rule(Selector::From(ip("0.0.0.0"))), "7872:\tfrom 0.0.0.0 lookup 7872".to_owned())),
+        Family::V6 => {
+            let other = ip("2001:db8:100::3");
+            rules.push((rule(Selector::FromOrUnset(other)), "7872:\tfrom 2001:db8:100::3 lookup 7872".to_owned()));
+        }
+    }
+    rules
+}
+
 #[test]
 fn a_rule_is_read_back_as_it_was_written_and_as_iproute2_shows_it() {
     with_a_device(|netlink, _| async move {
         for family in Family::BOTH {
-            let marked = Rule::new(family, TABLE, TABLE).without_mark(7872);
-            let suppressed = Rule::new(family, TABLE - 1, MAIN_TABLE).suppressing(0);
-            netlink.add_rule(&marked).await.unwrap();
-            netlink.add_rule(&suppressed).await.unwrap();
-            let rules = netlink.rules(Some(TABLE)).await.unwrap();
-            assert!(rules.contains(&marked), "{rules:?}");
-            assert_eq!(netlink.rules(Some(TABLE - 1)).await.unwrap().last(), Some(&suppressed));
-        }
-        for option in ["-4", "-6"] {
-            let shown = shell(&format!("ip {option} rule"));
-            assert!(shown.contains("7872:\tnot from all fwmark 0x1ec0 lookup 7872"), "{shown}");
-            assert!(shown.contains("7871:\tfrom all lookup main suppress_prefixlength 0"), "{shown}");
+            for (rule, _) in rules_of(family) {
+                assert_eq!(netlink.add_rule(&rule).await.unwrap(), Change::Made, "{rule:?}");
+                assert_eq!(netlink.add_rule(&rule).await.unwrap(), Change::AlreadySo, "{rule:?}");
+            }
+            let shown = shell(if family == Family::V4 { "ip -4 rule" } else { "ip -6 rule" });
+            let mut all = netlink.rules(Some(TABLE)).await.unwrap();
+            all.extend(netlink.rules(Some(TABLE + 1)).await.unwrap());
+            for (rule, words) in rules_of(family) {
+                assert!(all.contains(&rule), "{rule:?} is not in {all:?}");
+                assert!(shown.lines().any(|line| line.trim_end() == words), "{words} is not in\n{shown}");
+            }
+            for (rule, _) in rules_of(family) {
+                assert_eq!(netlink.delete_rule(&rule).await.unwrap(), Change::Made, "{rule:?}");
+                assert_eq!(netlink.delete_rule(&rule).await.unwrap(), Change::AlreadySo, "{rule:?}");
+            }
         }
     });
 }
@@ -144,17 +175,25 @@ fn a_rule_is_read_back_as_it_was_written_and_as_iproute2_shows_it() {
 #[test]
 fn clean_up_takes_everything_of_ours_and_nothing_else() {
     with_a_device(|netlink, index| async move {
-        let before = shell("ip -4 rule; ip -6 rule; ip -4 route show table all; ip -6 route show table all");
         for family in Family::BOTH {
-            netlink.add_rule(&Rule::new(family, TABLE, TABLE).without_mark(7872)).await.unwrap();
-            netlink.add_rule(&Rule::new(family, TABLE, MAIN_TABLE).suppressing(0)).await.unwrap();
+            // What a stranger has beside it.
+            netlink.add_rule(&Rule::new(family, TABLE + 1, 9999)).await.unwrap();
+        }
+        let before = shell("ip -4 rule; ip -6 rule; ip -4 route show table all; ip -6 route show table all");
+        let mut rules = 0;
+        for family in Family::BOTH {
+            for (rule, _) in rules_of(family) {
+                netlink.add_rule(&rule).await.unwrap();
+                rules += 1;
+            }
             netlink.add_rule(&Rule::new(family, 9000, TABLE)).await.unwrap();
         }
+        shell("ip rule add to 192.0.2.7 uidrange 5-6 priority 7872 lookup main");
         for everything in ["0.0.0.0/0", "::/0", "192.0.2.0/24", "2001:db8:77::/48"] {
             netlink.add_route(&Route::unicast(net(everything), index, TABLE, PROTOCOL)).await.unwrap();
             netlink.add_route(&Route::unreachable(net(everything), TABLE, PROTOCOL).with_metric(4000)).await.unwrap();
         }
-        assert_eq!(netlink.clean_up(TABLE, TABLE).await.unwrap(), CleanUp { rules: 6, routes: 8 });
+        assert_eq!(netlink.clean_up(TABLE, TABLE).await.unwrap(), CleanUp { rules: rules + 3, routes: 8 });
         assert_eq!(shell("ip -4 rule; ip -6 rule; ip -4 route show table all; ip -6 route show table all"), before);
         assert_eq!(netlink.clean_up(TABLE, TABLE).await.unwrap(), CleanUp::default());
         for (table, priority) in [(254, TABLE), (TABLE, 0), (0, TABLE), (TABLE, 32_766)] {
