@@ -1,13 +1,20 @@
 //! `ha.toml`. `hac ha add` writes one; every key has its place in the manual page and none is ignored.
 
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
-use net::tun::{MAX_MTU, MIN_MTU};
+use feed::TlsFiles;
+use net::tls::TlsError;
+use net::tun::{MAX_MTU, MIN_MTU, is_device_name};
+use protocol::sa::Secret;
 use serde::Deserialize;
+use service::config::{ConfigError, Finding, Findings, Located};
 
 /// The most addresses that a home agent listens on.
 pub const MAX_LISTEN: usize = 32;
+
+/// Routing protocols below are the kernel's and the administrator's (RTPROT_UNSPEC to RTPROT_STATIC).
+const FIRST_FREE_PROTOCOL: u8 = 5;
 
 /// A home agent's configuration.
 #[derive(Clone, Debug, Deserialize)]
@@ -70,98 +77,168 @@ impl Default for Routes {
     }
 }
 
-/// A value that cannot be used, though TOML and types are right.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ValueError {
-    /// No address to listen on, or too many.
-    #[error("listen has {0} addresses: name 1 to {MAX_LISTEN}, such as \"198.51.100.1:7872\"")]
-    Listen(usize),
-    /// An address that answers could not come from.
-    #[error("listen {0}: name the address itself and a port; mobile nodes are told an address, and answers must come from it")]
-    Unspecified(SocketAddr),
-    /// Twice the same address.
-    #[error("listen {0} stands there twice")]
-    Twice(SocketAddr),
-    /// An MTU that no tunnel can have.
-    #[error("[tunnel] mtu {0} is not in {MIN_MTU} to {MAX_MTU}")]
-    Mtu(u16),
-    /// The protocol numbers of the kernel and of static routes.
-    #[error("[routes] protocol {0} belongs to the kernel or the administrator: choose one from 5 to 255, such as 78")]
-    Protocol(u8),
+/// What TOML cannot know to be wrong.
+pub fn check(config: &Located<Config>) -> Findings {
+    let mut findings = Findings::default();
+    findings.extend(check_listen(config));
+    findings.extend(check_feed(config));
+    if !is_device_name(&config.tunnel.device) {
+        findings.push(config.refused("tunnel.device", "write 1 to 15 letters, digits, '-', '_' or '.', such as \"ha0\""));
+    }
+    if !(MIN_MTU..=MAX_MTU).contains(&config.tunnel.mtu) {
+        findings.push(config.refused("tunnel.mtu", format!("write {MIN_MTU} to {MAX_MTU}")));
+    }
+    if config.routes.protocol < FIRST_FREE_PROTOCOL {
+        let remedy = "it belongs to the kernel or the administrator; write 5 to 255, such as 78";
+        findings.push(config.refused("routes.protocol", remedy));
+    }
+    findings
 }
 
-impl Config {
-    /// Checks what TOML cannot.
-    ///
-    /// # Errors
-    /// The first value that cannot be used.
-    pub fn check(&self) -> Result<(), ValueError> {
-        if !(1..=MAX_LISTEN).contains(&self.listen.len()) {
-            return Err(ValueError::Listen(self.listen.len()));
-        }
-        for (index, address) in self.listen.iter().enumerate() {
-            if address.ip().is_unspecified() || address.port() == 0 {
-                return Err(ValueError::Unspecified(*address));
-            }
-            if self.listen.iter().take(index).any(|before| before == address) {
-                return Err(ValueError::Twice(*address));
-            }
-        }
-        if !(MIN_MTU..=MAX_MTU).contains(&self.tunnel.mtu) {
-            return Err(ValueError::Mtu(self.tunnel.mtu));
-        }
-        if self.routes.protocol < 5 {
-            return Err(ValueError::Protocol(self.routes.protocol));
-        }
-        Ok(())
+fn check_listen(config: &Located<Config>) -> Vec<Finding> {
+    if !(1..=MAX_LISTEN).contains(&config.listen.len()) {
+        let remedy = format!("name 1 to {MAX_LISTEN} addresses, such as \"198.51.100.1:7872\"");
+        return vec![config.refused("listen", remedy)];
     }
+    let refused = |(index, address): (usize, &SocketAddr)| {
+        let twice = config.listen.iter().take(index).any(|before| before == address);
+        let remedy = if address.ip().is_unspecified() || address.port() == 0 {
+            "name the address itself and a port; mobile nodes are told an address, and answers must come from it"
+        } else if address.ip().is_multicast() {
+            "nobody can send from it; name an address of this host"
+        } else if twice {
+            "it stands there twice; take one out"
+        } else {
+            return None;
+        };
+        Some(config.refused(&format!("listen.{index}"), remedy))
+    };
+    config.listen.iter().enumerate().filter_map(refused).collect()
+}
+
+fn check_feed(config: &Located<Config>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let Feed { address, server_name } = &config.feed;
+    if !is_host_and_port(address) {
+        let remedy = "write HOST:PORT, such as \"198.51.100.10:7873\" or \"[2001:db8::10]:7873\"";
+        findings.push(config.refused("feed.address", remedy));
+    }
+    if !net::tls::is_name(server_name) {
+        let remedy = "write the DNS name or the address that the HAC's certificate has, such as \"hac.example.org\"";
+        findings.push(config.refused("feed.server-name", remedy));
+    }
+    findings
+}
+
+fn is_host_and_port(text: &str) -> bool {
+    let Some((host, port)) = text.rsplit_once(':') else { return false };
+    let host = match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        Some(inside) => inside.parse::<Ipv6Addr>().is_ok(),
+        None => !host.contains([':', '[', ']']) && net::tls::is_name(host),
+    };
+    host && port.parse::<u16>().is_ok_and(|port| port != 0)
+}
+
+/// The PEM files that the configuration names, read and found to be what they should be.
+///
+/// # Errors
+/// The first that cannot be used, with the place of the key that names it.
+pub fn tls_files(config: &Located<Config>) -> Result<TlsFiles, ConfigError> {
+    let Config { certificate, key, ca, .. } = &**config;
+    let refused = |path| move |error: TlsError| config.refused_file(path, error);
+    net::tls::load_certificates(&config.resolve(certificate)).map_err(refused(certificate))?;
+    net::tls::load_key(&config.resolve(key)).map_err(refused(key))?;
+    net::tls::load_authorities(&config.resolve(ca)).map_err(refused(ca))?;
+    let key = Secret::new(config.read(key)?.into_bytes());
+    Ok(TlsFiles { ca: config.read(ca)?, certificate: config.read(certificate)?, key })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const FILE: &str = r#"
-        name = "ha1"
-        listen = ["198.51.100.1:7872", "[2001:db8:f::1]:7872"]
-        certificate = "ha.pem"
-        key = "ha-key.pem"
-        ca = "ca.pem"
-        control-socket = "/run/haltsec/ha.sock"
-        [feed]
-        address = "198.51.100.10:7873"
-        server-name = "hac.example.org"
-        [tunnel]
-        device = "ha0"
-        mtu = 1400
-    "#;
+    const FILE: &str = r#"name = "ha1"
+listen = ["198.51.100.1:7872", "[2001:db8:f::1]:7872"]
+certificate = "ha.pem"
+key = "ha-key.pem"
+ca = "ca.pem"
+control-socket = "/run/haltsec/ha.sock"
+[feed]
+address = "198.51.100.10:7873"
+server-name = "hac.example.org"
+[tunnel]
+device = "ha0"
+mtu = 1400
+"#;
 
-    fn load(text: &str) -> Result<Config, String> {
+    fn load(text: &str) -> Result<Located<Config>, String> {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("ha.toml");
         std::fs::write(&file, text).unwrap();
-        service::config::load::<Config>(&file).map(service::config::Located::into_inner).map_err(|error| error.to_string())
+        service::config::load::<Config>(&file).map_err(|error| error.to_string())
     }
 
     #[test]
     fn the_file_that_the_hac_writes_is_understood_and_routes_have_defaults() {
         let config = load(FILE).unwrap();
-        assert_eq!(config.check(), Ok(()));
+        assert_eq!(check(&config), Findings::default());
         assert_eq!((config.routes.protocol, config.routes.per_binding, config.listen.len()), (78, false, 2));
     }
 
     #[test]
-    fn a_value_that_cannot_be_used_is_named() {
+    fn a_value_that_cannot_be_used_is_refused_where_it_stands_with_what_to_write() {
         let cases = [
-            ("198.51.100.1:7872", "0.0.0.0:7872", "listen 0.0.0.0:7872"),
-            ("[2001:db8:f::1]:7872", "198.51.100.1:7872", "stands there twice"),
-            ("mtu = 1400", "mtu = 1200", "mtu 1200 is not in 1280 to 9000"),
-            ("mtu = 1400", "mtu = 1400\n[routes]\nprotocol = 4", "protocol 4 belongs to"),
+            ("[\"198.51.100.1:7872\", \"[2001:db8:f::1]:7872\"]", "[]", ":2:1: listen = []: name 1 to 32 addresses"),
+            ("198.51.100.1:7872", "0.0.0.0:7872", ":2:11: listen = \"0.0.0.0:7872\": name the address itself"),
+            ("198.51.100.1:7872", "198.51.100.1:0", ":2:11: listen = \"198.51.100.1:0\": name the address itself"),
+            ("198.51.100.1:7872", "224.0.0.1:7872", ":2:11: listen = \"224.0.0.1:7872\": nobody can send from it"),
+            ("[2001:db8:f::1]:7872", "198.51.100.1:7872", ":2:32: listen = \"198.51.100.1:7872\": it stands there twice"),
+            ("198.51.100.10:7873", "198.51.100.10", ":8:1: [feed] address = \"198.51.100.10\": write HOST:PORT"),
+            ("198.51.100.10:7873", "2001:db8::10:7873", ":8:1: [feed] address = \"2001:db8::10:7873\": write HOST:PORT"),
+            ("198.51.100.10:7873", ":7873", ":8:1: [feed] address = \":7873\": write HOST:PORT"),
+            ("hac.example.org", "hac example", ":9:1: [feed] server-name = \"hac example\": write the DNS name"),
+            ("\"ha0\"", "\"ha 0\"", ":11:1: [tunnel] device = \"ha 0\": write 1 to 15 letters"),
+            ("mtu = 1400", "mtu = 1200", ":12:1: [tunnel] mtu = 1200: write 1280 to 9000"),
+            ("mtu = 1400", "mtu = 1400\n[routes]\nprotocol = 4", ":14:1: [routes] protocol = 4: it belongs to"),
         ];
-        for (before, after, complaint) in cases {
-            let error = load(&FILE.replace(before, after)).unwrap().check().unwrap_err().to_string();
-            assert!(error.contains(complaint), "{error}");
+        for (before, after, expected) in cases {
+            let error = check(&load(&FILE.replacen(before, after, 1)).unwrap()).to_string();
+            assert!(error.contains(&format!("/ha.toml{expected}")) && error.lines().count() == 1, "{expected}: {error}");
+        }
+        for good in ["hac.example.org:7873", "[2001:db8::10]:1", "localhost:65535"] {
+            assert_eq!(check(&load(&FILE.replace("198.51.100.10:7873", good)).unwrap()), Findings::default(), "{good}");
         }
         assert!(load(&FILE.replace("device", "devise")).unwrap_err().contains("did you mean \"device\"?"));
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_used_is_named_with_the_place_of_its_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let authority = fixture::Authority::new();
+        let certified = authority.certify("ha1");
+        let files =
+            [("ha.toml", FILE), ("ha.pem", &certified.certificate), ("ha-key.pem", &certified.key), ("ca.pem", &authority.pem)];
+        for (name, text) in files {
+            std::fs::write(folder.path().join(name), text).unwrap();
+        }
+        let config = service::config::load::<Config>(&folder.path().join("ha.toml")).unwrap();
+        assert!(tls_files(&config).is_ok());
+        for (name, place) in [("ha.pem", "3:1: certificate"), ("ha-key.pem", "4:1: key"), ("ca.pem", "5:1: ca")] {
+            let good = std::fs::read(folder.path().join(name)).unwrap();
+            std::fs::write(folder.path().join(name), "nothing").unwrap();
+            let error = tls_files(&config).err().unwrap().to_string();
+            let path = folder.path().join(name).display().to_string();
+            assert!(error.contains(&format!("ha.toml:{place} = \"{name}\": {path} holds no ")), "{error}");
+            std::fs::remove_file(folder.path().join(name)).unwrap();
+            let error = tls_files(&config).err().unwrap().to_string();
+            assert!(error.contains(place) && error.contains("check the path"), "{error}");
+            std::fs::write(folder.path().join(name), good).unwrap();
+        }
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_said_at_once() {
+        let text = FILE.replace("198.51.100.1:7872", "0.0.0.0:7872").replace(":7873", "").replace("1400", "1");
+        assert_eq!(check(&load(&text).unwrap()).errors(), 3);
     }
 }

@@ -20,7 +20,6 @@ use feed::client::FeedAddress;
 use feed::{TlsFiles, Welcome};
 use net::tun::Tun;
 use net::udp::{SocketOptions, UdpSocket};
-use protocol::sa::Secret;
 use protocol::tunnel::entry::IcmpSources;
 use protocol::tunnel::{Command, Counters, Event, Guard};
 use rand::Rng;
@@ -29,7 +28,7 @@ use service::control::ControlSocket;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::sleep_until;
 
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::control::{self, Question};
 use crate::deliveries;
 use crate::feed_client::{FeedEvent, FeedState, Subscriber};
@@ -58,8 +57,8 @@ const HEALTH_INTERVAL: Duration = Duration::from_secs(1);
 /// # Errors
 /// What cannot be set up, or a worker thread that has ended.
 pub async fn run(config: Located<Config>, shutdown: impl Future) -> Result<(), GatewayError> {
-    config.check().map_err(|error| GatewayError::Value(config.file().display().to_string(), error))?;
-    let files = tls_files(&config)?;
+    config::check(&config).check().map_err(ConfigError::from)?;
+    let files = config::tls_files(&config)?;
     let control = ControlSocket::bind(&config.resolve(&config.control_socket))?;
     let (questions, question_queue) = mpsc::channel(QUESTION_QUEUE);
     let (events, event_queue) = mpsc::channel(FEED_QUEUE);
@@ -72,11 +71,6 @@ pub async fn run(config: Located<Config>, shutdown: impl Future) -> Result<(), G
     let ended = gateway.serve(event_queue, question_queue, shutdown).await;
     tasks.shutdown().await;
     ended
-}
-
-fn tls_files(config: &Located<Config>) -> Result<TlsFiles, ConfigError> {
-    let key = Secret::new(config.read(&config.key)?.into_bytes());
-    Ok(TlsFiles { ca: config.read(&config.ca)?, certificate: config.read(&config.certificate)?, key })
 }
 
 fn subscriber(config: &Config, files: TlsFiles, events: mpsc::Sender<FeedEvent>, state: watch::Sender<FeedState>) -> Subscriber {

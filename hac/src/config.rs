@@ -8,13 +8,16 @@ use ipnet::{Ipv4Net, Ipv6Net};
 use protocol::profile::WireProfile;
 use protocol::sa::{CipherSuite, UserData};
 use serde::{Deserialize, Deserializer};
-use service::config::{ConfigError, Located};
+use service::config::{ConfigError, Finding, Findings, Located};
 
 use crate::provisioning::Policy;
 use crate::store::Pools;
 
 /// The control socket where the configuration names none.
 pub const DEFAULT_CONTROL_SOCKET: &str = "/run/haltsec/hac.sock";
+
+/// How long an association may live.
+const SA_LIFETIME_SECONDS: std::ops::RangeInclusive<u64> = 60..=30 * 86_400;
 
 /// The whole file.
 #[derive(Clone, Debug, Deserialize)]
@@ -106,56 +109,72 @@ fn suites<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<CipherSuite>
     names.iter().map(|name| name.parse().map_err(serde::de::Error::custom)).collect()
 }
 
-/// Why a configuration was refused.
-#[derive(Debug, thiserror::Error)]
-pub enum BadConfig {
-    /// Not readable, not TOML, or with unknown keys.
-    #[error(transparent)]
-    Load(#[from] ConfigError),
-    /// A value that cannot work.
-    #[error("{file}: {problem}")]
-    Value {
-        /// Which file.
-        file: String,
-        /// Which key, its value, and what to write instead.
-        problem: String,
-    },
-}
-
 /// Reads and checks the file.
-pub fn load(path: &Path) -> Result<Located<Config>, BadConfig> {
+///
+/// # Errors
+/// It cannot be read, or everything in it that cannot be used.
+pub fn load(path: &Path) -> Result<Located<Config>, ConfigError> {
     let config: Located<Config> = service::config::load(path)?;
-    match problem(&config) {
-        Some(problem) => Err(BadConfig::Value { file: path.display().to_string(), problem }),
-        None => Ok(config),
-    }
+    check(&config).check()?;
+    Ok(config)
 }
 
-fn problem(config: &Config) -> Option<String> {
-    let lifetime = config.policy.sa_lifetime_seconds;
-    let small6 = config.home.pool6.filter(|pool| pool.prefix_len() > 126);
-    let small4 = config.home.pool4.filter(|pool| pool.prefix_len() > 30);
-    if config.listen.is_empty() {
-        Some("listen = [] leaves mobile nodes nothing to connect to: write an address such as \"[::]:7872\"".to_owned())
-    } else if let Err(problem) = check_name(&config.name) {
-        Some(format!("name = \"{}\": {problem}", config.name))
-    } else if config.home.pool6.is_none() && config.home.pool4.is_none() {
-        Some("[home] has neither pool6 nor pool4: write one, such as pool6 = \"2001:db8:100::/64\"".to_owned())
-    } else if let Some(pool) = small6.map(|pool| pool.to_string()).or(small4.map(|pool| pool.to_string())) {
-        Some(format!("[home] pool {pool} has no address for a subscriber: network, home agent and broadcast come first"))
-    } else if config.policy.suites.is_empty() {
-        Some(format!("[policy] suites = [] grants nothing: write one or more of {}", CipherSuite::names()))
-    } else if config.policy.profile == WireProfile::Draft04 && !config.policy.suites.iter().any(|suite| suite.encrypts()) {
-        let names: Vec<_> = config.policy.suites.iter().map(|suite| suite.name()).collect();
-        Some(format!(
-            "[policy] profile = \"draft-04\" grants nothing of suites = {names:?}: in it a suite that does not encrypt has no \
-             replay protection and needs the subscriber's own policy (`hac subscriber add --suite`); add AES_128_GCM"
-        ))
-    } else if !(60..=30 * 86_400).contains(&lifetime) {
-        Some(format!("[policy] sa-lifetime-seconds = {lifetime}: write 60 to 2592000 (30 days)"))
-    } else {
-        None
+/// What TOML cannot know to be wrong.
+pub fn check(config: &Located<Config>) -> Findings {
+    let mut findings = Findings::default();
+    if let Err(remedy) = check_name(&config.name) {
+        findings.push(config.refused("name", remedy));
     }
+    findings.extend(check_listen(config));
+    findings.extend(check_pools(config));
+    findings.extend(check_policy(config));
+    findings
+}
+
+fn check_listen(config: &Located<Config>) -> Vec<Finding> {
+    if config.listen.is_empty() {
+        let remedy = "mobile nodes have nothing to connect to; write an address such as \"[::]:7872\"";
+        return vec![config.refused("listen", remedy)];
+    }
+    let all = config.listen.iter().chain([&config.feed.listen]).collect::<Vec<_>>();
+    let is_taken = |index: usize| all.iter().skip(index + 1).any(|later| Some(later) == all.get(index) && later.port() != 0);
+    let taken = (0..config.listen.len()).filter(|index| is_taken(*index));
+    taken
+        .map(|index| config.refused(&format!("listen.{index}"), "it stands there twice; take one out, or another port"))
+        .collect()
+}
+
+fn check_pools(config: &Located<Config>) -> Vec<Finding> {
+    let Home { pool6, pool4, .. } = &config.home;
+    let mut findings = Vec::new();
+    if pool6.is_none() && pool4.is_none() {
+        findings.push(config.refused("home", "neither pool6 nor pool4; write one, such as pool6 = \"2001:db8:100::/64\""));
+    }
+    let none_left = "it has no address for a subscriber (network, home agent and broadcast come first); write a shorter prefix";
+    if pool6.is_some_and(|pool| pool.prefix_len() > 126) {
+        findings.push(config.refused("home.pool6", none_left));
+    }
+    if pool4.is_some_and(|pool| pool.prefix_len() > 30) {
+        findings.push(config.refused("home.pool4", none_left));
+    }
+    findings
+}
+
+fn check_policy(config: &Located<Config>) -> Vec<Finding> {
+    let policy = &config.policy;
+    let mut findings = Vec::new();
+    if policy.suites.is_empty() {
+        let remedy = format!("it grants nothing; write one or more of {}", CipherSuite::names());
+        findings.push(config.refused("policy.suites", remedy));
+    } else if policy.profile == WireProfile::Draft04 && !policy.suites.iter().any(|suite| suite.encrypts()) {
+        let remedy = "profile = \"draft-04\" grants none of them: in it a suite that does not encrypt has no replay protection and \
+                      needs the subscriber's own policy (`hac subscriber add --suite`); add AES_128_GCM";
+        findings.push(config.refused("policy.suites", remedy));
+    }
+    if !SA_LIFETIME_SECONDS.contains(&policy.sa_lifetime_seconds) {
+        findings.push(config.refused("policy.sa-lifetime-seconds", "write 60 to 2592000 (30 days)"));
+    }
+    findings
 }
 
 /// A name that goes into a certificate's SAN and is compared exactly there: an IP address, or a DNS name without wildcards.
@@ -209,7 +228,7 @@ listen = "[::]:7873"
 pool6 = "2001:db8:100::/64"
 "#;
 
-    fn loaded(text: &str) -> Result<Located<Config>, BadConfig> {
+    fn loaded(text: &str) -> Result<Located<Config>, ConfigError> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("hac.toml");
         std::fs::write(&path, text).unwrap();
@@ -228,23 +247,40 @@ pool6 = "2001:db8:100::/64"
     }
 
     #[test]
-    fn values_that_cannot_work_are_refused_with_what_to_write() {
+    fn values_that_cannot_work_are_refused_where_they_stand_with_what_to_write() {
+        let policy = |line: &str| format!("{GOOD}[policy]\n{line}\n");
         let rows = [
-            (GOOD.replace("2001:db8:100::/64", "2001:db8:100::/127"), "no address for a subscriber"),
-            (GOOD.replace("pool6 =", "dns = [] #"), "neither pool6 nor pool4"),
-            (GOOD.replace("\"hac.example.org\"", "\"*.example.org\""), "no wildcard"),
-            (GOOD.replace("[\"[::]:7872\"]", "[]"), "nothing to connect to"),
-            (format!("{GOOD}[policy]\nsuites = []\n"), "grants nothing"),
-            (format!("{GOOD}[policy]\nsuites = [\"AES_256\"]\n"), "unknown cipher suite"),
-            (format!("{GOOD}[policy]\nsa-lifetime-seconds = 5\n"), "60 to 2592000"),
-            (format!("{GOOD}[policy]\nprofile = \"draft-4\"\n"), "write \"rfc6618\" or \"draft-04\""),
-            (format!("{GOOD}[policy]\nuser-data = \"open\"\n"), "\"protected\" or \"clear\""),
-            (format!("{GOOD}[policy]\nprofile = \"draft-04\"\nsuites = [\"NULL_SHA\"]\n"), "hac subscriber add --suite"),
-            (format!("{GOOD}[polizy]\n"), "polizy"),
+            (
+                GOOD.replace("2001:db8:100::/64", "2001:db8:100::/127"),
+                ":12:1: [home] pool6 = \"2001:db8:100::/127\": it has no address",
+            ),
+            (
+                GOOD.replace("pool6 = \"2001:db8:100::/64\"", "pool4 = \"10.9.0.0/31\""),
+                ":12:1: [home] pool4 = \"10.9.0.0/31\": it has",
+            ),
+            (GOOD.replace("pool6 =", "dns = [] #"), ":11:2: [home]: neither pool6 nor pool4; write one"),
+            (GOOD.replace("\"hac.example.org\"", "\"*.example.org\""), ":2:1: name = \"*.example.org\": write a DNS name"),
+            (GOOD.replace("[\"[::]:7872\"]", "[]"), ":3:1: listen = []: mobile nodes have nothing to connect to"),
+            (GOOD.replace("[\"[::]:7872\"]", "[\"[::]:7873\"]"), ":3:11: listen = \"[::]:7873\": it stands there twice"),
+            (policy("suites = []"), ":14:1: [policy] suites = []: it grants nothing"),
+            (policy("suites = [\"AES_256\"]"), ":14:1: [policy] suites = [\"AES_256\"]: unknown cipher suite"),
+            (policy("sa-lifetime-seconds = 5"), ":14:1: [policy] sa-lifetime-seconds = 5: write 60 to 2592000 (30 days)"),
+            (policy("profile = \"draft-4\""), ":14:1: [policy] profile = \"draft-4\": "),
+            (policy("user-data = \"open\""), ":14:1: [policy] user-data = \"open\": "),
+            (policy("profile = \"draft-04\"\nsuites = [\"NULL_SHA\"]"), ":15:1: [policy] suites = [\"NULL_SHA\"]: profile"),
+            (format!("{GOOD}[polizy]\n"), ":13:2: unknown key \"polizy\" (did you mean \"policy\"?)"),
         ];
         for (text, expected) in rows {
             let error = loaded(&text).unwrap_err().to_string();
-            assert!(error.contains(expected) && error.contains("hac.toml"), "{error}");
+            assert!(error.contains(&format!("/hac.toml{expected}")) && error.lines().count() == 1, "{expected}: {error}");
         }
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_said_at_once() {
+        let text = GOOD.replace("2001:db8:100::/64", "2001:db8:100::/128").replace("[\"[::]:7872\"]", "[]");
+        let error = loaded(&format!("{text}[policy]\nsa-lifetime-seconds = 5\n")).unwrap_err().to_string();
+        let places: Vec<_> = error.lines().filter_map(|line| line.split("hac.toml:").nth(1)?.split(": ").next()).collect();
+        assert_eq!(places, ["3:1", "12:1", "14:1"], "{error}");
     }
 }

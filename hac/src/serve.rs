@@ -31,12 +31,9 @@ const FAREWELL: Duration = Duration::from_secs(5);
 /// Why the HAC cannot serve.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// A named file cannot be read.
+    /// A file that the configuration names cannot be used.
     #[error(transparent)]
     File(#[from] ConfigError),
-    /// The certificate or key cannot be used.
-    #[error(transparent)]
-    Tls(#[from] net::tls::TlsError),
     /// An address is taken or not ours.
     #[error("cannot listen on TCP {address} for {whom}: {source}; is another hac running, and is the address this machine's?")]
     Listen {
@@ -76,8 +73,7 @@ pub struct Running {
 pub async fn start(config: &Located<Config>, store: SqliteStore) -> Result<Running, ServeError> {
     let certificate = config.read(&config.certificate)?;
     let key = Secret::new(config.read(&config.key)?.into_bytes());
-    let chain = net::tls::load_certificates(&config.resolve(&config.certificate))?;
-    let tls = net::tls::server(chain, net::tls::load_key(&config.resolve(&config.key))?)?;
+    let tls = tls(config)?;
     let files = TlsFiles { ca: config.read(&config.ca)?, certificate, key };
 
     let control = ControlSocket::bind(&config.resolve(&config.control_socket))?;
@@ -162,6 +158,15 @@ impl Drop for Running {
         self.accepting.abort_all();
         self.feed.abort();
     }
+}
+
+/// Of the files that the configuration names; an error has the place of the key.
+fn tls(config: &Located<Config>) -> Result<net::tls::Server, ConfigError> {
+    let in_certificate = |error| config.refused_file(&config.certificate, error);
+    net::tls::load_authorities(&config.resolve(&config.ca)).map_err(|error| config.refused_file(&config.ca, error))?;
+    let chain = net::tls::load_certificates(&config.resolve(&config.certificate)).map_err(in_certificate)?;
+    let key = net::tls::load_key(&config.resolve(&config.key)).map_err(|error| config.refused_file(&config.key, error))?;
+    net::tls::server(chain, key).map_err(in_certificate)
 }
 
 async fn listen(address: SocketAddr, whom: &'static str) -> Result<TcpListener, ServeError> {

@@ -27,7 +27,7 @@ mod tickets;
 pub use clients::{Client, Clients};
 pub use connect::connect;
 pub use end_point::{EndPointError, channel_binding, peer_channel_binding};
-pub use name::{NameError, Reference, explain_handshake, name_error};
+pub use name::{NameError, Reference, explain_handshake, is_name, name_error};
 
 /// Why TLS cannot be set up.
 #[derive(Debug, thiserror::Error)]

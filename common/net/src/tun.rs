@@ -127,12 +127,16 @@ fn forbid_link_local(name: &str) {
     }
 }
 
-fn check(name: &str, mtu: u16) -> io::Result<()> {
-    let is_name = (1..libc::IFNAMSIZ).contains(&name.len())
+/// Whether a device may have this name: 1 to 15 letters, digits, '-', '_' or '.'.
+pub fn is_device_name(name: &str) -> bool {
+    (1..libc::IFNAMSIZ).contains(&name.len())
         && name.bytes().all(|octet| octet.is_ascii_alphanumeric() || b"-_.".contains(&octet))
         && name != "."
-        && name != "..";
-    if !is_name {
+        && name != ".."
+}
+
+fn check(name: &str, mtu: u16) -> io::Result<()> {
+    if !is_device_name(name) {
         let text = format!("{name:?} cannot name a device: use 1 to 15 letters, digits, '-', '_' or '.'");
         return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
     }

@@ -1,31 +1,42 @@
 //! A program's TOML file into its configuration type; errors name file, line and column.
 //!
 //! Called once by each program at its start. The types carry `#[serde(deny_unknown_fields, rename_all = "kebab-case")]`,
-//! so a misspelt key is an error and never silently a default. Relative paths are relative to the file's folder.
+//! so a misspelt key is an error and never silently a default. Relative paths are relative to the file's folder. What only
+//! the program knows to be wrong it says with [`Located::refused`], in the same words and with the same places.
 
 use std::fmt::Display;
 use std::io;
-use std::ops::{Deref, Range};
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 
+mod finding;
+mod parse;
+mod place;
+
+pub use finding::{Finding, Findings, Severity};
+pub use place::Place;
+
+use place::Keys;
+
 /// The longest configuration file that is read, in octets.
 pub const MAX_FILE: u64 = 1 << 20;
 
-/// A configuration with the folder of the file that it was read from.
+/// A configuration with the file that it was read from, and where in it each key stands.
 #[derive(Clone, Debug)]
 pub struct Located<T> {
     value: T,
     file: PathBuf,
+    keys: Keys,
 }
 
 impl<T> Located<T> {
-    /// As if `value` had been read from `file`.
+    /// As if `value` had been read from `file`, whose text nobody knows.
     pub fn new(value: T, file: impl Into<PathBuf>) -> Self {
-        Self { value, file: file.into() }
+        Self { value, file: file.into(), keys: Keys::default() }
     }
 
     /// The configuration without its place.
@@ -38,15 +49,55 @@ impl<T> Located<T> {
         &self.file
     }
 
+    /// Where `key` stands, sections before it with dots (`policy.sa-lifetime-seconds`; `listen.1` is the second of a list).
+    /// What is not in the file stands where its section does, or at the file's beginning.
+    pub fn place_of(&self, key: &str) -> Place {
+        Place::new(&self.file, self.keys.nearest(key))
+    }
+
+    /// That the value of `key` cannot be used: `FILE:LINE:COL: [section] key = value: remedy`.
+    pub fn refused(&self, key: &str, remedy: impl Display) -> Finding {
+        self.finding(Severity::Error, key, remedy)
+    }
+
+    /// That the value of `key` works, but not as it should or not for long.
+    pub fn warned(&self, key: &str, remedy: impl Display) -> Finding {
+        self.finding(Severity::Warning, key, remedy)
+    }
+
+    /// [`refused`](Self::refused) for a value that is not repeated, since it may come into a log.
+    pub fn refused_unseen(&self, key: &str, remedy: impl Display) -> Finding {
+        let text = format!("{}: {remedy}", place::name(key));
+        Finding { place: self.place_of(key), severity: Severity::Error, key: Some(key.to_owned()), text }
+    }
+
+    fn finding(&self, severity: Severity, key: &str, remedy: impl Display) -> Finding {
+        let text = format!("{}: {remedy}", self.keys.describe(key));
+        Finding { place: self.place_of(key), severity, key: Some(key.to_owned()), text }
+    }
+
     /// `path` as it stands in the file: an absolute one as it is, a relative one under the file's folder.
     pub fn resolve(&self, path: impl AsRef<Path>) -> PathBuf {
         self.file.parent().unwrap_or_else(|| Path::new("")).join(path)
     }
 
     /// The text of a file that the configuration names, such as a PEM file.
+    ///
+    /// # Errors
+    /// It cannot be read; the error has the place of the key that names it.
     pub fn read(&self, path: impl AsRef<Path>) -> Result<String, ConfigError> {
-        let path = self.resolve(path);
-        std::fs::read_to_string(&path).map_err(|source| ConfigError::Named { config: self.file.clone(), path, source })
+        let resolved = self.resolve(path.as_ref());
+        std::fs::read_to_string(&resolved).map_err(|error| self.refused_file(path, unreadable(&resolved, &error)))
+    }
+
+    /// That the file that the configuration names as `path` cannot be used, with the place of the key that names it.
+    /// `problem` names the resolved path and the remedy.
+    pub fn refused_file(&self, path: impl AsRef<Path>, problem: impl Display) -> ConfigError {
+        let finding = match self.keys.naming(path.as_ref()) {
+            Some(key) => self.refused(key, problem),
+            None => Finding { place: self.place_of(""), severity: Severity::Error, key: None, text: problem.to_string() },
+        };
+        Findings::from(finding).into()
     }
 }
 
@@ -69,127 +120,73 @@ pub enum ConfigError {
     )]
     Missing(PathBuf),
     /// The file is there but cannot be read.
-    #[error("{}: cannot read the configuration file: {source}", .path.display())]
+    #[error("{}: cannot read the configuration file: {source}; run as root or as the file's owner, or name another with --config FILE", .path.display())]
     Unreadable {
         /// The configuration file.
         path: PathBuf,
         /// What the system said.
         source: io::Error,
     },
-    /// A key that the program does not know.
-    #[error("{place}: unknown key \"{key}\"{hint}")]
-    UnknownKey {
-        /// FILE:LINE:COL.
-        place: Place,
-        /// The key as it stands in the file.
-        key: String,
-        /// The nearest known key or all of them, in brackets.
-        hint: String,
-    },
-    /// Not TOML, or a value of the wrong kind.
-    #[error("{place}: {message}")]
-    Invalid {
-        /// FILE:LINE:COL.
-        place: Place,
-        /// What is wrong.
-        message: String,
-    },
-    /// A file that the configuration names cannot be read.
-    #[error("{}: cannot read {}, which the configuration names: {source}", .config.display(), .path.display())]
-    Named {
+    /// It is longer than any configuration is.
+    #[error("{}: {length} octets; a configuration has at most {MAX_FILE}: name the right file with --config FILE", .path.display())]
+    TooLong {
         /// The configuration file.
-        config: PathBuf,
-        /// The file it names.
         path: PathBuf,
-        /// What the system said.
-        source: io::Error,
+        /// Its length in octets.
+        length: u64,
     },
+    /// Keys, values or files that it names cannot be used.
+    #[error(transparent)]
+    Refused(#[from] Findings),
 }
 
-/// A place in a file; line and column count from 1.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
-    file: PathBuf,
-    line: usize,
-    column: usize,
-}
-
-impl std::fmt::Display for Place {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}:{}:{}", self.file.display(), self.line, self.column)
+impl ConfigError {
+    /// Everything that is wrong, one by one.
+    pub fn into_findings(self) -> Findings {
+        match self {
+            Self::Refused(findings) => findings,
+            Self::Missing(ref path) | Self::Unreadable { ref path, .. } | Self::TooLong { ref path, .. } => {
+                let text = self.to_string();
+                let text = text.strip_prefix(&format!("{}: ", path.display())).map_or(text.clone(), ToOwned::to_owned);
+                Finding { place: Place::of_file(path), severity: Severity::Error, key: None, text }.into()
+            }
+        }
     }
 }
 
 /// Reads the TOML file at `path`.
+///
+/// # Errors
+/// It cannot be read; or every unknown key and every value of a wrong kind in it.
 pub fn load<T: DeserializeOwned>(path: &Path) -> Result<Located<T>, ConfigError> {
     let text = read_bounded(path)?;
-    let value = parse(path, &text)?;
-    Ok(Located::new(value, path))
+    let (value, keys) = parse::parse(path, &text)?;
+    Ok(Located { value, file: path.to_owned(), keys })
 }
 
 fn read_bounded(path: &Path) -> Result<String, ConfigError> {
-    let unreadable = |source| ConfigError::Unreadable { path: path.to_owned(), source };
-    let length = match std::fs::metadata(path) {
-        Ok(metadata) => metadata.len(),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(ConfigError::Missing(path.to_owned())),
-        Err(error) => return Err(unreadable(error)),
+    let failed = |source: io::Error| match source.kind() {
+        io::ErrorKind::NotFound => ConfigError::Missing(path.to_owned()),
+        _ => ConfigError::Unreadable { path: path.to_owned(), source },
     };
+    let length = std::fs::metadata(path).map_err(failed)?.len();
     if length > MAX_FILE {
-        let message = format!("{length} octets; a configuration has at most {MAX_FILE}");
-        return Err(unreadable(io::Error::other(message)));
+        return Err(ConfigError::TooLong { path: path.to_owned(), length });
     }
-    std::fs::read_to_string(path).map_err(unreadable)
+    std::fs::read_to_string(path).map_err(failed)
 }
 
-fn parse<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, ConfigError> {
-    toml::from_str(text).map_err(|error| {
-        let place = place_of(path, text, error.span());
-        match unknown_key(error.message()) {
-            Some((key, known)) => ConfigError::UnknownKey { place, hint: hint(&key, &known), key },
-            None => ConfigError::Invalid { place, message: error.message().replace('\n', "; ") },
+/// That the file at `path` cannot be read, and what to do.
+pub fn unreadable(path: &Path, error: &io::Error) -> String {
+    let remedy = match error.kind() {
+        io::ErrorKind::NotFound => {
+            "correct the path (a relative one begins at the configuration's folder), or bring the file there"
         }
-    })
-}
-
-fn place_of(path: &Path, text: &str, span: Option<Range<usize>>) -> Place {
-    let before = span.and_then(|span| text.get(..span.start)).unwrap_or_default();
-    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    let column = before.get(line_start..).map_or(0, |line| line.chars().count()) + 1;
-    Place { file: path.to_owned(), line: before.matches('\n').count() + 1, column }
-}
-
-/// Serde's words for an unknown key: "unknown field `x`, expected one of `a`, `b`".
-fn unknown_key(message: &str) -> Option<(String, Vec<String>)> {
-    let mut quoted = message.strip_prefix("unknown field ")?.split('`').skip(1).step_by(2).map(str::to_owned);
-    let key = quoted.next()?;
-    Some((key, quoted.collect()))
-}
-
-fn hint(key: &str, known: &[String]) -> String {
-    let nearest = known.iter().map(|name| (distance(key, name), name)).min();
-    match nearest {
-        Some((distance, name)) if distance <= key.chars().count().div_ceil(3) => format!(" (did you mean \"{name}\"?)"),
-        Some(_) => format!(" (known here: {})", known.join(", ")),
-        None => String::new(),
-    }
-}
-
-/// Levenshtein's distance: how many letters must be put in, taken out or changed.
-fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (i, a) in left.chars().enumerate() {
-        let mut diagonal = i;
-        let mut last = i + 1;
-        let mut next = vec![last];
-        for (b, above) in right.iter().zip(row.iter().skip(1)) {
-            last = (diagonal + usize::from(a != *b)).min(above + 1).min(last + 1);
-            next.push(last);
-            diagonal = *above;
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or_default()
+        io::ErrorKind::PermissionDenied => "run as root or as the file's owner",
+        io::ErrorKind::IsADirectory => "name the file in it",
+        _ => "check the path and the file",
+    };
+    format!("cannot read {}: {error}; {remedy}", path.display())
 }
 
 /// Reads a value by its name, for `#[serde(deserialize_with)]`.
@@ -201,67 +198,4 @@ pub fn by_name<'de, D: Deserializer<'de>, T: FromStr<Err: Display>>(deserializer
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[derive(Debug, serde::Deserialize)]
-    #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-    struct Sample {
-        name: String,
-        feed: Option<Feed>,
-    }
-
-    #[derive(Debug, serde::Deserialize)]
-    #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-    struct Feed {
-        address: String,
-        #[serde(default)]
-        server_name: String,
-    }
-
-    fn error_of(text: &str) -> String {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("ha.toml");
-        std::fs::write(&file, text).unwrap();
-        let error = load::<Sample>(&file).unwrap_err().to_string();
-        error.strip_prefix(&format!("{}/", folder.path().display())).unwrap().to_owned()
-    }
-
-    #[test]
-    fn a_misspelt_key_is_named_with_its_place_and_the_nearest_key() {
-        let text = "name = \"ha1\"\n[feed]\n  adress = \"x\"\n";
-        assert_eq!(error_of(text), "ha.toml:3:3: unknown key \"adress\" (did you mean \"address\"?)");
-    }
-
-    #[test]
-    fn a_key_that_resembles_none_is_answered_with_all_that_are_known() {
-        let text = "name = \"ha1\"\ncolour = 1\n";
-        assert_eq!(error_of(text), "ha.toml:2:1: unknown key \"colour\" (known here: name, feed)");
-    }
-
-    #[test]
-    fn a_wrong_value_is_named_with_its_place() {
-        let error = error_of("\nname = 7\n");
-        assert!(error.starts_with("ha.toml:2:8: invalid type: integer `7`"), "{error}");
-        assert!(error_of("name = ").starts_with("ha.toml:1:8: "), "{}", error_of("name = "));
-    }
-
-    #[test]
-    fn a_missing_file_is_answered_with_the_remedy() {
-        let error = load::<Sample>(Path::new("/nowhere/ha.toml")).unwrap_err().to_string();
-        assert!(error.starts_with("/nowhere/ha.toml: no such configuration file") && error.contains("`hac ha add`"), "{error}");
-    }
-
-    #[test]
-    fn relative_paths_are_relative_to_the_folder_of_the_file() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("ha.toml");
-        std::fs::write(&file, "name = \"ha1\"\n[feed]\naddress = \"a\"\nserver-name = \"b\"").unwrap();
-        let config = load::<Sample>(&file).unwrap();
-        let feed = config.feed.as_ref().unwrap();
-        assert_eq!((config.name.as_str(), feed.address.as_str(), feed.server_name.as_str()), ("ha1", "a", "b"));
-        assert_eq!(config.resolve("ca.pem"), folder.path().join("ca.pem"));
-        assert_eq!(config.resolve("/etc/ca.pem"), Path::new("/etc/ca.pem"));
-        assert!(config.read("ca.pem").unwrap_err().to_string().contains("which the configuration names"));
-    }
-}
+mod tests;

@@ -7,17 +7,12 @@ use net::worker::WorkerGone;
 use service::config::ConfigError;
 use service::control::ControlError;
 
-use crate::config::ValueError;
-
 /// Why the home agent cannot run, or cannot go on.
 #[derive(Debug, thiserror::Error)]
 pub enum GatewayError {
-    /// A file that the configuration names cannot be read.
+    /// A value of the configuration, or a file that it names, cannot be used.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// A value of the configuration cannot be used.
-    #[error("{0}: {1}")]
-    Value(String, ValueError),
     /// The control socket.
     #[error(transparent)]
     Control(#[from] ControlError),

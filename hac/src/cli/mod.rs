@@ -17,7 +17,7 @@ use clap::{Parser, Subcommand};
 use protocol::sa::CipherSuite;
 use service::config::Located;
 
-use crate::config::{BadConfig, Config};
+use crate::config::Config;
 use crate::store::StoreError;
 use crate::store::sealing::{KekError, KeyEncryptionKey};
 use crate::store::sqlite::SqliteStore;
@@ -70,12 +70,9 @@ pub fn run(cli: Cli) -> Result<(), CliError> {
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
-    /// Configuration.
+    /// The configuration, or a file that it names.
     #[error(transparent)]
-    Config(#[from] BadConfig),
-    /// A named file cannot be read.
-    #[error(transparent)]
-    Read(#[from] service::config::ConfigError),
+    Config(#[from] service::config::ConfigError),
     /// Key-encryption key.
     #[error(transparent)]
     Kek(#[from] KekError),
@@ -123,7 +120,8 @@ fn open(config: &Path) -> Result<(Located<Config>, SqliteStore), CliError> {
 }
 
 fn open_store(config: &Located<Config>) -> Result<SqliteStore, CliError> {
-    let kek = KeyEncryptionKey::read(&config.resolve(&config.key_encryption_key))?;
+    let kek = KeyEncryptionKey::read(&config.resolve(&config.key_encryption_key))
+        .map_err(|error| config.refused_file(&config.key_encryption_key, error))?;
     Ok(SqliteStore::open(&config.resolve(&config.database), kek)?)
 }
 

@@ -73,6 +73,11 @@ pub fn explain_handshake(error: &io::Error) -> String {
     inner.to_string()
 }
 
+/// Whether `text` can be a reference identifier: a DNS name or an address.
+pub fn is_name(text: &str) -> bool {
+    ServerName::try_from(text).is_ok()
+}
+
 impl Reference {
     /// `name` as configured (a DNS name or an address), for a connection to `connected_to`.
     ///
