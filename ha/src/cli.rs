@@ -1,9 +1,11 @@
 //! The command line of `ha`: `serve` runs it; all else asks the running one.
 #![allow(clippy::print_stdout, reason = "a command line prints")]
 
+mod check_config;
 mod tables;
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use protocol::sa::Spi;
@@ -29,6 +31,12 @@ pub struct Arguments {
 enum Command {
     /// Runs the home agent until SIGINT or SIGTERM.
     Serve,
+    /// Says what is wrong with the configuration and the files that it names, or what will hold. Changes nothing.
+    CheckConfig {
+        /// Prints {"schema":1, ...}.
+        #[arg(long)]
+        json: bool,
+    },
     /// Shows feed, security associations, traffic and drops of the running home agent.
     Status {
         /// Prints {"schema":1, ...}.
@@ -67,28 +75,42 @@ enum SaCommand {
     },
 }
 
-/// Does what the command line says.
+impl Arguments {
+    /// Whether the command was asked for JSON: then a failure is told in it too.
+    pub fn wants_json(&self) -> bool {
+        match self.command {
+            Command::Status { json }
+            | Command::Bindings { json }
+            | Command::CheckConfig { json }
+            | Command::Sa { command: SaCommand::List { json } } => json,
+            Command::Serve | Command::Sa { command: SaCommand::Renew { .. } } => false,
+        }
+    }
+}
+
+/// Does what the command line says; gives the exit code.
 ///
 /// # Errors
 /// A text for the person at the terminal.
-pub async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let config = config::load::<Config>(&arguments.config)?;
+pub async fn run(arguments: Arguments) -> Result<ExitCode, Box<dyn std::error::Error + Send + Sync>> {
+    let load = || config::load::<Config>(&arguments.config);
     match arguments.command {
+        Command::CheckConfig { json } => return Ok(check_config::run(&arguments.config, json)),
         Command::Serve => {
             let shutdown = service::shutdown::requested()?;
-            gateway::run(config, async { tracing::info!("{} received: the home agent stops", shutdown.await) }).await?;
+            gateway::run(load()?, async { tracing::info!("{} received: the home agent stops", shutdown.await) }).await?;
         }
-        Command::Status { json } => show(&question(&config, Request::new("status")).await?, json, tables::print_status),
-        Command::Bindings { json } => show(&question(&config, Request::new("bindings")).await?, json, tables::print_bindings),
+        Command::Status { json } => show(&question(&load()?, Request::new("status")).await?, json, tables::print_status),
+        Command::Bindings { json } => show(&question(&load()?, Request::new("bindings")).await?, json, tables::print_bindings),
         Command::Sa { command: SaCommand::List { json } } => {
-            let answer = question(&config, Request::new("security-associations")).await?;
+            let answer = question(&load()?, Request::new("security-associations")).await?;
             show(&answer, json, tables::print_security_associations);
         }
         Command::Sa { command: SaCommand::Renew { spi, all } } => {
-            tables::print_renewal(&question(&config, renewal(spi, all)).await?);
+            tables::print_renewal(&question(&load()?, renewal(spi, all)).await?);
         }
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn question(config: &Located<Config>, request: Request) -> Result<Value, ControlError> {

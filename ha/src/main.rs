@@ -7,11 +7,7 @@ use clap::Parser;
 #[tokio::main]
 async fn main() -> ExitCode {
     service::logging::init();
-    match ha::cli::run(ha::cli::Arguments::parse()).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("ha: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    let arguments = ha::cli::Arguments::parse();
+    let json = arguments.wants_json();
+    ha::cli::run(arguments).await.unwrap_or_else(|error| service::outcome::failure("ha", error.as_ref(), json))
 }

@@ -7,9 +7,6 @@ use clap::Parser;
 fn main() -> ExitCode {
     match hac::cli::run(hac::cli::Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("hac: {error}");
-            ExitCode::FAILURE
-        }
+        Err(error) => service::outcome::failure("hac", &error, false),
     }
 }

@@ -2,11 +2,19 @@
 
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use ipnet::IpNet;
+use net::tun::{MAX_MTU, MIN_MTU, is_device_name};
+use protocol::mhauth::{Nai, Psk};
 use protocol::profile::WireProfile;
-use protocol::sa::{CipherSuite, UserData};
+use protocol::sa::{CipherSuite, Secret, UserData};
+use rustls::RootCertStore;
 use serde::{Deserialize, Deserializer};
+use service::config::{ConfigError, Finding, Findings, Located};
+
+/// Routing tables and rule priorities that are nobody's: below are the system's tables, above its main and default rules.
+const FREE_TABLES: std::ops::RangeInclusive<u32> = 256..=32_765;
 
 /// A mobile node's configuration.
 #[derive(Clone, Debug, Deserialize)]
@@ -68,15 +76,66 @@ pub struct Policy {
     pub user_data: UserData,
 }
 
-impl Policy {
-    /// What cannot work, and what to write instead.
-    pub fn problem(&self) -> Option<&'static str> {
-        let can_carry_data = self.user_data == UserData::Clear || self.suites.iter().any(|suite| suite.encrypts());
-        (self.profile == WireProfile::Draft04 && !can_carry_data).then_some(
-            "[policy] none of the suites encrypts, which in profile \"draft-04\" carries no protected data: add AES_128_GCM, or \
-             write user-data = \"clear\"",
-        )
+/// What TOML cannot know to be wrong.
+pub fn check(config: &Located<Config>) -> Findings {
+    let mut findings = Findings::default();
+    if !net::tls::is_name(&config.hac.name) || config.hac.name.contains('*') {
+        let remedy = "write the DNS name or the address that the HAC's certificate has, such as \"hac.example.org\"";
+        findings.push(config.refused("hac.name", remedy));
     }
+    if let Err(remedy) = config.identity.nai.parse::<Nai>() {
+        findings.push(config.refused_unseen("identity.nai", remedy));
+    }
+    findings.extend(check_policy(config));
+    findings.extend(check_tunnel(config));
+    findings
+}
+
+fn check_policy(config: &Located<Config>) -> Option<Finding> {
+    let Policy { profile, suites, user_data } = &config.policy;
+    let can_carry_data = *user_data == UserData::Clear || suites.iter().any(|suite| suite.encrypts());
+    let remedy = "none of them encrypts, which in profile \"draft-04\" carries no protected data; add AES_128_GCM, or write \
+                  user-data = \"clear\"";
+    (*profile == WireProfile::Draft04 && !can_carry_data).then(|| config.refused("policy.suites", remedy))
+}
+
+fn check_tunnel(config: &Located<Config>) -> Vec<Finding> {
+    let Tunnel { device, mtu, table, fwmark, .. } = &config.tunnel;
+    let mut findings = Vec::new();
+    if !is_device_name(device) {
+        findings.push(config.refused("tunnel.device", "write 1 to 15 letters, digits, '-', '_' or '.', such as \"mn0\""));
+    }
+    if mtu.is_some_and(|mtu| !(MIN_MTU..=MAX_MTU).contains(&mtu)) {
+        findings.push(config.refused("tunnel.mtu", format!("write {MIN_MTU} to {MAX_MTU}, or leave it out")));
+    }
+    if !FREE_TABLES.contains(table) {
+        findings.push(config.refused("tunnel.table", "it is the system's own; write 256 to 32765"));
+    }
+    if *fwmark == 0 {
+        findings.push(config.refused("tunnel.fwmark", "0 is no mark, so the tunnel would carry itself; write another number"));
+    }
+    findings
+}
+
+/// The pre-shared key of [`Identity`].
+///
+/// # Errors
+/// The file cannot be read, or holds no key that is safe to use; the text has the place of the key that names it.
+pub fn read_psk(config: &Located<Config>) -> Result<Psk, ConfigError> {
+    let path = &config.identity.psk_file;
+    let digits = Secret::new(config.read(path)?.into_bytes());
+    let digits = std::str::from_utf8(digits.expose()).unwrap_or_default();
+    let refused = |error| config.refused_file(path, format!("{}: {error}", config.resolve(path).display()));
+    Psk::from_hex(digits).map_err(refused)
+}
+
+/// The operator's CA certificates of [`Hac`].
+///
+/// # Errors
+/// As [`read_psk`].
+pub fn read_authorities(config: &Located<Config>) -> Result<Arc<RootCertStore>, ConfigError> {
+    let path = &config.hac.ca;
+    net::tls::load_authorities(&config.resolve(path)).map_err(|error| config.refused_file(path, error))
 }
 
 /// The tunnel device and what is routed to it.
@@ -136,6 +195,15 @@ mod tests {
     const LEAST: &str =
         "[hac]\nname = \"hac.example.org\"\nca = \"ca.pem\"\n[identity]\nnai = \"a@example.org\"\npsk-file = \"psk\"\n";
 
+    /// [`LEAST`] with these lines behind it, in a folder of its own.
+    fn located(text: &str) -> (tempfile::TempDir, Located<Config>) {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("mn.toml");
+        std::fs::write(&file, text).unwrap();
+        let config = service::config::load(&file).unwrap();
+        (folder, config)
+    }
+
     #[test]
     fn the_least_configuration_routes_everything_and_offers_the_encrypting_suites() {
         let config: Config = toml::from_str(LEAST).unwrap();
@@ -143,7 +211,7 @@ mod tests {
         let expected = [CipherSuite::Aes128Gcm, CipherSuite::Aes128CbcSha256, CipherSuite::Aes128CbcSha];
         assert_eq!(config.policy.suites, expected);
         assert_eq!((config.policy.profile, config.policy.user_data), (WireProfile::Rfc6618, UserData::Protected));
-        assert_eq!(config.policy.problem(), None);
+        assert_eq!(check(&located(LEAST).1), Findings::default());
     }
 
     #[test]
@@ -156,17 +224,56 @@ mod tests {
     }
 
     #[test]
-    fn a_policy_under_which_no_data_could_be_carried_is_a_problem() {
-        let policy = |profile, user_data, suites: &[CipherSuite]| Policy { profile, user_data, suites: suites.to_vec() };
-        let null = [CipherSuite::NullSha];
-        assert!(policy(WireProfile::Draft04, UserData::Protected, &null).problem().unwrap().contains("user-data = \"clear\""));
-        for (profile, user_data, suites) in [
-            (WireProfile::Draft04, UserData::Clear, &null[..]),
-            (WireProfile::Rfc6618, UserData::Protected, &null),
-            (WireProfile::Draft04, UserData::Protected, &[CipherSuite::NullSha, CipherSuite::Aes128CbcSha]),
-        ] {
-            assert_eq!(policy(profile, user_data, suites).problem(), None, "{profile} {user_data}");
+    fn a_value_that_cannot_be_used_is_refused_where_it_stands_with_what_to_write() {
+        let with = |lines: &str| format!("{LEAST}{lines}\n");
+        let rows = [
+            (LEAST.replace("hac.example.org", "*.example.org"), ":2:1: [hac] name = \"*.example.org\": write the DNS name"),
+            (LEAST.replace("a@example.org", "a b"), ":5:1: [identity] nai: the part before the @"),
+            (
+                with("[policy]\nprofile = \"draft-04\"\nsuites = [\"NULL_SHA\"]"),
+                ":9:1: [policy] suites = [\"NULL_SHA\"]: none of them",
+            ),
+            (with("[tunnel]\ndevice = \"a/b\""), ":8:1: [tunnel] device = \"a/b\": write 1 to 15 letters"),
+            (with("[tunnel]\nmtu = 1279"), ":8:1: [tunnel] mtu = 1279: write 1280 to 9000"),
+            (with("[tunnel]\ntable = 254"), ":8:1: [tunnel] table = 254: it is the system's own"),
+            (with("[tunnel]\nfwmark = 0"), ":8:1: [tunnel] fwmark = 0: 0 is no mark"),
+        ];
+        for (text, expected) in rows {
+            let error = check(&located(&text).1).to_string();
+            assert!(error.contains(&format!("/mn.toml{expected}")) && error.lines().count() == 1, "{expected}: {error}");
         }
+        let all = with("[tunnel]\nfwmark = 0\ntable = 0\nmtu = 0").replace("a@example.org", "@");
+        assert_eq!(check(&located(&all).1).errors(), 4);
+    }
+
+    #[test]
+    fn suites_that_do_not_encrypt_are_refused_only_where_they_could_carry_no_data() {
+        for lines in [
+            "profile = \"draft-04\"\nuser-data = \"clear\"\nsuites = [\"NULL_SHA\"]",
+            "suites = [\"NULL_SHA\"]",
+            "profile = \"draft-04\"\nsuites = [\"NULL_SHA\", \"AES_128_CBC_SHA\"]",
+        ] {
+            assert_eq!(check(&located(&format!("{LEAST}[policy]\n{lines}\n")).1), Findings::default(), "{lines}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_used_is_named_with_the_place_of_its_key_and_a_key_is_not_shown() {
+        let (folder, config) = located(LEAST);
+        let path = |name: &str| folder.path().join(name);
+        let error = read_psk(&config).unwrap_err().to_string();
+        assert!(
+            error.contains("mn.toml:6:1: [identity] psk-file = \"psk\": cannot read ") && error.contains("bring the file"),
+            "{error}"
+        );
+        std::fs::write(path("psk"), "correct horse").unwrap();
+        let error = read_psk(&config).unwrap_err().to_string();
+        assert!(error.contains(":6:1: ") && error.contains("not hexadecimal") && !error.contains("horse"), "{error}");
+        std::fs::write(path("psk"), format!("{}\n", "ab".repeat(32))).unwrap();
+        assert!(read_psk(&config).is_ok());
+        std::fs::write(path("ca.pem"), "nothing").unwrap();
+        let error = read_authorities(&config).unwrap_err().to_string();
+        assert!(error.contains("mn.toml:3:1: [hac] ca = \"ca.pem\": ") && error.contains("holds no certificate"), "{error}");
     }
 
     #[test]

@@ -7,11 +7,7 @@ use clap::Parser;
 #[tokio::main]
 async fn main() -> ExitCode {
     service::logging::init();
-    match mn::cli::run(mn::cli::Arguments::parse()).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("mn: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    let arguments = mn::cli::Arguments::parse();
+    let json = arguments.wants_json();
+    mn::cli::run(arguments).await.unwrap_or_else(|error| service::outcome::failure("mn", &error, json))
 }

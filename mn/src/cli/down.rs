@@ -6,7 +6,7 @@ use net::netlink::Netlink;
 use service::config::Located;
 use service::control::{self, ControlError, Request};
 
-use super::{CliError, start_with};
+use super::{CliError, socket, start_with};
 use crate::config::Config;
 use crate::routes::Routes;
 
@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 const POLL: Duration = Duration::from_millis(20);
 
 pub(super) async fn run(config: &Located<Config>) -> Result<(), CliError> {
-    match control::ask(&config.control_socket, &Request::new("down"), &start_with(config)).await {
+    match control::ask(&socket(config), &Request::new("down"), &start_with(config)).await {
         Ok(_) => wait_until_gone(config).await,
         Err(ControlError::NotRunning { .. }) => clean_up(config).await,
         Err(error) => Err(error.into()),
@@ -24,7 +24,7 @@ pub(super) async fn run(config: &Located<Config>) -> Result<(), CliError> {
 
 async fn wait_until_gone(config: &Located<Config>) -> Result<(), CliError> {
     let asked = Instant::now();
-    while config.control_socket.exists() {
+    while socket(config).exists() {
         if asked.elapsed() > PATIENCE {
             return Err(CliError::NotUp(format!(
                 "the node has not stopped within {} s; end its process, then run `mn down` once more",
@@ -41,7 +41,7 @@ async fn clean_up(config: &Located<Config>) -> Result<(), CliError> {
     let routes = Routes::new(Netlink::connect()?, config.tunnel.clone());
     let (rules, left) = routes.clean_up().await?;
     // A socket that nobody serves any more is the last trace of a crash.
-    let _gone = std::fs::remove_file(&config.control_socket);
+    let _gone = std::fs::remove_file(socket(config));
     match (rules, left) {
         (0, 0) => println!("down: the node was not running and had left nothing behind"),
         _ => println!("down: the node was not running; took back {rules} rules and {left} routes that it had left"),

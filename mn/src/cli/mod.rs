@@ -1,12 +1,14 @@
-//! `mn up | down | renew | status`.
+//! `mn up | down | renew | status | check-config`.
 #![allow(clippy::print_stdout, reason = "the command line speaks on standard output")]
 
+mod check_config;
 mod down;
 mod renew;
 mod status;
 mod up;
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use service::config::{ConfigError, Located};
@@ -44,6 +46,22 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Say what is wrong with the configuration and the files that it names, or what will hold. Changes nothing.
+    CheckConfig {
+        /// As JSON, schema 1.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+impl Arguments {
+    /// Whether the command was asked for JSON: then a failure is told in it too.
+    pub fn wants_json(&self) -> bool {
+        match self.command {
+            Command::Status { json } | Command::CheckConfig { json } => json,
+            Command::Up { .. } | Command::Down | Command::Renew => false,
+        }
+    }
 }
 
 /// Why a command failed.
@@ -52,9 +70,6 @@ pub enum CliError {
     /// The configuration cannot be used.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// A file or name in it cannot.
-    #[error("{0}")]
-    Value(String),
     /// The control socket.
     #[error(transparent)]
     Control(#[from] ControlError),
@@ -80,19 +95,26 @@ pub enum CliError {
     NotRenewed(String),
 }
 
-/// Runs the command that `arguments` name.
+/// Runs the command that `arguments` name; gives the exit code.
 ///
 /// # Errors
 /// Why it failed; the text says what to do.
-pub async fn run(arguments: Arguments) -> Result<(), CliError> {
-    let config: Located<Config> = service::config::load(&arguments.config)?;
+pub async fn run(arguments: Arguments) -> Result<ExitCode, CliError> {
+    let load = || service::config::load::<Config>(&arguments.config);
     match arguments.command {
-        Command::Up { foreground: true } => up::foreground(&config).await,
-        Command::Up { foreground: false } => up::background(&config).await,
-        Command::Down => down::run(&config).await,
-        Command::Renew => renew::run(&config).await,
-        Command::Status { json } => status::run(&config, json).await,
+        Command::CheckConfig { json } => return Ok(check_config::run(&arguments.config, json)),
+        Command::Up { foreground: true } => up::foreground(&load()?).await?,
+        Command::Up { foreground: false } => up::background(&load()?).await?,
+        Command::Down => down::run(&load()?).await?,
+        Command::Renew => renew::run(&load()?).await?,
+        Command::Status { json } => status::run(&load()?, json).await?,
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Where the running node answers.
+fn socket(config: &Located<Config>) -> PathBuf {
+    config.resolve(&config.control_socket)
 }
 
 /// How to start the node that does not answer.

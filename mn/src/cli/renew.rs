@@ -6,7 +6,7 @@ use serde_json::Value;
 use service::config::Located;
 use service::control::{self, Request};
 
-use super::{CliError, start_with};
+use super::{CliError, socket, start_with};
 use crate::config::Config;
 
 /// One run of MHAuth and one registration take a second; a HAC that does not answer is given up after this.
@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(20);
 
 pub(super) async fn run(config: &Located<Config>) -> Result<(), CliError> {
-    let ask = async |request| control::ask(&config.control_socket, &Request::new(request), &start_with(config)).await;
+    let ask = async |request| control::ask(&socket(config), &Request::new(request), &start_with(config)).await;
     let before = ask("renew").await?;
     if before["state"] == "leaving" {
         return Err(CliError::NotRenewed("the node is going down: start it again with `mn up`".to_owned()));

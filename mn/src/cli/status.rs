@@ -3,17 +3,17 @@
 use service::config::Located;
 use service::control::{self, ControlError, Request};
 
-use super::{CliError, start_with};
+use super::{CliError, socket, start_with};
 use crate::config::Config;
 use crate::status::Status;
 
 pub(super) async fn run(config: &Located<Config>, json: bool) -> Result<(), CliError> {
-    let answer = control::ask(&config.control_socket, &Request::new("status"), &start_with(config)).await?;
+    let answer = control::ask(&socket(config), &Request::new("status"), &start_with(config)).await?;
     if json {
         println!("{answer}");
         return Ok(());
     }
-    let path = config.control_socket.clone();
+    let path = socket(config);
     let status: Status = serde_json::from_value(answer)
         .map_err(|error| ControlError::Refused(format!("{}: a node of another version answers: {error}", path.display())))?;
     show(&status);

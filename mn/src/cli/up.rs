@@ -6,17 +6,15 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use protocol::mhauth::Psk;
-use protocol::sa::Secret;
 use protocol::tunnel::Counters;
 use serde_json::Value;
-use service::config::Located;
+use service::config::{ConfigError, Findings, Located};
 use service::control::{self, ControlSocket, Request};
 use service::shutdown;
 use tokio::sync::Notify;
 
-use super::{CliError, start_with};
-use crate::config::Config;
+use super::{CliError, socket, start_with};
+use crate::config::{self, Config};
 use crate::hac_client::HacClient;
 use crate::runtime;
 use crate::status::SharedStatus;
@@ -32,7 +30,7 @@ pub(super) async fn foreground(config: &Located<Config>) -> Result<(), CliError>
     let counters = Arc::new(Counters::default());
     let status = SharedStatus::new(counters.clone(), started);
     let asked = Arc::new(Asked::default());
-    let socket = ControlSocket::bind(&config.control_socket)?;
+    let socket = ControlSocket::bind(&socket(config))?;
     let control = {
         let (status, asked) = (status.clone(), asked.clone());
         tokio::spawn(socket.serve(move |request| answer(&request, &status, &asked)))
@@ -76,35 +74,29 @@ fn answer(request: &Request, status: &SharedStatus, asked: &Asked) -> impl Futur
     std::future::ready(result)
 }
 
-/// What the configuration says of the HAC and of this node, files read and checked.
+/// What the configuration says of the HAC and of this node, values checked and files read.
 fn client(config: &Located<Config>) -> Result<HacClient, CliError> {
-    let value = |error: &dyn std::fmt::Display| CliError::Value(format!("{}: {error}", config.file().display()));
-    if let Some(problem) = config.policy.problem() {
-        return Err(value(&problem));
-    }
-    let authorities = net::tls::load_authorities(&config.resolve(&config.hac.ca)).map_err(|error| value(&error))?;
-    let psk_file = config.resolve(&config.identity.psk_file);
-    let digits = Secret::new(config.read(&config.identity.psk_file)?.into_bytes());
-    let digits = std::str::from_utf8(digits.expose()).map_err(|error| value(&error))?;
+    config::check(config).check().map_err(ConfigError::from)?;
+    let nai = config.identity.nai.parse().map_err(|error| config.refused_unseen("identity.nai", error));
     Ok(HacClient {
         name: config.hac.name.clone(),
         port: config.hac.port,
         addresses: config.hac.addresses.clone(),
-        tls: Arc::new(net::tls::Clients::new(authorities)),
+        tls: Arc::new(net::tls::Clients::new(config::read_authorities(config)?)),
         fwmark: config.tunnel.fwmark,
-        nai: config.identity.nai.parse().map_err(|error| value(&error))?,
-        psk: Psk::from_hex(digits.trim()).map_err(|error| CliError::Value(format!("{}: {error}", psk_file.display())))?,
+        nai: nai.map_err(|finding| ConfigError::from(Findings::from(finding)))?,
+        psk: config::read_psk(config)?,
         policy: config.policy.clone(),
     })
 }
 
 /// Starts the node in the background; returns when it is registered.
 pub(super) async fn background(config: &Located<Config>) -> Result<(), CliError> {
-    if control::ask(&config.control_socket, &Request::new("status"), "").await.is_ok() {
+    if control::ask(&socket(config), &Request::new("status"), "").await.is_ok() {
         return Err(CliError::NotUp("this node is up already: see `mn status`, or end it with `mn down`".to_owned()));
     }
     client(config)?;
-    let log = config.control_socket.with_extension("log");
+    let log = socket(config).with_extension("log");
     let mut child = spawn(config, &log)?;
     println!("starting {} (log: {})", config.identity.nai, log.display());
     let begun = Instant::now();
@@ -113,7 +105,7 @@ pub(super) async fn background(config: &Located<Config>) -> Result<(), CliError>
         if let Ok(Some(_)) = child.try_wait() {
             return Err(CliError::NotUp(last_words(&log)));
         }
-        if let Ok(status) = control::ask(&config.control_socket, &Request::new("status"), "").await {
+        if let Ok(status) = control::ask(&socket(config), &Request::new("status"), "").await {
             let state = status["state"].as_str().unwrap_or_default().to_owned();
             if state != shown {
                 println!("{:>7.3} s  {state}", begun.elapsed().as_secs_f64());
