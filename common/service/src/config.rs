@@ -165,9 +165,9 @@ pub fn load<T: DeserializeOwned>(path: &Path) -> Result<Located<T>, ConfigError>
 }
 
 fn read_bounded(path: &Path) -> Result<String, ConfigError> {
-    let failed = |source: io::Error| match source.kind() {
-        io::ErrorKind::NotFound => ConfigError::Missing(path.to_owned()),
-        _ => ConfigError::Unreadable { path: path.to_owned(), source },
+    let failed = |source: io::Error| {
+        let is_missing = source.kind() == io::ErrorKind::NotFound;
+        if is_missing { ConfigError::Missing(path.to_owned()) } else { ConfigError::Unreadable { path: path.to_owned(), source } }
     };
     let length = std::fs::metadata(path).map_err(failed)?.len();
     if length > MAX_FILE {
@@ -178,14 +178,16 @@ fn read_bounded(path: &Path) -> Result<String, ConfigError> {
 
 /// That the file at `path` cannot be read, and what to do.
 pub fn unreadable(path: &Path, error: &io::Error) -> String {
-    let remedy = match error.kind() {
-        io::ErrorKind::NotFound => {
-            "correct the path (a relative one begins at the configuration's folder), or bring the file there"
-        }
-        io::ErrorKind::PermissionDenied => "run as root or as the file's owner",
-        io::ErrorKind::IsADirectory => "name the file in it",
-        _ => "check the path and the file",
-    };
+    let remedies = [
+        (
+            io::ErrorKind::NotFound,
+            "correct the path (a relative one begins at the configuration's folder), or bring the file there",
+        ),
+        (io::ErrorKind::PermissionDenied, "run as root or as the file's owner"),
+        (io::ErrorKind::IsADirectory, "name the file in it"),
+    ];
+    let remedy =
+        remedies.iter().find(|(kind, _)| *kind == error.kind()).map_or("check the path and the file", |(_, remedy)| remedy);
     format!("cannot read {}: {error}; {remedy}", path.display())
 }
 
