@@ -18,6 +18,24 @@ fn every_command_and_every_option_is_in_the_manual() {
     }
 }
 
+#[test]
+fn every_command_with_json_has_its_table_on_the_page() {
+    let programs =
+        [("hac", hac::cli::Cli::command()), ("ha", ha::cli::Arguments::command()), ("mn", mn::cli::Arguments::command())];
+    let commands = programs.iter().flat_map(|(program, command)| with_json(command, program));
+    let schema = tests::schema::Schema::of_the_manual().unwrap();
+    let described: Vec<&str> = schema.commands().collect();
+    let missing: Vec<_> = commands.filter(|command| !described.contains(&command.as_str())).collect();
+    assert!(missing.is_empty(), "docs/manual/json.md lacks {missing:?}");
+}
+
+/// `hac subscriber list`.
+fn with_json(command: &Command, name: &str) -> Vec<String> {
+    let own = command.get_arguments().any(|argument| argument.get_long() == Some("json")).then(|| name.to_owned());
+    let inner = command.get_subcommands().flat_map(|inner| with_json(inner, &format!("{name} {}", inner.get_name())));
+    own.into_iter().chain(inner).collect()
+}
+
 /// `hac subscriber add`, `--out`.
 fn words(command: &Command, name: &str) -> Vec<String> {
     let options = command.get_arguments().filter_map(|argument| argument.get_long()).map(|long| format!("--{long}"));

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
 use super::{Daemon, Lab, plan, programs, wait_for};
+use crate::schema::Schema;
 
 /// The subscriber of every lab.
 pub const NAI: &str = "alice@example.org";
@@ -144,9 +145,15 @@ impl<'lab> Deployment<'lab> {
         status(self.lab, program)
     }
 
+    /// What a command prints with `--json`, found to be as its page says; and its exit code.
+    pub fn json(&self, program: &str, words: &[&str]) -> Result<(Value, Option<i32>)> {
+        let (object, output) = run_json(self.lab, program, words)?;
+        Ok((object, output.status.code()))
+    }
+
     /// `ha bindings --json`.
     pub fn bindings(&self) -> Result<Value> {
-        json(self.lab, "ha", &["bindings", "--json"])
+        json(self.lab, "ha", &["bindings"])
     }
 
     /// The binding, without the fields that only the clock moves: what must not change when a packet is refused.
@@ -303,14 +310,26 @@ pub fn command(lab: &Lab, program: &str, words: &[&str]) -> Result<Output> {
 }
 
 fn status(lab: &Lab, program: &str) -> Result<Value> {
-    json(lab, program, &["status", "--json"])
+    json(lab, program, &["status"])
 }
 
 fn json(lab: &Lab, program: &str, words: &[&str]) -> Result<Value> {
-    let output = command(lab, program, words)?;
+    let (object, output) = run_json(lab, program, words)?;
     ensure!(output.status.success(), "{program} {} failed: {}", words.join(" "), programs::said(&output));
+    Ok(object)
+}
+
+/// What a command prints with `--json`, found to be as its page says, whether it succeeds or not.
+fn run_json(lab: &Lab, program: &str, words: &[&str]) -> Result<(Value, Output)> {
+    let sentence = format!("{program} {}", words.join(" "));
+    let output = command(lab, program, &[words, &["--json"]].concat())?;
     let text = String::from_utf8_lossy(&output.stdout);
-    serde_json::from_str(&text).with_context(|| format!("{program} {} printed no JSON: {text}", words.join(" ")))
+    let object: Value =
+        serde_json::from_str(&text).with_context(|| format!("{sentence} --json printed no JSON: {}", programs::said(&output)))?;
+    ensure!(object.get("error").is_none() == output.status.success(), "{sentence} ended with {} and {object}", output.status);
+    let differences = Schema::of_the_manual()?.differences(&sentence, &object)?;
+    ensure!(differences.is_empty(), "docs/manual/json.md says otherwise:\n{}\n{object}", differences.join("\n"));
+    Ok((object, output))
 }
 
 /// The first value under `key`, at any depth.
