@@ -5,10 +5,11 @@
 //! - [`store`]: what is kept, on disk and sealed.
 //! - [`server`] drives sessions over TLS, as many as there are [`places`] for; [`feed`] sends associations to home agents; [`registry`] joins the two: a mobile
 //!   node hears of an association only after its home agent has acknowledged it.
-//! - [`serve`] starts all of it; [`config`] is `hac.toml`, [`cli`] the command line.
+//! - [`serve`] starts all of it; [`config`] is `hac.toml`, [`check`] looks at what it leads to, [`cli`] is the command line.
 #![forbid(unsafe_code)]
 
 pub mod admission;
+pub mod check;
 pub mod cli;
 pub mod config;
 pub mod feed;

@@ -7,6 +7,7 @@ use clap::Parser;
 fn main() -> ExitCode {
     match hac::cli::run(hac::cli::Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
+        Err(hac::cli::CliError::Told) => ExitCode::from(service::outcome::FAILED),
         Err(error) => service::outcome::failure("hac", &error, false),
     }
 }

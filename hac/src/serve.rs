@@ -74,6 +74,7 @@ pub async fn start(config: &Located<Config>, store: SqliteStore) -> Result<Runni
     let certificate = config.read(&config.certificate)?;
     let key = Secret::new(config.read(&config.key)?.into_bytes());
     let tls = tls(config)?;
+    crate::check::certificate::refuse_useless(config, SystemTime::now())?;
     let files = TlsFiles { ca: config.read(&config.ca)?, certificate, key };
 
     let control = ControlSocket::bind(&config.resolve(&config.control_socket))?;

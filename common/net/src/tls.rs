@@ -26,8 +26,8 @@ mod tickets;
 
 pub use clients::{Client, Clients};
 pub use connect::connect;
-pub use end_point::{EndPointError, channel_binding, peer_channel_binding};
-pub use name::{NameError, Reference, explain_handshake, is_name, name_error};
+pub use end_point::{EndPointError, channel_binding, fingerprint, hash_name, peer_channel_binding};
+pub use name::{NameError, Reference, check_name, explain_handshake, is_name, name_error};
 
 /// Why TLS cannot be set up.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +69,9 @@ pub enum TlsError {
     /// The reference identifier cannot be one.
     #[error("{0:?} is neither a DNS name nor an address: correct `name` in [hac]")]
     NotAName(String),
+    /// The certificate is for somebody else.
+    #[error(transparent)]
+    Name(#[from] NameError),
     /// The library refused a setting.
     #[error("TLS cannot be set up: {0}")]
     Setup(#[source] rustls::Error),

@@ -1,7 +1,8 @@
-//! The command line: `hac init | serve | ha | subscriber | status`. Prints what it did and what to do next.
+//! The command line: `hac init | serve | check-config | ha | subscriber | status`. Prints what it did and what to do next.
 #![allow(clippy::print_stdout, reason = "a command line answers on standard output")]
 
 mod certificates;
+mod check_config;
 mod files;
 mod home_agent;
 mod init;
@@ -42,6 +43,12 @@ enum Command {
     Init(init::Arguments),
     /// Serves mobile nodes and home agents until SIGTERM.
     Serve,
+    /// Says what is wrong with the configuration, the files that it names and what is recorded, or what will hold. Changes nothing.
+    CheckConfig {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Home agents.
     #[command(subcommand)]
     Ha(home_agent::Command),
@@ -61,6 +68,7 @@ pub fn run(cli: Cli) -> Result<(), CliError> {
     match cli.command {
         Command::Init(arguments) => init::run(&arguments),
         Command::Serve => serve::run(&cli.config),
+        Command::CheckConfig { json } => check_config::run(&cli.config, json),
         Command::Ha(command) => home_agent::run(&cli.config, &command),
         Command::Subscriber(command) => subscriber::run(&cli.config, &command),
         Command::Status { json } => status::run(&cli.config, json),
@@ -104,6 +112,9 @@ pub enum CliError {
         /// Why.
         source: rcgen::Error,
     },
+    /// The command has said everything itself.
+    #[error("the configuration cannot be used")]
+    Told,
     /// An argument that cannot work.
     #[error("{0}")]
     Argument(String),

@@ -12,6 +12,7 @@ use crate::setup;
 /// Every command with `--json`: a new one gets a line here and a table on the page.
 const COMMANDS: &[(&str, &[&str])] = &[
     ("hac", &["status"]),
+    ("hac", &["check-config"]),
     ("hac", &["ha", "list"]),
     ("hac", &["subscriber", "list"]),
     ("ha", &["status"]),
@@ -88,7 +89,8 @@ fn check_config_says_where_everything_is_that_is_wrong() {
     inside(|lab| {
         let deployment = Deployment::start(lab, "AES_128_GCM")?;
         let file = |program: &str, name: &str| lab.folder().join(program).join(name);
-        for (program, key) in [("ha", ["tunnel", "mtu"]), ("mn", ["tunnel", "table"])] {
+        for (program, key) in [("ha", ["tunnel", "mtu"]), ("mn", ["tunnel", "table"]), ("hac", ["policy", "sa-lifetime-seconds"])]
+        {
             let name = format!("{program}.toml");
             let good = std::fs::read(file(program, &name))?;
             deployment::edit(&file(program, &name), &key, 7.into())?;

@@ -63,6 +63,21 @@ pub fn peer_channel_binding(connection: &rustls::CommonState) -> Result<ChannelB
     channel_binding(leaf)
 }
 
+/// The hash function of a binding: each gives another number of octets.
+pub fn hash_name(binding: &ChannelBinding) -> &'static str {
+    match binding.octets().len() {
+        28 => "SHA-224",
+        32 => "SHA-256",
+        48 => "SHA-384",
+        _ => "SHA-512",
+    }
+}
+
+/// SHA-256 of the whole certificate, by which people compare two.
+pub fn fingerprint(certificate: &CertificateDer<'_>) -> [u8; 32] {
+    Sha256::digest(certificate).into()
+}
+
 /// When the first certificate of `chain` ends: nothing that hangs on it holds longer.
 pub(super) fn end(chain: &[CertificateDer<'_>]) -> Result<UnixTime, EndPointError> {
     let mut ends = Vec::with_capacity(chain.len());

@@ -5,7 +5,7 @@
 //! wildcard's key may be anyone's of that domain; a common name alone is no name at all.
 
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
 use rustls::client::WebPkiServerVerifier;
@@ -52,6 +52,15 @@ pub enum NameError {
     /// The certificate cannot be read.
     #[error("the HAC's certificate cannot be read")]
     Malformed,
+}
+
+/// Whether a mobile node that is told `name` takes `certificate` at whatever address it finds it. Chain and dates are not looked at.
+///
+/// # Errors
+/// [`TlsError::Name`]: it has another name, or a wildcard; `name` is neither a DNS name nor an address.
+pub fn check_name(certificate: &CertificateDer<'_>, name: &str) -> Result<(), TlsError> {
+    let anywhere = name.parse().unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
+    Ok(Reference::new(name, anywhere)?.find_in(certificate).map(|_| ())?)
 }
 
 /// The reason of ours in a failed handshake's error, if it was one of ours.

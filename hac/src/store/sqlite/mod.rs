@@ -36,7 +36,33 @@ pub struct SqliteStore {
     kek: KeyEncryptionKey,
 }
 
+/// What [`SqliteStore::inspect`] finds.
+pub struct Inspected {
+    /// The schema version of the file.
+    pub version: i64,
+    /// That of this build.
+    pub newest: i64,
+    /// For reading alone; `None` where [`SqliteStore::open`] would bring the file forward.
+    pub store: Option<SqliteStore>,
+}
+
 impl SqliteStore {
+    /// Looks at the database file without changing it: whether [`Self::open`] would take it.
+    pub fn inspect(path: &Path, kek: KeyEncryptionKey) -> Result<Inspected> {
+        let name = || path.display().to_string();
+        let open = |source| StoreError::Open { path: name(), source };
+        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(open)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        connection.pragma_update(None, "query_only", true)?;
+        let (version, newest) = (migration::version(&connection).map_err(open)?, migration::VERSION);
+        if !migration::is_known(version) {
+            return Err(StoreError::SchemaVersion { path: name(), found: version, wanted: newest });
+        }
+        let mut store = Self { connection, kek };
+        store.pseudo_psk_secret()?;
+        Ok(Inspected { version, newest, store: (version == newest).then_some(store) })
+    }
+
     /// Makes the database file, readable by its owner only; refuses one that exists.
     pub fn create(path: &Path, kek: KeyEncryptionKey, rng: &mut dyn CryptoRng) -> Result<Self> {
         let open = |source| StoreError::Open { path: path.display().to_string(), source };
