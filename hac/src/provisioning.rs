@@ -62,9 +62,18 @@ pub enum Refused {
          one with `hac ha add NAME --port {DEFAULT_PORT}` and start it"
     )]
     NoHomeAgentOnPort,
-    /// 503 where something is exhausted, 401 where the subscriber is gone, else 500.
+    /// 401. Names nobody: it is logged.
+    #[error("the subscriber was disabled or removed while it authenticated: see `hac subscriber list`")]
+    Gone,
+    /// 503 where something is exhausted, else 500.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Store(StoreError),
+}
+
+impl From<StoreError> for Refused {
+    fn from(error: StoreError) -> Self {
+        if matches!(error, StoreError::Unknown { .. }) { Self::Gone } else { Self::Store(error) }
+    }
 }
 
 /// An association on disk, and where it must be delivered before the mobile node hears of it.

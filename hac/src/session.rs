@@ -179,7 +179,7 @@ fn answer_to(refused: &Refused) -> (Status, Option<Duration>) {
         Refused::NoHomeAgentOnPort | Refused::Store(StoreError::PoolExhausted(_) | StoreError::SpisExhausted(_)) => {
             (Status::Unavailable, Some(RETRY_EXHAUSTED))
         }
-        Refused::Store(StoreError::Unknown { .. }) => (Status::NotAuthenticated, None),
+        Refused::Gone => (Status::NotAuthenticated, None),
         Refused::Store(_) => (Status::ServerError, None),
     }
 }

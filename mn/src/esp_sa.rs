@@ -24,11 +24,15 @@ pub(crate) fn export(sa: &SecurityAssociation) {
     }
 }
 
+/// The file is in Wireshark's form, and names every key besides, in comments: it does not know all of them.
+///
 /// Wireshark matches an SA by its destination: towards the home agent's port all addresses are those of the home agent.
 fn lines(sa: &SecurityAssociation) -> String {
     let mut lines = String::new();
     for direction in [Direction::MnToHa, Direction::HaToMn] {
-        let Some(algorithms) = algorithms(sa.suite, sa.keys(direction)) else { continue };
+        let keys = sa.keys(direction);
+        let _infallible = writeln!(lines, "# {} {}", key(&keys.integrity), key(&keys.encryption));
+        let Some(algorithms) = algorithms(sa.suite, keys) else { continue };
         for (protocol, home_agent) in
             [("IPv4", sa.home_agent.ip4().map(|ip| ip.to_string())), ("IPv6", sa.home_agent.ip6().map(|ip| ip.to_string()))]
         {

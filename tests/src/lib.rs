@@ -1,6 +1,8 @@
-//! What needs more than one role: the lab with real programs in network namespaces, the simulated world, the schema of `--json`.
+//! What needs more than one role: the lab with real programs in network namespaces, the simulated world, the schema of `--json`,
+//! what may not stand in a log.
 
 pub mod fuzz;
 pub mod lab;
 pub mod schema;
+pub mod secrets;
 pub mod sim;

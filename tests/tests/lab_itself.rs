@@ -267,6 +267,26 @@ fn an_expected_warning_that_does_not_come_fails_the_test() {
 }
 
 #[test]
+fn a_key_or_a_name_in_a_log_fails_the_test() {
+    let message = failure(|| {
+        inside(|lab| {
+            std::fs::write(lab.folder().join("psk"), "1f2e3d4c5b6a7988".repeat(4))?;
+            let lines = "echo '2026-01-01T00:00:00.000001Z TRACE mn: 5B6A79881F2E3D4C5B6A79881F2E3D4C'; \
+                         echo '2026-01-01T00:00:00.000001Z  INFO mn: alice@example.org is there'; \
+                         echo '2026-01-01T00:00:00.000001Z DEBUG mn: alice@example.org is there'";
+            lab.spawn(plan::CN, "mn", std::path::Path::new("sh"), &["-c", lines])?.wait(SOON).map(drop)
+        });
+    });
+    let told: std::collections::BTreeSet<_> = message.lines().filter(|line| line.starts_with("mn: ")).collect();
+    let has = |part: &str| told.iter().filter(|line| line.contains(part)).count();
+    assert_eq!(
+        (told.len(), has("psk stands in it"), has("above DEBUG: 2026-01-01T00:00:00.000001Z  INFO")),
+        (2, 1, 1),
+        "{message}"
+    );
+}
+
+#[test]
 fn a_body_that_fails_fails_the_test_and_its_folder_is_kept() {
     let message = failure(|| inside(|_| anyhow::bail!("on purpose")));
     assert!(message.contains("on purpose") && message.contains("the lab failed"), "{message}");

@@ -218,6 +218,21 @@ fn even_the_right_pseudo_key_of_an_unknown_name_ends_in_401() {
 }
 
 #[test]
+fn a_subscriber_who_is_disabled_between_two_messages_gets_401_and_the_log_names_nobody() {
+    let mut world = World::new();
+    let alice = MobileNode::alice();
+    let mut session = Session::new(ChannelBinding::new(alice.binding.clone()), Ipv4Addr::LOCALHOST.into());
+    let (waiting, request) = initiator::start(alice.offer(), ChannelBinding::new(alice.binding.clone()), &mut rand::rng());
+    let Step::Reply(response) = world.handle(&mut session, &request) else { panic!("a reply") };
+    let (waiting, request) = waiting.handle(&response).unwrap();
+    world.store.set_enabled(NAI, false).unwrap();
+    let (step, lines) = fixture::logged(|| world.handle(&mut session, &request));
+    let Step::Close(octets) = step else { panic!("the run ends") };
+    assert_eq!(refused(waiting.handle(&octets).unwrap_err()), (Status::NotAuthenticated, None, true));
+    assert!(lines.len() == 1 && lines[0].contains("disabled or removed") && !lines[0].contains(NAI), "{lines:?}");
+}
+
+#[test]
 fn another_channel_binding_is_refused_on_both_ends() {
     let mut world = World::new();
     assert_eq!(wrong_done(&mut world, NAI).0, Status::NotAuthenticated, "the HAC refuses a Done bound to another certificate");

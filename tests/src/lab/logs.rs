@@ -1,5 +1,6 @@
 //! The programs' logs: a case fails when one of them has a WARN, an ERROR or a panic that the case does not expect, and when
-//! one does not come that it expects. Looked at by [`inside`](super::inside) when a body has come to its end.
+//! one does not come that it expects; and when a log has a key, or a subscriber's name above DEBUG. Looked at by
+//! [`inside`](super::inside) when a body has come to its end.
 
 use std::fmt;
 use std::fs;
@@ -9,6 +10,11 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::{Context, Result, ensure};
 
 use super::Lab;
+
+mod secrets;
+
+use secrets::Hidden;
+pub(super) use secrets::KEY_EXPORT;
 
 /// Where `mn up` leaves the log of a node in the background.
 const RUN: &str = "/run/haltsec";
@@ -46,13 +52,17 @@ impl Lab {
         Expectation { program: program.to_owned(), part: part.to_owned(), from, must_come }
     }
 
-    /// Fails with every line that no expectation covers, and every expectation that no line came to.
+    /// Fails with every line that no expectation covers, every expectation that no line came to, and every secret.
     pub(super) fn check_logs(&self) -> Result<()> {
-        let mut complaints = Vec::new();
+        let (mut complaints, mut given_away) = (Vec::new(), Vec::new());
+        let hidden = Hidden::of(self.folder())?;
         for log in logs(self.folder())?.into_iter().chain(logs(Path::new(RUN))?) {
             let text = fs::read(&log).with_context(|| format!("cannot read {}", log.display()))?;
-            complaints.extend(self::complaints(&name(&log), &String::from_utf8_lossy(&text)));
+            let text = String::from_utf8_lossy(&text);
+            complaints.extend(self::complaints(&name(&log), &text));
+            given_away.extend(hidden.given_away(&log, &text));
         }
+        ensure!(given_away.is_empty(), "the logs tell secrets:\n{}", given_away.join("\n"));
         let wrong = self.expectations.differ_from(&complaints);
         ensure!(wrong.is_empty(), "the logs are not as expected:\n{}", wrong.join("\n"));
         Ok(())
@@ -111,12 +121,21 @@ fn complaints(program: &str, log: &str) -> Vec<Complaint> {
     found
 }
 
-/// A line of tracing (time, level, …) at WARN or ERROR, or the first of a panic.
+/// A line of tracing at WARN or ERROR, or the first of a panic.
 fn is_complaint(line: &str) -> bool {
+    matches!(level(line), Some("WARN" | "ERROR")) || line.starts_with("thread '") && line.contains(" panicked at ")
+}
+
+/// Everything but what tracing wrote at DEBUG and TRACE.
+fn is_above_debug(line: &str) -> bool {
+    !matches!(level(line), Some("DEBUG" | "TRACE"))
+}
+
+/// The level of a line of tracing: time, level, …
+fn level(line: &str) -> Option<&str> {
     let mut words = line.split_whitespace();
-    let (time, level) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-    let is_tracing = time.ends_with('Z') && time.starts_with(|first: char| first.is_ascii_digit());
-    is_tracing && matches!(level, "WARN" | "ERROR") || line.starts_with("thread '") && line.contains(" panicked at ")
+    let (time, level) = (words.next()?, words.next()?);
+    (time.ends_with('Z') && time.starts_with(|first: char| first.is_ascii_digit())).then_some(level)
 }
 
 /// The logs in a folder and the folders in it; none where there is no such folder.

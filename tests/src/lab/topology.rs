@@ -4,27 +4,35 @@ use std::fs::OpenOptions;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use super::logs::Expectations;
+use service::logging::FILTER_VARIABLE;
+
+use super::logs::{Expectations, KEY_EXPORT};
 use super::{Daemon, plan, programs, wait_for};
 
 /// What the kernel does by and by is done by then.
 const KERNEL: Duration = Duration::from_secs(10);
+
+/// What the programs log: their own words, and what libraries have to complain of.
+const LEVELS: &str = "info,hac=debug,ha=debug,mn=debug,protocol=debug,net=debug,feed=debug,service=debug";
 
 /// A running lab. All of it ends with the process.
 #[derive(Debug)]
 pub struct Lab {
     folder: PathBuf,
     pub(super) expectations: Expectations,
+    everything_is_logged: AtomicBool,
 }
 
 impl Lab {
     /// Builds the plan in the namespaces that the caller was put into. `folder` takes logs and captures.
     pub(super) fn new(folder: &Path) -> Result<Self> {
-        let lab = Self { folder: folder.to_owned(), expectations: Expectations::default() };
+        let (folder, everything_is_logged) = (folder.to_owned(), AtomicBool::new(false));
+        let lab = Self { folder, expectations: Expectations::default(), everything_is_logged };
         own_run().context("cannot build a lab here; it must be entered with `lab::inside`")?;
         check_tun()?;
         for namespace in plan::NAMESPACES {
@@ -49,9 +57,17 @@ impl Lab {
         &self.folder
     }
 
-    /// A command that runs in a namespace; its process is the program itself.
+    /// From here on programs are started with every level of every library in their logs.
+    pub fn log_everything(&self) {
+        self.everything_is_logged.store(true, Ordering::Relaxed);
+    }
+
+    /// A command that runs in a namespace; its process is the program itself. An `mn` of the build feature `lab` exports its keys,
+    /// which no log may have.
     pub fn command(&self, namespace: &str, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new("nsenter");
+        let level = if self.everything_is_logged.load(Ordering::Relaxed) { "trace" } else { LEVELS };
+        command.env(FILTER_VARIABLE, level).env("HALTSEC_LAB_ESP_SA", self.folder.join(KEY_EXPORT));
         command.arg(format!("--net=/run/netns/{namespace}")).arg("--").arg(program);
         command
     }

@@ -23,8 +23,9 @@ use rand::rngs::StdRng;
 
 use super::gateway::{HA4, HA6};
 
-const NAI: &str = "alice@example.org";
-const KEY: [u8; 32] = [0x5a; 32];
+pub(super) const NAI: &str = "alice@example.org";
+pub(super) const KEY: [u8; 32] = [0x5a; 32];
+pub(super) const KEK: [u8; 32] = [0xc1; 32];
 const HOME_AGENT: &str = "ha1";
 /// Looks things up for stories; what it is delivered is used by nobody.
 const AUDITOR: InstanceId = InstanceId([0xff; 16]);
@@ -83,7 +84,7 @@ struct Subscription {
 
 impl Controller {
     pub(super) fn new(options: Options, wall: SystemTime, rng: &mut StdRng) -> Self {
-        let kek = KeyEncryptionKey::new(&[1; 32]).expect("32 octets are a key");
+        let kek = KeyEncryptionKey::new(&KEK).expect("32 octets are a key");
         let mut store = SqliteStore::in_memory(kek, rng).expect("SQLite opens in memory");
         let own = SubscriberPolicy {
             profile: Some(options.profile),

@@ -10,6 +10,7 @@ use mn::hac_client::HacError;
 use mn::mobile_node::Phase;
 use protocol::mhauth::Grant;
 use protocol::mhauth::initiator::{AwaitingDoneResponse, AwaitingInitResponse};
+use protocol::sa::Direction;
 
 use super::controller::Controller;
 use super::gateway::HA4;
@@ -193,6 +194,11 @@ impl World {
     fn granted(&mut self, run: Run, grant: &Grant) {
         let (now, wall, usable) = (self.now, self.wall(), self.attachments());
         self.grants.push((self.elapsed(), grant.sa.spi));
+        for direction in [Direction::MnToHa, Direction::HaToMn] {
+            let keys = grant.sa.keys(direction);
+            self.watch.keep_secret("an integrity key", keys.integrity.expose());
+            self.watch.keep_secret("an encryption key", keys.encryption.expose());
+        }
         if let Some(node) = &mut self.node {
             node.handle_grant(run, grant, usable, now, wall, &mut self.rng);
         }

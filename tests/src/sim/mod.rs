@@ -3,7 +3,7 @@
 //! The real machines run: the HAC's sessions on an SQLite store, the feed's messages, the home agent, the mobile node, both halves
 //! of the tunnel. Only what the programs' shells do is done here by hand: `controller` is the HAC's, `gateway` the home agent's,
 //! `node` the mobile node's. `network` carries datagrams, `exchange` MHAuth, `feed` security associations. All that is random
-//! follows from one seed. Whatever is logged at WARN or ERROR has to be expected ([`World::logged`]).
+//! follows from one seed. Whatever is logged at WARN or ERROR has to be expected ([`World::logged`]), and no level may show a key.
 //!
 //! Stories read like the product: see `tests/stories/`.
 
@@ -93,7 +93,11 @@ impl World {
 
     /// The same, otherwise. Returns when the home agent is connected to the HAC.
     pub fn with(options: Options) -> Self {
-        let (now, watch) = (Instant::now(), Watch::start());
+        let (now, mut watch) = (Instant::now(), Watch::start());
+        watch.keep_to_debug(controller::NAI);
+        watch.keep_secret("the mobile node's pre-shared key", &options.key);
+        watch.keep_secret("the subscriber's pre-shared key", &controller::KEY);
+        watch.keep_secret("the key-encryption key", &controller::KEK);
         let mut rng = StdRng::seed_from_u64(options.seed);
         let controller = Controller::new(options, wall(Duration::ZERO), &mut rng);
         let mut world = Self {

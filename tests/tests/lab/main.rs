@@ -11,5 +11,6 @@ mod refusals;
 mod renewal;
 mod replays;
 mod restarts;
+mod secrets;
 mod setup;
 mod wire;
