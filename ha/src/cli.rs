@@ -18,9 +18,9 @@ use crate::gateway;
 
 /// Home agent of Mobile IPv6 secured with TLS (RFC 6618).
 #[derive(Debug, Parser)]
-#[command(name = "ha", version)]
+#[command(name = "ha", version, after_help = service::outcome::HELP)]
 pub struct Arguments {
-    /// The configuration file.
+    /// The configuration file, as `hac ha add` writes it.
     #[arg(short, long, value_name = "FILE", default_value = "/etc/haltsec/ha.toml", global = true)]
     config: PathBuf,
     #[command(subcommand)]
@@ -29,7 +29,7 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Runs the home agent until SIGINT or SIGTERM.
+    /// Runs the home agent until SIGINT or SIGTERM. Needs root or CAP_NET_ADMIN, and /dev/net/tun.
     Serve,
     /// Says what is wrong with the configuration and the files that it names, or what will hold. Changes nothing.
     CheckConfig {
@@ -69,7 +69,7 @@ enum SaCommand {
         /// The SPI as in the list, such as 0x0001001.
         #[arg(value_name = "SPI", value_parser = spi, required_unless_present = "all", conflicts_with = "all")]
         spi: Option<Spi>,
-        /// Every one, 100 a second.
+        /// Every association, 100 a second.
         #[arg(long)]
         all: bool,
     },

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use ::feed::TlsFiles;
+use net::bind::{self, Transport};
 use protocol::sa::Secret;
 use serde_json::json;
 use service::config::{ConfigError, Located};
@@ -35,13 +36,11 @@ pub enum ServeError {
     #[error(transparent)]
     File(#[from] ConfigError),
     /// An address is taken or not ours.
-    #[error("cannot listen on TCP {address} for {whom}: {source}; is another hac running, and is the address this machine's?")]
+    #[error("cannot listen for {whom}: {source}")]
     Listen {
-        /// Which.
-        address: SocketAddr,
         /// Mobile nodes or home agents.
         whom: &'static str,
-        /// Why.
+        /// Which address, why, and what to do.
         source: io::Error,
     },
     /// The control socket cannot be made.
@@ -54,7 +53,7 @@ pub enum ServeError {
     #[error(transparent)]
     Feed(#[from] ::feed::server::ServeError),
     /// Signals cannot be waited for.
-    #[error("cannot wait for signals: {0}")]
+    #[error("cannot wait for signals: {0}; raise the limit on open files (`ulimit -n`)")]
     Signals(io::Error),
 }
 
@@ -171,7 +170,8 @@ fn tls(config: &Located<Config>) -> Result<net::tls::Server, ConfigError> {
 }
 
 async fn listen(address: SocketAddr, whom: &'static str) -> Result<TcpListener, ServeError> {
-    TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, whom, source })
+    let failed = |error| ServeError::Listen { whom, source: bind::explain(&error, Transport::Tcp, address) };
+    TcpListener::bind(address).await.map_err(failed)
 }
 
 fn address(listener: &TcpListener, asked: SocketAddr) -> SocketAddr {

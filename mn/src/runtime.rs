@@ -53,7 +53,7 @@ pub enum RuntimeError {
     #[error(transparent)]
     Io(#[from] io::Error),
     /// A worker thread ended.
-    #[error("a worker thread has ended: {0}; the log says why")]
+    #[error(transparent)]
     Worker(#[from] WorkerGone),
 }
 

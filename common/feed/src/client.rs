@@ -38,7 +38,7 @@ pub struct FeedAddress {
 #[derive(Debug, thiserror::Error)]
 pub enum FeedError {
     /// The address is not `host:port`.
-    #[error("feed address \"{0}\" is not host:port (an IPv6 address stands in brackets)")]
+    #[error("feed address \"{0}\" is not host:port (an IPv6 address stands in brackets): correct [feed] address")]
     Address(String),
     /// The PEM files cannot be used.
     #[error(transparent)]
@@ -57,13 +57,13 @@ pub enum FeedError {
     #[error("the HAC ended the subscription: {0}")]
     Refused(String),
     /// The stream has ended without a reason.
-    #[error("the HAC closed the subscription")]
+    #[error("the HAC closed the subscription: it was stopped, or its log says why")]
     Ended,
     /// No Welcome in time.
-    #[error("the HAC did not welcome the subscription in 10 seconds")]
+    #[error("the HAC did not welcome the subscription in 10 seconds: see its log, and whether another program answers there")]
     NoWelcome,
     /// The HAC said something that cannot be used.
-    #[error("the HAC sent what cannot be used: {0}")]
+    #[error("the HAC sent what cannot be used: {0} (run the same version of `hac` and `ha`)")]
     Malformed(#[from] MessageError),
 }
 

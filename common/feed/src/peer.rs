@@ -9,16 +9,16 @@ use x509_parser::parse_x509_certificate;
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
     /// No X.509 certificate.
-    #[error("the certificate cannot be parsed")]
+    #[error("the certificate cannot be parsed: make it anew with `hac ha add NAME`")]
     Unparsable,
     /// No dNSName.
     #[error("the certificate has no dNSName in its Subject Alternative Name: make it with `hac ha add NAME`")]
     NoName,
     /// More than one dNSName.
-    #[error("the certificate has {0} dNSNames; a home agent has one name")]
+    #[error("the certificate has {0} dNSNames, a home agent has one name: make it with `hac ha add NAME`")]
     ManyNames(usize),
     /// A wildcard or an empty name.
-    #[error("the certificate's dNSName \"{0}\" is no plain name")]
+    #[error("the certificate's dNSName \"{0}\" is no plain name (no wildcard): make it with `hac ha add NAME`")]
     NotPlain(String),
 }
 

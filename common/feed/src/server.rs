@@ -129,7 +129,7 @@ pub enum ServeError {
     #[error(transparent)]
     Files(#[from] TlsFilesError),
     /// The server failed.
-    #[error("the feed's server failed: {0}")]
+    #[error("the feed's server failed: {0}; start the HAC again")]
     Transport(#[from] tonic::transport::Error),
 }
 

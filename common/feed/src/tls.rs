@@ -35,7 +35,7 @@ pub enum TlsFilesError {
     #[error("the key file holds no PEM private key that can be read: {0}")]
     Key(String),
     /// Key and certificate do not belong together, or the CA certificate cannot be a trust anchor.
-    #[error("certificate, key and CA cannot be used together: {0}")]
+    #[error("certificate, key and CA cannot be used together: {0}; name files that were made together")]
     Unusable(String),
 }
 

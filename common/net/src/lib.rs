@@ -3,11 +3,13 @@
 //! - [`tun`]: the tunnel's inner side, a TUN device read and written in batches.
 //! - [`udp`]: its outer side, sockets with `recvmmsg` and `sendmmsg`.
 //! - [`worker`]: the two threads between them, which drive entry-point and exit-point.
+//! - [`bind`]: what to do when an address cannot be listened on.
 //! - [`netlink`]: links, addresses, routes and policy rules.
 //! - [`tls`]: between mobile node and HAC: configuration, the certificate's name, the channel binding.
 //!
 //! Nothing here knows the protocol; what a packet means is decided in the crate `protocol`.
 
+pub mod bind;
 pub mod netlink;
 pub mod tls;
 pub mod tun;

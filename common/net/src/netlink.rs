@@ -90,7 +90,7 @@ pub enum NetlinkError {
         source: io::Error,
     },
     /// The kernel said nothing, or the connection's task has ended with its runtime.
-    #[error("cannot {what}: the kernel did not answer in {} s; is this process's tokio runtime still there?", ANSWER_TIMEOUT.as_secs())]
+    #[error("cannot {what}: the kernel did not answer in {} s; it is overloaded, or the program is ending: start it again", ANSWER_TIMEOUT.as_secs())]
     NoAnswer {
         /// What was asked for.
         what: String,
@@ -120,10 +120,16 @@ impl NetlinkError {
 
 fn remedy(error: &io::Error) -> &'static str {
     match error.raw_os_error() {
-        Some(libc::EPERM | libc::EACCES) => "; run as root or with CAP_NET_ADMIN",
+        Some(libc::EPERM) => "; run as root or with CAP_NET_ADMIN",
+        // The kernel says it of an address on an interface without IPv6, too.
+        Some(libc::EACCES) => {
+            "; run as root or with CAP_NET_ADMIN, and let IPv6 on: `sysctl -w net.ipv6.conf.all.disable_ipv6=0 \
+             net.ipv6.conf.default.disable_ipv6=0`"
+        }
         Some(libc::ENODEV) => "; the interface does not exist: see `ip link`",
         Some(libc::ENETUNREACH | libc::ENETDOWN) => "; the interface is down or has no address of this family",
-        _ => "",
+        Some(libc::EOPNOTSUPP | libc::EAFNOSUPPORT) => "; this kernel is built or started without it (policy routing, IPv6)",
+        _ => "; the kernel's log (`dmesg`) may say more",
     }
 }
 

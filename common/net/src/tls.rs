@@ -73,7 +73,7 @@ pub enum TlsError {
     #[error(transparent)]
     Name(#[from] NameError),
     /// The library refused a setting.
-    #[error("TLS cannot be set up: {0}")]
+    #[error("TLS cannot be set up: {0}; this is a defect of the build, please report it")]
     Setup(#[source] rustls::Error),
 }
 

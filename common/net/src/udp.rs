@@ -11,6 +11,8 @@ use std::sync::Arc;
 use protocol::tunnel::SocketId;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
+use crate::bind::{self, Transport};
+
 mod options;
 mod receive;
 mod send;
@@ -54,13 +56,14 @@ impl UdpSocket {
     /// The text names the address and what to do: the address is not (yet) on an interface, the port is taken, the mark
     /// needs CAP_NET_ADMIN, the device does not exist.
     pub fn bind(local: SocketAddr, options: &SocketOptions) -> io::Result<Self> {
-        let socket = Socket::new(Domain::for_address(local), Type::DGRAM, Some(Protocol::UDP))?;
+        let failed = |error| bind::explain(&error, Transport::Udp, local);
+        let socket = Socket::new(Domain::for_address(local), Type::DGRAM, Some(Protocol::UDP)).map_err(failed)?;
         socket.set_nonblocking(true)?;
         if local.is_ipv6() {
             socket.set_only_v6(true)?;
         }
         options::set(&socket, local, options)?;
-        socket.bind(&SockAddr::from(local)).map_err(|error| explain_bind(&error, local))?;
+        socket.bind(&SockAddr::from(local)).map_err(failed)?;
         let local = socket.local_addr()?.as_socket().unwrap_or(local);
         Ok(Self { socket, local })
     }
@@ -106,16 +109,6 @@ impl Sockets {
     pub fn iter(&self) -> impl Iterator<Item = (SocketId, &UdpSocket)> {
         self.0.iter().map(|(id, socket)| (*id, &**socket))
     }
-}
-
-fn explain_bind(error: &io::Error, local: SocketAddr) -> io::Error {
-    let remedy = match error.raw_os_error() {
-        Some(libc::EADDRNOTAVAIL) => "no interface has this address, or IPv6 has not finished checking it for duplicates",
-        Some(libc::EADDRINUSE) => "another program has this port: end it or choose another port",
-        Some(libc::EACCES) => "ports below 1024 need CAP_NET_BIND_SERVICE",
-        _ => "see the kernel's error",
-    };
-    io::Error::new(error.kind(), format!("cannot bind UDP {local}: {error}; {remedy}"))
 }
 
 #[cfg(test)]

@@ -57,7 +57,7 @@ pub enum ControlError {
     #[error("{}: this is no socket and is left alone: remove it, or choose another control-socket", .0.display())]
     NoSocket(PathBuf),
     /// The socket cannot be made.
-    #[error("{}: cannot make the control socket: {source}; may this user write in its folder?", .path.display())]
+    #[error("{}: cannot make the control socket: {source}; run as a user who may write in its folder, or choose another control-socket", .path.display())]
     Bind {
         /// The socket.
         path: PathBuf,
@@ -65,7 +65,7 @@ pub enum ControlError {
         source: io::Error,
     },
     /// Nobody answers.
-    #[error("{}: the program is not running ({source}): start it with `{start_with}`", .path.display())]
+    #[error("{}: the program is not running ({}): start it with `{start_with}`", .path.display(), what_is_there(source))]
     NotRunning {
         /// The socket.
         path: PathBuf,
@@ -78,7 +78,7 @@ pub enum ControlError {
     #[error("{}: permission denied: ask as root or as the user that the program runs as", .0.display())]
     Denied(PathBuf),
     /// The conversation broke off.
-    #[error("{}: the program did not answer: {source}", .path.display())]
+    #[error("{}: the program did not answer: {source}; see its log, and start it again if it stays so", .path.display())]
     Broken {
         /// The socket.
         path: PathBuf,
@@ -184,6 +184,11 @@ pub async fn ask(path: &Path, request: &Request, start_with: &str) -> Result<Val
         Some(refusal) => Err(ControlError::Refused(refusal.to_owned())),
         None => Ok(answer),
     }
+}
+
+fn what_is_there(error: &io::Error) -> String {
+    let stale = error.kind() == io::ErrorKind::ConnectionRefused;
+    if stale { "it left this socket behind, which goes with the next start".to_owned() } else { error.to_string() }
 }
 
 fn remove_stale(path: &Path) -> Result<(), ControlError> {

@@ -11,6 +11,9 @@ use serde_json::{Value, json};
 
 use crate::control::SCHEMA;
 
+/// What `--help` of a program says last.
+pub const HELP: &str = "Exit codes: 0 done, 1 failed, 2 the command line is not understood.\n\
+                        HALTSEC_LOG=debug (or trace, or info,net=debug) in the environment: more in the log, on standard error.";
 /// Exit code of a command that failed.
 pub const FAILED: u8 = 1;
 

@@ -20,13 +20,15 @@ pub enum GatewayError {
     #[error("cannot make the tunnel's device: {0}")]
     Tun(#[source] io::Error),
     /// A UDP socket.
-    #[error("cannot listen: {0}")]
-    Socket(#[source] io::Error),
+    #[error(transparent)]
+    Socket(io::Error),
     /// Addresses and routes of the device.
     #[error(transparent)]
     Netlink(#[from] NetlinkError),
     /// The worker threads cannot start.
-    #[error("cannot start the worker threads: {0}")]
+    #[error(
+        "cannot start the worker threads: {0}; raise the limits on threads and open files (`ulimit -u`, `ulimit -n`, TasksMax=)"
+    )]
     Workers(#[source] io::Error),
     /// A worker thread has ended or is stuck; without both halves no tunnel works.
     #[error("a worker thread has ended (its error stands above): start the home agent again")]

@@ -28,7 +28,7 @@ const SCHEMA: u32 = 1;
 
 /// Home Agent Controller: authenticates mobile nodes and provisions their security associations (RFC 6618).
 #[derive(Debug, Parser)]
-#[command(name = "hac", version)]
+#[command(name = "hac", version, after_help = service::outcome::HELP)]
 pub struct Cli {
     /// The configuration file that `hac init` wrote.
     #[arg(short, long, global = true, default_value = "hac.toml")]

@@ -19,10 +19,10 @@ use crate::runtime::RuntimeError;
 
 /// Mobile node: keeps a laptop's addresses and connections wherever it moves (RFC 6618).
 #[derive(Debug, Parser)]
-#[command(name = "mn", version)]
+#[command(name = "mn", version, after_help = service::outcome::HELP)]
 pub struct Arguments {
     /// Configuration file, as `hac subscriber add` writes it.
-    #[arg(short, long, global = true, default_value = "/etc/haltsec/mn.toml")]
+    #[arg(short, long, global = true, value_name = "FILE", default_value = "/etc/haltsec/mn.toml")]
     config: PathBuf,
     #[command(subcommand)]
     command: Command,
@@ -30,7 +30,7 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Authenticate, bind, and lead packets through the tunnel; returns when that is done.
+    /// Authenticate, bind, and lead packets through the tunnel; returns when that is done. Needs root or CAP_NET_ADMIN.
     Up {
         /// Stay in the foreground, as a service manager wants it.
         #[arg(long)]
@@ -80,12 +80,14 @@ pub enum CliError {
     #[error(transparent)]
     Netlink(#[from] net::netlink::NetlinkError),
     /// A process or file.
-    #[error("{what}: {source}")]
+    #[error("{what}: {source}; {remedy}")]
     Io {
         /// What was tried.
         what: String,
         /// What the system said.
         source: std::io::Error,
+        /// What to do.
+        remedy: &'static str,
     },
     /// It is not up.
     #[error("{0}")]

@@ -14,8 +14,12 @@ pub(super) async fn run(config: &Located<Config>, json: bool) -> Result<(), CliE
         return Ok(());
     }
     let path = socket(config);
-    let status: Status = serde_json::from_value(answer)
-        .map_err(|error| ControlError::Refused(format!("{}: a node of another version answers: {error}", path.display())))?;
+    let status: Status = serde_json::from_value(answer).map_err(|error| {
+        ControlError::Refused(format!(
+            "{}: a node of another version answers ({error}): end it with `mn down` and start it with `mn up`",
+            path.display()
+        ))
+    })?;
     show(&status);
     Ok(())
 }

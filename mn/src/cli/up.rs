@@ -13,7 +13,7 @@ use service::control::{self, ControlSocket, Request};
 use service::shutdown;
 use tokio::sync::Notify;
 
-use super::{CliError, socket, start_with};
+use super::{CliError, socket};
 use crate::config::{self, Config};
 use crate::hac_client::HacClient;
 use crate::runtime;
@@ -35,7 +35,9 @@ pub(super) async fn foreground(config: &Located<Config>) -> Result<(), CliError>
         let (status, asked) = (status.clone(), asked.clone());
         tokio::spawn(socket.serve(move |request| answer(&request, &status, &asked)))
     };
-    let signal = shutdown::requested().map_err(|source| CliError::Io { what: "cannot wait for signals".to_owned(), source })?;
+    let remedy = "raise the limit on open files (`ulimit -n`)";
+    let failed = |source| CliError::Io { what: "cannot wait for signals".to_owned(), source, remedy };
+    let signal = shutdown::requested().map_err(failed)?;
     let shutdown = async {
         tokio::select! {
             name = signal => tracing::info!(signal = name, "de-registering and putting everything back"),
@@ -127,13 +129,15 @@ pub(super) async fn background(config: &Located<Config>) -> Result<(), CliError>
 }
 
 fn spawn(config: &Located<Config>, log: &PathBuf) -> Result<Child, CliError> {
-    let failed = |what: String| move |source| CliError::Io { what, source };
+    let failed = |what: String, remedy| move |source| CliError::Io { what, source, remedy };
+    let unwritable = |what: String| failed(what, "run as root, or choose another control-socket: the log stands beside it");
     if let Some(folder) = log.parent() {
-        std::fs::create_dir_all(folder).map_err(failed(format!("cannot make the folder {}", folder.display())))?;
+        std::fs::create_dir_all(folder).map_err(unwritable(format!("cannot make the folder {}", folder.display())))?;
     }
-    let file = std::fs::File::create(log).map_err(failed(format!("cannot write the log {}", log.display())))?;
-    let copy = file.try_clone().map_err(failed(format!("cannot write the log {}", log.display())))?;
-    let program = std::env::current_exe().map_err(failed("cannot find this program's own file".to_owned()))?;
+    let file = std::fs::File::create(log).map_err(unwritable(format!("cannot write the log {}", log.display())))?;
+    let copy = file.try_clone().map_err(unwritable(format!("cannot write the log {}", log.display())))?;
+    let in_foreground = "start it in the foreground: `mn up --foreground`";
+    let program = std::env::current_exe().map_err(failed("cannot find this program's own file".to_owned(), in_foreground))?;
     Command::new(program)
         .arg("--config")
         .arg(config.file())
@@ -143,7 +147,7 @@ fn spawn(config: &Located<Config>, log: &PathBuf) -> Result<Child, CliError> {
         .stderr(copy)
         .process_group(0)
         .spawn()
-        .map_err(failed(format!("cannot start the node; the command was `{} --foreground`", start_with(config))))
+        .map_err(failed("cannot start the node in the background".to_owned(), in_foreground))
 }
 
 /// The end of the log: what the node said before it stopped.

@@ -139,7 +139,8 @@ impl Lab {
         })
     }
 
-    pub(super) fn sysctls(&self, namespace: &str, settings: &[(&str, &str)]) -> Result<()> {
+    /// Writes settings of a namespace, by their paths under `/proc/sys/net`.
+    pub fn sysctls(&self, namespace: &str, settings: &[(&str, &str)]) -> Result<()> {
         let lines: String = settings.iter().map(|(name, value)| format!("echo {value} > /proc/sys/net/{name}\n")).collect();
         programs::run(self.command(namespace, "sh").args(["-ec", &lines])).map(drop)
     }

@@ -8,6 +8,7 @@ mod laptop;
 mod main_job;
 mod nat;
 mod refusals;
+mod remedies;
 mod renewal;
 mod replays;
 mod restarts;

@@ -14,7 +14,11 @@ use crate::udp::explain_mark;
 /// # Errors
 /// The text names the address: refused, unreachable, or nothing within `timeout`.
 pub async fn connect(address: SocketAddr, mark: Option<u32>, timeout: Duration) -> io::Result<TcpStream> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    let without_family = |error| {
+        let text = format!("cannot connect to {address}: {error}; is this kernel without that family (ipv6.disable=1)?");
+        io::Error::new(io::Error::kind(&error), text)
+    };
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP)).map_err(without_family)?;
     socket.set_nonblocking(true)?;
     socket.set_tcp_nodelay(true)?;
     if let Some(mark) = mark {

@@ -50,7 +50,7 @@ pub enum NameError {
         presented: String,
     },
     /// The certificate cannot be read.
-    #[error("the HAC's certificate cannot be read")]
+    #[error("the HAC's certificate cannot be read: have it made anew at the HAC, by `hac init` or your CA")]
     Malformed,
 }
 

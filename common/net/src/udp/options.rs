@@ -25,7 +25,10 @@ pub(super) fn set(socket: &Socket, local: SocketAddr, options: &SocketOptions) -
     }
     if let Some(device) = &options.device {
         socket.bind_device(Some(device.as_bytes())).map_err(|error| {
-            let text = format!("cannot bind a socket to the interface {device:?}: {error}; does it exist (`ip link`)?");
+            let text = format!(
+                "cannot bind a socket to the interface {device:?}: {error}; see with `ip link` whether it exists, and run as root or \
+                 with CAP_NET_RAW"
+            );
             io::Error::new(error.kind(), text)
         })?;
     }
