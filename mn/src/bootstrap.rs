@@ -117,10 +117,10 @@ impl Bootstrap {
         Some(self.last).filter(|run| self.is_running(*run))
     }
 
-    /// `run` goes from this address.
-    pub fn goes_from(&mut self, run: Run, address: IpAddr) {
+    /// `run` goes from this address, or it is not known (any more) from which it will.
+    pub fn goes_from(&mut self, run: Run, address: Option<IpAddr>) {
         if self.is_running(run) {
-            self.state = State::Running { run, from: Some(address) };
+            self.state = State::Running { run, from: address };
         }
     }
 

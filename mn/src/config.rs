@@ -1,6 +1,7 @@
 //! `mn.toml`. `hac subscriber add` writes one; every key has a default or is explained there.
 
 use std::net::IpAddr;
+use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -15,6 +16,8 @@ use service::config::{ConfigError, Finding, Findings, Located};
 
 /// Routing tables and rule priorities that are nobody's: below are the system's tables, above its main and default rules.
 const FREE_TABLES: std::ops::RangeInclusive<u32> = 256..=32_765;
+
+use crate::hac_client::MAX_CANDIDATES;
 
 /// A mobile node's configuration.
 #[derive(Clone, Debug, Deserialize)]
@@ -41,11 +44,10 @@ pub struct Config {
 pub struct Hac {
     /// The name that its certificate must have (RFC 6618 section 9.2).
     pub name: String,
-    /// Its TCP port.
-    #[serde(default = "default_port")]
-    pub port: u16,
+    /// Its TCP port. Without it DNS may name one (SRV), and 7872 is meant where it does not.
+    pub port: Option<NonZeroU16>,
     /// Where to connect; empty: look the name up.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "addresses")]
     pub addresses: Vec<IpAddr>,
     /// PEM file: the operator's CA.
     pub ca: PathBuf,
@@ -176,8 +178,14 @@ fn default_control_socket() -> PathBuf {
     PathBuf::from("/run/haltsec/mn.sock")
 }
 
-fn default_port() -> u16 {
-    7872
+/// More than are tried would be taken in silence and never asked.
+fn addresses<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpAddr>, D::Error> {
+    let addresses = Vec::<IpAddr>::deserialize(deserializer)?;
+    if addresses.len() > MAX_CANDIDATES {
+        let text = format!("{} addresses: list at most {MAX_CANDIDATES}, each of them is tried", addresses.len());
+        return Err(serde::de::Error::custom(text));
+    }
+    Ok(addresses)
 }
 
 fn suites<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<CipherSuite>, D::Error> {
@@ -207,7 +215,7 @@ mod tests {
     #[test]
     fn the_least_configuration_routes_everything_and_offers_the_encrypting_suites() {
         let config: Config = toml::from_str(LEAST).unwrap();
-        assert_eq!((config.hac.port, config.tunnel.routes.len()), (7872, 2));
+        assert_eq!((config.hac.port, config.tunnel.routes.len()), (None, 2));
         let expected = [CipherSuite::Aes128Gcm, CipherSuite::Aes128CbcSha256, CipherSuite::Aes128CbcSha];
         assert_eq!(config.policy.suites, expected);
         assert_eq!((config.policy.profile, config.policy.user_data), (WireProfile::Rfc6618, UserData::Protected));
@@ -274,6 +282,16 @@ mod tests {
         std::fs::write(path("ca.pem"), "nothing").unwrap();
         let error = read_authorities(&config).unwrap_err().to_string();
         assert!(error.contains("mn.toml:3:1: [hac] ca = \"ca.pem\": ") && error.contains("holds no certificate"), "{error}");
+    }
+
+    #[test]
+    fn port_zero_and_more_addresses_than_are_tried_are_errors() {
+        let read = |line: &str| toml::from_str::<Config>(&LEAST.replace("[hac]", &format!("[hac]\n{line}")));
+        let list = |count| format!("addresses = {:?}", vec!["192.0.2.1"; count]);
+        assert_eq!(read("port = 443").unwrap().hac.port, NonZeroU16::new(443));
+        assert_eq!(read(&list(16)).unwrap().hac.addresses.len(), 16);
+        assert!(read(&list(17)).unwrap_err().to_string().contains("at most 16"));
+        assert!(read("port = 0").is_err() && read("port = 65536").is_err());
     }
 
     #[test]

@@ -1,12 +1,16 @@
-//! One run of MHAuth over TLS: finds the HAC, checks its certificate, says nothing before that, and returns the grant.
+//! One run of MHAuth over TLS: finds the HAC, connects to the first of its addresses that answers, checks its certificate, says
+//! nothing before that, and returns the grant.
+//!
+//! [`discovery`] says where the HAC may be, [`candidate`] in which order it is tried, [`race`] connects, [`memory`] is what a run
+//! leaves for the next, and [`error`] what is said to the person who must act.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
 
-use net::tls::{self, TlsError};
+use net::tls;
 use protocol::mhauth::initiator::{self, Offer};
-use protocol::mhauth::{ChannelBinding, Failure, Grant, Nai, Psk, Status};
+use protocol::mhauth::{ChannelBinding, Grant, Nai, Psk};
 use protocol::wire::container;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -17,23 +21,33 @@ use tokio_rustls::client::TlsStream;
 use crate::config::Policy;
 use crate::granted;
 
-/// The look-up of the name; TCP and TLS together.
+mod candidate;
+mod discovery;
+mod error;
+mod memory;
+mod race;
+mod resolver;
+
+pub use candidate::{Candidate, MAX_CANDIDATES};
+pub use discovery::{DEFAULT_PORT, DiscoveryError, Whereabouts};
+pub use error::{HacError, Tried};
+pub use memory::Memory;
+
+/// TCP, and TLS after it, each.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// From the end of a request to the last octet of its response.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
+/// After this no further address is asked: the next run begins with the same ones, and looks them up anew.
+const RUN_LIMIT: Duration = Duration::from_secs(60);
 
 /// What is needed to ask a HAC.
 #[derive(Clone)]
 pub struct HacClient {
-    /// The name that its certificate must have.
-    pub name: String,
-    /// Its TCP port.
-    pub port: u16,
-    /// Where to connect; empty: look the name up.
-    pub addresses: Vec<IpAddr>,
+    /// Where it may be, and the name that its certificate must have.
+    pub whereabouts: Whereabouts,
     /// TLS, which believes the operator's CA certificates and remembers its sessions.
     pub tls: Arc<tls::Clients>,
-    /// The firewall mark that keeps the connection out of the tunnel.
+    /// The firewall mark that keeps the connection, and the look-ups before it, out of the tunnel.
     pub fwmark: u32,
     /// This node's name.
     pub nai: Nai,
@@ -41,140 +55,123 @@ pub struct HacClient {
     pub psk: Psk,
     /// The profile that the HAC has for this node, suites in order of preference, what is proposed for user data.
     pub policy: Policy,
-}
-
-/// Why a run gave no grant.
-#[derive(Debug, thiserror::Error)]
-pub enum HacError {
-    /// The name has no address.
-    #[error("cannot look up the HAC {name}: {source}; check the network and `name` in [hac], or list `addresses` there")]
-    LookUp {
-        /// The HAC's name.
-        name: String,
-        /// What the resolver said.
-        source: std::io::Error,
-    },
-    /// No TCP connection.
-    #[error("cannot reach the HAC at {address}: {source}; is it running, and does the network let TCP through?")]
-    Connect {
-        /// Where it was tried.
-        address: SocketAddr,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// TLS failed, or the certificate is not the HAC's.
-    #[error("the HAC at {address} was not trusted: {}", tls::explain_handshake(source))]
-    Tls {
-        /// Who it was.
-        address: SocketAddr,
-        /// What is wrong with it.
-        source: std::io::Error,
-    },
-    /// The certificate gives no channel binding.
-    #[error("the HAC's certificate cannot be bound to: {0}")]
-    Binding(#[from] tls::EndPointError),
-    /// The trust anchors cannot be used.
-    #[error(transparent)]
-    Configuration(#[from] TlsError),
-    /// The connection broke.
-    #[error("the connection to the HAC broke: {0}")]
-    Broken(#[from] std::io::Error),
-    /// It did not answer in time.
-    #[error("the HAC did not answer within {} s", .0.as_secs())]
-    TimedOut(Duration),
-    /// Nothing is left of the grant by this node's clock, since so long.
-    #[error("the granted association ended {} s ago by this node's clock: set the clock (the HAC does not tell its own)", .0.as_secs())]
-    Ended(Duration),
-    /// MHAuth ended without a grant.
-    #[error("{}", explain(.0))]
-    Failure(#[from] Failure),
-}
-
-impl HacError {
-    /// Whether trying again without a change of configuration is of no use.
-    pub fn is_final(&self) -> bool {
-        match self {
-            Self::Tls { source, .. } => source.get_ref().is_some_and(|error| error.is::<rustls::Error>()),
-            Self::Binding(_) | Self::Configuration(_) => true,
-            Self::Failure(Failure::Rejected(_)) => true,
-            Self::Failure(Failure::Refused { status, .. }) => {
-                matches!(status, Status::Malformed | Status::NotAuthenticated | Status::NotImplemented)
-            }
-            Self::LookUp { .. } | Self::Connect { .. } | Self::Broken(_) | Self::TimedOut(_) | Self::Ended(_) => false,
-        }
-    }
-
-    /// When the HAC asked this node to come again: at least a second, at most an hour.
-    pub fn retry_after(&self, wall: SystemTime) -> Option<Duration> {
-        let Self::Failure(Failure::Refused { retry_after: Some(at), .. }) = self else { return None };
-        let pause = at.duration_since(wall).unwrap_or_default();
-        Some(pause.clamp(Duration::from_secs(1), Duration::from_secs(3600)))
-    }
-}
-
-fn explain(failure: &Failure) -> String {
-    use protocol::mhauth::Rejection;
-    match failure {
-        Failure::Rejected(Rejection::WrongAuth) => "the HAC does not know this node by this key: check `nai` and the key file \
-             in [identity], and `profile` in [policy], against what `hac subscriber add` wrote, and with the operator whether the \
-             subscriber is enabled (or someone stands between the two ends of TLS)"
-            .to_owned(),
-        Failure::Refused { status: Status::NotAuthenticated, .. } => {
-            "the HAC refused this node (401): check `nai` and the key file in [identity], and with the operator whether the \
-             subscriber is enabled"
-                .to_owned()
-        }
-        Failure::Refused { status: Status::Unavailable, .. } => {
-            "the HAC cannot serve this node now (503): no home agent is connected to it, or its pools are used up".to_owned()
-        }
-        Failure::Rejected(_) | Failure::Refused { .. } => failure.to_string(),
-    }
+    /// What the runs before have left.
+    pub memory: Arc<Mutex<Memory>>,
 }
 
 impl HacClient {
-    /// Runs MHAuth with the first address that accepts a connection; `connected` hears from which of this node's addresses, each
-    /// time that one does.
+    /// Runs MHAuth with the first address that gives a grant. `goes_from` hears from which of this node's addresses the run goes,
+    /// and `None` when that is not known any more, since the next addresses are tried.
     ///
     /// # Errors
-    /// Why there is no grant; of several addresses the first one's that was reached, since that says most.
-    pub async fn authenticate(&self, connected: impl Fn(IpAddr)) -> Result<Grant, HacError> {
-        let mut reason = None;
-        for address in self.look_up().await? {
-            match self.connect(address, &connected).await {
-                Ok(stream) => return self.exchange(stream).await,
-                Err(error) if matches!(reason, None | Some(HacError::Connect { .. })) => reason = Some(error),
-                Err(_) => {}
+    /// Why there is no grant: the verdict of a HAC that was trusted, or what became of each address.
+    pub async fn authenticate(&self, goes_from: impl Fn(Option<IpAddr>)) -> Result<Grant, HacError> {
+        let begun = Instant::now();
+        let mut tried = Tried::default();
+        let mut left = self.open_ones(self.find().await?, &mut tried);
+        while let Some((address, tcp)) = self.reach(&mut left, &mut tried).await {
+            goes_from(tcp.local_addr().ok().map(|local| local.ip().to_canonical()));
+            match self.ask(address, tcp).await {
+                Ok(grant) => {
+                    self.memory().granted(address);
+                    return Ok(grant);
+                }
+                Err(error) if error.is_verdict() => return Err(error),
+                Err(error) => {
+                    self.note(address, &error);
+                    tried.push(address, error);
+                }
+            }
+            goes_from(None);
+            if begun.elapsed() > RUN_LIMIT {
+                left.drain(..).for_each(|candidate| tried.push(candidate.address, HacError::TimedOut(RUN_LIMIT)));
             }
         }
-        Err(reason.unwrap_or_else(|| HacError::LookUp {
-            name: self.name.clone(),
-            source: std::io::Error::other("the name has no address"),
-        }))
+        Err(tried.into())
     }
 
-    async fn look_up(&self) -> Result<Vec<SocketAddr>, HacError> {
-        if !self.addresses.is_empty() {
-            return Ok(self.addresses.iter().map(|ip| SocketAddr::new(*ip, self.port)).collect());
-        }
-        let found = timeout(HANDSHAKE_TIMEOUT, tokio::net::lookup_host((self.name.as_str(), self.port))).await;
-        let found = found.map_err(|_| HacError::TimedOut(HANDSHAKE_TIMEOUT))?;
-        Ok(found.map_err(|source| HacError::LookUp { name: self.name.clone(), source })?.collect())
+    /// Asks every address in the next run, also those that want to be left alone.
+    pub fn forget_pauses(&self) {
+        self.memory().forget_pauses();
     }
 
-    async fn connect(&self, address: SocketAddr, connected: &impl Fn(IpAddr)) -> Result<TlsStream<TcpStream>, HacError> {
-        let client = self.tls.client(&self.name, address.ip())?;
-        let connector = TlsConnector::from(client.config.clone());
-        let handshake = async {
-            let tcp = tls::connect(address, Some(self.fwmark), HANDSHAKE_TIMEOUT)
-                .await
-                .map_err(|source| HacError::Connect { address, source })?;
-            connected(tcp.local_addr()?.ip().to_canonical());
-            let untrusted = |source| HacError::Tls { address, source };
-            let stream = connector.connect(client.server_name.clone(), tcp).await.map_err(untrusted)?;
-            client.confirm(stream.get_ref().1).map_err(untrusted)?;
-            Ok(stream)
+    /// The candidates, the last good one first. When the look-up gets no answer, what an earlier one found.
+    async fn find(&self) -> Result<Vec<Candidate>, DiscoveryError> {
+        let found = self.whereabouts.find(self.fwmark).await;
+        let mut memory = self.memory();
+        let candidates = match found {
+            Ok(candidates) => {
+                memory.found(&candidates);
+                candidates
+            }
+            Err(error) if error.is_unanswered() && !memory.last_found().is_empty() => {
+                tracing::info!(%error, "the HAC's addresses of the last look-up are tried");
+                memory.last_found().to_vec()
+            }
+            Err(error) => return Err(error),
         };
-        timeout(HANDSHAKE_TIMEOUT, handshake).await.map_err(|_| HacError::TimedOut(HANDSHAKE_TIMEOUT))?
+        let candidates = memory.preferring_last_good(candidates);
+        let addresses: Vec<_> = candidates.iter().map(|candidate| candidate.address).collect();
+        tracing::debug!(name = self.whereabouts.name, ?addresses, "where the HAC may be");
+        Ok(candidates)
+    }
+
+    /// The candidates without those that want to be left alone.
+    fn open_ones(&self, mut candidates: Vec<Candidate>, tried: &mut Tried) -> Vec<Candidate> {
+        let (memory, now) = (self.memory(), Instant::now());
+        candidates.retain(|candidate| {
+            let pause = memory.pause_of(candidate.address, now);
+            if let Some(left) = pause {
+                tried.push(candidate.address, HacError::Paused(left));
+            }
+            pause.is_none()
+        });
+        candidates
+    }
+
+    /// Connects to one of the addresses, and takes it and those that failed out of the list.
+    async fn reach(&self, left: &mut Vec<Candidate>, tried: &mut Tried) -> Option<(SocketAddr, TcpStream)> {
+        let candidates = std::mem::take(left);
+        let mut failed = Vec::new();
+        let connect = async |address| {
+            tracing::debug!(%address, "connecting to the HAC");
+            tls::connect(address, Some(self.fwmark), HANDSHAKE_TIMEOUT).await
+        };
+        let winner = race::race(&candidates, connect, |address, source| {
+            tracing::debug!(%address, %source, "no connection to the HAC");
+            failed.push(address);
+            tried.push(address, HacError::Connect { address, source });
+        })
+        .await;
+        let (address, _) = winner.as_ref()?;
+        left.extend(candidates.iter().filter(|other| other.address != *address && !failed.contains(&other.address)));
+        winner
+    }
+
+    /// Remembers when the HAC at `address` wants to be asked again.
+    fn note(&self, address: SocketAddr, error: &HacError) {
+        tracing::debug!(%address, %error, "no grant from the HAC there");
+        if let Some(pause) = error.retry_after(SystemTime::now()) {
+            self.memory().asked_to_wait(address, pause, Instant::now());
+        }
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn ask(&self, address: SocketAddr, tcp: TcpStream) -> Result<Grant, HacError> {
+        self.exchange(self.connect(address, tcp).await?).await
+    }
+
+    async fn connect(&self, address: SocketAddr, tcp: TcpStream) -> Result<TlsStream<TcpStream>, HacError> {
+        let client = self.tls.client(&self.whereabouts.name, address.ip())?;
+        let handshake = TlsConnector::from(client.config.clone()).connect(client.server_name.clone(), tcp);
+        let untrusted = |source| HacError::Tls { address, source };
+        let stream = timeout(HANDSHAKE_TIMEOUT, handshake).await.map_err(|_| HacError::TimedOut(HANDSHAKE_TIMEOUT))?;
+        let stream = stream.map_err(untrusted)?;
+        client.confirm(stream.get_ref().1).map_err(untrusted)?;
+        Ok(stream)
     }
 
     async fn exchange(&self, mut stream: TlsStream<TcpStream>) -> Result<Grant, HacError> {
@@ -222,3 +219,6 @@ async fn read_message(stream: &mut TlsStream<TcpStream>) -> std::io::Result<zero
     stream.read_exact(content).await?;
     Ok(message)
 }
+
+#[cfg(test)]
+mod tests;

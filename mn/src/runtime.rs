@@ -25,7 +25,7 @@ use tokio::task::AbortHandle;
 use crate::bootstrap::Run;
 use crate::config::Tunnel;
 use crate::granted;
-use crate::hac_client::{HacClient, HacError};
+use crate::hac_client::{HacClient, HacError, MAX_CANDIDATES};
 use crate::link_monitor;
 use crate::mobile_node::{Action, MobileNode, Phase, Registered};
 use crate::movement::Attachment;
@@ -35,8 +35,9 @@ use crate::tunnel_device::TunnelDevice;
 
 /// How often the tunnel's counters are looked at.
 const ACTIVITY_INTERVAL: Duration = Duration::from_millis(500);
-/// What a run of MHAuth has to say may wait so long: an address for each of the HAC's, and how it ended.
-const BOOTSTRAP_QUEUE: usize = 16;
+/// What a run of MHAuth has to say may wait so long: for each of the HAC's addresses from which of our own it goes and that it goes
+/// from there no more, and how it ended.
+const BOOTSTRAP_QUEUE: usize = 2 * MAX_CANDIDATES + 1;
 /// Lists of attachments that may wait: the newest one counts.
 const ATTACHMENT_QUEUE: usize = 4;
 
@@ -74,8 +75,8 @@ pub struct Runtime {
 
 /// What a run of MHAuth has to say.
 enum Heard {
-    /// It is connected from this address.
-    Connected(IpAddr),
+    /// It goes from this address, or it is not known from which.
+    GoesFrom(Option<IpAddr>),
     /// It is over.
     Ended(Box<Result<Grant, HacError>>),
 }
@@ -154,7 +155,10 @@ impl Runtime {
                     let ((sent, _), (received, _)) = (self.counters.sent(), self.counters.received());
                     self.node.handle_activity(sent, received, Instant::now());
                 }
-                () = renew.notified() => self.node.handle_renew(Instant::now()),
+                () = renew.notified() => {
+                    self.hac.forget_pauses();
+                    self.node.handle_renew(Instant::now());
+                }
                 () = &mut shutdown, if !asked => {
                     asked = true;
                     self.node.handle_down(Instant::now());
@@ -196,11 +200,11 @@ impl Runtime {
     fn bootstrap(&mut self, run: Run) {
         let (hac, heard) = (self.hac.clone(), self.heard_of_runs.clone());
         let task = tokio::spawn(async move {
-            let connected = |address| {
+            let goes_from = |address| {
                 // An address that is not heard of costs a run that goes on although another network is gone.
-                let _full = heard.try_send((run, Heard::Connected(address)));
+                let _full = heard.try_send((run, Heard::GoesFrom(address)));
             };
-            let outcome = hac.authenticate(connected).await;
+            let outcome = hac.authenticate(goes_from).await;
             // The receiver is gone only when the node has stopped.
             let _stopped = heard.send((run, Heard::Ended(Box::new(outcome)))).await;
         });
@@ -209,7 +213,7 @@ impl Runtime {
 
     async fn hear(&mut self, run: Run, heard: Heard) -> Result<(), RuntimeError> {
         match heard {
-            Heard::Connected(address) => self.node.handle_bootstrap_address(run, address),
+            Heard::GoesFrom(address) => self.node.handle_bootstrap_address(run, address),
             // Not even the device is to change for an answer that nobody waits for.
             Heard::Ended(outcome) if self.node.awaits(run) => self.take_outcome(run, *outcome).await?,
             Heard::Ended(_) => {}

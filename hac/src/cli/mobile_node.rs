@@ -48,7 +48,7 @@ impl Targets {
 /// The whole file. It names the profile in any case, since it must be the one that the HAC has for this subscriber.
 pub(super) fn configuration(config: &Config, nai: &str, targets: &Targets, own: &SubscriberPolicy) -> String {
     let name = &config.name;
-    let port = targets.port.or(config.listen.first().map(SocketAddr::port)).unwrap_or(DEFAULT_PORT);
+    let port = port(targets.port.or(config.listen.first().map(SocketAddr::port)).unwrap_or(DEFAULT_PORT), name);
     let addresses = targets.addresses();
     let profile = config.policy().profile_of(own);
     let suites = names(own.suites.as_deref().unwrap_or(&CipherSuite::DEFAULT));
@@ -63,7 +63,7 @@ control-socket = "/run/haltsec/mn.sock"
 
 [hac]
 name = "{name}"               # verified in the HAC's certificate
-port = {port}
+{port}
 {addresses}
 ca = "ca.pem"
 
@@ -83,4 +83,27 @@ table = 7872                  # routing table and rule priority of the tunnel's 
 fwmark = 7872                 # of the tunnel's own outer packets and of the connection to the HAC
 "#
     )
+}
+
+/// The line of the configuration. A node that is told a port asks DNS for none, so the usual one is not named.
+fn port(port: u16, name: &str) -> String {
+    if port == DEFAULT_PORT {
+        format!("# port = {DEFAULT_PORT}   # without it what DNS says (SRV of _mipv6tls._tcp.{name}), else {DEFAULT_PORT}")
+    } else {
+        format!("port = {port}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_usual_port_is_left_for_dns_to_say_and_another_is_named() {
+        let targets = |connect: &[&str]| Targets::parse(&connect.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>());
+        let line = |connect: &str| port(targets(&[connect]).unwrap().port.unwrap(), "hac.example.org");
+        assert!(line("198.51.100.10").starts_with("# ") && line("[2001:db8::1]:7872").contains("_mipv6tls._tcp.hac.example.org"));
+        assert_eq!(line("198.51.100.10:443"), "port = 443");
+        assert!(targets(&["198.51.100.10", "198.51.100.11:443"]).is_err());
+    }
 }

@@ -86,7 +86,7 @@ fn running_from_wifi(now: Instant) -> (Bootstrap, Run) {
     let mut bootstrap = Bootstrap::new(now);
     assert_eq!(bootstrap.follow_network(&[], &[wifi()], now), None);
     let run = bootstrap.start_if_due(now).unwrap();
-    bootstrap.goes_from(run, wifi().care_of.0);
+    bootstrap.goes_from(run, Some(wifi().care_of.0));
     (bootstrap, run)
 }
 
@@ -101,7 +101,7 @@ fn a_run_whose_address_is_gone_is_abandoned_and_another_starts_at_once() {
     assert!(!bootstrap.is_running(run));
     let next = bootstrap.start_if_due(now).unwrap();
     assert!(next != run && bootstrap.is_running(next));
-    bootstrap.goes_from(run, lte().care_of.0);
+    bootstrap.goes_from(run, Some(lte().care_of.0));
     assert_eq!(bootstrap.follow_network(&[lte(), wifi()], &[wifi()], now), Some(next), "what a former run says is not heard");
 }
 
@@ -114,11 +114,19 @@ fn a_run_of_which_the_address_is_not_known_yet_is_abandoned_when_any_is_gone() {
 }
 
 #[test]
+fn a_run_that_tries_the_next_addresses_goes_with_any_network_again() {
+    let now = Instant::now();
+    let (mut bootstrap, run) = running_from_wifi(now);
+    bootstrap.goes_from(run, None);
+    assert_eq!(bootstrap.follow_network(&[wifi(), lte()], &[wifi()], now), Some(run));
+}
+
+#[test]
 fn a_run_from_an_address_that_is_no_care_of_address_goes_with_any_of_its_family() {
     let now = Instant::now();
     let mut bootstrap = Bootstrap::new(now);
     let run = bootstrap.start_if_due(now).unwrap();
-    bootstrap.goes_from(run, "2001:db8:2::feed".parse().unwrap());
+    bootstrap.goes_from(run, "2001:db8:2::feed".parse().ok());
     assert_eq!(bootstrap.follow_network(&[wifi(), lte()], &[lte()], now), None);
     assert_eq!(bootstrap.follow_network(&[lte()], &[], now), Some(run));
 }

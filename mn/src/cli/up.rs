@@ -1,9 +1,10 @@
 //! `mn up`: in the foreground the node itself; else it is started in the background and watched until it is registered.
 
+use std::num::NonZeroU16;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use protocol::tunnel::Counters;
@@ -15,7 +16,7 @@ use tokio::sync::Notify;
 
 use super::{CliError, socket};
 use crate::config::{self, Config};
-use crate::hac_client::HacClient;
+use crate::hac_client::{HacClient, Memory, Whereabouts};
 use crate::runtime;
 use crate::status::SharedStatus;
 
@@ -80,15 +81,19 @@ fn answer(request: &Request, status: &SharedStatus, asked: &Asked) -> impl Futur
 fn client(config: &Located<Config>) -> Result<HacClient, CliError> {
     config::check(config).check().map_err(ConfigError::from)?;
     let nai = config.identity.nai.parse().map_err(|error| config.refused_unseen("identity.nai", error));
-    Ok(HacClient {
+    let whereabouts = Whereabouts {
         name: config.hac.name.clone(),
-        port: config.hac.port,
+        port: config.hac.port.map(NonZeroU16::get),
         addresses: config.hac.addresses.clone(),
+    };
+    Ok(HacClient {
+        whereabouts,
         tls: Arc::new(net::tls::Clients::new(config::read_authorities(config)?)),
         fwmark: config.tunnel.fwmark,
         nai: nai.map_err(|finding| ConfigError::from(Findings::from(finding)))?,
         psk: config::read_psk(config)?,
         policy: config.policy.clone(),
+        memory: Arc::new(Mutex::new(Memory::default())),
     })
 }
 

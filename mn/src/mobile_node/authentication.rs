@@ -18,8 +18,9 @@ impl MobileNode {
         self.bootstrap.is_running(run)
     }
 
-    /// `run` is connected to the HAC from this address: when that is gone the run is abandoned.
-    pub fn handle_bootstrap_address(&mut self, run: Run, address: IpAddr) {
+    /// `run` is connected to the HAC from this address: when that is gone the run is abandoned. `None` while it tries one of the
+    /// HAC's addresses after another: then any network's end abandons it.
+    pub fn handle_bootstrap_address(&mut self, run: Run, address: Option<IpAddr>) {
         self.bootstrap.goes_from(run, address);
     }
 

@@ -147,7 +147,7 @@ impl World {
             return self.mhauth_failed(exchange.run, HacError::Connect { address: HA4, source });
         }
         if let Some(node) = &mut self.node {
-            node.machine.handle_bootstrap_address(exchange.run, address(exchange.access));
+            node.machine.handle_bootstrap_address(exchange.run, Some(address(exchange.access)));
         }
         let (waiting, request) = self.controller.offer(&mut self.rng);
         exchange.deadline = self.now + ANSWER;

@@ -7,7 +7,7 @@ fn renewing() -> (Story, Run) {
     let mut story = Story::registered();
     story.node.handle_renew(story.now);
     let [Action::Bootstrap(run)] = story.actions()[..] else { panic!("no run") };
-    story.node.handle_bootstrap_address(run, wifi().care_of.0);
+    story.node.handle_bootstrap_address(run, Some(wifi().care_of.0));
     (story, run)
 }
 

@@ -1,0 +1,236 @@
+//! DNS for the HAC's name: SRV, AAAA and A, asked of the name servers in `/etc/resolv.conf` through sockets that carry the
+//! tunnel's mark. `/etc/hosts` comes before DNS. Both files are read anew for each run, since they change with the network.
+
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+use std::pin::Pin;
+use std::time::Duration;
+
+use hickory_resolver::config::ResolveHosts;
+use hickory_resolver::net::runtime::iocompat::AsyncIoTokioAsStd;
+use hickory_resolver::net::runtime::{RuntimeProvider, TokioHandle, TokioTime};
+use hickory_resolver::net::{DnsError, NetError};
+use hickory_resolver::proto::op::ResponseCode;
+use hickory_resolver::proto::rr::{Name, RData, RecordType};
+use hickory_resolver::system_conf::parse_resolv_conf;
+use net::{marked, tls};
+use tokio::net::{TcpStream, UdpSocket};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::candidate::Service;
+
+/// One name server's time for an answer, with the library's repetitions at intervals of a third of a second.
+const SERVER_TIMEOUT: Duration = Duration::from_secs(1);
+/// Rounds through the name servers after the first; the time of the whole look-up ends it sooner.
+const FURTHER_ROUNDS: usize = 4;
+/// As many name servers as glibc knows are asked at a time: the first of them may be of a network that is gone.
+const SERVERS_AT_ONCE: usize = 3;
+/// When one family has an address, the other is waited for so long: one repetition of a lost query.
+const OTHER_FAMILY: Duration = Duration::from_millis(500);
+
+/// The resolver of one run.
+pub(super) struct Resolver {
+    dns: Result<hickory_resolver::Resolver<Marked>, String>,
+    servers: Vec<IpAddr>,
+    hosts: String,
+}
+
+/// Why a look-up gave nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Nothing {
+    /// There is no such name.
+    UnknownName,
+    /// The name has no record of this type.
+    Empty,
+    /// There was no answer of use, for this reason.
+    Unanswered(String),
+}
+
+impl Resolver {
+    /// As `/etc/resolv.conf` and `/etc/hosts` say now; queries carry `mark`.
+    pub(super) async fn of_system(mark: u32) -> Self {
+        Self::of_files(Path::new("/etc/resolv.conf"), Path::new("/etc/hosts"), mark).await
+    }
+
+    async fn of_files(resolv_conf: &Path, hosts: &Path, mark: u32) -> Self {
+        // A system without the file has no such names.
+        let hosts = tokio::fs::read(hosts).await.map(|octets| String::from_utf8_lossy(&octets).into_owned()).unwrap_or_default();
+        let text = tokio::fs::read(resolv_conf).await;
+        let configured = text.map_err(|error| error.to_string()).and_then(|text| configure(&text, mark));
+        let failed = |reason| format!("{} cannot be used: {reason}", resolv_conf.display());
+        let (dns, servers) = match configured {
+            Ok((dns, servers)) => (Ok(dns), servers),
+            Err(reason) => (Err(failed(reason)), Vec::new()),
+        };
+        Self { dns, servers, hosts }
+    }
+
+    /// Who is asked.
+    pub(super) fn servers(&self) -> Servers<'_> {
+        Servers(&self.servers)
+    }
+
+    /// The addresses that `/etc/hosts` has for `name`.
+    pub(super) fn in_hosts(&self, name: &str) -> Vec<IpAddr> {
+        let wanted = name.trim_end_matches('.');
+        let address = |line: &str| {
+            let mut words = line.split('#').next()?.split_whitespace();
+            let address = words.next()?.parse().ok()?;
+            words.any(|word| word.trim_end_matches('.').eq_ignore_ascii_case(wanted)).then_some(address)
+        };
+        self.hosts.lines().filter_map(address).collect()
+    }
+
+    /// The SRV records of `name`, at least one.
+    pub(super) async fn services(&self, name: &str, deadline: Instant) -> Result<Vec<Service>, Nothing> {
+        let records = self.query(name, RecordType::SRV, deadline).await?;
+        let service = |data: &RData| {
+            let RData::SRV(srv) = data else { return None };
+            let target = srv.target.to_ascii();
+            Some(Service { priority: srv.priority, weight: srv.weight, port: srv.port, target })
+        };
+        let services: Vec<_> = records.iter().filter_map(service).collect();
+        if services.is_empty() { Err(Nothing::Empty) } else { Ok(services) }
+    }
+
+    /// The addresses of `name`, of `/etc/hosts` or else of DNS, IPv6 first. What one family has is not lost when the other has no
+    /// answer.
+    pub(super) async fn addresses(&self, name: &str, deadline: Instant) -> Result<Vec<IpAddr>, Nothing> {
+        let static_ones = self.in_hosts(name);
+        if !static_ones.is_empty() {
+            return Ok(static_ones);
+        }
+        let ipv6 = self.addresses_of(name, RecordType::AAAA, deadline);
+        let ipv4 = self.addresses_of(name, RecordType::A, deadline);
+        tokio::pin!(ipv6, ipv4);
+        let (ipv6, ipv4) = tokio::select! {
+            ipv6 = &mut ipv6 => { let ipv4 = other(&ipv6, ipv4).await; (ipv6, ipv4) }
+            ipv4 = &mut ipv4 => { let ipv6 = other(&ipv4, ipv6).await; (ipv6, ipv4) }
+        };
+        both(ipv6, ipv4)
+    }
+
+    async fn addresses_of(&self, name: &str, family: RecordType, deadline: Instant) -> Result<Vec<IpAddr>, Nothing> {
+        let records = self.query(name, family, deadline).await?;
+        Ok(records.iter().filter_map(RData::ip_addr).filter(|ip| can_be_a_host(*ip)).collect())
+    }
+
+    async fn query(&self, name: &str, of: RecordType, deadline: Instant) -> Result<Vec<RData>, Nothing> {
+        let dns = self.dns.as_ref().map_err(|reason| Nothing::Unanswered(reason.clone()))?;
+        let mut query = Name::from_ascii(name).map_err(|error| Nothing::Unanswered(error.to_string()))?;
+        // A name with a dot is whole: the search list of the network that the node is in would only add names to it.
+        query.set_fqdn(name.contains('.'));
+        let answer = timeout_at(deadline, dns.lookup(query, of)).await;
+        let answer = answer.map_err(|_| Nothing::Unanswered("no answer".to_owned())).and_then(|answer| answer.map_err(nothing));
+        let data = answer.map(|answer| answer.answers().iter().map(|record| record.data.clone()).collect::<Vec<_>>());
+        tracing::debug!(name, record = %of, servers = %self.servers(), answer = ?data, "looked up");
+        data
+    }
+}
+
+/// What the other family has, not waited for long when the first has an address.
+async fn other(
+    first: &Result<Vec<IpAddr>, Nothing>,
+    other: impl Future<Output = Result<Vec<IpAddr>, Nothing>>,
+) -> Result<Vec<IpAddr>, Nothing> {
+    if first.as_ref().is_ok_and(|found| !found.is_empty()) {
+        return timeout(OTHER_FAMILY, other).await.unwrap_or_else(|_| Err(Nothing::Unanswered("no answer".to_owned())));
+    }
+    other.await
+}
+
+/// The addresses of both families; without one, what says most: a family that got no answer may have some.
+fn both(ipv6: Result<Vec<IpAddr>, Nothing>, ipv4: Result<Vec<IpAddr>, Nothing>) -> Result<Vec<IpAddr>, Nothing> {
+    let mut found = Vec::new();
+    let mut nothing = Nothing::Empty;
+    for family in [ipv6, ipv4] {
+        match family {
+            Ok(addresses) => found.extend(addresses),
+            Err(Nothing::Empty) => {}
+            Err(Nothing::UnknownName) if matches!(nothing, Nothing::Unanswered(_)) => {}
+            Err(reason @ (Nothing::UnknownName | Nothing::Unanswered(_))) => nothing = reason,
+        }
+    }
+    if found.is_empty() { Err(nothing) } else { Ok(found) }
+}
+
+/// Filters of advertisements and captive networks answer with such addresses, and nobody listens there.
+fn can_be_a_host(ip: IpAddr) -> bool {
+    !ip.is_unspecified() && !ip.is_multicast()
+}
+
+fn nothing(error: NetError) -> Nothing {
+    if let NetError::Dns(DnsError::NoRecordsFound(none)) = &error {
+        return if none.response_code == ResponseCode::NXDomain { Nothing::UnknownName } else { Nothing::Empty };
+    }
+    if let NetError::Dns(DnsError::ResponseCode(code)) = &error {
+        return Nothing::Unanswered(format!("the answer was an error, {code}"));
+    }
+    Nothing::Unanswered(if matches!(error, NetError::Timeout) { "no answer".to_owned() } else { said(&error) })
+}
+
+/// An error of the library without its own words before the system's.
+fn said(error: &NetError) -> String {
+    if let NetError::Io(error) = error { error.to_string() } else { error.to_string() }
+}
+
+fn configure(resolv_conf: &[u8], mark: u32) -> Result<(hickory_resolver::Resolver<Marked>, Vec<IpAddr>), String> {
+    let (config, mut options) = parse_resolv_conf(resolv_conf).map_err(|error| said(&error))?;
+    options.timeout = SERVER_TIMEOUT;
+    options.attempts = FURTHER_ROUNDS;
+    options.num_concurrent_reqs = SERVERS_AT_ONCE;
+    options.use_hosts_file = ResolveHosts::Never;
+    options.cache_size = 0;
+    let servers = config.name_servers().iter().map(|server| server.ip).collect();
+    let marked = Marked { mark, handle: TokioHandle::default() };
+    let builder = hickory_resolver::Resolver::builder_with_config(config, marked).with_options(options);
+    Ok((builder.build().map_err(|error| error.to_string())?, servers))
+}
+
+/// Sockets that carry the tunnel's mark, on tokio.
+#[derive(Clone)]
+struct Marked {
+    mark: u32,
+    handle: TokioHandle,
+}
+
+type Opening<T> = Pin<Box<dyn Send + Future<Output = io::Result<T>>>>;
+
+impl RuntimeProvider for Marked {
+    type Handle = TokioHandle;
+    type Timer = TokioTime;
+    type Udp = UdpSocket;
+    type Tcp = AsyncIoTokioAsStd<TcpStream>;
+
+    fn create_handle(&self) -> Self::Handle {
+        self.handle.clone()
+    }
+
+    /// `bind_addr` is only there for who configures one for the name server, as `/etc/resolv.conf` cannot.
+    fn connect_tcp(&self, server: SocketAddr, _bind_addr: Option<SocketAddr>, limit: Option<Duration>) -> Opening<Self::Tcp> {
+        let mark = self.mark;
+        Box::pin(async move { tls::connect(server, Some(mark), limit.unwrap_or(SERVER_TIMEOUT)).await.map(AsyncIoTokioAsStd) })
+    }
+
+    fn bind_udp(&self, local: SocketAddr, _server: SocketAddr) -> Opening<Self::Udp> {
+        let mark = self.mark;
+        Box::pin(async move { marked::bind_udp(local, mark) })
+    }
+}
+
+/// Name servers, for messages.
+pub(super) struct Servers<'a>(&'a [IpAddr]);
+
+impl fmt::Display for Servers<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            [] => write!(f, "no name server"),
+            [first, others @ ..] => {
+                write!(f, "{first}")?;
+                others.iter().try_for_each(|server| write!(f, ", {server}"))
+            }
+        }
+    }
+}
