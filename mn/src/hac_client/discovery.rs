@@ -176,3 +176,33 @@ fn problem(nothing: Nothing, no_address: &'static str, asked: &[String], resolve
         Nothing::Unanswered(reason) => Problem::NoAnswer { asked, servers, reason },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn service(target: &str, port: u16) -> Service {
+        Service { priority: 0, weight: 0, port, target: target.to_owned() }
+    }
+
+    /// Without privileges no socket could be marked: nothing is looked up here.
+    #[tokio::test]
+    async fn configured_addresses_are_taken_in_their_order_and_an_address_as_name_is_not_looked_up() {
+        let found = async |name: &str, port, addresses: &[&str]| {
+            let addresses = addresses.iter().map(|ip| ip.parse().unwrap()).collect();
+            let found = Whereabouts { name: name.to_owned(), port, addresses }.find(7872).await.unwrap();
+            found.iter().map(|candidate| candidate.address.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(found("h.example.org", None, &["192.0.2.1", "2001:db8::1"]).await, ["192.0.2.1:7872", "[2001:db8::1]:7872"]);
+        assert_eq!(found("h.example.org", Some(443), &["192.0.2.1", "192.0.2.1"]).await, ["192.0.2.1:443"]);
+        assert_eq!(found("2001:db8::1", None, &[]).await, ["[2001:db8::1]:7872"]);
+        assert_eq!(found("192.0.2.9", Some(443), &["192.0.2.1"]).await, ["192.0.2.1:443"]);
+    }
+
+    #[test]
+    fn a_target_that_is_the_root_or_has_port_zero_offers_nothing() {
+        assert_eq!(offered(vec![service(".", 7872)]), []);
+        let offered = offered(vec![service("a.example.org.", 0), service("b.example.org.", 443), service(".", 1)]);
+        assert_eq!(offered, [service("b.example.org.", 443)]);
+    }
+}

@@ -234,3 +234,88 @@ impl fmt::Display for Servers<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn resolver(resolv_conf: &str, hosts: &str) -> Resolver {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path
+        };
+        Resolver::of_files(&path("resolv.conf", resolv_conf), &path("hosts", hosts), 7872).await
+    }
+
+    fn addresses(list: &[&str]) -> Vec<IpAddr> {
+        list.iter().map(|ip| ip.parse().unwrap()).collect()
+    }
+
+    const HOSTS: &str = "\
+# the operator's own
+127.0.0.1 localhost
+fe80::1%lo0 link.example.org
+192.0.2.1\thac HAC.Example.org. # and no other.example.org
+2001:db8::1 hac.example.org
+nonsense hac.example.org
+";
+
+    #[tokio::test]
+    async fn what_the_hosts_file_has_is_found_without_a_name_server() {
+        let resolver = resolver("", HOSTS).await;
+        let both = addresses(&["192.0.2.1", "2001:db8::1"]);
+        assert_eq!(resolver.addresses("hac.example.org", Instant::now()).await, Ok(both.clone()));
+        assert_eq!(resolver.in_hosts("Hac.example.ORG."), both);
+        assert_eq!(resolver.in_hosts("hac"), addresses(&["192.0.2.1"]));
+        for absent in ["other.example.org", "link.example.org", "example.org", "#", "192.0.2.1"] {
+            assert_eq!(resolver.in_hosts(absent), addresses(&[]), "{absent}");
+        }
+    }
+
+    #[tokio::test]
+    async fn without_a_name_server_the_file_that_should_name_one_is_told() {
+        let nowhere = Resolver::of_files(Path::new("/nowhere/resolv.conf"), Path::new("/nowhere/hosts"), 7872).await;
+        for resolver in [resolver("# nothing yet\n", "").await, nowhere] {
+            let Err(Nothing::Unanswered(reason)) = resolver.addresses("hac.example.org", Instant::now()).await else {
+                panic!("an answer from nowhere")
+            };
+            assert!(reason.contains("resolv.conf cannot be used: "), "{reason}");
+            assert_eq!(resolver.servers().to_string(), "no name server");
+        }
+    }
+
+    #[test]
+    fn what_one_family_has_is_not_lost_when_the_other_has_none_or_no_answer() {
+        let (some, unanswered) = (addresses(&["192.0.2.1"]), Nothing::Unanswered("no answer".to_owned()));
+        for other in [Nothing::UnknownName, Nothing::Empty, unanswered.clone()] {
+            assert_eq!(both(Err(other.clone()), Ok(some.clone())), Ok(some.clone()));
+            assert_eq!(both(Ok(some.clone()), Err(other)), Ok(some.clone()));
+        }
+        assert_eq!(both(Err(Nothing::UnknownName), Err(Nothing::Empty)), Err(Nothing::UnknownName));
+        assert_eq!(both(Err(unanswered.clone()), Err(Nothing::UnknownName)), Err(unanswered.clone()));
+        assert_eq!(both(Err(Nothing::Empty), Err(unanswered.clone())), Err(unanswered));
+        assert_eq!(both(Ok(Vec::new()), Err(Nothing::Empty)), Err(Nothing::Empty));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_other_family_is_waited_for_half_a_second_once_one_has_an_address() {
+        let after = |seconds| async move {
+            tokio::time::sleep(Duration::from_secs_f64(seconds)).await;
+            Ok(addresses(&["2001:db8::1"]))
+        };
+        let found = Ok(addresses(&["192.0.2.1"]));
+        assert_eq!(other(&found, after(0.4)).await, Ok(addresses(&["2001:db8::1"])));
+        assert!(matches!(other(&found, after(0.6)).await, Err(Nothing::Unanswered(_))));
+        assert!(other(&Err(Nothing::Empty), after(3.0)).await.is_ok(), "it is all that there may be");
+        assert!(other(&Ok(Vec::new()), after(3.0)).await.is_ok());
+    }
+
+    #[test]
+    fn addresses_that_are_nobodys_are_not_taken() {
+        for (ip, expected) in [("0.0.0.0", false), ("::", false), ("224.0.0.1", false), ("ff02::1", false), ("127.0.0.1", true)] {
+            assert_eq!(can_be_a_host(ip.parse().unwrap()), expected, "{ip}");
+        }
+    }
+}

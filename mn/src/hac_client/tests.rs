@@ -1,1 +1,270 @@
+//! Runs of MHAuth against several HACs: real TCP, TLS and MHAuth in a namespace whose loopback has the addresses.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use fixture::{Authority, block_on, enter_new_network_namespace, shell};
+use protocol::mhauth::Status;
+use protocol::mhauth::responder::{AwaitingInit, Known};
+use protocol::profile::WireProfile;
+use protocol::sa::{CipherSuite, Secret, Spi};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+use super::*;
+
+const NAME: &str = "hac.example.org";
+/// Where nobody is and nothing answers: behind a cable whose other end takes what is sent for a stranger's.
+const SILENT: &str = "198.51.100.9";
+/// Of a family that the namespace has no route for.
+const NO_NETWORK: &str = "2001:db8::1";
+
+/// What a HAC does with who comes.
+#[derive(Clone, Copy, Debug)]
+enum Does {
+    Grant,
+    /// Ends the exchange with a status, and wants to be left alone for so many seconds.
+    Refuse(Status, Option<u64>),
+    /// Takes the connection and closes it.
+    Hang,
+}
+
+/// The HACs of a test.
+struct World {
+    authority: Authority,
+}
+
+/// One HAC, which counts who comes.
+struct Hac {
+    does: Arc<Mutex<Does>>,
+    asked: Arc<AtomicUsize>,
+}
+
+impl World {
+    fn client(&self, addresses: &[&str]) -> HacClient {
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(self.authority.pem.as_bytes()).unwrap()).unwrap();
+        let addresses = addresses.iter().map(|ip| ip.parse().unwrap()).collect();
+        HacClient {
+            whereabouts: Whereabouts { name: NAME.to_owned(), port: None, addresses },
+            roots: Arc::new(roots),
+            fwmark: 7872,
+            nai: "alice@example.org".parse().unwrap(),
+            psk: psk(),
+            policy: Policy::default(),
+            memory: Arc::default(),
+        }
+    }
+
+    /// A HAC at `ip` whose certificate the client believes.
+    async fn hac(&self, ip: &str, does: Does) -> Hac {
+        self.certified(ip, does, &self.authority, NAME).await
+    }
+
+    async fn certified(&self, ip: &str, does: Does, authority: &Authority, name: &str) -> Hac {
+        let certified = authority.certify(name);
+        let chain = vec![CertificateDer::from_pem_slice(certified.certificate.as_bytes()).unwrap()];
+        let server = tls::server(chain, PrivateKeyDer::from_pem_slice(certified.key.as_bytes()).unwrap()).unwrap();
+        let listener = TcpListener::bind((ip, DEFAULT_PORT)).await.unwrap();
+        let hac = Hac { does: Arc::new(Mutex::new(does)), asked: Arc::default() };
+        let (does, asked) = (hac.does.clone(), hac.asked.clone());
+        tokio::spawn(async move {
+            loop {
+                let (tcp, _) = listener.accept().await.unwrap();
+                asked.fetch_add(1, Ordering::Relaxed);
+                let does = *does.lock().unwrap();
+                // Who breaks off is none of the HAC's concern.
+                tokio::spawn(serve(tcp, server.clone(), does));
+            }
+        });
+        hac
+    }
+}
+
+impl Hac {
+    fn asked(&self) -> usize {
+        self.asked.load(Ordering::Relaxed)
+    }
+
+    fn does(&self, does: Does) {
+        *self.does.lock().unwrap() = does;
+    }
+}
+
+fn psk() -> Psk {
+    Psk::from_octets(Secret::new((0..32).collect())).unwrap()
+}
+
+/// The HAC's end of MHAuth without what stands behind it.
+async fn serve(tcp: TcpStream, server: tls::Server, does: Does) -> std::io::Result<()> {
+    let mut stream = TlsAcceptor::from(server.config).accept(tcp).await?;
+    let init = receive(&mut stream).await?;
+    let received = AwaitingInit::new(WireProfile::Rfc6618, server.binding).handle(&init).unwrap();
+    let (waiting, response) = match does {
+        Does::Hang => return Ok(()),
+        Does::Refuse(status, seconds) => {
+            let at = seconds.map(|seconds| SystemTime::now() + Duration::from_secs(seconds));
+            stream.write_all(&received.refuse(status, at).octets).await?;
+            return stream.shutdown().await;
+        }
+        Does::Grant => received.respond(psk(), Known::Yes, WireProfile::Rfc6618, [7; 32]),
+    };
+    stream.write_all(&response).await?;
+    let done = receive(&mut stream).await?;
+    let response = waiting.handle(&done).unwrap().grant(&grant());
+    stream.write_all(&response).await?;
+    stream.shutdown().await
+}
+
+async fn receive(stream: &mut (impl AsyncReadExt + Unpin)) -> std::io::Result<Vec<u8>> {
+    let mut message = vec![0; container::HEADER_LEN];
+    stream.read_exact(&mut message).await?;
+    let header: [u8; container::HEADER_LEN] = message[..].try_into().unwrap();
+    message.resize(container::frame_len(&header), 0);
+    stream.read_exact(&mut message[container::HEADER_LEN..]).await?;
+    Ok(message)
+}
+
+fn grant() -> Grant {
+    let now = SystemTime::now();
+    Grant {
+        sa: fixture::association(Spi::new(9).unwrap(), CipherSuite::Aes128Gcm),
+        validity_end: now + Duration::from_secs(86_400),
+        date: Some(now),
+        home_prefix6: None,
+        home_prefix4: None,
+        dns: Vec::new(),
+    }
+}
+
+/// Runs a test among HACs; `body` is a closure that is written in the test itself.
+#[track_caller]
+fn among_hacs<F: FnOnce(World) -> A, A: Future<Output = ()>>(body: F) {
+    if enter_new_network_namespace::<F>() {
+        shell("ip link set lo up && for last in 1 2 3; do ip address add 192.0.2.$last/32 dev lo; done");
+        shell("ip link add silent type veth peer name void && ip link set void up && ip link set silent up");
+        shell("ip address add 198.51.100.1/24 dev silent");
+        shell(&format!("ip neighbour add {SILENT} lladdr 02:00:00:00:00:09 dev silent nud permanent"));
+        block_on(body(World { authority: Authority::new() }));
+    }
+}
+
+async fn run(client: &HacClient) -> Result<Grant, HacError> {
+    client.authenticate(|_| ()).await
+}
+
+#[test]
+fn the_first_address_that_gives_a_grant_is_the_only_one_that_is_asked() {
+    among_hacs(|world| async move {
+        let (first, second) = (world.hac("192.0.2.1", Does::Grant).await, world.hac("192.0.2.2", Does::Grant).await);
+        run(&world.client(&["192.0.2.1", "192.0.2.2"])).await.unwrap();
+        assert_eq!((first.asked(), second.asked()), (1, 0));
+    });
+}
+
+#[test]
+fn an_address_that_swallows_everything_costs_a_quarter_of_a_second_and_a_missing_network_nothing() {
+    among_hacs(|world| async move {
+        let _hac = world.hac("192.0.2.1", Does::Grant).await;
+        let reached = Mutex::new(Duration::ZERO);
+        for (other, at_least, below) in [(NO_NETWORK, 0, 250), (SILENT, 250, 1_000)] {
+            let begun = Instant::now();
+            let goes_from = |from: Option<IpAddr>| {
+                assert_eq!(from, "192.0.2.1".parse().ok());
+                *reached.lock().unwrap() = begun.elapsed();
+            };
+            world.client(&[other, "192.0.2.1"]).authenticate(goes_from).await.unwrap();
+            let took = reached.lock().unwrap().as_millis();
+            assert!((at_least..below).contains(&took), "{other}: {took} ms");
+        }
+    });
+}
+
+#[test]
+fn behind_a_winner_that_is_not_trusted_the_others_are_tried_and_from_where_is_unknown_meanwhile() {
+    among_hacs(|world| async move {
+        let other = Authority::new();
+        let impostor = world.certified("192.0.2.1", Does::Grant, &other, NAME).await;
+        let stranger = world.certified("192.0.2.2", Does::Grant, &world.authority, "other.example.org").await;
+        let right = world.hac("192.0.2.3", Does::Grant).await;
+        let heard = Mutex::new(Vec::new());
+        let client = world.client(&["192.0.2.1", "192.0.2.2", "192.0.2.3"]);
+        client.authenticate(|from| heard.lock().unwrap().push(from)).await.unwrap();
+        let own: [Option<IpAddr>; 3] = ["192.0.2.1", "192.0.2.2", "192.0.2.3"].map(|ip| ip.parse().ok());
+        assert_eq!(*heard.lock().unwrap(), [own[0], None, own[1], None, own[2]]);
+        assert_eq!((impostor.asked(), stranger.asked(), right.asked()), (1, 1, 1));
+    });
+}
+
+#[test]
+fn a_hac_that_is_not_trusted_ends_the_node_only_where_no_other_address_may_come_back() {
+    among_hacs(|world| async move {
+        let _impostor = world.certified("192.0.2.1", Does::Grant, &Authority::new(), NAME).await;
+        let error = run(&world.client(&["192.0.2.1", NO_NETWORK])).await.unwrap_err();
+        assert!(error.is_final() && error.to_string().starts_with("the HAC at 192.0.2.1:7872 was not trusted"), "{error}");
+        let error = run(&world.client(&["192.0.2.2", "192.0.2.1"])).await.unwrap_err();
+        assert!(!error.is_final() && error.to_string().contains("192.0.2.2:7872 (Connection refused"), "{error}");
+    });
+}
+
+#[test]
+fn one_that_asks_to_be_left_alone_is_not_asked_again_while_the_others_are_in_the_same_run() {
+    among_hacs(|world| async move {
+        let busy = Does::Refuse(Status::Unavailable, Some(100));
+        let (first, second) = (world.hac("192.0.2.1", busy).await, world.hac("192.0.2.2", Does::Grant).await);
+        let client = world.client(&["192.0.2.1", "192.0.2.2"]);
+        run(&client).await.unwrap();
+        assert_eq!((first.asked(), second.asked()), (1, 1));
+        second.does(Does::Refuse(Status::Unavailable, Some(50)));
+        let error = run(&client).await.unwrap_err();
+        assert_eq!((first.asked(), second.asked()), (1, 2));
+        let pause = error.retry_after(SystemTime::now()).unwrap().as_secs();
+        assert!((45..=50).contains(&pause) && !error.is_final(), "{pause}: {error}");
+        let error = run(&client).await.unwrap_err();
+        assert!(error.to_string().contains("left alone"), "{error}");
+        assert_eq!((first.asked(), second.asked()), (1, 2), "both were asked to be left alone");
+        client.forget_pauses();
+        run(&client).await.unwrap_err();
+        assert_eq!((first.asked(), second.asked()), (2, 3), "the operator waits for no pause");
+    });
+}
+
+#[test]
+fn while_one_wants_a_pause_and_another_is_down_the_run_is_repeated_without_it() {
+    among_hacs(|world| async move {
+        let busy = world.hac("192.0.2.1", Does::Refuse(Status::Unavailable, Some(100))).await;
+        let client = world.client(&["192.0.2.1", "192.0.2.2"]);
+        let error = run(&client).await.unwrap_err();
+        assert_eq!(error.retry_after(SystemTime::now()), None, "{error}");
+        let back = world.hac("192.0.2.2", Does::Grant).await;
+        run(&client).await.unwrap();
+        assert_eq!((busy.asked(), back.asked()), (1, 1));
+    });
+}
+
+#[test]
+fn the_verdict_of_a_hac_that_was_trusted_ends_the_run_and_a_broken_connection_does_not() {
+    among_hacs(|world| async move {
+        let first = world.hac("192.0.2.1", Does::Refuse(Status::NotAuthenticated, None)).await;
+        let second = world.hac("192.0.2.2", Does::Grant).await;
+        let client = world.client(&["192.0.2.1", "192.0.2.2"]);
+        let error = run(&client).await.unwrap_err();
+        assert!(error.is_final() && second.asked() == 0, "{error}");
+        first.does(Does::Hang);
+        run(&client).await.unwrap();
+        assert_eq!((first.asked(), second.asked()), (2, 1));
+    });
+}
+
+#[test]
+fn the_address_that_gave_the_last_grant_is_asked_first_the_next_time() {
+    among_hacs(|world| async move {
+        let second = world.hac("192.0.2.2", Does::Grant).await;
+        let client = world.client(&["192.0.2.1", "192.0.2.2"]);
+        run(&client).await.unwrap();
+        let first = world.hac("192.0.2.1", Does::Grant).await;
+        run(&client).await.unwrap();
+        assert_eq!((first.asked(), second.asked()), (0, 2));
+    });
+}
