@@ -107,16 +107,18 @@ pub(super) async fn background(config: &Located<Config>) -> Result<(), CliError>
     let mut child = spawn(config, &log)?;
     println!("starting {} (log: {})", config.identity.nai, log.display());
     let begun = Instant::now();
-    let mut shown = String::new();
+    let mut shown = (String::new(), String::new());
     while begun.elapsed() < PATIENCE {
         if let Ok(Some(_)) = child.try_wait() {
             return Err(CliError::NotUp(last_words(&log)));
         }
         if let Ok(status) = control::ask(&socket(config), &Request::new("status"), "").await {
-            let state = status["state"].as_str().unwrap_or_default().to_owned();
-            if state != shown {
-                println!("{:>7.3} s  {state}", begun.elapsed().as_secs_f64());
-                shown.clone_from(&state);
+            let text = |key: &str| status[key].as_str().unwrap_or_default().to_owned();
+            let (state, error) = (text("state"), text("last_error"));
+            if (&state, &error) != (&shown.0, &shown.1) {
+                let separator = if error.is_empty() { "" } else { ": " };
+                println!("{:>7.3} s  {state}{separator}{error}", begun.elapsed().as_secs_f64());
+                shown = (state.clone(), error);
             }
             if state == "registered" {
                 println!("home addresses: {}", addresses(&status["home"]));
@@ -129,7 +131,7 @@ pub(super) async fn background(config: &Located<Config>) -> Result<(), CliError>
         "not registered after {} s; the node goes on trying: see `mn status` and {}, end it with `mn down`. Last: {}",
         PATIENCE.as_secs(),
         log.display(),
-        last_words(&log)
+        if shown.1.is_empty() { last_words(&log) } else { shown.1 }
     )))
 }
 

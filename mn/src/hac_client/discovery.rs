@@ -111,13 +111,12 @@ impl Whereabouts {
         let mut asked = Vec::new();
         if asks_for_service {
             let record = format!("{SERVICE}.{}", self.name);
-            asked.push(format!("SRV {record}"));
             match resolver.services(&record, now + SRV_TIMEOUT).await {
                 Ok(services) => return targets(resolver, &record, services, deadline).await,
-                Err(Nothing::UnknownName | Nothing::Empty) => {}
+                Err(Nothing::UnknownName | Nothing::Empty) => asked.push(format!("SRV {record}")),
                 Err(Nothing::Unanswered(reason)) => {
                     tracing::info!(record, reason, "no answer about the HAC's SRV record: its name's own addresses are tried");
-                    asked.push(format!("without an answer of use ({reason})"));
+                    asked.push(format!("SRV {record} ({reason})"));
                 }
             }
         }
@@ -155,7 +154,7 @@ async fn targets(
     }
     if candidates.is_empty() {
         let mut asked = vec![format!("SRV {record}")];
-        asked.extend(services.iter().map(|service| format!("AAAA and A {}", service.target)));
+        asked.extend(services.iter().map(|service| format!("AAAA and A {}", service.target.trim_end_matches('.'))));
         let unanswered = failures.iter().find(|nothing| matches!(nothing, Nothing::Unanswered(_)));
         let nothing = unanswered.cloned().unwrap_or(Nothing::Empty);
         return Err(problem(nothing, "its SRV record names no host that has an address", &asked, resolver));

@@ -33,6 +33,10 @@ pub struct Setup<'a> {
     pub pool6: Option<&'a str>,
     /// IPv4 home addresses, if there are any.
     pub pool4: Option<&'a str>,
+    /// The HAC's TCP port.
+    pub port: u16,
+    /// Whether the mobile node is told the HAC's name alone, and neither its addresses nor its port.
+    pub by_name: bool,
     /// Whether the HAC's folder is in memory: a commit then waits for no disk that captures are written to at the same time.
     pub in_memory: bool,
 }
@@ -41,7 +45,16 @@ impl Default for Setup<'_> {
     /// What a HAC and a mobile node do that were told nothing: AES_128_GCM as in RFC 6618, home addresses of both families.
     fn default() -> Self {
         let (pool6, pool4) = (Some(plan::POOL6), Some(plan::POOL4));
-        Self { suite: "AES_128_GCM", profile: "rfc6618", user_data: "protected", pool6, pool4, in_memory: false }
+        Self {
+            suite: "AES_128_GCM",
+            profile: "rfc6618",
+            user_data: "protected",
+            pool6,
+            pool4,
+            port: plan::PORT,
+            by_name: false,
+            in_memory: false,
+        }
     }
 }
 
@@ -245,7 +258,8 @@ fn provision(lab: &Lab, setup: &Setup<'_>) -> Result<()> {
     let config = file(lab, "hac", "hac.toml")?;
     let (ha4, ha6) = (plan::HA_OUTER4.to_string(), plan::HA_OUTER6.to_string());
     let feed = format!("{}:7873", plan::HAC4);
-    let mut init = vec!["init", "--dir", &hac];
+    let listen = format!("[::]:{}", setup.port);
+    let mut init = vec!["init", "--dir", &hac, "--listen", &listen];
     init.extend(setup.pool6.iter().flat_map(|pool| ["--pool6", pool]));
     init.extend(setup.pool4.iter().flat_map(|pool| ["--pool4", pool]));
     hac_command(lab, &init)?;
@@ -255,13 +269,19 @@ fn provision(lab: &Lab, setup: &Setup<'_>) -> Result<()> {
     add_subscriber(lab, setup, &config, &mn)?;
     let mn_config = PathBuf::from(file(lab, "mn", "mn.toml")?);
     edit(&mn_config, &["policy", "suites"], vec![setup.suite].into())?;
+    if setup.by_name {
+        return remove(&mn_config, &["hac", "port"]);
+    }
     edit(&mn_config, &["hac", "addresses"], vec![plan::HAC4.to_string(), plan::HAC6.to_string()].into())
 }
 
 /// `hac subscriber add`, with the options of what is not the default.
 fn add_subscriber(lab: &Lab, setup: &Setup<'_>, config: &str, out: &str) -> Result<()> {
-    let connect = format!("{}:{}", plan::HAC4, plan::PORT);
-    let mut words = vec!["-c", config, "subscriber", "add", NAI, "--connect", &connect, "--out", out];
+    let connect = format!("{}:{}", plan::HAC4, setup.port);
+    let mut words = vec!["-c", config, "subscriber", "add", NAI, "--out", out];
+    if !setup.by_name {
+        words.extend(["--connect", &connect]);
+    }
     let usual = Setup::default();
     let own = (setup.profile, setup.user_data) != (usual.profile, usual.user_data);
     if own {
@@ -272,6 +292,15 @@ fn add_subscriber(lab: &Lab, setup: &Setup<'_>, config: &str, out: &str) -> Resu
 
 /// Sets one key of a TOML file.
 pub fn edit(path: &Path, keys: &[&str], value: toml::Value) -> Result<()> {
+    change(path, keys, Some(value))
+}
+
+/// Takes one key out of a TOML file, if it is there.
+pub fn remove(path: &Path, keys: &[&str]) -> Result<()> {
+    change(path, keys, None)
+}
+
+fn change(path: &Path, keys: &[&str], value: Option<toml::Value>) -> Result<()> {
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     let mut table: toml::Table = text.parse().with_context(|| format!("{} is no TOML", path.display()))?;
     let (last, parents) = keys.split_last().context("no key")?;
@@ -280,7 +309,10 @@ pub fn edit(path: &Path, keys: &[&str], value: toml::Value) -> Result<()> {
         let entry = at.entry((*key).to_owned()).or_insert_with(|| toml::Table::new().into());
         at = entry.as_table_mut().with_context(|| format!("{key} of {} is no table", path.display()))?;
     }
-    at.insert((*last).to_owned(), value);
+    match value {
+        Some(value) => at.insert((*last).to_owned(), value),
+        None => at.remove(*last),
+    };
     std::fs::write(path, toml::to_string(&table)?).with_context(|| format!("cannot write {}", path.display()))
 }
 

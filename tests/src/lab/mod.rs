@@ -7,6 +7,7 @@
 pub mod capture;
 pub mod daemon;
 pub mod deployment;
+pub mod dns;
 pub mod enter;
 mod logs;
 pub mod nat;
@@ -21,6 +22,7 @@ pub mod wait;
 
 pub use daemon::Daemon;
 pub use deployment::{Deployment, Setup};
+pub use dns::NameServer;
 pub use enter::{inside, program_inside};
 pub use nat::Nat;
 pub use topology::Lab;

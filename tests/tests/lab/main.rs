@@ -3,6 +3,7 @@
 mod breadth;
 mod capture;
 mod clean_up;
+mod discovery;
 mod json;
 mod laptop;
 mod main_job;

@@ -144,7 +144,7 @@ fn certificate_is_refused(lab: &Lab, name: &str) -> Result<()> {
 }
 
 /// Writes STEM.pem, a certificate with one dNSName signed by the folder's authority, and STEM-key.pem.
-fn issue(hac: &Path, name: &str, stem: &str) -> Result<()> {
+pub(crate) fn issue(hac: &Path, name: &str, stem: &str) -> Result<()> {
     let read = |file: &str| std::fs::read_to_string(hac.join(file)).with_context(|| format!("cannot read {file}"));
     let ca_key = rcgen::KeyPair::from_pem(&read("ca-key.pem")?)?;
     let issuer = rcgen::Issuer::from_ca_cert_pem(&read("ca.pem")?, ca_key)?;
