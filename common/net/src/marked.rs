@@ -9,21 +9,29 @@ use tokio::net::UdpSocket;
 
 use crate::udp::explain_mark;
 
-/// A socket bound to `local`; `mark` keeps what it sends out of the tunnel (SO_MARK, needs CAP_NET_ADMIN).
+/// A socket bound to `local`, and to the interface `device` where one is named, as a link-local peer needs it; `mark` keeps what it
+/// sends out of the tunnel (SO_MARK, needs CAP_NET_ADMIN).
 ///
 /// # Errors
 /// The kernel's, of the kind that it has; for the mark the text says what to do.
-pub fn bind_udp(local: SocketAddr, mark: u32) -> io::Result<UdpSocket> {
+pub fn bind_udp(local: SocketAddr, mark: u32, device: Option<&str>) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::for_address(local), Type::DGRAM, Some(Protocol::UDP))?;
     socket.set_nonblocking(true)?;
     socket.set_mark(mark).map_err(|error| explain_mark(&error, mark))?;
+    if let Some(device) = device {
+        socket.bind_device(Some(device.as_bytes()))?;
+    }
     socket.bind(&SockAddr::from(local))?;
     UdpSocket::from_std(socket.into())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddrV6;
+    use std::time::Duration;
+
     use fixture::{in_new_network_namespace_async, shell};
+    use tokio::time::timeout;
 
     use super::*;
 
@@ -37,10 +45,35 @@ mod tests {
             let there = UdpSocket::bind("192.0.2.1:53").await.unwrap();
             let unmarked = UdpSocket::bind("0.0.0.0:0").await.unwrap();
             assert!(unmarked.send_to(b"lost", "192.0.2.1:53").await.is_err(), "the black hole takes nothing");
-            let marked = bind_udp("0.0.0.0:0".parse().unwrap(), 7872).unwrap();
+            let marked = bind_udp("0.0.0.0:0".parse().unwrap(), 7872, None).unwrap();
             assert_eq!(marked.send_to(b"query", "192.0.2.1:53").await.unwrap(), 5);
             let mut octets = [0; 9];
             assert_eq!(there.recv(&mut octets).await.unwrap(), 5);
+        });
+    }
+
+    /// Two links, and at the other end of each somebody with the same address.
+    #[test]
+    fn a_link_local_peer_is_reached_over_the_interface_that_is_named() {
+        in_new_network_namespace_async(|| async {
+            shell("ip link set lo up && echo 0 > /proc/sys/net/ipv6/conf/default/accept_dad");
+            let address = |scope| SocketAddrV6::new("fe80::2".parse().unwrap(), 53, 0, scope);
+            let mut peers = Vec::new();
+            for link in ["wifi", "lte"] {
+                shell(&format!(
+                    "ip link add {link} type veth peer name {link}-far && ip link set {link}-far up && ip link set {link} up"
+                ));
+                shell(&format!("ip address add fe80::1/64 dev {link} && ip address add fe80::2/64 dev {link}-far"));
+                let index = shell(&format!("ip -oneline link show {link}-far")).split(':').next().unwrap().parse().unwrap();
+                peers.push(UdpSocket::bind(address(index)).await.unwrap());
+            }
+            for (link, peer) in ["wifi", "lte"].into_iter().zip(peers) {
+                let socket = bind_udp("[::]:0".parse().unwrap(), 7872, Some(link)).unwrap();
+                assert_eq!(socket.send_to(link.as_bytes(), address(0)).await.unwrap(), link.len());
+                let mut octets = [0; 9];
+                let received = timeout(Duration::from_secs(5), peer.recv(&mut octets)).await.expect("arrives").unwrap();
+                assert_eq!(&octets[..received], link.as_bytes());
+            }
         });
     }
 
@@ -49,8 +82,8 @@ mod tests {
         in_new_network_namespace_async(|| async {
             shell("ip link set lo up");
             let local = "127.0.0.1:4053".parse().unwrap();
-            let _taken = bind_udp(local, 7872).unwrap();
-            assert_eq!(bind_udp(local, 7872).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+            let _taken = bind_udp(local, 7872, None).unwrap();
+            assert_eq!(bind_udp(local, 7872, None).unwrap_err().kind(), io::ErrorKind::AddrInUse);
         });
     }
 }

@@ -6,6 +6,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hickory_resolver::config::ResolveHosts;
@@ -184,15 +185,25 @@ fn configure(resolv_conf: &[u8], mark: u32) -> Result<(hickory_resolver::Resolve
     options.use_hosts_file = ResolveHosts::Never;
     options.cache_size = 0;
     let servers = config.name_servers().iter().map(|server| server.ip).collect();
-    let marked = Marked { mark, handle: TokioHandle::default() };
+    let marked = Marked { mark, interfaces: interfaces(resolv_conf).into(), handle: TokioHandle::default() };
     let builder = hickory_resolver::Resolver::builder_with_config(config, marked).with_options(options);
     Ok((builder.build().map_err(|error| error.to_string())?, servers))
+}
+
+/// The interfaces of link-local name servers (`nameserver fe80::1%wlan0`), which the library does not keep.
+fn interfaces(resolv_conf: &[u8]) -> Vec<(IpAddr, String)> {
+    let interface = |line: &str| {
+        let (address, interface) = line.trim().strip_prefix("nameserver")?.trim().split_once('%')?;
+        Some((address.parse().ok()?, interface.split_whitespace().next()?.to_owned()))
+    };
+    String::from_utf8_lossy(resolv_conf).lines().filter_map(interface).collect()
 }
 
 /// Sockets that carry the tunnel's mark, on tokio.
 #[derive(Clone)]
 struct Marked {
     mark: u32,
+    interfaces: Arc<[(IpAddr, String)]>,
     handle: TokioHandle,
 }
 
@@ -214,9 +225,10 @@ impl RuntimeProvider for Marked {
         Box::pin(async move { tls::connect(server, Some(mark), limit.unwrap_or(SERVER_TIMEOUT)).await.map(AsyncIoTokioAsStd) })
     }
 
-    fn bind_udp(&self, local: SocketAddr, _server: SocketAddr) -> Opening<Self::Udp> {
-        let mark = self.mark;
-        Box::pin(async move { marked::bind_udp(local, mark) })
+    fn bind_udp(&self, local: SocketAddr, server: SocketAddr) -> Opening<Self::Udp> {
+        let interface = self.interfaces.iter().find(|(address, _)| *address == server.ip());
+        let socket = marked::bind_udp(local, self.mark, interface.map(|(_, name)| name.as_str()));
+        Box::pin(std::future::ready(socket))
     }
 }
 
@@ -310,6 +322,15 @@ nonsense hac.example.org
         assert!(matches!(other(&found, after(0.6)).await, Err(Nothing::Unanswered(_))));
         assert!(other(&Err(Nothing::Empty), after(3.0)).await.is_ok(), "it is all that there may be");
         assert!(other(&Ok(Vec::new()), after(3.0)).await.is_ok());
+    }
+
+    #[test]
+    fn the_interface_of_a_link_local_name_server_is_kept() {
+        let text =
+            b"# fe80::9%no\nnameserver 192.0.2.53\n  nameserver\tfe80::1%wlan0 # the router\nnameserver fe80::2\nsearch example.org\n";
+        assert_eq!(interfaces(text), [("fe80::1".parse().unwrap(), "wlan0".to_owned())]);
+        let (_, servers) = configure(text, 7872).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(servers, addresses(&["192.0.2.53", "fe80::1", "fe80::2"]));
     }
 
     #[test]
