@@ -48,7 +48,7 @@ impl World {
         let addresses = addresses.iter().map(|ip| ip.parse().unwrap()).collect();
         HacClient {
             whereabouts: Whereabouts { name: NAME.to_owned(), port: None, addresses },
-            roots: Arc::new(roots),
+            tls: Arc::new(tls::Clients::new(Arc::new(roots))),
             fwmark: 7872,
             nai: "alice@example.org".parse().unwrap(),
             psk: psk(),
