@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use protocol::sa::Spi;
+use protocol::sa::spi::SpiBlocks;
 use protocol::time::TimerName;
 use protocol::tunnel::{Command, Counters, Event, Install};
 use rand::CryptoRng;
@@ -91,12 +92,19 @@ impl HomeAgent {
         self.commands.push_back(Command::Uninstall(spi));
     }
 
+    /// Takes the SPI blocks of the group: under an unknown SPI in one of them a node may be worth a look-up.
+    pub fn handle_spi_blocks(&mut self, blocks: SpiBlocks) {
+        self.commands.push_back(Command::LookUpIn(blocks));
+    }
+
     /// Takes what the tunnel's halves have to say. `rng` makes the tokens of path checks.
     pub fn handle_event(&mut self, event: &Event, now: Instant, rng: &mut impl CryptoRng) {
         match event {
             Event::Signalling(received) => self.handle_signalling(received, now, rng),
             Event::Sighted(sighting) => self.handle_sighting(sighting, now),
             Event::WearingOut(spi) => self.handle_wear(*spi, now),
+            // For the feed: the gateway hands it on.
+            Event::LookUp(_) => {}
         }
     }
 

@@ -144,9 +144,11 @@ impl BindingRoutes {
         let (key, now) = match command {
             Command::Move { home, .. } => (home.in_mobility_header(), Some(*home)),
             Command::Remove(home) => (home.in_mobility_header(), None),
-            Command::Install(_) | Command::Uninstall(_) | Command::Signal { .. } | Command::Keepalive { .. } => {
-                return Vec::new();
-            }
+            Command::Install(_)
+            | Command::Uninstall(_)
+            | Command::Signal { .. }
+            | Command::Keepalive { .. }
+            | Command::LookUpIn(_) => return Vec::new(),
         };
         let before = match now {
             Some(home) => self.routed.insert(key, home),

@@ -130,7 +130,7 @@ impl MobileNode {
     pub fn handle_event(&mut self, event: &Event, now: Instant) {
         match event {
             Event::Signalling(received) => self.handle_signalling(received, now),
-            Event::Sighted(_) | Event::WearingOut(_) => {}
+            Event::Sighted(_) | Event::WearingOut(_) | Event::LookUp(_) => {}
         }
     }
 

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use protocol::addr::{HomeAddresses, HomeAgentAddresses};
 use protocol::profile::WireProfile;
 use protocol::sa::cipher::Transform;
+use protocol::sa::spi::SpiBlock;
 use protocol::sa::{CipherSuite, DirectionKeys, Role, Secret, SecurityAssociation, Spi, UserData};
 use protocol::tunnel::{
     Command, Counters, Encapsulation, Event, ExitPoint, Guard, Install, Path, Paths, ReceiveBatch, SignallingReceived, SocketId,
@@ -61,9 +62,15 @@ fn handle(exit: &mut ExitPoint, role: Role, datagrams: &[Vec<u8>]) -> Vec<Verdic
     let (mut batch, ranges) = receive_batch(datagrams);
     let mut verdicts = Vec::new();
     exit.handle_datagrams(&mut batch, now(), &mut verdicts);
-    let events = std::iter::from_fn(|| exit.poll_event());
-    let signalling: Vec<_> =
-        events.filter_map(|event| if let Event::Signalling(received) = event { Some(received) } else { None }).collect();
+    let (mut signalling, mut look_ups) = (Vec::new(), BTreeSet::new());
+    for event in std::iter::from_fn(|| exit.poll_event()) {
+        match event {
+            Event::Signalling(received) => signalling.push(received),
+            Event::LookUp(spi) => assert!(look_ups.insert(spi), "an SPI is looked up twice"),
+            Event::Sighted(_) | Event::WearingOut(_) => {}
+        }
+    }
+    look_ups.into_iter().for_each(|spi| check_look_up(spi, role, datagrams));
     assert_eq!(verdicts.len(), datagrams.len(), "not one verdict a datagram");
     let mut taken = BTreeSet::new();
     for ((datagram, within), verdict) in datagrams.iter().zip(ranges).zip(&verdicts) {
@@ -105,6 +112,17 @@ fn check_signalling(received: &SignallingReceived, datagrams: &[Vec<u8>]) {
             mobility && envelope.spi == received.spi.get() && received.payload.len() <= len - envelope::LEN
         });
     assert!(from_one && received.socket == SOCKET && received.lease == 0, "signalling from nowhere");
+}
+
+/// That what is looked up is unknown here, may be known elsewhere, and was named by signalling to a home agent.
+fn check_look_up(spi: Spi, role: Role, datagrams: &[Vec<u8>]) {
+    let named = |datagram: &Vec<u8>| {
+        let envelope = Envelope::parse(datagram)?;
+        (envelope.ptype == Some(PType::MobilityHeader) && envelope.spi == spi.get()).then_some(())
+    };
+    assert!(role == Role::HomeAgent && datagrams.iter().any(|datagram| named(datagram).is_some()), "a look-up out of nothing");
+    let is_known = CipherSuite::ALL.into_iter().any(|suite| self::spi(suite) == spi);
+    assert!(spi.block() == block() && !is_known, "a look-up of what cannot be found, or is here");
 }
 
 fn receive_batch(datagrams: &[Vec<u8>]) -> (ReceiveBatch, Vec<Range<usize>>) {
@@ -152,6 +170,7 @@ pub fn sealed(suite: CipherSuite, role: Role, plain: &[u8]) -> Vec<u8> {
 /// An exit-point with a bound SA of each suite.
 fn bound_exit_point(role: Role, counters: Arc<Counters>) -> ExitPoint {
     let mut exit = ExitPoint::new(role, counters).guarded(guard());
+    exit.apply(&Command::LookUpIn([block()].into_iter().collect()));
     for suite in CipherSuite::ALL {
         let valid_until = now() + Duration::from_secs(86_400);
         exit.apply(&Command::Install(Arc::new(Install { sa: association(suite), valid_until, lease: 0 })));
@@ -217,6 +236,11 @@ pub fn spi(suite: CipherSuite) -> Spi {
         Some(spi) => spi,
         None => unreachable!("28 bits, not 0"),
     }
+}
+
+/// The block of all of them.
+fn block() -> SpiBlock {
+    spi(CipherSuite::Aes128Gcm).block()
 }
 
 /// The home addresses of the suite's SA.

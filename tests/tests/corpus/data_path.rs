@@ -97,7 +97,11 @@ fn refused_datagrams() -> Vec<Seed> {
     ];
     let mut clear = vec![0; 8];
     clear.extend(own);
-    let unsealed: [(&str, &[Vec<u8>]); 3] = [
+    // Long enough for a Binding Update, in the block of the SPIs that are known.
+    let mut look_up = vec![0x5a; 120];
+    look_up[..8].copy_from_slice(&[0x81, 0x23, 0x45, 0x67, 0, 0, 0, 0]);
+    let unsealed: [(&str, &[Vec<u8>]); 4] = [
+        ("look_up", &[look_up.clone(), look_up]),
         ("clear", &[clear]),
         ("unknown_spi", &[vec![0x11, 0, 0, 0, 0, 0, 0, 0, 0], vec![0x80, 0, 0, 0, 0, 0, 0, 0]]),
         ("short", &[vec![0x11; 7], vec![], vec![0x11, 0x23, 0x45, 2, 0, 0, 0, 0]]),
@@ -325,7 +329,7 @@ fn the_seeds_of_the_exit_point_get_as_far_as_they_should() {
         "replayed" => "deliver replayed-sequence",
         "window" => "deliver outside-window outside-window deliver",
         "clear" => "plaintext-refused",
-        "unknown_spi" => "unknown-spi unknown-spi",
+        "unknown_spi" | "look_up" => "unknown-spi unknown-spi",
         "short" => "truncated truncated truncated",
         _ => GOOD,
     };

@@ -50,6 +50,11 @@ impl SpiBlock {
     /// Block 0 of group 0.
     const RESERVED: Self = Self(0);
 
+    /// The block with this dense index; `None` for block 0 of group 0.
+    pub const fn new(index: u16) -> Option<Self> {
+        if index == Self::RESERVED.0 { None } else { Some(Self(index)) }
+    }
+
     /// The SPI with this number in the block; `None` for a number above 4,095.
     pub const fn spi(self, number: u16) -> Option<Spi> {
         if number < Self::LEN { Some(Spi((self.0 as u32) << 12 | number as u32)) } else { None }
@@ -58,6 +63,31 @@ impl SpiBlock {
     /// The dense index of the block: 0 to 65,535.
     pub const fn index(self) -> usize {
         self.0 as usize
+    }
+}
+
+/// A set of blocks: those of a group in which SPIs have been given out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SpiBlocks(Vec<SpiBlock>);
+
+impl SpiBlocks {
+    /// Whether `block` is one of them.
+    pub fn contains(&self, block: SpiBlock) -> bool {
+        self.0.binary_search(&block).is_ok()
+    }
+
+    /// Each of them, in order.
+    pub fn iter(&self) -> impl Iterator<Item = SpiBlock> {
+        self.0.iter().copied()
+    }
+}
+
+impl FromIterator<SpiBlock> for SpiBlocks {
+    fn from_iter<T: IntoIterator<Item = SpiBlock>>(blocks: T) -> Self {
+        let mut blocks: Vec<_> = blocks.into_iter().collect();
+        blocks.sort_unstable();
+        blocks.dedup();
+        Self(blocks)
     }
 }
 
@@ -113,6 +143,16 @@ mod tests {
         let spi = Spi::new(0x123_4567).unwrap();
         assert_eq!((spi.group().get(), spi.block().index(), spi.number()), (4, 0x1234, 0x567));
         assert_eq!(spi.block().spi(spi.number()), Some(spi));
+    }
+
+    #[test]
+    fn a_set_of_blocks_has_those_that_it_was_made_of_and_no_other() {
+        let block = |index| SpiBlock::new(index).unwrap();
+        let blocks: SpiBlocks = [7, 3, 0xffff, 3].map(block).into_iter().collect();
+        assert_eq!(blocks.iter().collect::<Vec<_>>(), [3, 7, 0xffff].map(block));
+        assert!([3, 7, 0xffff].map(block).iter().all(|block| blocks.contains(*block)));
+        assert!([1, 4, 8, 0xfffe].map(block).iter().all(|other| !blocks.contains(*other)));
+        assert_eq!(SpiBlock::new(0), None, "no SPI is in the reserved block");
     }
 
     #[test]

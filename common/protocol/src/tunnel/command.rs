@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::addr::HomeAddresses;
+use crate::sa::spi::SpiBlocks;
 use crate::sa::{SecurityAssociation, Spi};
 
 /// A local UDP socket, by the number under which the worker knows it.
@@ -155,4 +156,6 @@ pub enum Command {
         /// Where to.
         path: Path,
     },
+    /// The SPI blocks of a home agent's group: an unknown SPI in one of them may be looked up. Replaces those said before.
+    LookUpIn(SpiBlocks),
 }

@@ -15,6 +15,9 @@ pub enum Event {
     Sighted(Sighting),
     /// A direction of this SA nears the last packet that it may protect: a new SA is wanted. Said once a direction.
     WearingOut(Spi),
+    /// What may be a Binding Update has come to a home agent under an SPI that is unknown here and that the HAC may know. At most
+    /// [`super::look_up::MOST_A_SECOND`] a second, an SPI once in [`super::look_up::REMEMBERED`].
+    LookUp(Spi),
 }
 
 /// An authentic PType 8 payload, for control.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::batch::Received;
+use super::look_up::LookUps;
 use super::table::Tunnel;
 use super::{Command, Counters, DropReason, Event, Guard, Install, ReceiveBatch, Sighting, SignallingReceived, TunnelTable};
 use crate::addr::{HomeAddress, HomeAddresses};
@@ -34,6 +35,7 @@ pub struct ExitPoint {
     table: TunnelTable,
     sas: Sad<InboundSa>,
     guard: Guard,
+    look_ups: LookUps,
     counters: Arc<Counters>,
     events: VecDeque<Event>,
 }
@@ -52,7 +54,8 @@ impl ExitPoint {
     /// An exit-point without any tunnel.
     pub fn new(role: Role, counters: Arc<Counters>) -> Self {
         let (table, sas) = (TunnelTable::default(), Sad::default());
-        Self { role, table, sas, guard: Guard::default(), counters, events: VecDeque::new() }
+        let (guard, look_ups, events) = (Guard::default(), LookUps::default(), VecDeque::new());
+        Self { role, table, sas, guard, look_ups, counters, events }
     }
 
     /// Lets through to the end's own addresses only what `guard` allows.
@@ -69,6 +72,7 @@ impl ExitPoint {
                 self.sas.remove(*spi);
             }
             Command::Move { .. } | Command::Remove(_) => self.table.apply(command),
+            Command::LookUpIn(blocks) => self.look_ups.set_blocks(blocks.clone()),
             Command::Signal { .. } | Command::Keepalive { .. } => {}
         }
     }
@@ -123,7 +127,10 @@ impl ExitPoint {
 
     fn open(&mut self, envelope: Envelope, ptype: PType, datagram: &mut [u8], now: Instant) -> Result<Authentic, DropReason> {
         let spi = Spi::new(envelope.spi).ok_or(DropReason::UnknownSpi)?;
-        let sa = self.sas.get_mut(spi).ok_or(DropReason::UnknownSpi)?;
+        let Some(sa) = self.sas.get_mut(spi) else {
+            self.miss(ptype, spi, datagram.len(), now);
+            return Err(DropReason::UnknownSpi);
+        };
         let opened = sa.open(ptype, envelope.sequence, datagram, now)?;
         self.counters.count_received(1, opened.payload.len() as u64);
         if opened.is_wearing_out {
@@ -137,6 +144,15 @@ impl ExitPoint {
             next_header: opened.next_header,
             payload: opened.payload,
         })
+    }
+
+    /// The node sends its Binding Update again: by then the SA may be here.
+    #[cold]
+    fn miss(&mut self, ptype: PType, spi: Spi, len: usize, now: Instant) {
+        let may_be_update = ptype == PType::MobilityHeader && self.role == Role::HomeAgent;
+        if may_be_update && self.look_ups.is_wanted(spi, len, now) {
+            self.events.push_back(Event::LookUp(spi));
+        }
     }
 
     fn hand_out_signalling(&mut self, authentic: &Authentic, received: &Received, datagram: &[u8]) {

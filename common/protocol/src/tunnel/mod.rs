@@ -12,6 +12,7 @@ pub mod entry;
 pub mod event;
 pub mod exit;
 pub mod guard;
+pub mod look_up;
 pub mod rate_limit;
 pub mod table;
 

@@ -37,7 +37,11 @@ impl TunnelTable {
                 self.set(Tunnel { home: *home, paths: paths.clone(), encapsulation: *encapsulation, sending: *sending });
             }
             Command::Remove(home) => self.remove(home),
-            Command::Install(_) | Command::Uninstall(_) | Command::Signal { .. } | Command::Keepalive { .. } => {}
+            Command::Install(_)
+            | Command::Uninstall(_)
+            | Command::Signal { .. }
+            | Command::Keepalive { .. }
+            | Command::LookUpIn(_) => {}
         }
     }
 

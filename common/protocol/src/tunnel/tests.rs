@@ -2,6 +2,7 @@
 
 mod clear;
 mod events;
+mod look_up;
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;

@@ -10,6 +10,8 @@ use crate::wire::envelope;
 
 /// Pad Length and Next Header.
 const TRAILER: usize = 2;
+/// The most padding: Pad Length is one octet.
+pub const MAX_PADDING: usize = 255;
 /// Octets of the ICV of HMAC-SHA1-96 and AES-XCBC-MAC-96.
 pub(super) const ICV_96: usize = 12;
 
