@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use ipnet::{Ipv4Net, Ipv6Net};
 use protocol::addr::HomeAgentAddresses;
 use protocol::profile::WireProfile;
-use protocol::sa::spi::HaGroup;
+use protocol::sa::spi::{HaGroup, SpiBlocks};
 use protocol::sa::{CipherSuite, DirectionKeys, Secret, SecurityAssociation, Spi, UserData};
 use rand::CryptoRng;
 
@@ -197,12 +197,15 @@ pub trait Store: Send {
     fn end(&mut self, spi: Spi) -> Result<Option<Revision>>;
     /// The newest place in the log.
     fn revision(&mut self) -> Result<Revision>;
-    /// Live associations of `home_agent` behind `after` in SPI order, at most `limit`; leases are committed.
+    /// Live associations of the recipient behind `after` in SPI order, at most `limit`; leases are committed.
     fn snapshot_page(&mut self, to: &Recipient<'_>, after: Option<Spi>, limit: usize, now: SystemTime) -> Result<SnapshotPage>;
     /// Changes behind `after` in log order, at most `limit`; leases are committed.
     fn changes(&mut self, to: &Recipient<'_>, after: Revision, limit: usize, now: SystemTime) -> Result<Vec<Change>>;
-    /// One live association of the recipient's group; its lease is committed.
+    /// One live association of the recipient's group; its lease is committed. From then on it is among what the recipient's
+    /// snapshots and changes are of.
     fn look_up(&mut self, to: &Recipient<'_>, spi: Spi, now: SystemTime) -> Result<Option<Delivery>>;
+    /// The blocks of `group` in which SPIs are given out.
+    fn spi_blocks(&mut self, group: HaGroup) -> Result<SpiBlocks>;
     /// Counts for `hac status`.
     fn counts(&mut self, now: SystemTime) -> Result<Counts>;
 }
@@ -215,10 +218,11 @@ pub struct SnapshotPage {
     pub next: Option<Spi>,
 }
 
-/// A home agent's process that something is delivered to.
+/// A home agent's process that something is delivered to. Its snapshots and changes are of the associations that name its home
+/// agent, and of those of its group that it has looked up.
 #[derive(Clone, Copy, Debug)]
 pub struct Recipient<'a> {
-    /// Which home agent: its snapshot and changes are those of the associations that name it.
+    /// Which home agent.
     pub home_agent: &'a str,
     /// Its group: the only associations that it may look up.
     pub group: HaGroup,

@@ -45,6 +45,11 @@ pub(super) fn end_row(transaction: &Transaction<'_>, spi: i64) -> Result<Option<
     Ok(Some(revision))
 }
 
+/// Which associations ?1 (home agent), ?2 (group) and ?3 (process) are told of: those that name the home agent, and those that the
+/// process has looked up. It has a lease of these, and keeps them until it hears that they have ended.
+const TOLD: &str = "(home_agent = ?1 OR spi >> 22 = ?2 AND EXISTS
+         (SELECT 1 FROM lease WHERE lease.spi = security_association.spi AND instance = ?3))";
+
 pub(super) fn snapshot_page(
     transaction: &Transaction<'_>,
     kek: &KeyEncryptionKey,
@@ -55,10 +60,10 @@ pub(super) fn snapshot_page(
 ) -> Result<SnapshotPage> {
     let query = format!(
         "SELECT {LIVE_COLUMNS} FROM security_association
-         WHERE home_agent = ?1 AND spi > ?2 AND ended = 0 AND valid_until > ?3 ORDER BY spi LIMIT ?4"
+         WHERE {TOLD} AND spi > ?4 AND ended = 0 AND valid_until > ?5 ORDER BY spi LIMIT ?6"
     );
     let after = after.map_or(0, |spi| i64::from(spi.get()));
-    let rows = rows(transaction, &query, (to.home_agent, after, now, limit as i64))?;
+    let rows = rows(transaction, &query, (to.home_agent, to.group.get(), to.instance.0, after, now, limit as i64))?;
     let next = rows.last().filter(|_| rows.len() == limit).map(|row| row.spi);
     let mut deliveries = Vec::with_capacity(rows.len());
     for row in &rows {
@@ -77,9 +82,10 @@ pub(super) fn changes(
 ) -> Result<Vec<Change>> {
     let query = format!(
         "SELECT {LIVE_COLUMNS} FROM security_association
-         WHERE home_agent = ?1 AND revision > ?2 AND valid_until > ?3 ORDER BY revision LIMIT ?4"
+         WHERE {TOLD} AND revision > ?4 AND valid_until > ?5 ORDER BY revision LIMIT ?6"
     );
-    let rows = rows(transaction, &query, (to.home_agent, as_column(after), now, limit as i64))?;
+    let parameters = (to.home_agent, to.group.get(), to.instance.0, as_column(after), now, limit as i64);
+    let rows = rows(transaction, &query, parameters)?;
     let mut changes = Vec::with_capacity(rows.len());
     for row in &rows {
         let ended = Change::Ended(row.spi, Revision(row.revision.unsigned_abs()));

@@ -15,6 +15,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use protocol::sa::spi::{HaGroup, SpiBlocks};
 use protocol::sa::{Secret, Spi};
 use rand::CryptoRng;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
@@ -195,6 +196,10 @@ impl Store for SqliteStore {
 
     fn look_up(&mut self, to: &Recipient<'_>, spi: Spi, now: SystemTime) -> Result<Option<Delivery>> {
         self.write(|transaction, kek| log::look_up(transaction, kek, to, spi, unix_seconds(now)))
+    }
+
+    fn spi_blocks(&mut self, group: HaGroup) -> Result<SpiBlocks> {
+        spi::blocks(&self.connection, group)
     }
 
     fn counts(&mut self, now: SystemTime) -> Result<Counts> {

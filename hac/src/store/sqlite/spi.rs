@@ -2,9 +2,9 @@
 //! random among the block's free ones. A number is free when no row has it, so ended rows keep theirs through the quarantine.
 
 use protocol::sa::Spi;
-use protocol::sa::spi::{HaGroup, SpiBlock};
+use protocol::sa::spi::{HaGroup, SpiBlock, SpiBlocks};
 use rand::{CryptoRng, RngExt};
-use rusqlite::Transaction;
+use rusqlite::{Connection, Transaction};
 
 use crate::store::{QUARANTINE, Result, StoreError};
 
@@ -24,6 +24,13 @@ pub(super) fn draw(transaction: &Transaction<'_>, group: HaGroup, rng: &mut dyn 
     let free = free_numbers(transaction, block)?;
     let drawn = free.get(rng.random_range(0..free.len().max(1))).ok_or_else(exhausted)?;
     block.spi(*drawn).ok_or_else(exhausted)
+}
+
+/// The blocks of `group` in which a number is taken.
+pub(super) fn blocks(connection: &Connection, group: HaGroup) -> Result<SpiBlocks> {
+    let mut query = connection.prepare_cached("SELECT block FROM spi_block WHERE block >> 10 = ?1 AND used > 0")?;
+    let blocks = query.query_map([group.get()], |row| row.get::<_, u16>(0))?;
+    Ok(blocks.collect::<rusqlite::Result<Vec<_>>>()?.into_iter().filter_map(SpiBlock::new).collect())
 }
 
 fn first_open_block(transaction: &Transaction<'_>, group: HaGroup) -> Result<Option<SpiBlock>> {

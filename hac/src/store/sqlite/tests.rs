@@ -1,5 +1,6 @@
 //! The store's promises, each on a real SQLite database in memory or in a file.
 
+mod look_up;
 mod migration;
 
 use std::collections::BTreeSet;
