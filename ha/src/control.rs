@@ -95,6 +95,7 @@ fn status(report: &StatusReport) -> Value {
             "for_seconds": SystemTime::now().duration_since(feed.since).unwrap_or_default().as_secs(),
             "revision": feed.revision,
             "last_error": feed.last_error,
+            "look_ups": { "asked": feed.look_ups.asked, "found": feed.look_ups.found },
         },
         "security_associations": {
             "held": associations.held,

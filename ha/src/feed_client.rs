@@ -1,11 +1,15 @@
 //! Keeps a subscription to the HAC's feed: connects, hands each message to the gateway, acknowledges a revision once it is
-//! in force, and connects again when the connection ends. What the gateway has stays in force meanwhile.
+//! in force, looks SPIs up for the gateway, and connects again when the connection ends. What the gateway has stays in force
+//! meanwhile, unless the HAC has dismissed this home agent.
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::time::{Duration, Instant, SystemTime};
 
 use feed::client::{FeedAddress, FeedError};
-use feed::{FeedClient, FromHac, Hello, TlsFiles, Welcome};
+use feed::{Answer, FeedClient, FromHac, Hello, TlsFiles, Welcome};
+use protocol::sa::Spi;
+use protocol::tunnel::look_up;
 use rand::RngExt;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -13,6 +17,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 const FIRST_WAIT: Duration = Duration::from_millis(200);
 /// The longest wait before connecting again.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// The wait of a home agent that the HAC has no record of: somebody has to do something first.
+const DISMISSED_WAIT: Duration = Duration::from_secs(30);
+/// Look-ups without an answer: what an exit-point wants while it remembers the first of them. More are not sent.
+const LOOK_UPS_IN_FLIGHT: usize = look_up::MOST_REMEMBERED;
 
 /// What the gateway is told. It answers through the sender when both halves of the tunnels have it in force; a sender that
 /// is dropped without an answer ends the subscription.
@@ -20,8 +28,10 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 pub enum FeedEvent {
     /// A subscription begins.
     Welcome(Welcome, oneshot::Sender<()>),
-    /// A part of a snapshot, or a delta.
+    /// What the HAC says next.
     Message(Box<FromHac>, oneshot::Sender<()>),
+    /// The HAC has no record of this home agent: all that was delivered has ended.
+    Dismissed(oneshot::Sender<()>),
 }
 
 /// How the feed is, for `ha status`.
@@ -35,12 +45,23 @@ pub struct FeedState {
     pub revision: u64,
     /// Why the last subscription or attempt ended.
     pub last_error: Option<String>,
+    /// Since the process began.
+    pub look_ups: LookUpCounts,
+}
+
+/// How many SPIs were looked up.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LookUpCounts {
+    /// The HAC was asked.
+    pub asked: u64,
+    /// It had an SA.
+    pub found: u64,
 }
 
 impl FeedState {
     /// Before the first attempt.
     pub fn new() -> Self {
-        Self { connected: false, since: SystemTime::now(), revision: 0, last_error: None }
+        Self { connected: false, since: SystemTime::now(), revision: 0, last_error: None, look_ups: LookUpCounts::default() }
     }
 }
 
@@ -61,13 +82,15 @@ pub struct Subscriber {
     pub instance: [u8; 16],
     /// To the gateway.
     pub events: mpsc::Sender<FeedEvent>,
+    /// From the gateway: SPIs that the HAC may know. Without a subscription nobody is asked.
+    pub look_ups: mpsc::Receiver<Spi>,
     /// For status.
     pub state: watch::Sender<FeedState>,
 }
 
 impl Subscriber {
     /// Subscribes again and again, until the gateway is gone.
-    pub async fn run(self) {
+    pub async fn run(mut self) {
         let mut wait = FIRST_WAIT;
         while !self.events.is_closed() {
             let mut in_force = false;
@@ -76,33 +99,73 @@ impl Subscriber {
                 Ok(never) => match never {},
             };
             self.note_end(&ended);
-            // Only a subscription that brought a revision in force counts as a success: one that is refused after its
-            // welcome must not be tried again five times a second.
-            wait = if in_force { FIRST_WAIT } else { wait };
+            if ended.is_dismissal() {
+                // A gateway that is gone has nothing left to end.
+                let _ = self.hand_over(FeedEvent::Dismissed).await;
+                wait = DISMISSED_WAIT;
+            } else if in_force {
+                // Only a subscription that brought a revision in force counts as a success: one that is refused after its
+                // welcome must not be tried again five times a second.
+                wait = FIRST_WAIT;
+            }
             tokio::time::sleep(with_jitter(wait)).await;
             wait = (wait * 2).min(LONGEST_WAIT);
         }
     }
 
     /// One subscription, from connecting to its end; says whether a revision has come in force.
-    async fn follow(&self, in_force: &mut bool) -> Result<Infallible, Ended> {
+    async fn follow(&mut self, in_force: &mut bool) -> Result<Infallible, Ended> {
         let hello = Hello { instance: self.instance, known_revision: self.state.borrow().revision };
         let (mut client, welcome) = FeedClient::connect(&self.at, &self.files, hello).await?;
         self.state.send_modify(|state| (state.connected, state.since) = (true, SystemTime::now()));
         tracing::info!(hac = %self.at.address, group = welcome.group.get(), "subscribed to the feed");
         self.hand_over(|applied| FeedEvent::Welcome(welcome, applied)).await?;
+        // What was missed while there was nobody to ask: the nodes have come again, or gone.
+        while self.look_ups.try_recv().is_ok() {}
+        let mut in_flight = BTreeSet::new();
         loop {
-            let message = client.next().await?;
-            let revision = message.revision();
-            let whole = !matches!(message, FromHac::Snapshot { last: false, .. });
-            let begun = Instant::now();
-            self.hand_over(|applied| FeedEvent::Message(Box::new(message), applied)).await?;
-            if whole {
-                client.acknowledge(revision).await?;
-                self.state.send_modify(|state| state.revision = revision);
-                *in_force = true;
-                tracing::debug!(revision, micros = begun.elapsed().as_micros(), "a revision of the feed is in force");
+            // Before the snapshot is whole, it is more likely to bring what is missed than a look-up.
+            let message = tokio::select! {
+                message = client.next() => message?,
+                Some(spi) = self.look_ups.recv(), if *in_force => {
+                    self.look_up(spi, &client, &mut in_flight).await?;
+                    continue;
+                }
+            };
+            if let FromHac::Answer(answer) = &message {
+                self.note_answer(answer, &mut in_flight);
             }
+            *in_force |= self.put_in_force(&client, message).await?;
+        }
+    }
+
+    /// Hands `message` to the gateway and acknowledges what is to be acknowledged; says whether that was a revision.
+    async fn put_in_force(&self, client: &FeedClient, message: FromHac) -> Result<bool, Ended> {
+        let acknowledged_as = message.acknowledged_as();
+        let begun = Instant::now();
+        self.hand_over(|applied| FeedEvent::Message(Box::new(message), applied)).await?;
+        if let Some(revision) = acknowledged_as {
+            client.acknowledge(revision).await?;
+            self.state.send_modify(|state| state.revision = revision);
+            tracing::debug!(revision, micros = begun.elapsed().as_micros(), "a revision of the feed is in force");
+        }
+        Ok(acknowledged_as.is_some())
+    }
+
+    /// Asks the HAC for `spi`, unless it is being asked already.
+    async fn look_up(&self, spi: Spi, client: &FeedClient, in_flight: &mut BTreeSet<Spi>) -> Result<(), Ended> {
+        if in_flight.len() < LOOK_UPS_IN_FLIGHT && in_flight.insert(spi) {
+            client.look_up(spi).await?;
+            self.state.send_modify(|state| state.look_ups.asked += 1);
+        }
+        Ok(())
+    }
+
+    fn note_answer(&self, answer: &Answer, in_flight: &mut BTreeSet<Spi>) {
+        in_flight.remove(&answer.spi());
+        if let Answer::Found(provisioned) = answer {
+            self.state.send_modify(|state| state.look_ups.found += 1);
+            tracing::debug!(spi = %answer.spi(), lease = provisioned.lease, "an SA was found by a look-up");
         }
     }
 
@@ -117,7 +180,12 @@ impl Subscriber {
         let text = ended.to_string();
         let was_connected = self.state.borrow().connected;
         let is_news = was_connected || self.state.borrow().last_error.as_ref() != Some(&text);
-        if is_news {
+        if is_news && ended.is_dismissal() {
+            tracing::warn!(
+                reason = text,
+                "dismissed: every SA and binding is dropped; record this home agent at the HAC to use it again, or stop it"
+            );
+        } else if is_news {
             tracing::warn!(reason = text, "no subscription to the feed; what was delivered stays in force until it ends");
         }
         self.state.send_modify(|state| {
@@ -140,4 +208,11 @@ enum Ended {
     Feed(#[from] FeedError),
     #[error("the home agent stops")]
     GatewayGone,
+}
+
+impl Ended {
+    /// Whether the HAC has no record of this home agent.
+    fn is_dismissal(&self) -> bool {
+        matches!(self, Self::Feed(FeedError::Dismissed(_)))
+    }
 }

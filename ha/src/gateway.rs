@@ -20,8 +20,9 @@ use feed::client::FeedAddress;
 use feed::{TlsFiles, Welcome};
 use net::tun::Tun;
 use net::udp::{SocketOptions, UdpSocket};
+use protocol::sa::Spi;
 use protocol::tunnel::entry::IcmpSources;
-use protocol::tunnel::{Command, Counters, Event, Guard};
+use protocol::tunnel::{Command, Counters, Event, Guard, look_up};
 use rand::Rng;
 use service::config::{ConfigError, Located};
 use service::control::ControlSocket;
@@ -44,6 +45,8 @@ const LONGEST_BINDING: Duration = Duration::from_secs(600);
 const EVENT_QUEUE: usize = 1024;
 /// Messages of the feed that wait: each is acknowledged before the next.
 const FEED_QUEUE: usize = 1;
+/// Look-ups that wait for the feed: what an exit-point wants within a second. More are dropped: the node comes again.
+const LOOK_UP_QUEUE: usize = look_up::MOST_A_SECOND;
 /// Questions of the control socket that wait.
 const QUESTION_QUEUE: usize = 16;
 /// Events taken in one turn before anything else gets one.
@@ -63,21 +66,28 @@ pub async fn run(config: Located<Config>, shutdown: impl Future) -> Result<(), G
     let (questions, question_queue) = mpsc::channel(QUESTION_QUEUE);
     let (events, event_queue) = mpsc::channel(FEED_QUEUE);
     let (state, feed_state) = watch::channel(FeedState::new());
-    let mut gateway = Gateway::new(&config, feed_state)?;
+    let (look_ups, look_up_queue) = mpsc::channel(LOOK_UP_QUEUE);
+    let mut gateway = Gateway::new(&config, feed_state, look_ups)?;
     let mut tasks = tokio::task::JoinSet::new();
     tasks.spawn(control::serve(control, questions));
-    tasks.spawn(subscriber(&config, files, events, state).run());
+    tasks.spawn(subscriber(&config, files, events, look_up_queue, state).run());
     tracing::info!(name = config.name, listen = ?config.listen, device = config.tunnel.device, "home agent started");
     let ended = gateway.serve(event_queue, question_queue, shutdown).await;
     tasks.shutdown().await;
     ended
 }
 
-fn subscriber(config: &Config, files: TlsFiles, events: mpsc::Sender<FeedEvent>, state: watch::Sender<FeedState>) -> Subscriber {
+fn subscriber(
+    config: &Config,
+    files: TlsFiles,
+    events: mpsc::Sender<FeedEvent>,
+    look_ups: mpsc::Receiver<Spi>,
+    state: watch::Sender<FeedState>,
+) -> Subscriber {
     let at = FeedAddress { address: config.feed.address.clone(), server_name: config.feed.server_name.clone() };
     let mut instance = [0; 16];
     rand::rng().fill_bytes(&mut instance);
-    Subscriber { at, files, instance, events, state }
+    Subscriber { at, files, instance, events, look_ups, state }
 }
 
 /// Everything that one home agent process is, seen from control.
@@ -85,6 +95,7 @@ struct Gateway {
     config: Config,
     started: Instant,
     feed_state: watch::Receiver<FeedState>,
+    look_ups: mpsc::Sender<Spi>,
     home_agent: HomeAgent,
     store: SaStore,
     counters: Arc<Counters>,
@@ -100,7 +111,7 @@ struct Gateway {
 }
 
 impl Gateway {
-    fn new(config: &Config, feed_state: watch::Receiver<FeedState>) -> Result<Self, GatewayError> {
+    fn new(config: &Config, feed_state: watch::Receiver<FeedState>, look_ups: mpsc::Sender<Spi>) -> Result<Self, GatewayError> {
         let tun = Arc::new(Tun::create(&config.tunnel.device, config.tunnel.mtu).map_err(GatewayError::Tun)?);
         let sockets = config.listen.iter().map(|address| UdpSocket::bind(*address, &SocketOptions::default()).map(Arc::new));
         let sockets = sockets.collect::<io::Result<Vec<_>>>().map_err(GatewayError::Socket)?;
@@ -114,6 +125,7 @@ impl Gateway {
             config: config.clone(),
             started: Instant::now(),
             feed_state,
+            look_ups,
             home_agent,
             store: SaStore::default(),
             counters,
@@ -143,7 +155,7 @@ impl Gateway {
                 _ = &mut shutdown => return Ok(()),
                 _ = self.event_queue.recv_many(&mut received, EVENT_TURN) => {
                     let now = Instant::now();
-                    received.drain(..).for_each(|event| self.home_agent.handle_event(&event, now, &mut rand::rng()));
+                    received.drain(..).for_each(|event| self.handle_event(&event, now));
                 }
                 Some(message) = feed.recv() => self.handle_feed(message).await?,
                 Some(question) = questions.recv() => self.answer(question),
@@ -159,6 +171,15 @@ impl Gateway {
         if self.workers.as_ref().is_none_or(Workers::are_running) { Ok(()) } else { Err(GatewayError::WorkerGone) }
     }
 
+    /// What is known is not looked up: it has ended here and stays ended, or the exit-point is being told of it.
+    fn handle_event(&mut self, event: &Event, now: Instant) {
+        let Event::LookUp(spi) = event else { return self.home_agent.handle_event(event, now, &mut rand::rng()) };
+        if !self.store.knows(*spi) {
+            // Where there is no room the node's next Binding Update is looked up.
+            let _ = self.look_ups.try_send(*spi);
+        }
+    }
+
     async fn handle_feed(&mut self, event: FeedEvent) -> Result<(), GatewayError> {
         match event {
             FeedEvent::Welcome(welcome, applied) => {
@@ -172,12 +193,19 @@ impl Gateway {
                 self.pass_commands_on().await?;
                 self.report_when_in_force(applied)
             }
+            FeedEvent::Dismissed(applied) => {
+                deliveries::dismiss(&mut self.store, &mut self.home_agent);
+                self.pass_commands_on().await?;
+                let _ = applied.send(());
+                Ok(())
+            }
         }
     }
 
     /// The first Welcome says what the device and the halves need; a later one may add pools.
-    async fn handle_welcome(&mut self, welcome: Welcome) -> Result<(), GatewayError> {
+    async fn handle_welcome(&mut self, mut welcome: Welcome) -> Result<(), GatewayError> {
         self.store.begin_subscription();
+        self.home_agent.handle_spi_blocks(std::mem::take(&mut welcome.spi_blocks));
         if self.welcome.as_ref() == Some(&welcome) {
             return Ok(());
         }

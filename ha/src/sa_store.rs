@@ -52,7 +52,7 @@ struct Known {
 }
 
 impl SaStore {
-    /// Takes an SA of a snapshot's part or of a delta.
+    /// Takes an SA of a snapshot's part, of a delta, or of a look-up's answer.
     pub fn deliver(&mut self, provisioned: Provisioned, now: Instant) -> Delivery {
         let spi = provisioned.sa.spi;
         self.sweep(now);
@@ -96,6 +96,11 @@ impl SaStore {
     /// The SAs that are held.
     pub fn held(&self) -> impl Iterator<Item = Spi> {
         self.known.iter().filter(|(_, known)| !known.ended).map(|(spi, _)| *spi)
+    }
+
+    /// Whether it was delivered to this process, and may not be taken again.
+    pub fn knows(&self, spi: Spi) -> bool {
+        self.known.contains_key(&spi)
     }
 
     /// How many are held, and how many of them only answer with "re-initialise" since an earlier process had them.
@@ -146,6 +151,7 @@ mod tests {
         store.end(spi(0x5000));
         assert_eq!(store.count(), (0, 0));
         assert!(matches!(store.deliver(provisioned(0x5000), now), Delivery::Ended));
+        assert!(store.knows(spi(0x5000)) && !store.knows(spi(0x5001)), "it is not looked up either");
         let almost = now + VALIDITY + REMEMBERED - Duration::from_secs(1);
         assert!(matches!(store.deliver(provisioned(0x5000), almost), Delivery::Ended));
         assert!(matches!(store.deliver(provisioned(0x5000), almost + SWEEP_INTERVAL), Delivery::New(_)));

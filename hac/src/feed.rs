@@ -1,16 +1,18 @@
 //! The HAC's side of the feed: what one home agent is sent, and what its acknowledgements mean.
 //!
 //! Runs once for each subscription that `feed::server` has authenticated. Order: welcome, snapshot at revision N, then
-//! changes behind N as they come. Leases are committed by the store before anything is sent.
+//! changes behind N as they come, and answers to look-ups between them. Leases are committed by the store before anything is sent.
+//! What one task reads from the store it sends before it reads again, so that no answer overtakes the end of what it names.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use ::feed::{Refusal, Subscription, SubscriptionHandler, Welcome};
+use ::feed::{Answer, FromHa, Refusal, Subscription, SubscriptionHandler, Welcome};
 use ipnet::IpNet;
 use protocol::sa::Spi;
-use tokio::time::timeout;
+use protocol::sa::spi::SpiBlocks;
+use tokio::time::{Interval, MissedTickBehavior, timeout};
 
 use crate::registry::{Membership, Registry};
 use crate::store::{Change, Delivery, HomeAgent, InstanceId, Pools, Recipient, Revision, SharedStore, StoreError};
@@ -21,7 +23,8 @@ const PAGE: usize = 512;
 const CHANGES: usize = 256;
 /// How long a home agent may take to put its snapshot in force: a million associations at 10 µs, three times over.
 const SNAPSHOT_ACKNOWLEDGEMENT: Duration = Duration::from_secs(30);
-/// How often the log is looked at for what another process wrote: a revocation on the command line is out within a second.
+/// How often log and records are looked at for what another process wrote: a revocation or a removal on the command line is out
+/// within a second.
 const LOG_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Feeds home agents.
@@ -39,8 +42,7 @@ impl Feed {
 
     /// Announces what is new in the log until the future is dropped.
     pub async fn watch_log(self: Arc<Self>) {
-        let mut interval = tokio::time::interval(LOG_INTERVAL);
-        interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut interval = log_interval();
         loop {
             interval.tick().await;
             match self.store.run(|store| store.revision()).await.flatten() {
@@ -48,6 +50,20 @@ impl Feed {
                 Err(error) => tracing::error!(%error, "the log cannot be read: home agents hear of nothing new"),
             }
         }
+    }
+
+    /// The home agent's record and the SPI blocks of its group; refused when there is none.
+    async fn record(&self, name: &str) -> Result<(HomeAgent, SpiBlocks), Refusal> {
+        let read = self.store.run({
+            let name = name.to_owned();
+            move |store| {
+                let Some(home_agent) = store.home_agent(&name)? else { return Ok(None) };
+                let blocks = store.spi_blocks(home_agent.group)?;
+                Ok(Some((home_agent, blocks)))
+            }
+        });
+        let unknown = || Refusal::Unknown(format!("\"{name}\" is not recorded at the HAC: run `hac ha add {name}` there"));
+        read.await.flatten().map_err(internal)?.ok_or_else(unknown)
     }
 
     async fn snapshot(&self, to: &Addressee) -> Result<(Revision, Vec<::feed::Provisioned>), StoreError> {
@@ -66,77 +82,121 @@ impl Feed {
         }
     }
 
-    /// Sends every change behind `sent`; gives the place that was reached.
-    async fn send_changes(&self, to: &Addressee, subscription: &Subscription, mut sent: Revision) -> Result<Revision, Refusal> {
+    /// Reads until the home agent has acknowledged its snapshot.
+    async fn acknowledged_up_to(
+        &self,
+        to: &Addressee,
+        subscription: &mut Subscription,
+        revision: Revision,
+    ) -> Result<(), Refusal> {
         loop {
-            let addressee = to.clone();
-            let changes = self.store.run(move |store| store.changes(&addressee.recipient(), sent, CHANGES, SystemTime::now()));
-            let changes = changes.await.flatten().map_err(internal)?;
-            let is_last = changes.len() < CHANGES;
-            for change in changes {
-                let revision = change.revision();
-                subscription.delta(revision.0, outgoing_change(change, SystemTime::now())).await?;
-                sent = revision;
-            }
-            if is_last {
-                return Ok(sent);
+            match subscription.next().await? {
+                FromHa::Acknowledge(reached) if reached >= revision.0 => return Ok(()),
+                FromHa::Acknowledge(_) => {}
+                FromHa::LookUp(spi) => self.answer(to, subscription, spi).await?,
             }
         }
     }
 
-    /// Sends what is wanted and passes acknowledgements on, until the home agent goes or a newer subscription comes.
+    /// Sends what is wanted, answers look-ups and passes acknowledgements on, until the home agent goes, a newer subscription comes
+    /// or its record is another.
     async fn follow(
         &self,
         to: &Addressee,
         mut subscription: Subscription,
         mut place: Membership,
-        mut sent: Revision,
+        mut told: Told,
     ) -> Result<(), Refusal> {
+        let mut record = log_interval();
+        self.send_changes(to, &subscription, &mut told).await?;
         loop {
             tokio::select! {
-                acknowledged = subscription.acknowledged() => place.acknowledge(Revision(acknowledged?)),
+                said = subscription.next() => match said? {
+                    FromHa::Acknowledge(revision) => place.acknowledge(Revision(revision)),
+                    FromHa::LookUp(spi) => self.answer(to, &subscription, spi).await?,
+                },
                 wanted = place.wanted() => {
-                    let newer = || Refusal("a newer subscription of this home agent has taken its place".to_owned());
-                    wanted.ok_or_else(newer)?;
-                    sent = self.send_changes(to, &subscription, sent).await?;
+                    let newer = || Refusal::Ended("a newer subscription of this home agent has taken its place".to_owned());
+                    let wanted = wanted.ok_or_else(newer)?;
+                    self.send_changes(to, &subscription, &mut told).await?;
+                    // What lies before it and was not sent is not for this home agent.
+                    told.revision = told.revision.max(wanted);
                 }
+                _ = record.tick() => self.check_record(to, &subscription, &mut told).await?,
             }
         }
+    }
+
+    /// Sends every change behind what was told.
+    async fn send_changes(&self, to: &Addressee, subscription: &Subscription, told: &mut Told) -> Result<(), Refusal> {
+        loop {
+            let (addressee, after) = (to.clone(), told.revision);
+            let changes = self.store.run(move |store| store.changes(&addressee.recipient(), after, CHANGES, SystemTime::now()));
+            let changes = changes.await.flatten().map_err(internal)?;
+            let is_last = changes.len() < CHANGES;
+            for change in changes {
+                let revision = change.revision();
+                subscription.delta(revision.0, outgoing_change(change, SystemTime::now())).await?;
+                told.revision = revision;
+            }
+            if is_last {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn answer(&self, to: &Addressee, subscription: &Subscription, spi: Spi) -> Result<(), Refusal> {
+        let addressee = to.clone();
+        let found = self.store.run(move |store| store.look_up(&addressee.recipient(), spi, SystemTime::now()));
+        let found = found.await.flatten().map_err(internal)?;
+        tracing::debug!(home_agent = to.home_agent.name, %spi, is_found = found.is_some(), "a home agent looks an SPI up");
+        let found = found.map(|delivery| Answer::Found(Box::new(outgoing(delivery, SystemTime::now()))));
+        Ok(subscription.answer(found.unwrap_or(Answer::NotFound(spi))).await?)
+    }
+
+    /// Ends the subscription of a home agent that is not recorded any more, or otherwise; else tells it of new SPI blocks.
+    async fn check_record(&self, to: &Addressee, subscription: &Subscription, told: &mut Told) -> Result<(), Refusal> {
+        let (home_agent, blocks) = self.record(&to.home_agent.name).await?;
+        if home_agent != *to.home_agent {
+            return Err(Refusal::Ended("the record of this home agent has changed at the HAC".to_owned()));
+        }
+        if blocks != told.blocks {
+            subscription.spi_blocks(&blocks).await?;
+            told.blocks = blocks;
+        }
+        Ok(())
     }
 }
 
 impl SubscriptionHandler for Feed {
     async fn serve(&self, mut subscription: Subscription) -> Result<(), Refusal> {
         let name = subscription.home_agent().to_owned();
-        let home_agent = self.store.run({
-            let name = name.clone();
-            move |store| store.home_agent(&name)
-        });
-        let unknown = || Refusal(format!("\"{name}\" is not recorded at the HAC: run `hac ha add {name}` there"));
-        let home_agent = home_agent.await.flatten().map_err(internal)?.ok_or_else(unknown)?;
+        let (home_agent, blocks) = self.record(&name).await?;
         let to = Addressee { instance: InstanceId(subscription.hello().instance), home_agent: Arc::new(home_agent) };
 
-        subscription.welcome(&welcome(&to.home_agent, &self.pools)).await?;
+        subscription.welcome(&welcome(&to.home_agent, &self.pools, blocks.clone())).await?;
         let (revision, associations) = self.snapshot(&to).await.map_err(internal)?;
         subscription.snapshot(revision.0, &associations).await?;
         let sent_associations = associations.len();
         drop(associations);
-        timeout(SNAPSHOT_ACKNOWLEDGEMENT, acknowledged_up_to(&mut subscription, revision))
+        timeout(SNAPSHOT_ACKNOWLEDGEMENT, self.acknowledged_up_to(&to, &mut subscription, revision))
             .await
-            .map_err(|_| Refusal("the snapshot was not acknowledged in 30 seconds".to_owned()))??;
+            .map_err(|_| Refusal::Ended("the snapshot was not acknowledged in 30 seconds".to_owned()))??;
         tracing::info!(home_agent = name, associations = sent_associations, revision = revision.0, "a home agent is connected");
 
         let place = self.registry.enter(&name, to.instance, revision);
-        let sent = self.send_changes(&to, &subscription, revision).await?;
-        let ended = self.follow(&to, subscription, place, sent).await;
+        let ended = self.follow(&to, subscription, place, Told { revision, blocks }).await;
         tracing::info!(home_agent = name, "a home agent is no longer connected");
         ended
     }
 }
 
-async fn acknowledged_up_to(subscription: &mut Subscription, revision: Revision) -> Result<(), Refusal> {
-    while subscription.acknowledged().await? < revision.0 {}
-    Ok(())
+/// How far a subscription has got.
+struct Told {
+    /// Every change up to this place in the log was sent.
+    revision: Revision,
+    /// The SPI blocks that were sent last.
+    blocks: SpiBlocks,
 }
 
 /// The home agent's process that one subscription feeds.
@@ -152,9 +212,15 @@ impl Addressee {
     }
 }
 
-fn welcome(home_agent: &HomeAgent, pools: &Pools) -> Welcome {
+fn log_interval() -> Interval {
+    let mut interval = tokio::time::interval(LOG_INTERVAL);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    interval
+}
+
+fn welcome(home_agent: &HomeAgent, pools: &Pools, spi_blocks: SpiBlocks) -> Welcome {
     let prefixes: Vec<IpNet> = pools.ip6.map(IpNet::V6).into_iter().chain(pools.ip4.map(IpNet::V4)).collect();
-    Welcome { group: home_agent.group, own_addresses: prefixes.iter().map(first_usable).collect(), pools: prefixes }
+    Welcome { group: home_agent.group, own_addresses: prefixes.iter().map(first_usable).collect(), pools: prefixes, spi_blocks }
 }
 
 /// Network + 1: the home agent's own inner address.
@@ -182,5 +248,5 @@ pub fn outgoing(delivery: Delivery, now: SystemTime) -> ::feed::Provisioned {
 
 fn internal(error: StoreError) -> Refusal {
     tracing::error!(%error, "the feed cannot read the store");
-    Refusal("the HAC cannot read its database; its log says more".to_owned())
+    Refusal::Ended("the HAC cannot read its database; its log says more".to_owned())
 }

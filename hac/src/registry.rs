@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use crate::store::{InstanceId, Revision};
 
-/// How long a home agent may take to acknowledge before the mobile node is sent away.
+/// How long a home agent may take to acknowledge before the mobile node is answered all the same.
 pub const ACKNOWLEDGEMENT: Duration = Duration::from_secs(2);
 
 /// The connected home agents.
@@ -33,7 +33,7 @@ pub enum Undelivered {
     /// Its subscription has ended.
     #[error("the home agent is not connected any more")]
     Gone,
-    /// No acknowledgement within [`ACKNOWLEDGEMENT`].
+    /// No acknowledgement within [`ACKNOWLEDGEMENT`], though its subscription is there: the change is on its way.
     #[error("the home agent did not acknowledge in 2 seconds")]
     Late,
 }

@@ -22,7 +22,7 @@ use crate::places::{Place, Places};
 use crate::provisioning::Policy;
 use crate::registry::Registry;
 use crate::results::Results;
-use crate::session::{PendingGrant, Session, Step, Surroundings};
+use crate::session::{PendingGrant, Session, Settled, Step, Surroundings};
 use crate::store::SharedStore;
 
 /// For the TLS handshake.
@@ -149,17 +149,18 @@ impl MobileNodes {
         Ok(handled.await?)
     }
 
-    /// Waits for the home agent; without its acknowledgement the association ends and the mobile node is sent away.
+    /// Waits for the home agent; when it has gone the association ends and the mobile node is sent away.
     async fn settle(&self, pending: PendingGrant) -> Result<(Status, Zeroizing<Vec<u8>>), Broken> {
-        let Err(undelivered) = self.registry.deliver(pending.home_agent(), pending.revision()).await else {
-            return Ok((Status::Ok, pending.delivered()));
-        };
-        let spi = pending.spi();
-        let response = pending.undeliverable(&undelivered, SystemTime::now());
-        if let Some(revision) = self.store.run(move |store| store.end(spi)).await.flatten()? {
-            self.registry.announce(revision);
+        let delivered = self.registry.deliver(pending.home_agent(), pending.revision()).await;
+        match pending.settle(delivered, SystemTime::now()) {
+            Settled::Granted(response) => Ok((Status::Ok, response)),
+            Settled::TakenBack(spi, response) => {
+                if let Some(revision) = self.store.run(move |store| store.end(spi)).await.flatten()? {
+                    self.registry.announce(revision);
+                }
+                Ok((Status::Unavailable, Zeroizing::new(response)))
+            }
         }
-        Ok((Status::Unavailable, Zeroizing::new(response)))
     }
 }
 

@@ -2,9 +2,8 @@
 //!
 //! `server` drives it over TLS, a simulated world without sockets. It joins the pure exchange (`protocol::mhauth::responder`)
 //! with admission, store and provisioning. The mobile node is told an SPI only after the association is committed and its
-//! home agent has acknowledged it: between the two stands [`PendingGrant`], which the caller settles.
+//! home agent has acknowledged it or can look it up: between the two stands [`PendingGrant`], which the caller settles.
 
-use std::fmt::Display;
 use std::net::IpAddr;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -15,6 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::admission::Admission;
 use crate::provisioning::{self, Committed, Policy, Refused, Request};
+use crate::registry::Undelivered;
 use crate::store::{Revision, Store, StoreError, SubscriberPolicy};
 
 /// `retry-after` when no home agent could take the association: the feed is back within seconds.
@@ -208,22 +208,39 @@ impl PendingGrant {
         self.grant.sa.spi
     }
 
-    /// The home agent has it: the final response, status 200.
-    pub fn delivered(self) -> Zeroizing<Vec<u8>> {
-        Zeroizing::new(self.authenticated.grant(&self.grant))
+    /// What the mobile node is told, now that its home agent has acknowledged, or has not in time. One that is only late has its
+    /// subscription: the association is on its way there, and it can look the SPI up when the mobile node is first.
+    pub fn settle(self, delivered: Result<(), Undelivered>, wall: SystemTime) -> Settled {
+        let (spi, home_agent) = (self.spi(), &self.home_agent);
+        match delivered {
+            Ok(()) => {}
+            Err(late @ Undelivered::Late) => tracing::warn!(
+                home_agent,
+                %spi,
+                reason = %late,
+                "a mobile node is told of an association all the same: is that home agent overloaded? see `ha status` there"
+            ),
+            Err(gone @ Undelivered::Gone) => {
+                tracing::warn!(
+                    home_agent,
+                    %spi,
+                    reason = %gone,
+                    "an association was taken back, and its mobile node told to come again: see `ha status` at the home agent"
+                );
+                let refusal = self.authenticated.refuse(Status::Unavailable, Some(wall + RETRY_HOME_AGENT));
+                return Settled::TakenBack(spi, refusal.octets);
+            }
+        }
+        Settled::Granted(Zeroizing::new(self.authenticated.grant(&self.grant)))
     }
+}
 
-    /// The home agent did not take it, for `reason`: the final response, status 503. The caller ends the association in the
-    /// store.
-    pub fn undeliverable(self, reason: &dyn Display, wall: SystemTime) -> Vec<u8> {
-        tracing::warn!(
-            home_agent = self.home_agent,
-            spi = %self.spi(),
-            %reason,
-            "an association was taken back, and its mobile node told to come again: see `ha status` at the home agent"
-        );
-        self.authenticated.refuse(Status::Unavailable, Some(wall + RETRY_HOME_AGENT)).octets
-    }
+/// How a grant was settled, with the final response.
+pub enum Settled {
+    /// Status 200.
+    Granted(Zeroizing<Vec<u8>>),
+    /// Status 503. The caller ends the association with this SPI in the store.
+    TakenBack(Spi, Vec<u8>),
 }
 
 #[cfg(test)]

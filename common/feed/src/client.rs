@@ -4,14 +4,15 @@
 
 use std::time::Duration;
 
+use protocol::sa::Spi;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::Streaming;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
+use tonic::{Code, Streaming};
 
 use crate::convert;
-use crate::message::{FromHac, Hello, MessageError, Welcome};
+use crate::message::{FromHa, FromHac, Hello, MessageError, Welcome};
 use crate::proto::security_association_feed_client::SecurityAssociationFeedClient;
 use crate::proto::{HaMessage, HacMessage};
 use crate::tls::{TlsFiles, TlsFilesError};
@@ -22,7 +23,7 @@ pub(crate) const KEEPALIVE: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The longest message taken: a snapshot's part of 512 SAs with 300 octets each is 150 KiB.
 const MAX_MESSAGE: usize = 1 << 20;
-/// Acknowledgements on their way out.
+/// Acknowledgements and look-ups on their way out.
 const QUEUE: usize = 16;
 
 /// Where the HAC is and how it is known.
@@ -53,6 +54,9 @@ pub enum FeedError {
         /// The whole chain of causes.
         reason: String,
     },
+    /// The HAC has no record of this home agent, or none any more: everything that was delivered has ended.
+    #[error("the HAC does not serve this home agent: {0}")]
+    Dismissed(String),
     /// The HAC ended the subscription with a reason.
     #[error("the HAC ended the subscription: {0}")]
     Refused(String),
@@ -70,7 +74,7 @@ pub enum FeedError {
 /// An open subscription. Dropping it closes the connection.
 #[derive(Debug)]
 pub struct FeedClient {
-    acknowledgements: mpsc::Sender<HaMessage>,
+    to_hac: mpsc::Sender<HaMessage>,
     messages: Streaming<HacMessage>,
 }
 
@@ -78,24 +82,33 @@ impl FeedClient {
     /// Connects, says hello and waits for the HAC's welcome.
     pub async fn connect(at: &FeedAddress, files: &TlsFiles, hello: Hello) -> Result<(Self, Welcome), FeedError> {
         let channel = channel(at, files).await?;
-        let (acknowledgements, outgoing) = mpsc::channel(QUEUE);
+        let (to_hac, outgoing) = mpsc::channel(QUEUE);
         let mut service = SecurityAssociationFeedClient::new(channel).max_decoding_message_size(MAX_MESSAGE);
-        acknowledgements.send(convert::hello_to_proto(&hello)).await.map_err(|_| FeedError::Ended)?;
+        to_hac.send(convert::hello_to_proto(&hello)).await.map_err(|_| FeedError::Ended)?;
         let subscribed = timeout(PATIENCE, service.subscribe(ReceiverStream::new(outgoing))).await;
         let messages = subscribed.map_err(|_| FeedError::NoWelcome)?.map_err(|status| refused(&status))?.into_inner();
-        let mut client = Self { acknowledgements, messages };
+        let mut client = Self { to_hac, messages };
         let first = timeout(PATIENCE, client.next_message()).await.map_err(|_| FeedError::NoWelcome)??;
         Ok((client, convert::welcome_from_proto(first)?))
     }
 
-    /// The next snapshot part or delta. May be dropped and called again without losing a message.
+    /// What the HAC says next. May be dropped and called again without losing a message.
     pub async fn next(&mut self) -> Result<FromHac, FeedError> {
         Ok(convert::from_proto(self.next_message().await?)?)
     }
 
     /// Tells the HAC that everything up to `revision` is in force here.
     pub async fn acknowledge(&self, revision: u64) -> Result<(), FeedError> {
-        self.acknowledgements.send(convert::acknowledge_to_proto(revision)).await.map_err(|_| FeedError::Ended)
+        self.say(FromHa::Acknowledge(revision)).await
+    }
+
+    /// Asks for the SA with this SPI; the answer comes among the other messages.
+    pub async fn look_up(&self, spi: Spi) -> Result<(), FeedError> {
+        self.say(FromHa::LookUp(spi)).await
+    }
+
+    async fn say(&self, message: FromHa) -> Result<(), FeedError> {
+        self.to_hac.send(convert::from_ha_to_proto(message)).await.map_err(|_| FeedError::Ended)
     }
 
     async fn next_message(&mut self) -> Result<HacMessage, FeedError> {
@@ -129,6 +142,9 @@ async fn channel(at: &FeedAddress, files: &TlsFiles) -> Result<Channel, FeedErro
 }
 
 fn refused(status: &tonic::Status) -> FeedError {
+    if status.code() == Code::NotFound {
+        return FeedError::Dismissed(status.message().to_owned());
+    }
     let cause = std::error::Error::source(status).map(chain);
     match (status.message(), cause) {
         ("", None) => FeedError::Refused(status.code().description().to_owned()),

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use protocol::addr::{HomeAddresses, HomeAgentAddresses};
 use protocol::profile::WireProfile;
-use protocol::sa::spi::HaGroup;
+use protocol::sa::spi::{HaGroup, SpiBlock, SpiBlocks};
 use protocol::sa::{CipherSuite, DirectionKeys, Secret, SecurityAssociation, Spi, UserData};
 
-use crate::message::{Change, FromHac, Hello, MAX_LEFT, MAX_PREFIXES, MessageError, Provisioned, Welcome};
+use crate::message::{Answer, Change, FromHa, FromHac, Hello, MAX_LEFT, MAX_PREFIXES, MessageError, Provisioned, Welcome};
 use crate::proto;
 
 pub(crate) fn hello_to_proto(hello: &Hello) -> proto::HaMessage {
@@ -18,8 +18,12 @@ pub(crate) fn hello_to_proto(hello: &Hello) -> proto::HaMessage {
     proto::HaMessage { message: Some(proto::ha_message::Message::Hello(hello)) }
 }
 
-pub(crate) fn acknowledge_to_proto(revision: u64) -> proto::HaMessage {
-    proto::HaMessage { message: Some(proto::ha_message::Message::Acknowledge(proto::Acknowledge { revision })) }
+pub(crate) fn from_ha_to_proto(message: FromHa) -> proto::HaMessage {
+    let message = match message {
+        FromHa::Acknowledge(revision) => proto::ha_message::Message::Acknowledge(proto::Acknowledge { revision }),
+        FromHa::LookUp(spi) => proto::ha_message::Message::LookUp(proto::LookUp { spi: spi.get() }),
+    };
+    proto::HaMessage { message: Some(message) }
 }
 
 pub(crate) fn hello_from_proto(message: proto::HaMessage) -> Result<Hello, MessageError> {
@@ -31,10 +35,11 @@ pub(crate) fn hello_from_proto(message: proto::HaMessage) -> Result<Hello, Messa
     Ok(Hello { instance, known_revision: hello.known_revision })
 }
 
-pub(crate) fn acknowledge_from_proto(message: proto::HaMessage) -> Result<u64, MessageError> {
+pub(crate) fn from_ha_from_proto(message: proto::HaMessage) -> Result<FromHa, MessageError> {
     match message.message {
-        Some(proto::ha_message::Message::Acknowledge(acknowledge)) => Ok(acknowledge.revision),
-        Some(proto::ha_message::Message::Hello(_)) | None => Err(MessageError::Missing("Acknowledge")),
+        Some(proto::ha_message::Message::Acknowledge(acknowledge)) => Ok(FromHa::Acknowledge(acknowledge.revision)),
+        Some(proto::ha_message::Message::LookUp(look_up)) => Ok(FromHa::LookUp(spi(look_up.spi)?)),
+        Some(proto::ha_message::Message::Hello(_)) | None => Err(MessageError::Missing("an acknowledgement or a look-up")),
     }
 }
 
@@ -43,6 +48,7 @@ pub(crate) fn welcome_to_proto(welcome: &Welcome) -> proto::HacMessage {
         group: u32::from(welcome.group.get()),
         pools: welcome.pools.iter().map(ToString::to_string).collect(),
         own_addresses: welcome.own_addresses.iter().map(ToString::to_string).collect(),
+        spi_blocks: Some(blocks_to_proto(&welcome.spi_blocks)),
     };
     proto::HacMessage { message: Some(proto::hac_message::Message::Welcome(welcome)) }
 }
@@ -58,13 +64,22 @@ pub(crate) fn welcome_from_proto(message: proto::HacMessage) -> Result<Welcome, 
     let group = u8::try_from(welcome.group).ok().and_then(HaGroup::new).ok_or(MessageError::Group(welcome.group))?;
     let pools = welcome.pools.into_iter().map(|pool| pool.parse().map_err(|_| MessageError::Pool(pool)));
     let addresses = welcome.own_addresses.into_iter().map(|text| text.parse::<IpAddr>().map_err(|_| MessageError::Address(text)));
-    Ok(Welcome { group, pools: pools.collect::<Result<_, _>>()?, own_addresses: addresses.collect::<Result<_, _>>()? })
+    Ok(Welcome {
+        group,
+        pools: pools.collect::<Result<_, _>>()?,
+        own_addresses: addresses.collect::<Result<_, _>>()?,
+        spi_blocks: blocks_from_proto(&welcome.spi_blocks.unwrap_or_default())?,
+    })
 }
 
 pub(crate) fn to_proto(message: &FromHac) -> proto::HacMessage {
     match message {
         FromHac::Snapshot { revision, associations, last } => snapshot_to_proto(*revision, associations, *last),
         FromHac::Delta { revision, change } => delta_to_proto(*revision, change),
+        FromHac::SpiBlocks(blocks) => {
+            proto::HacMessage { message: Some(proto::hac_message::Message::SpiBlocks(blocks_to_proto(blocks))) }
+        }
+        FromHac::Answer(answer) => answer_to_proto(answer),
     }
 }
 
@@ -83,6 +98,18 @@ fn delta_to_proto(revision: u64, change: &Change) -> proto::HacMessage {
     proto::HacMessage { message: Some(proto::hac_message::Message::Delta(delta)) }
 }
 
+fn answer_to_proto(answer: &Answer) -> proto::HacMessage {
+    let result = match answer {
+        Answer::Found(provisioned) => proto::answer::Result::Found(sa_to_proto(provisioned)),
+        Answer::NotFound(spi) => proto::answer::Result::NotFound(spi.get()),
+    };
+    proto::HacMessage { message: Some(proto::hac_message::Message::Answer(proto::Answer { result: Some(result) })) }
+}
+
+fn blocks_to_proto(blocks: &SpiBlocks) -> proto::SpiBlocks {
+    proto::SpiBlocks { blocks: blocks.iter().map(|block| block.index() as u32).collect() }
+}
+
 pub(crate) fn from_proto(message: proto::HacMessage) -> Result<FromHac, MessageError> {
     match message.message {
         Some(proto::hac_message::Message::Snapshot(snapshot)) => {
@@ -92,13 +119,34 @@ pub(crate) fn from_proto(message: proto::HacMessage) -> Result<FromHac, MessageE
         Some(proto::hac_message::Message::Delta(delta)) => {
             let change = match delta.change {
                 Some(proto::delta::Change::Install(sa)) => Change::Install(Box::new(sa_from_proto(sa)?)),
-                Some(proto::delta::Change::End(spi)) => Change::End(Spi::new(spi).ok_or(MessageError::Spi(spi))?),
+                Some(proto::delta::Change::End(number)) => Change::End(spi(number)?),
                 None => return Err(MessageError::Missing("a delta's change")),
             };
             Ok(FromHac::Delta { revision: delta.revision, change })
         }
-        Some(proto::hac_message::Message::Welcome(_)) | None => Err(MessageError::Missing("a snapshot or a delta")),
+        Some(proto::hac_message::Message::SpiBlocks(blocks)) => Ok(FromHac::SpiBlocks(blocks_from_proto(&blocks)?)),
+        Some(proto::hac_message::Message::Answer(answer)) => match answer.result {
+            Some(proto::answer::Result::Found(sa)) => Ok(FromHac::Answer(Answer::Found(Box::new(sa_from_proto(sa)?)))),
+            Some(proto::answer::Result::NotFound(number)) => Ok(FromHac::Answer(Answer::NotFound(spi(number)?))),
+            None => Err(MessageError::Missing("an answer's result")),
+        },
+        Some(proto::hac_message::Message::Welcome(_)) | None => {
+            Err(MessageError::Missing("a snapshot, a delta, SPI blocks or an answer"))
+        }
     }
+}
+
+fn blocks_from_proto(message: &proto::SpiBlocks) -> Result<SpiBlocks, MessageError> {
+    let count = message.blocks.len();
+    if count > usize::from(SpiBlock::PER_GROUP) {
+        return Err(MessageError::TooManyBlocks(count));
+    }
+    let block = |index: &u32| u16::try_from(*index).ok().and_then(SpiBlock::new).ok_or(MessageError::Block(*index));
+    message.blocks.iter().map(block).collect()
+}
+
+fn spi(number: u32) -> Result<Spi, MessageError> {
+    Spi::new(number).ok_or(MessageError::Spi(number))
 }
 
 fn sa_to_proto(provisioned: &Provisioned) -> proto::SecurityAssociation {
@@ -132,7 +180,7 @@ fn sa_to_proto(provisioned: &Provisioned) -> proto::SecurityAssociation {
 
 /// What is not moved out of `message` is wiped when it is dropped, on every way out.
 fn sa_from_proto(mut message: proto::SecurityAssociation) -> Result<Provisioned, MessageError> {
-    let spi = Spi::new(message.spi).ok_or(MessageError::Spi(message.spi))?;
+    let spi = spi(message.spi)?;
     let suite = CipherSuite::from_wire(&message.suite);
     let suite = suite.ok_or_else(|| MessageError::Suite { spi, suite: message.suite.clone() })?;
     let sa = SecurityAssociation {
@@ -212,91 +260,4 @@ fn octets<const N: usize>(spi: Spi, field: &'static str, octets: &[u8]) -> Resul
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn provisioned(suite: CipherSuite) -> Provisioned {
-        let home_agent = HomeAgentAddresses::new(None, Some([198, 51, 100, 1].into()), 7872).unwrap();
-        let sa = SecurityAssociation { home_agent, ..fixture::association(Spi::new(0x00a_b123).unwrap(), suite) };
-        Provisioned { sa, left: Duration::from_secs(86_400), lease: 2 }
-    }
-
-    #[test]
-    fn an_sa_of_each_suite_comes_out_as_it_went_in() {
-        for suite in CipherSuite::ALL {
-            let before = provisioned(suite);
-            let after = sa_from_proto(sa_to_proto(&before)).unwrap();
-            assert_eq!((after.sa.spi, after.sa.suite), (before.sa.spi, suite));
-            assert_eq!((&after.sa.mn_to_ha, &after.sa.ha_to_mn), (&before.sa.mn_to_ha, &before.sa.ha_to_mn));
-            assert_eq!((after.sa.home, after.sa.home_agent), (before.sa.home, before.sa.home_agent));
-            assert_eq!((after.left, after.lease), (before.left, 2));
-        }
-    }
-
-    #[test]
-    fn each_profile_with_either_kind_of_user_data_comes_out_as_it_went_in() {
-        for profile in WireProfile::ALL {
-            for user_data in UserData::ALL {
-                let mut before = provisioned(CipherSuite::NullSha);
-                (before.sa.profile, before.sa.user_data) = (profile, user_data);
-                let after = sa_from_proto(sa_to_proto(&before)).unwrap();
-                assert_eq!((after.sa.profile, after.sa.user_data), (profile, user_data));
-            }
-        }
-    }
-
-    #[test]
-    fn an_sa_with_a_home_address_of_one_family_comes_out_as_it_went_in() {
-        for (ip6, ip4) in [("2001:db8:100::5".parse().ok(), None), (None, "10.9.0.5".parse().ok())] {
-            let mut before = provisioned(CipherSuite::Aes128Gcm);
-            before.sa.home = HomeAddresses::new(ip6, ip4).unwrap();
-            let after = sa_from_proto(sa_to_proto(&before)).unwrap();
-            assert_eq!((after.sa.home.ip6(), after.sa.home.ip4()), (ip6, ip4));
-        }
-    }
-
-    #[test]
-    fn a_message_with_a_wrong_length_or_number_is_refused_by_name() {
-        type Spoil = fn(&mut proto::SecurityAssociation);
-        let cases: [(Spoil, &str); 11] = [
-            (|m| m.spi = 0, "0x0 is not an SPI"),
-            (|m| m.suite = "{00,35}".to_owned(), "suite \"{00,35}\" is not in this build"),
-            (|m| m.user_data = 0, "user_data 0 is neither"),
-            (|m| m.profile = 0, "profile 0 is neither"),
-            (|m| m.profile = 3, "profile 3 is neither"),
-            (|m| m.ha_to_mn_encryption.truncate(15), "ha_to_mn_encryption has 15 octets; AES_128_CBC_SHA needs 16"),
-            (|m| m.mn_to_ha_integrity.push(0), "mn_to_ha_integrity has 21 octets"),
-            (|m| m.home_ip6.truncate(15), "home_ip6 has 15 octets instead of 16 or none"),
-            (|m| (m.home_ip6, m.home_ip4) = (vec![], vec![]), "has no home address"),
-            (|m| m.home_agent_port = 65_536, "no port"),
-            (|m| m.seconds_left = u64::MAX, "more than a year"),
-        ];
-        for (spoil, complaint) in cases {
-            let mut message = sa_to_proto(&provisioned(CipherSuite::Aes128CbcSha));
-            spoil(&mut message);
-            let error = sa_from_proto(message).unwrap_err().to_string();
-            assert!(error.contains(complaint), "{error}");
-        }
-    }
-
-    #[test]
-    fn a_message_with_keys_prints_none_of_them() {
-        let provisioned = provisioned(CipherSuite::Aes128CbcSha);
-        let printed = format!("{:?}", snapshot_to_proto(7, std::slice::from_ref(&provisioned), true));
-        assert!(printed.contains("{00,2F}"), "{printed}");
-        for keys in [&provisioned.sa.mn_to_ha, &provisioned.sa.ha_to_mn] {
-            for key in [&keys.integrity, &keys.encryption] {
-                let octets = format!("{:?}", &key.expose()[..3]);
-                assert!(!printed.contains(octets.trim_matches(['[', ']'])), "{octets} in {printed}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_first_message_that_is_no_greeting_is_refused() {
-        assert!(matches!(hello_from_proto(acknowledge_to_proto(1)), Err(MessageError::Missing(_))));
-        assert!(matches!(welcome_from_proto(snapshot_to_proto(1, &[], true)), Err(MessageError::Missing(_))));
-        let hello = Hello { instance: [7; 16], known_revision: 9 };
-        assert_eq!(hello_from_proto(hello_to_proto(&hello)), Ok(hello));
-    }
-}
+mod tests;

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use protocol::sa::spi::HaGroup;
+use protocol::sa::spi::{HaGroup, SpiBlock, SpiBlocks};
 use protocol::sa::{CipherSuite, SecurityAssociation, Spi};
 
 /// The longest time left that an SA may be delivered with: a year.
@@ -23,6 +23,15 @@ pub struct Hello {
     pub known_revision: u64,
 }
 
+/// What a home agent says after its Hello.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FromHa {
+    /// Everything up to this revision is in force there.
+    Acknowledge(u64),
+    /// What may be a Binding Update has come under this SPI, which the process does not know.
+    LookUp(Spi),
+}
+
 /// The first message of the HAC.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Welcome {
@@ -32,6 +41,8 @@ pub struct Welcome {
     pub pools: Vec<IpNet>,
     /// The home agent's own inner addresses.
     pub own_addresses: Vec<IpAddr>,
+    /// The blocks of its group in which SPIs have been given out: where a look-up may find something.
+    pub spi_blocks: SpiBlocks,
 }
 
 /// A security association on its way to a home agent.
@@ -41,7 +52,7 @@ pub struct Provisioned {
     pub sa: SecurityAssociation,
     /// Time left; sent in whole seconds, rounded down.
     pub left: Duration,
-    /// How often it was delivered to another process of this home agent before.
+    /// How often it was delivered to another process of its group before.
     pub lease: u32,
 }
 
@@ -54,10 +65,29 @@ pub enum Change {
     End(Spi),
 }
 
+/// What a look-up has come to.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// An SA of the home agent's group, which may name another home agent.
+    Found(Box<Provisioned>),
+    /// No SA of the group that holds has this SPI.
+    NotFound(Spi),
+}
+
+impl Answer {
+    /// The SPI that was looked up.
+    pub fn spi(&self) -> Spi {
+        match self {
+            Self::Found(provisioned) => provisioned.sa.spi,
+            Self::NotFound(spi) => *spi,
+        }
+    }
+}
+
 /// Everything that the HAC says after its Welcome.
 #[derive(Clone, Debug)]
 pub enum FromHac {
-    /// A part of all SAs that hold at `revision`; one that is in no part has ended.
+    /// A part of all SAs that hold for this process at `revision`; one that is in no part has ended.
     Snapshot {
         /// The revision that the whole snapshot shows.
         revision: u64,
@@ -73,13 +103,18 @@ pub enum FromHac {
         /// The change.
         change: Change,
     },
+    /// All blocks of the group in which SPIs have been given out: there is another.
+    SpiBlocks(SpiBlocks),
+    /// To a look-up.
+    Answer(Answer),
 }
 
 impl FromHac {
-    /// The revision that it belongs to.
-    pub fn revision(&self) -> u64 {
+    /// The revision that is to be acknowledged once this is in force; `None` where nothing is.
+    pub fn acknowledged_as(&self) -> Option<u64> {
         match self {
-            Self::Snapshot { revision, .. } | Self::Delta { revision, .. } => *revision,
+            Self::Snapshot { revision, last: true, .. } | Self::Delta { revision, .. } => Some(*revision),
+            Self::Snapshot { last: false, .. } | Self::SpiBlocks(_) | Self::Answer(_) => None,
         }
     }
 }
@@ -105,6 +140,12 @@ pub enum MessageError {
     /// More prefixes or addresses than [`MAX_PREFIXES`].
     #[error("{0} pools or addresses; at most {MAX_PREFIXES} are taken")]
     TooMany(usize),
+    /// More blocks than a group has.
+    #[error("{0} SPI blocks; a group has at most {max}", max = SpiBlock::PER_GROUP)]
+    TooManyBlocks(usize),
+    /// 0, or more than 16 bits.
+    #[error("{0:#x} is not an SPI block: 16 bits and not 0")]
+    Block(u32),
     /// 0, or more than 28 bits.
     #[error("{0:#x} is not an SPI: 28 bits and not 0")]
     Spi(u32),

@@ -8,6 +8,7 @@ mod incoming;
 use std::sync::Arc;
 use std::time::Duration;
 
+use protocol::sa::spi::SpiBlocks;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
@@ -16,7 +17,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use crate::client::KEEPALIVE;
 use crate::convert;
-use crate::message::{Change, FromHac, Hello, Provisioned, SNAPSHOT_PART, Welcome};
+use crate::message::{Answer, Change, FromHa, FromHac, Hello, Provisioned, SNAPSHOT_PART, Welcome};
 use crate::proto::security_association_feed_server::{SecurityAssociationFeed, SecurityAssociationFeedServer};
 use crate::proto::{HaMessage, HacMessage};
 use crate::tls::{TlsFiles, TlsFilesError};
@@ -33,22 +34,37 @@ const MAX_STREAMS: u32 = 4;
 
 /// What the HAC does with a subscription.
 pub trait SubscriptionHandler: Send + Sync + 'static {
-    /// Serves one subscription to its end: welcome, snapshot, deltas; reads acknowledgements meanwhile.
+    /// Serves one subscription to its end: welcome, snapshot, deltas; reads what the home agent says meanwhile.
     ///
     /// Runs in a task of its own. It ends when a method of `subscription` says [`SubscriptionEnded`]: the home agent has
-    /// gone or the server stops; so it should always wait in [`Subscription::acknowledged`] among others. One home agent
+    /// gone or the server stops; so it should always wait in [`Subscription::next`] among others. One home agent
     /// may open a second subscription before the first has noticed its end.
     fn serve(&self, subscription: Subscription) -> impl Future<Output = Result<(), Refusal>> + Send;
 }
 
 /// Why a home agent is not served; it is told the text.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct Refusal(pub String);
+pub enum Refusal {
+    /// There is no record of it: it forgets at once all that it was delivered.
+    #[error("{0}")]
+    Unknown(String),
+    /// Anything else: what it was delivered stays in force, and it comes again.
+    #[error("{0}")]
+    Ended(String),
+}
 
 impl From<SubscriptionEnded> for Refusal {
     fn from(ended: SubscriptionEnded) -> Self {
-        Self(ended.to_string())
+        Self::Ended(ended.to_string())
+    }
+}
+
+impl From<Refusal> for Status {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Unknown(reason) => Self::not_found(reason),
+            Refusal::Ended(reason) => Self::permission_denied(reason),
+        }
     }
 }
 
@@ -100,14 +116,24 @@ impl Subscription {
         self.send(convert::to_proto(&FromHac::Delta { revision, change })).await
     }
 
-    /// The next revision that the home agent has put in force. May be dropped and called again without losing one.
-    pub async fn acknowledged(&mut self) -> Result<u64, SubscriptionEnded> {
+    /// Sends all blocks of the home agent's group, since there is another.
+    pub async fn spi_blocks(&self, blocks: &SpiBlocks) -> Result<(), SubscriptionEnded> {
+        self.send(convert::to_proto(&FromHac::SpiBlocks(blocks.clone()))).await
+    }
+
+    /// Answers a look-up.
+    pub async fn answer(&self, answer: Answer) -> Result<(), SubscriptionEnded> {
+        self.send(convert::to_proto(&FromHac::Answer(answer))).await
+    }
+
+    /// What the home agent says next. May be dropped and called again without losing anything.
+    pub async fn next(&mut self) -> Result<FromHa, SubscriptionEnded> {
         let message = tokio::select! {
             _ = self.stop.wait_for(|stop| *stop) => return Err(SubscriptionEnded),
             message = self.from_ha.message() => message,
         };
         let message = message.ok().flatten().ok_or(SubscriptionEnded)?;
-        convert::acknowledge_from_proto(message).map_err(|error| {
+        convert::from_ha_from_proto(message).map_err(|error| {
             tracing::warn!(home_agent = %self.home_agent, %error, "a home agent's message on the feed cannot be used");
             SubscriptionEnded
         })
@@ -190,9 +216,9 @@ async fn serve_one<H: SubscriptionHandler>(handler: Arc<H>, subscription: Subscr
     match handler.serve(subscription).await {
         Ok(()) => tracing::debug!(%home_agent, "subscription ended"),
         Err(_) if to_ha.is_closed() => tracing::debug!(%home_agent, "the home agent has gone"),
-        Err(Refusal(reason)) => {
-            tracing::info!(%home_agent, reason, "subscription ended");
-            let told = timeout(PATIENCE, to_ha.send(Err(Status::permission_denied(reason)))).await;
+        Err(refusal) => {
+            tracing::info!(%home_agent, reason = %refusal, "subscription ended");
+            let told = timeout(PATIENCE, to_ha.send(Err(refusal.into()))).await;
             tracing::trace!(%home_agent, ?told, "reason sent");
         }
     }

@@ -6,9 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use feed::client::{FeedAddress, FeedError};
-use feed::{Change, FeedClient, FromHac, Hello, Provisioned, Refusal, Subscription, SubscriptionHandler, TlsFiles, Welcome};
+use feed::{
+    Answer, Change, FeedClient, FromHa, FromHac, Hello, Provisioned, Refusal, Subscription, SubscriptionHandler, TlsFiles,
+    Welcome,
+};
 use fixture::{Authority, Certified};
-use protocol::sa::spi::HaGroup;
+use protocol::sa::spi::{HaGroup, SpiBlocks};
 use protocol::sa::{CipherSuite, Secret, Spi};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
@@ -28,10 +31,16 @@ fn welcome() -> Welcome {
         group: HaGroup::new(3).unwrap(),
         pools: vec!["2001:db8:100::/64".parse().unwrap(), "10.9.0.0/24".parse().unwrap()],
         own_addresses: vec!["2001:db8:100::1".parse().unwrap(), "10.9.0.1".parse().unwrap()],
+        spi_blocks: blocks(1),
     }
 }
 
-/// Serves `ha1` a snapshot of 600 SAs and one delta; reports who came and each acknowledgement.
+fn blocks(count: usize) -> SpiBlocks {
+    HaGroup::new(3).unwrap().blocks().take(count).collect()
+}
+
+/// Serves `ha1` a snapshot of 600 SAs and two deltas, and looks up SAs above number 700, of which it has the odd ones; dismisses it
+/// when it acknowledges revision 99. Reports who came and each acknowledgement.
 struct Hac {
     seen: mpsc::Sender<String>,
 }
@@ -39,7 +48,7 @@ struct Hac {
 impl SubscriptionHandler for Hac {
     async fn serve(&self, mut subscription: Subscription) -> Result<(), Refusal> {
         if subscription.home_agent() != "ha1" {
-            return Err(Refusal(format!("home agent {} is not known: `hac ha add` it", subscription.home_agent())));
+            return Err(Refusal::Unknown(format!("home agent {} is not known: `hac ha add` it", subscription.home_agent())));
         }
         let hello = *subscription.hello();
         self.seen.send(format!("{} {} {}", subscription.home_agent(), hello.instance[0], hello.known_revision)).await.unwrap();
@@ -47,11 +56,20 @@ impl SubscriptionHandler for Hac {
         let associations: Vec<_> = (0..600).map(provisioned).collect();
         subscription.snapshot(41, &associations).await?;
         loop {
-            let revision = subscription.acknowledged().await;
-            self.seen.send(format!("{revision:?}")).await.unwrap();
-            if revision? == 41 {
-                subscription.delta(42, Change::End(associations[0].sa.spi)).await?;
-                subscription.delta(43, Change::Install(Box::new(provisioned(700)))).await?;
+            let said = subscription.next().await;
+            self.seen.send(format!("{said:?}")).await.unwrap();
+            match said? {
+                FromHa::Acknowledge(41) => {
+                    subscription.delta(42, Change::End(associations[0].sa.spi)).await?;
+                    subscription.delta(43, Change::Install(Box::new(provisioned(700)))).await?;
+                }
+                FromHa::Acknowledge(99) => return Err(Refusal::Unknown("ha1 was removed".to_owned())),
+                FromHa::Acknowledge(_) => {}
+                FromHa::LookUp(spi) if spi.number() % 2 == 1 => {
+                    subscription.spi_blocks(&blocks(2)).await?;
+                    subscription.answer(Answer::Found(Box::new(provisioned(spi.number())))).await?;
+                }
+                FromHa::LookUp(spi) => subscription.answer(Answer::NotFound(spi)).await?,
             }
         }
     }
@@ -113,7 +131,7 @@ async fn a_home_agent_gets_snapshot_and_deltas_and_acknowledges_them() {
     let FromHac::Delta { revision: 43, change: Change::Install(new) } = client.next().await.unwrap() else { panic!("no SA") };
     assert_eq!(new.sa.ha_to_mn, provisioned(700).sa.ha_to_mn);
     client.acknowledge(43).await.unwrap();
-    for expected in ["ha1 7 5", "Ok(41)", "Ok(43)"] {
+    for expected in ["ha1 7 5", "Ok(Acknowledge(41))", "Ok(Acknowledge(43))"] {
         assert_eq!(world.seen.recv().await.unwrap(), expected);
     }
     drop(client);
@@ -123,9 +141,38 @@ async fn a_home_agent_gets_snapshot_and_deltas_and_acknowledges_them() {
 #[tokio::test]
 async fn a_home_agent_that_the_hac_does_not_know_is_told_why_it_is_refused() {
     let mut world = World::new().await;
-    let error = world.subscribe(&files(&world.ca, "ha2")).await.unwrap_err().to_string();
-    assert_eq!(error, "the HAC ended the subscription: home agent ha2 is not known: `hac ha add` it");
+    let error = world.subscribe(&files(&world.ca, "ha2")).await.unwrap_err();
+    assert!(matches!(&error, FeedError::Dismissed(why) if why == "home agent ha2 is not known: `hac ha add` it"), "{error}");
     world.nobody_was_served().await;
+}
+
+#[tokio::test]
+async fn a_home_agent_looks_up_spis_and_hears_of_new_blocks_in_the_order_in_which_the_hac_says_it() {
+    let world = World::new().await;
+    let (mut client, _) = world.subscribe(&files(&world.ca, "ha1")).await.unwrap();
+    whole_snapshot(&mut client).await;
+    let (unknown, known) = (provisioned(702).sa.spi, provisioned(703).sa.spi);
+    client.look_up(unknown).await.unwrap();
+    client.look_up(known).await.unwrap();
+    assert!(matches!(client.next().await.unwrap(), FromHac::Answer(Answer::NotFound(spi)) if spi == unknown));
+    let FromHac::SpiBlocks(now) = client.next().await.unwrap() else { panic!("no blocks") };
+    assert_eq!(now, blocks(2));
+    let FromHac::Answer(Answer::Found(found)) = client.next().await.unwrap() else { panic!("nothing found") };
+    assert_eq!((found.sa.spi, &found.sa.mn_to_ha), (known, &provisioned(703).sa.mn_to_ha));
+}
+
+#[tokio::test]
+async fn a_home_agent_that_was_removed_can_tell_it_from_every_other_end() {
+    let world = World::new().await;
+    let (mut client, _) = world.subscribe(&files(&world.ca, "ha1")).await.unwrap();
+    whole_snapshot(&mut client).await;
+    client.acknowledge(99).await.unwrap();
+    assert!(matches!(client.next().await, Err(FeedError::Dismissed(why)) if why == "ha1 was removed"));
+    let (mut client, _) = world.subscribe(&files(&world.ca, "ha1")).await.unwrap();
+    whole_snapshot(&mut client).await;
+    world.shutdown.send(()).unwrap();
+    let ended = client.next().await.unwrap_err();
+    assert!(matches!(ended, FeedError::Refused(_) | FeedError::Ended), "{ended}");
 }
 
 #[tokio::test]

@@ -5,11 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use feed::{Change, Provisioned, Refusal, Subscription, SubscriptionHandler, TlsFiles, Welcome};
+use feed::{Answer, Change, FromHa, Provisioned, Refusal, Subscription, SubscriptionHandler, TlsFiles, Welcome};
 use fixture::{Authority, Certified};
 use protocol::addr::{HomeAddresses, HomeAgentAddresses};
 use protocol::sa::spi::HaGroup;
-use protocol::sa::{CipherSuite, Secret, SecurityAssociation};
+use protocol::sa::{CipherSuite, Secret, SecurityAssociation, Spi};
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -19,8 +19,22 @@ use crate::mobile_node::{HOME4, HOME6};
 /// What the HAC notices.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum HacEvent {
-    Subscribed { instance: [u8; 16], known_revision: u64 },
+    Subscribed {
+        instance: [u8; 16],
+        known_revision: u64,
+    },
     Acknowledged(u64),
+    /// The SPI with this number.
+    LookedUp(u16),
+}
+
+/// Numbers of SAs that are found by look-ups; the second half of them under lease 1.
+const FOUND: std::ops::Range<u16> = 0x100..0x200;
+
+/// What the HAC does next.
+enum Order {
+    Delta(u64, Change),
+    Dismiss,
 }
 
 /// The SA with this number; all of them belong to the same home addresses.
@@ -42,9 +56,9 @@ pub(crate) fn write_files_for_home_agent(ca: &Authority, folder: &Path) {
     }
 }
 
-/// A running HAC that delivers SA number 1 at revision 1, and then what [`Hac::send`] is given.
+/// A running HAC that delivers SA number 1 at revision 1, and then what [`Hac::send`] is given; answers look-ups.
 pub(crate) struct Hac {
-    deltas: mpsc::Sender<(u64, Change)>,
+    orders: mpsc::Sender<Order>,
     stop: Option<oneshot::Sender<()>>,
     server: JoinHandle<()>,
 }
@@ -54,17 +68,22 @@ impl Hac {
         let listener = TcpListener::bind(address).await.unwrap();
         let Certified { certificate, key } = ca.certify("hac.example.org");
         let files = TlsFiles { ca: ca.pem.clone(), certificate, key: Secret::new(key.into_bytes()) };
-        let (deltas, queue) = mpsc::channel(8);
+        let (orders, queue) = mpsc::channel(8);
         let (stop, stopped) = oneshot::channel();
         let handler = Arc::new(Handler { events, queue: Mutex::new(queue) });
         let server = tokio::spawn(async move {
             feed::server::serve(listener, &files, handler, async { drop(stopped.await) }).await.unwrap();
         });
-        Self { deltas, stop: Some(stop), server }
+        Self { orders, stop: Some(stop), server }
     }
 
     pub(crate) async fn send(&self, revision: u64, change: Change) {
-        self.deltas.send((revision, change)).await.unwrap();
+        self.orders.send(Order::Delta(revision, change)).await.unwrap();
+    }
+
+    /// The operator has removed the home agent.
+    pub(crate) async fn dismiss(&self) {
+        self.orders.send(Order::Dismiss).await.unwrap();
     }
 
     pub(crate) async fn stop(&mut self) {
@@ -75,7 +94,7 @@ impl Hac {
 
 struct Handler {
     events: mpsc::Sender<HacEvent>,
-    queue: Mutex<mpsc::Receiver<(u64, Change)>>,
+    queue: Mutex<mpsc::Receiver<Order>>,
 }
 
 impl SubscriptionHandler for Handler {
@@ -89,13 +108,28 @@ impl SubscriptionHandler for Handler {
         let mut queue = self.queue.lock().await;
         loop {
             tokio::select! {
-                acknowledged = subscription.acknowledged() => {
-                    self.events.send(HacEvent::Acknowledged(acknowledged?)).await.unwrap();
-                }
-                Some((revision, change)) = queue.recv() => subscription.delta(revision, change).await?,
+                said = subscription.next() => match said? {
+                    FromHa::Acknowledge(revision) => self.events.send(HacEvent::Acknowledged(revision)).await.unwrap(),
+                    FromHa::LookUp(spi) => {
+                        self.events.send(HacEvent::LookedUp(spi.number())).await.unwrap();
+                        subscription.answer(look_up(spi)).await?;
+                    }
+                },
+                Some(order) = queue.recv() => match order {
+                    Order::Delta(revision, change) => subscription.delta(revision, change).await?,
+                    Order::Dismiss => return Err(Refusal::Unknown("\"ha1\" was removed".to_owned())),
+                },
             }
         }
     }
+}
+
+fn look_up(spi: Spi) -> Answer {
+    if !FOUND.contains(&spi.number()) {
+        return Answer::NotFound(spi);
+    }
+    let lease = u32::from(spi.number() >= 0x180);
+    Answer::Found(Box::new(Provisioned { lease, ..association(spi.number()) }))
 }
 
 fn welcome() -> Welcome {
@@ -103,5 +137,6 @@ fn welcome() -> Welcome {
         group: HaGroup::new(1).unwrap(),
         pools: vec!["2001:db8:100::/64".parse().unwrap(), "10.9.0.0/24".parse().unwrap()],
         own_addresses: vec!["2001:db8:100::1".parse().unwrap(), "10.9.0.1".parse().unwrap()],
+        spi_blocks: HaGroup::new(1).unwrap().blocks().take(1).collect(),
     }
 }

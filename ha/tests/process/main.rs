@@ -2,7 +2,9 @@
 //! a mobile node made of the same tunnel halves at the other end of a UDP socket.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on ends")]
 
+mod dismissal;
 mod hac;
+mod look_up;
 mod mobile_node;
 mod namespace;
 mod nat;

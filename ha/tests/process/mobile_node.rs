@@ -89,6 +89,18 @@ impl MobileNode {
     }
 
     fn updates(&mut self, sequence: u16, care_of: &str, token: Option<PathToken>) -> BindingAcknowledgement {
+        self.sends_update(sequence, care_of, token);
+        let message = self.is_acknowledged();
+        assert_eq!(message.sequence, sequence);
+        message
+    }
+
+    /// Sends a Binding Update and waits for nothing.
+    pub(crate) fn sends_binding_update(&mut self, sequence: u16) {
+        self.sends_update(sequence, CARE_OF, None);
+    }
+
+    fn sends_update(&mut self, sequence: u16, care_of: &str, token: Option<PathToken>) {
         let update = BindingUpdate {
             sequence,
             acknowledge: true,
@@ -103,9 +115,6 @@ impl MobileNode {
         let payload = signalling::behind_home_address_option(home, &header);
         let (spi, next_header) = (self.sa.spi, signalling::DESTINATION_OPTIONS);
         self.obeys(&Command::Signal { spi, paths: Paths::one(path()), next_header, payload });
-        let message = self.is_acknowledged();
-        assert_eq!(message.sequence, sequence);
-        message
     }
 
     /// Sends an echo request to the home agent's own inner address; tells whether the reply came.
@@ -185,10 +194,13 @@ impl MobileNode {
         }
     }
 
+    /// A home agent's later lease begins with numbers that look worn out.
     fn signalling(&mut self) -> Option<SignallingReceived> {
-        let event = self.exit.poll_event()?;
-        let Event::Signalling(received) = event else { panic!("the node's exit-point says {event:?}") };
-        Some(received)
+        std::iter::from_fn(|| self.exit.poll_event()).find_map(|event| match event {
+            Event::Signalling(received) => Some(received),
+            Event::WearingOut(_) => None,
+            Event::Sighted(_) | Event::LookUp(_) => panic!("the node's exit-point says {event:?}"),
+        })
     }
 }
 

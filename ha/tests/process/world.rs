@@ -75,6 +75,11 @@ impl World {
         while self.next_event().await != event {}
     }
 
+    /// What the HAC has noticed so far is of no interest.
+    pub(crate) fn forgets_events(&mut self) {
+        while self.events.try_recv().is_ok() {}
+    }
+
     pub(crate) async fn asks(&self, request: &str) -> Value {
         self.orders(Request::new(request)).await
     }
@@ -92,13 +97,19 @@ impl World {
 
     /// Waits until the home agent has noticed that its HAC is gone.
     pub(crate) async fn until_feed_is_gone(&self) {
-        timeout(Duration::from_secs(5), async {
-            while self.asks("status").await["feed"]["connected"] != false {
-                tokio::time::sleep(Duration::from_millis(5)).await;
+        self.until(|status| status["feed"]["connected"] == false).await;
+    }
+
+    /// Waits until the home agent's status is `right`, and gives it.
+    pub(crate) async fn until(&self, right: impl Fn(&Value) -> bool) -> Value {
+        for _ in 0..1000 {
+            let status = self.asks("status").await;
+            if right(&status) {
+                return status;
             }
-        })
-        .await
-        .expect("the home agent notices that its HAC is gone");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        panic!("the status does not become right: {}", self.asks("status").await);
     }
 
     /// Stops the home agent in order.

@@ -85,7 +85,7 @@ impl World {
     fn granted(&mut self, mobile_node: &MobileNode) -> Grant {
         let (_, waiting, step, _) = self.run(mobile_node);
         let Step::Deliver(pending) = step else { panic!("a grant is pending") };
-        waiting.handle(&pending.delivered()).unwrap()
+        waiting.handle(&granted(*pending, Ok(()))).unwrap()
     }
 
     fn refusal(&mut self, mobile_node: &MobileNode) -> (Status, Failure, usize) {
@@ -128,6 +128,14 @@ impl MobileNode {
     }
 }
 
+/// The final response of a grant that holds.
+fn granted(pending: PendingGrant, delivered: Result<(), Undelivered>) -> Zeroizing<Vec<u8>> {
+    match pending.settle(delivered, wall()) {
+        Settled::Granted(response) => response,
+        Settled::TakenBack(..) => panic!("taken back"),
+    }
+}
+
 fn refused(failure: Failure) -> (Status, Option<SystemTime>, bool) {
     match failure {
         Failure::Refused { status, retry_after, authenticated } => (status, retry_after, authenticated),
@@ -142,7 +150,7 @@ fn a_mobile_node_with_the_key_is_granted_what_the_store_holds() {
     let Step::Deliver(pending) = step else { panic!("a grant is pending") };
     let (spi, revision) = (pending.spi(), pending.revision());
     assert_eq!(pending.home_agent(), "ha1");
-    let grant = waiting.handle(&pending.delivered()).unwrap();
+    let grant = waiting.handle(&granted(*pending, Ok(()))).unwrap();
 
     let to = Recipient { home_agent: "ha1", group: HaGroup::new(0).unwrap(), instance: InstanceId([1; 16]) };
     let fed = world.store.look_up(&to, spi, world.wall).unwrap().unwrap();
@@ -243,15 +251,29 @@ fn another_channel_binding_is_refused_on_both_ends() {
 }
 
 #[test]
-fn a_grant_that_no_home_agent_took_is_a_warning_and_503_with_a_time_to_come_again() {
+fn a_grant_whose_home_agent_has_gone_is_a_warning_and_503_with_a_time_to_come_again() {
     let mut world = World::new();
     let (_, waiting, step, _) = world.run(&MobileNode::alice());
     let Step::Deliver(pending) = step else { panic!("a grant is pending") };
-    let (octets, lines) = fixture::logged(|| pending.undeliverable(&"it did not answer", world.wall));
+    let spi = pending.spi();
+    let (settled, lines) = fixture::logged(|| pending.settle(Err(Undelivered::Gone), world.wall));
     let [line] = &lines[..] else { panic!("{lines:?}") };
-    assert!(line.contains("WARN") && line.contains("it did not answer") && !line.contains(NAI), "{line}");
+    assert!(line.contains("WARN") && line.contains("not connected any more") && !line.contains(NAI), "{line}");
+    let Settled::TakenBack(ended, octets) = settled else { panic!("granted") };
     let retry = Some(world.wall + RETRY_HOME_AGENT);
-    assert_eq!(refused(waiting.handle(&octets).unwrap_err()), (Status::Unavailable, retry, true));
+    assert_eq!((ended, refused(waiting.handle(&octets).unwrap_err())), (spi, (Status::Unavailable, retry, true)));
+}
+
+#[test]
+fn a_grant_whose_home_agent_is_late_and_can_look_it_up_holds_with_a_warning() {
+    let mut world = World::new();
+    let (_, waiting, step, _) = world.run(&MobileNode::alice());
+    let Step::Deliver(pending) = step else { panic!("a grant is pending") };
+    let spi = pending.spi();
+    let (response, lines) = fixture::logged(|| granted(*pending, Err(Undelivered::Late)));
+    let [line] = &lines[..] else { panic!("{lines:?}") };
+    assert!(line.contains("WARN") && line.contains("did not acknowledge in 2 seconds") && !line.contains(NAI), "{line}");
+    assert_eq!(waiting.handle(&response).unwrap().sa.spi, spi);
 }
 
 #[test]

@@ -3,13 +3,16 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
+mod look_up;
+mod removal;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Parser;
-use feed::client::FeedAddress;
-use feed::{Change, FeedClient, FromHac, Hello, TlsFiles};
+use feed::client::{FeedAddress, FeedError};
+use feed::{Answer, Change, FeedClient, FromHac, Hello, TlsFiles, Welcome};
 use hac::serve::{Running, ServeError};
 use hac::store::sealing::KeyEncryptionKey;
 use hac::store::sqlite::SqliteStore;
@@ -17,7 +20,7 @@ use net::tls::Clients;
 use protocol::mhauth::initiator::{self, Failure, Offer};
 use protocol::mhauth::{ChannelBinding, Grant, Psk, Status};
 use protocol::profile::WireProfile;
-use protocol::sa::{CipherSuite, Secret, UserData};
+use protocol::sa::{CipherSuite, Secret, Spi, UserData};
 use protocol::wire::container::{HEADER_LEN, frame_len};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -65,25 +68,21 @@ impl World {
         hac::serve::start(&hac::config::load(&self.path("hac/hac.toml")).unwrap(), store).await
     }
 
-    /// One home agent process: connects and acknowledges its snapshot, which it gives back.
+    /// One process of `ha1`: connects and acknowledges its snapshot, which it gives back.
     async fn home_agent(&self, at: SocketAddr, instance: u8) -> (FeedClient, Vec<feed::Provisioned>) {
-        let read = |name: &str| std::fs::read_to_string(self.path("ha1").join(name)).unwrap();
+        let (client, welcome) = self.subscribe("ha1", at, instance).await.unwrap();
+        assert_eq!(welcome.group.get(), 0);
+        assert_eq!(welcome.own_addresses, ["2001:db8:100::1", "10.9.0.1"].map(|ip| ip.parse::<std::net::IpAddr>().unwrap()));
+        in_force(client).await
+    }
+
+    /// One process of the home agent whose name and folder are `name` connects.
+    async fn subscribe(&self, name: &str, at: SocketAddr, instance: u8) -> Result<(FeedClient, Welcome), FeedError> {
+        let read = |file: &str| std::fs::read_to_string(self.path(name).join(file)).unwrap();
         let key = Secret::new(read("ha-key.pem").into_bytes());
         let files = TlsFiles { ca: read("ca.pem"), certificate: read("ha.pem"), key };
         let address = FeedAddress { address: at.to_string(), server_name: NAME.to_owned() };
-        let hello = Hello { instance: [instance; 16], known_revision: 0 };
-        let (mut client, welcome) = FeedClient::connect(&address, &files, hello).await.unwrap();
-        assert_eq!(welcome.group.get(), 0);
-        assert_eq!(welcome.own_addresses, ["2001:db8:100::1", "10.9.0.1"].map(|ip| ip.parse::<std::net::IpAddr>().unwrap()));
-        let mut all = Vec::new();
-        loop {
-            let FromHac::Snapshot { revision, associations, last } = client.next().await.unwrap() else { panic!("a snapshot") };
-            all.extend(associations);
-            if last {
-                client.acknowledge(revision).await.unwrap();
-                return (client, all);
-            }
-        }
+        FeedClient::connect(&address, &files, Hello { instance: [instance; 16], known_revision: 0 }).await
     }
 
     /// A connection whose certificate has been verified, and what the mobile node goes to the HAC with.
@@ -148,10 +147,27 @@ async fn message(stream: &mut (impl tokio::io::AsyncRead + Unpin)) -> Vec<u8> {
     message
 }
 
+/// Takes the whole snapshot, acknowledges it and gives it back.
+async fn in_force(mut client: FeedClient) -> (FeedClient, Vec<feed::Provisioned>) {
+    let mut all = Vec::new();
+    loop {
+        let FromHac::Snapshot { revision, associations, last } = client.next().await.unwrap() else { panic!("a snapshot") };
+        all.extend(associations);
+        if last {
+            client.acknowledge(revision).await.unwrap();
+            return (client, all);
+        }
+    }
+}
+
 /// Waits until the home agent's place is taken.
 async fn connected(running: &Running) {
+    are_connected(running, 1).await;
+}
+
+async fn are_connected(running: &Running, home_agents: usize) {
     tokio::time::timeout(Duration::from_secs(5), async {
-        while running.shared().registry.names().is_empty() {
+        while running.shared().registry.names().len() != home_agents {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     })
@@ -174,9 +190,37 @@ async fn until(world: &World, right: impl Fn(&serde_json::Value) -> bool) -> ser
 
 /// Acknowledges the next change and gives it back.
 async fn next_change(home_agent: &mut FeedClient) -> Change {
-    let FromHac::Delta { revision, change } = home_agent.next().await.unwrap() else { panic!("a delta") };
+    let message = next_but_blocks(home_agent).await;
+    let FromHac::Delta { revision, change } = message else { panic!("a delta, not {message:?}") };
     home_agent.acknowledge(revision).await.unwrap();
     change
+}
+
+/// What is said next beside SPI blocks, which come when the HAC looks for new ones.
+async fn next_but_blocks(home_agent: &mut FeedClient) -> FromHac {
+    loop {
+        let message = home_agent.next().await.unwrap();
+        if !matches!(message, FromHac::SpiBlocks(_)) {
+            return message;
+        }
+    }
+}
+
+/// Looks an SPI up; nothing else is under way.
+async fn look_up(home_agent: &mut FeedClient, spi: Spi) -> Option<feed::Provisioned> {
+    home_agent.look_up(spi).await.unwrap();
+    let message = next_but_blocks(home_agent).await;
+    let FromHac::Answer(answer) = message else { panic!("an answer, not {message:?}") };
+    assert_eq!(answer.spi(), spi);
+    match answer {
+        Answer::Found(found) => Some(*found),
+        Answer::NotFound(_) => None,
+    }
+}
+
+async fn live_associations(running: &Running) -> u64 {
+    let store = running.shared().store.clone();
+    store.run(|store| store.counts(std::time::SystemTime::now())).await.unwrap().unwrap().live_sas
 }
 
 fn installed(change: Change) -> feed::Provisioned {
@@ -220,19 +264,35 @@ async fn a_subscriber_of_the_draft_is_granted_an_association_that_the_home_agent
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_home_agent_that_does_not_acknowledge_costs_the_mobile_node_a_503_and_keeps_nothing() {
+async fn a_mobile_node_whose_home_agent_is_late_is_granted_what_the_home_agent_can_look_up() {
     let world = World::new();
     let running = world.start().await.unwrap();
     let (mut home_agent, _) = world.home_agent(running.home_agents(), 1).await;
     connected(&running).await;
+    let begun = std::time::Instant::now();
+    let grant = world.provision(running.mobile_nodes()[0]).await.unwrap();
+    assert!(begun.elapsed() >= hac::registry::ACKNOWLEDGEMENT, "it was waited for");
+    let FromHac::Delta { change, .. } = next_but_blocks(&mut home_agent).await else { panic!("pushed all the same") };
+    assert_eq!(installed(change).sa.spi, grant.sa.spi);
+    let found = look_up(&mut home_agent, grant.sa.spi).await.unwrap();
+    assert_eq!((&found.sa.mn_to_ha, &found.sa.ha_to_mn, found.lease), (&grant.sa.mn_to_ha, &grant.sa.ha_to_mn, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_home_agent_that_goes_before_it_has_acknowledged_costs_the_mobile_node_a_503_and_nothing_is_kept() {
+    let world = World::new();
+    let running = world.start().await.unwrap();
+    let (mut home_agent, _) = world.home_agent(running.home_agents(), 1).await;
+    connected(&running).await;
+    let goes = tokio::spawn(async move {
+        let FromHac::Delta { change: Change::Install(_), .. } = next_but_blocks(&mut home_agent).await else { panic!("pushed") };
+    });
     let Err(Failure::Refused { status, retry_after, authenticated }) = world.provision(running.mobile_nodes()[0]).await else {
-        panic!("no acknowledgement, no grant");
+        panic!("nobody could look it up");
     };
-    assert_eq!((status, authenticated), (Status::Unavailable, true));
-    assert!(retry_after.is_some());
-    let FromHac::Delta { change: Change::Install(provisioned), .. } = home_agent.next().await.unwrap() else { panic!("pushed") };
-    let ended = tokio::time::timeout(Duration::from_secs(1), home_agent.next()).await.unwrap().unwrap();
-    assert!(matches!(ended, FromHac::Delta { change: Change::End(spi), .. } if spi == provisioned.sa.spi));
+    goes.await.unwrap();
+    assert_eq!((status, authenticated, retry_after.is_some()), (Status::Unavailable, true, true));
+    assert_eq!(live_associations(&running).await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -294,8 +354,7 @@ async fn a_malformed_message_is_answered_with_its_status_and_costs_nobody_anythi
         assert_eq!(stream.read(&mut [0; 1]).await.unwrap(), 0, "{what}: close_notify follows");
     }
     assert!(!running.shared().registry.names().is_empty(), "the home agent is still there");
-    let store = running.shared().store.clone();
-    assert_eq!(store.run(|store| store.counts(std::time::SystemTime::now())).await.unwrap().unwrap().live_sas, 0);
+    assert_eq!(live_associations(&running).await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -366,7 +425,7 @@ async fn a_home_agent_of_the_right_ca_that_is_not_recorded_is_turned_away() {
     let files = TlsFiles { ca: read("ca.pem"), certificate, key: Secret::new(key.serialize_pem().into_bytes()) };
     let address = FeedAddress { address: running.home_agents().to_string(), server_name: NAME.to_owned() };
     let refused = FeedClient::connect(&address, &files, Hello { instance: [9; 16], known_revision: 0 }).await.unwrap_err();
-    assert!(refused.to_string().contains("hac ha add ha9"), "{refused}");
+    assert!(matches!(&refused, FeedError::Dismissed(why) if why.contains("hac ha add ha9")), "{refused}");
     assert!(running.shared().registry.names().is_empty());
 }
 

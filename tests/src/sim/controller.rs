@@ -4,12 +4,12 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant, SystemTime};
 
-use feed::FromHac;
+use feed::{Answer, FromHac};
 use hac::admission::Admission;
 use hac::feed::{outgoing, outgoing_change};
 use hac::provisioning::Policy;
 use hac::registry::Undelivered;
-use hac::session::{PendingGrant, Session, Step, Surroundings};
+use hac::session::{PendingGrant, Session, Settled, Step, Surroundings};
 use hac::store::sealing::KeyEncryptionKey;
 use hac::store::sqlite::SqliteStore;
 use hac::store::{Change, HomeAgent, InstanceId, NewSubscriber, Pools, Recipient, Revision, Store, SubscriberPolicy};
@@ -17,7 +17,7 @@ use protocol::addr::HomeAgentAddresses;
 use protocol::mhauth::initiator::{self, AwaitingInitResponse, Offer};
 use protocol::mhauth::{ChannelBinding, Psk};
 use protocol::profile::WireProfile;
-use protocol::sa::spi::HaGroup;
+use protocol::sa::spi::{HaGroup, SpiBlocks};
 use protocol::sa::{CipherSuite, Secret, Spi, UserData};
 use rand::rngs::StdRng;
 
@@ -66,6 +66,8 @@ pub(super) struct Controller {
     options: Options,
     group: HaGroup,
     process: Option<Process>,
+    /// Nothing of the log is sent: the feed is behind.
+    pub(super) withholds_changes: bool,
 }
 
 /// What dies with the process.
@@ -80,6 +82,8 @@ struct Subscription {
     instance: InstanceId,
     sent: Revision,
     acknowledged: Option<Revision>,
+    /// Those that were sent last.
+    blocks: SpiBlocks,
 }
 
 impl Controller {
@@ -105,7 +109,7 @@ impl Controller {
             pools: options.pools,
             dns: Vec::new(),
         };
-        Self { store, policy, options, group, process: Some(Process::default()) }
+        Self { store, policy, options, group, process: Some(Process::default()), withholds_changes: false }
     }
 
     pub(super) fn is_up(&self) -> bool {
@@ -171,22 +175,41 @@ impl Controller {
         session.handle_request(octets, &mut around)
     }
 
-    /// The home agent has not acknowledged in time: ends the association and gives the final response.
-    pub(super) fn take_back(&mut self, pending: PendingGrant, wall: SystemTime) -> Vec<u8> {
-        let undelivered = if self.subscription().is_some() { Undelivered::Late } else { Undelivered::Gone };
-        self.store.end(pending.spi()).expect("the store answers");
-        pending.undeliverable(&undelivered, wall)
+    /// The home agent has acknowledged, or its time is up, or it is gone: the final response, and what follows from it.
+    pub(super) fn settle(&mut self, pending: PendingGrant, wall: SystemTime) -> Vec<u8> {
+        let delivered = match self.subscription() {
+            Some(fed) if fed.acknowledged >= Some(pending.revision()) => Ok(()),
+            Some(_) => Err(Undelivered::Late),
+            None => Err(Undelivered::Gone),
+        };
+        match pending.settle(delivered, wall) {
+            Settled::Granted(response) => response.to_vec(),
+            Settled::TakenBack(spi, response) => {
+                self.store.end(spi).expect("the store answers");
+                response
+            }
+        }
     }
 
-    /// A home agent's process subscribes: everything that holds for it. `None` while the HAC is down.
-    pub(super) fn handle_subscribe(&mut self, instance: InstanceId, wall: SystemTime) -> Option<FromHac> {
+    /// A home agent's process subscribes: where it may look SPIs up, and everything that holds for it. `None` while the HAC is down.
+    pub(super) fn handle_subscribe(&mut self, instance: InstanceId, wall: SystemTime) -> Option<[FromHac; 2]> {
         let process = self.process.as_mut()?;
         let to = Recipient { home_agent: HOME_AGENT, group: self.group, instance };
         let revision = self.store.revision().expect("the store answers");
         let page = self.store.snapshot_page(&to, None, PAGE, wall).expect("the store answers");
-        process.home_agent = Some(Subscription { instance, sent: revision, acknowledged: None });
+        let blocks = self.store.spi_blocks(self.group).expect("the store answers");
+        process.home_agent = Some(Subscription { instance, sent: revision, acknowledged: None, blocks: blocks.clone() });
         let associations = page.deliveries.into_iter().map(|delivery| outgoing(delivery, wall)).collect();
-        Some(FromHac::Snapshot { revision: revision.0, associations, last: true })
+        Some([FromHac::SpiBlocks(blocks), FromHac::Snapshot { revision: revision.0, associations, last: true }])
+    }
+
+    /// A home agent's process looks an SPI up. `None` when that is not the one that is fed.
+    pub(super) fn handle_look_up(&mut self, instance: InstanceId, spi: Spi, wall: SystemTime) -> Option<FromHac> {
+        self.subscription().filter(|fed| fed.instance == instance)?;
+        let to = Recipient { home_agent: HOME_AGENT, group: self.group, instance };
+        let found = self.store.look_up(&to, spi, wall).expect("the store answers");
+        let found = found.map(|delivery| Answer::Found(Box::new(outgoing(delivery, wall))));
+        Some(FromHac::Answer(found.unwrap_or(Answer::NotFound(spi))))
     }
 
     /// A home agent's process has put everything up to there in force.
@@ -212,14 +235,23 @@ impl Controller {
     pub(super) fn changes(&mut self, wall: SystemTime) -> Option<(InstanceId, Vec<FromHac>)> {
         let group = self.group;
         let fed = self.process.as_mut()?.home_agent.as_mut().filter(|fed| fed.acknowledged.is_some())?;
-        let to = Recipient { home_agent: HOME_AGENT, group, instance: fed.instance };
-        let changes = self.store.changes(&to, fed.sent, PAGE, wall).expect("the store answers");
-        fed.sent = changes.last().map_or(fed.sent, Change::revision);
-        let delta = |change: Change| {
-            let revision = change.revision().0;
-            FromHac::Delta { revision, change: outgoing_change(change, wall) }
-        };
-        Some((fed.instance, changes.into_iter().map(delta).collect()))
+        let blocks = self.store.spi_blocks(group).expect("the store answers");
+        let mut messages = Vec::new();
+        if blocks != fed.blocks {
+            fed.blocks = blocks.clone();
+            messages.push(FromHac::SpiBlocks(blocks));
+        }
+        if !self.withholds_changes {
+            let to = Recipient { home_agent: HOME_AGENT, group, instance: fed.instance };
+            let changes = self.store.changes(&to, fed.sent, PAGE, wall).expect("the store answers");
+            fed.sent = changes.last().map_or(fed.sent, Change::revision);
+            let delta = |change: Change| {
+                let revision = change.revision().0;
+                FromHac::Delta { revision, change: outgoing_change(change, wall) }
+            };
+            messages.extend(changes.into_iter().map(delta));
+        }
+        Some((fed.instance, messages))
     }
 
     fn subscription(&mut self) -> Option<&mut Subscription> {

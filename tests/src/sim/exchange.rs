@@ -103,7 +103,7 @@ impl World {
             Leg::Handshake => self.ask_init(exchange),
             Leg::Request(waiting, octets) => self.answer(exchange, waiting, &octets),
             Leg::Settling(waiting, pending) => {
-                let response = self.controller.take_back(*pending, self.wall());
+                let response = self.controller.settle(*pending, self.wall());
                 self.feed_changes();
                 self.send_on(exchange, Leg::Response(Waiting::Done(waiting), response));
             }
@@ -121,7 +121,7 @@ impl World {
         };
         let Some(mut exchange) = self.exchange.take_if(is_settled) else { return };
         if let Leg::Settling(waiting, pending) = std::mem::replace(&mut exchange.leg, Leg::Reset) {
-            let response = pending.delivered().to_vec();
+            let response = self.controller.settle(*pending, self.wall());
             self.send_on(exchange, Leg::Response(Waiting::Done(waiting), response));
         }
     }

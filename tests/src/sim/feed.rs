@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use feed::FromHac;
 use hac::store::{InstanceId, Revision};
+use protocol::sa::Spi;
 
 /// From the HAC's host to the home agent's and back it takes twice this.
 const DELAY: Duration = Duration::from_millis(1);
@@ -20,6 +21,8 @@ pub(super) enum Message {
     FromHac(InstanceId, FromHac),
     /// That process has put everything up to there in force.
     Acknowledge(InstanceId, Revision),
+    /// That process wants the SA with this SPI.
+    LookUp(InstanceId, Spi),
 }
 
 /// What is on its way. One connection: nothing overtakes anything.

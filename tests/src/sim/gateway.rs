@@ -8,8 +8,8 @@ use ha::deliveries;
 use ha::home_agent::{HomeAgent, HomeAgentConfig};
 use ha::sa_store::SaStore;
 use hac::store::{InstanceId, Revision};
-use protocol::sa::Role;
-use protocol::tunnel::{Command, IcmpSources, SocketId};
+use protocol::sa::{Role, Spi};
+use protocol::tunnel::{Command, Event, IcmpSources, SocketId};
 use protocol::wire::mobility::Status;
 use protocol::wire::signalling::Signalling;
 use rand::rngs::StdRng;
@@ -32,6 +32,10 @@ pub(super) struct Gateway {
     pub(super) home_agent: HomeAgent,
     pub(super) end: End,
     store: SaStore,
+    /// Whether a snapshot is in force and its subscription lives.
+    is_subscribed: bool,
+    /// SPIs to be looked up; taken by the world.
+    pub(super) look_ups: Vec<Spi>,
     /// The status of each Binding Acknowledgement sent.
     pub(super) acknowledged: Vec<Status>,
 }
@@ -42,7 +46,8 @@ impl Gateway {
         let end = End::new(Role::HomeAgent, ON_HOME_LINK);
         let config = HomeAgentConfig { longest_binding: LONGEST_BINDING, own_addresses: vec![HA4.ip(), HA6.ip()] };
         let home_agent = HomeAgent::new(config, end.counters.clone());
-        Self { instance, home_agent, end, store: SaStore::default(), acknowledged: Vec::new() }
+        let (store, is_subscribed, look_ups) = (SaStore::default(), false, Vec::new());
+        Self { instance, home_agent, end, store, is_subscribed, look_ups, acknowledged: Vec::new() }
     }
 
     /// Its own datagrams leave from here.
@@ -58,17 +63,25 @@ impl Gateway {
 
     /// Takes a message of the feed; gives what it acknowledges, if it does.
     pub(super) fn handle_feed(&mut self, message: FromHac, now: Instant) -> Option<Revision> {
-        let is_whole = !matches!(message, FromHac::Snapshot { last: false, .. });
-        let revision = Revision(message.revision());
+        let acknowledged_as = message.acknowledged_as().map(Revision);
+        self.is_subscribed |= matches!(message, FromHac::Snapshot { last: true, .. });
         deliveries::take(message, &mut self.store, &mut self.home_agent, now);
-        is_whole.then_some(revision)
+        acknowledged_as
+    }
+
+    /// The HAC is gone.
+    pub(super) fn loses_feed(&mut self) {
+        self.is_subscribed = false;
     }
 
     /// Tells the machine what its halves have to say, and the halves what it wants, until nothing more is said.
     pub(super) fn drain(&mut self, now: Instant, rng: &mut StdRng) -> Vec<Outgoing> {
         let mut sent = self.obey(rng);
         while let Some(event) = self.end.poll_event() {
-            self.home_agent.handle_event(&event, now, rng);
+            match event {
+                Event::LookUp(spi) => self.look_ups.extend(Some(spi).filter(|_| self.is_subscribed && !self.store.knows(spi))),
+                Event::Signalling(_) | Event::Sighted(_) | Event::WearingOut(_) => self.home_agent.handle_event(&event, now, rng),
+            }
             sent.extend(self.obey(rng));
         }
         sent

@@ -82,6 +82,8 @@ pub struct World {
     mhauth_attempts: u32,
     /// What the mobile node was granted, and when.
     grants: Vec<(Duration, Spi)>,
+    /// What home agents have looked up, and when.
+    look_ups: Vec<(Duration, Spi)>,
     watch: Watch,
 }
 
@@ -116,6 +118,7 @@ impl World {
             exchange: None,
             mhauth_attempts: 0,
             grants: Vec::new(),
+            look_ups: Vec::new(),
             watch,
         };
         world.home_agent_starts();
@@ -179,7 +182,8 @@ impl World {
         self.controller.die();
         self.feed.cut();
         self.reset_exchange();
-        if let Some(gateway) = &self.gateway {
+        if let Some(gateway) = &mut self.gateway {
+            gateway.loses_feed();
             self.feed.subscribe_later(gateway.instance, self.now);
         }
     }
@@ -187,6 +191,12 @@ impl World {
     /// The HAC's process starts.
     pub fn hac_starts(&mut self) {
         self.controller.start();
+    }
+
+    /// The HAC's feed falls behind: home agents hear of nothing new, though they can look SPIs up; or it catches up.
+    pub fn hac_withholds_changes(&mut self, withholds: bool) {
+        self.controller.withholds_changes = withholds;
+        self.feed_changes();
     }
 
     /// The operator disables the subscriber, which ends his associations, or enables him again.

@@ -65,7 +65,7 @@ impl World {
         let (now, wall) = (self.now, self.wall());
         match message {
             Message::Subscribe(instance) => match self.controller.handle_subscribe(instance, wall) {
-                Some(snapshot) => self.feed.send(Message::FromHac(instance, snapshot), now),
+                Some(all) => all.into_iter().for_each(|message| self.feed.send(Message::FromHac(instance, message), now)),
                 None => self.feed.subscribe_later(instance, now),
             },
             Message::FromHac(instance, message) => {
@@ -79,6 +79,11 @@ impl World {
                 self.controller.handle_acknowledgement(instance, revision);
                 self.feed_changes();
                 self.settle();
+            }
+            Message::LookUp(instance, spi) => {
+                let Some(answer) = self.controller.handle_look_up(instance, spi, wall) else { return };
+                self.look_ups.push((self.elapsed(), spi));
+                self.feed.send(Message::FromHac(instance, answer), now);
             }
         }
     }
@@ -107,6 +112,8 @@ impl World {
         }
         if let Some(gateway) = &mut self.gateway {
             let sent = gateway.drain(self.now, &mut self.rng);
+            let (instance, look_ups) = (gateway.instance, std::mem::take(&mut gateway.look_ups));
+            look_ups.into_iter().for_each(|spi| self.feed.send(Message::LookUp(instance, spi), self.now));
             self.send_from_home_agent(sent);
         }
     }

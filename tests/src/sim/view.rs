@@ -1,6 +1,7 @@
 //! What is seen of a world: by its applications, by its operators, on the wire.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use ha::binding_cache::{Binding, PathProof};
 use mn::mobile_node::Phase;
@@ -76,6 +77,11 @@ impl World {
     /// SAs that this process of the home agent holds.
     pub fn home_agent_holds(&self) -> usize {
         self.gateway.as_ref().map_or(0, |gateway| gateway.home_agent.security_associations().count())
+    }
+
+    /// What home agents have looked up at the HAC, and when.
+    pub fn look_ups(&self) -> &[(Duration, Spi)] {
+        &self.look_ups
     }
 
     /// Whether the HAC has an SA on disk that has not ended. To be asked when a story is over: it commits a lease.

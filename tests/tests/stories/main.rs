@@ -6,6 +6,7 @@ mod deregistration;
 mod expiry;
 mod handover;
 mod handover_times;
+mod look_up;
 mod nat;
 mod profiles;
 mod registration;
