@@ -102,12 +102,8 @@ impl Subscriber {
             if ended.is_dismissal() {
                 // A gateway that is gone has nothing left to end.
                 let _ = self.hand_over(FeedEvent::Dismissed).await;
-                wait = DISMISSED_WAIT;
-            } else if in_force {
-                // Only a subscription that brought a revision in force counts as a success: one that is refused after its
-                // welcome must not be tried again five times a second.
-                wait = FIRST_WAIT;
             }
+            wait = ended.wait(in_force, wait);
             tokio::time::sleep(with_jitter(wait)).await;
             wait = (wait * 2).min(LONGEST_WAIT);
         }
@@ -214,5 +210,53 @@ impl Ended {
     /// Whether the HAC has no record of this home agent.
     fn is_dismissal(&self) -> bool {
         matches!(self, Self::Feed(FeedError::Dismissed(_)))
+    }
+
+    /// How long to wait before the next attempt, when it is the turn of `wait`. Only a subscription that brought a revision in force
+    /// counts as a success: one that is refused after its welcome must not be tried again five times a second.
+    fn wait(&self, in_force: bool, wait: Duration) -> Duration {
+        match self {
+            Self::Feed(FeedError::Dismissed(_)) => DISMISSED_WAIT,
+            Self::Feed(_) | Self::GatewayGone if in_force => FIRST_WAIT,
+            Self::Feed(_) | Self::GatewayGone => wait,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::sa::Secret;
+
+    use super::*;
+
+    fn subscriber() -> Subscriber {
+        let at = FeedAddress { address: "hac.example.org:7873".to_owned(), server_name: "hac.example.org".to_owned() };
+        let files = TlsFiles { ca: String::new(), certificate: String::new(), key: Secret::empty() };
+        let (events, look_ups, state) = (mpsc::channel(1).0, mpsc::channel(1).1, watch::channel(FeedState::new()).0);
+        Subscriber { at, files, instance: [1; 16], events, look_ups, state }
+    }
+
+    fn dismissed() -> Ended {
+        Ended::Feed(FeedError::Dismissed("\"ha1\" is not recorded".to_owned()))
+    }
+
+    #[test]
+    fn a_home_agent_that_is_dismissed_says_once_what_to_do_and_tries_again_slowly() {
+        let subscriber = subscriber();
+        let (_, lines) = fixture::logged(|| [dismissed(), dismissed()].iter().for_each(|ended| subscriber.note_end(ended)));
+        let [line] = &lines[..] else { panic!("{lines:?}") };
+        assert!(
+            line.contains("WARN") && line.contains("not recorded") && line.contains("record this home agent at the HAC"),
+            "{line}"
+        );
+        assert_eq!([false, true].map(|in_force| dismissed().wait(in_force, FIRST_WAIT)), [DISMISSED_WAIT; 2]);
+    }
+
+    #[test]
+    fn after_any_other_end_the_wait_starts_anew_when_a_revision_was_in_force_and_what_is_held_stays() {
+        let ended = Ended::Feed(FeedError::Ended);
+        assert_eq!([true, false].map(|in_force| ended.wait(in_force, LONGEST_WAIT)), [FIRST_WAIT, LONGEST_WAIT]);
+        let (_, lines) = fixture::logged(|| subscriber().note_end(&ended));
+        assert!(lines[0].contains("stays in force"), "{lines:?}");
     }
 }
