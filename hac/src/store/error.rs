@@ -1,0 +1,69 @@
+//! Why the store could not do it, in a sentence for the person who must act.
+
+/// Result of a store call.
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// Why the store could not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A name is taken.
+    #[error("{what} \"{name}\" exists already; choose another name (the list command shows what is there)")]
+    Exists {
+        /// "subscriber" or "home agent".
+        what: &'static str,
+        /// Which.
+        name: String,
+    },
+    /// A name is not there, or is disabled where an enabled one is needed.
+    #[error("there is no {what} \"{name}\"; add it first (the list command shows what is there)")]
+    Unknown {
+        /// "subscriber" or "home agent".
+        what: &'static str,
+        /// Which.
+        name: String,
+    },
+    /// No home address left.
+    #[error("the home address pool {0} is exhausted: configure a larger pool in [home] and restart, or remove subscribers")]
+    PoolExhausted(ipnet::IpNet),
+    /// No SPI left.
+    #[error("home agent group {0} has no free SPI: add a home agent in another group")]
+    SpisExhausted(u8),
+    /// A sealed column does not open.
+    #[error("{0} does not open under this key-encryption key: wrong `kek` file, or the row was altered; restore the right one")]
+    Sealed(String),
+    /// A row says something that it cannot say.
+    #[error("the database is damaged: {0}; restore a backup")]
+    Damaged(String),
+    /// Another version's database.
+    #[error("{path} has schema version {found}, this build knows 1 to {wanted}; run the `hac` that made it, or `hac init` anew")]
+    SchemaVersion {
+        /// Which file.
+        path: String,
+        /// Its `user_version`.
+        found: i64,
+        /// The newest that this build knows.
+        wanted: i64,
+    },
+    /// The file cannot be made.
+    #[error("cannot make the database {path}: {source}; `hac init` overwrites nothing: choose another folder")]
+    Create {
+        /// Which file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file cannot be opened.
+    #[error("cannot open the database {path}: {source}; check the path and its permissions, or run `hac init`")]
+    Open {
+        /// Which file.
+        path: String,
+        /// What SQLite said.
+        source: rusqlite::Error,
+    },
+    /// SQLite failed in the middle.
+    #[error("the database failed: {0}; check disk space and permissions")]
+    Database(#[from] rusqlite::Error),
+    /// The thread that ran the call is gone.
+    #[error("a database call was abandoned: {0}")]
+    Abandoned(String),
+}
