@@ -16,7 +16,7 @@ use protocol::sa::cipher::Transform;
 use protocol::sa::{CipherSuite, DirectionKeys, Secret, UserData};
 use rand::{CryptoRng, RngExt};
 
-use crate::store::{HomeAgent, Order, Pools, Provisioned, Store, StoreError, SubscriberPolicy};
+use crate::store::{HomeAgent, KeyId, Order, Pools, Provisioned, Store, StoreError, SubscriberPolicy};
 
 /// What the HAC grants: `[policy]` and `[home]` of its configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +39,8 @@ pub struct Policy {
 pub struct Request<'a> {
     /// Who.
     pub nai: &'a str,
+    /// The key that he proved to have.
+    pub key: KeyId,
     /// The subscriber's own policy; its profile is that of the exchange.
     pub own: &'a SubscriberPolicy,
     /// The suites that it listed and this build has.
@@ -62,18 +64,9 @@ pub enum Refused {
          one with `hac ha add NAME --port {DEFAULT_PORT}` and start it"
     )]
     NoHomeAgentOnPort,
-    /// 401. Names nobody: it is logged.
-    #[error("the subscriber was disabled or removed while it authenticated: see `hac subscriber list`")]
-    Gone,
-    /// 503 where something is exhausted, else 500.
+    /// 503 where something is exhausted, 401 where the subscriber is not what it was any more, else 500.
     #[error(transparent)]
-    Store(StoreError),
-}
-
-impl From<StoreError> for Refused {
-    fn from(error: StoreError) -> Self {
-        if matches!(error, StoreError::Unknown { .. }) { Self::Gone } else { Self::Store(error) }
-    }
+    Store(#[from] StoreError),
 }
 
 /// An association on disk, and where it must be delivered before the mobile node hears of it.
@@ -119,6 +112,7 @@ pub fn provision(
     let (mn_to_ha, ha_to_mn) = draw_keys(suite, rng);
     let order = Order {
         nai: request.nai,
+        key: request.key,
         home_agent: &home_agent,
         suite,
         profile,

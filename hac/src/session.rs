@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use crate::admission::Admission;
 use crate::provisioning::{self, Committed, Policy, Refused, Request};
 use crate::registry::Undelivered;
-use crate::store::{Revision, Store, StoreError, SubscriberPolicy};
+use crate::store::{Credentials, KeyId, Revision, Store, StoreError, SubscriberPolicy};
 
 /// `retry-after` when no home agent could take the association: the feed is back within seconds.
 const RETRY_HOME_AGENT: Duration = Duration::from_secs(5);
@@ -66,6 +66,7 @@ enum State {
 /// Who the mobile node says it is, and what holds for that name.
 struct Claimed {
     name: String,
+    key: KeyId,
     policy: SubscriberPolicy,
 }
 
@@ -102,11 +103,11 @@ impl Session {
             return self.close(init.refuse(Status::Unavailable, Some(around.wall + wait)));
         }
         match look_up(around.store, &name) {
-            Ok((psk, known, policy)) => {
+            Ok(Holder { psk, known, key, policy }) => {
                 let mut hac_rand = [0; NONCE_LEN];
                 around.rng.fill_bytes(&mut hac_rand);
                 let (exchange, response) = init.respond(psk, known, around.policy.profile_of(&policy), hac_rand);
-                self.state = State::AwaitingDone { exchange: Box::new(exchange), claimed: Claimed { name, policy } };
+                self.state = State::AwaitingDone { exchange: Box::new(exchange), claimed: Claimed { name, key, policy } };
                 Step::Reply(response)
             }
             Err(error) => {
@@ -119,7 +120,7 @@ impl Session {
     fn handle_done(
         &mut self,
         exchange: responder::AwaitingDone,
-        Claimed { name, policy }: Claimed,
+        Claimed { name, key, policy }: Claimed,
         octets: &[u8],
         around: &mut Surroundings<'_>,
     ) -> Step {
@@ -132,7 +133,8 @@ impl Session {
             }
         };
         around.admission.succeeded(&name);
-        let request = Request { nai: &name, own: &policy, suites: authenticated.suites(), user_data: authenticated.user_data() };
+        let (suites, user_data) = (authenticated.suites(), authenticated.user_data());
+        let request = Request { nai: &name, key, own: &policy, suites, user_data };
         let made = provisioning::provision(around.store, around.policy, &request, around.connected, around.wall, around.rng);
         match made {
             Ok(Committed { provisioned, home_agent }) => Step::Deliver(Box::new(PendingGrant {
@@ -158,28 +160,35 @@ impl Session {
     }
 }
 
-/// The subscriber's key and own policy; of a name that is unknown or disabled the pseudo-PSK and no policy. All of it is always
-/// looked up and computed.
-fn look_up(store: &mut dyn Store, name: &str) -> Result<(Psk, Known, SubscriberPolicy), StoreError> {
+/// What stands behind a name.
+struct Holder {
+    psk: Psk,
+    known: Known,
+    key: KeyId,
+    policy: SubscriberPolicy,
+}
+
+/// The subscriber's key and own policy; of a name that is unknown or disabled the pseudo-PSK, which is always computed, and no
+/// policy.
+fn look_up(store: &mut dyn Store, name: &str) -> Result<Holder, StoreError> {
     let pseudo = Psk::pseudo(&store.pseudo_psk_secret()?, name);
-    let policy = store.subscriber_policy(name)?;
-    match store.psk(name)? {
-        Some(secret) => {
-            let psk = Psk::from_octets(secret).map_err(|error| StoreError::Damaged(error.to_string()))?;
-            Ok((psk, Known::Yes, policy))
+    match store.credentials(name)? {
+        Some(Credentials { psk, key, policy }) => {
+            let psk = Psk::from_octets(psk).map_err(|error| StoreError::Damaged(error.to_string()))?;
+            Ok(Holder { psk, known: Known::Yes, key, policy })
         }
-        None => Ok((pseudo, Known::No, policy)),
+        None => Ok(Holder { psk: pseudo, known: Known::No, key: KeyId::default(), policy: SubscriberPolicy::default() }),
     }
 }
 
 fn answer_to(refused: &Refused) -> (Status, Option<Duration>) {
     match refused {
         Refused::NoCommonSuite => (Status::NotImplemented, None),
-        Refused::NoHomeAgent => (Status::Unavailable, Some(RETRY_HOME_AGENT)),
+        Refused::NoHomeAgent | Refused::Store(StoreError::HomeAgentGone) => (Status::Unavailable, Some(RETRY_HOME_AGENT)),
         Refused::NoHomeAgentOnPort | Refused::Store(StoreError::PoolExhausted(_) | StoreError::SpisExhausted(_)) => {
             (Status::Unavailable, Some(RETRY_EXHAUSTED))
         }
-        Refused::Gone => (Status::NotAuthenticated, None),
+        Refused::Store(StoreError::Superseded) => (Status::NotAuthenticated, None),
         Refused::Store(_) => (Status::ServerError, None),
     }
 }

@@ -18,6 +18,7 @@ mod parse;
 mod place;
 
 pub use finding::{Finding, Findings, Severity};
+pub use parse::distance;
 pub use place::Place;
 
 use place::Keys;

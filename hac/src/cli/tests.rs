@@ -37,6 +37,11 @@ impl World {
     fn store(&self) -> SqliteStore {
         open(&self.path("hac/hac.toml")).unwrap().1
     }
+
+    /// An enabled subscriber's own policy.
+    fn policy(&self, nai: &str) -> SubscriberPolicy {
+        self.store().credentials(nai).unwrap().unwrap().policy
+    }
 }
 
 fn mode(path: &Path) -> u32 {
@@ -99,7 +104,7 @@ fn a_subscriber_gets_a_key_that_the_store_knows() {
     assert_eq!(mode(&out.join("psk")), 0o600);
     let digits = std::fs::read_to_string(out.join("psk")).unwrap();
     assert_eq!(digits.trim().len(), 64);
-    let known = world.store().psk("alice@example.org").unwrap().unwrap();
+    let known = world.store().credentials("alice@example.org").unwrap().unwrap().psk;
     assert_eq!(hex::encode(known.expose()), digits.trim());
     let mn: toml_like::Table = toml_like::read(&out.join("mn.toml"));
     assert!(
@@ -137,8 +142,8 @@ fn a_subscribers_own_policy_stands_in_the_store_and_in_his_configuration() {
         suites: Some(vec![CipherSuite::NullSha, CipherSuite::Aes128Gcm]),
         user_data: Some(UserData::Clear),
     };
-    assert_eq!(world.store().subscriber_policy("own@example.org").unwrap(), expected);
-    assert_eq!(world.store().subscriber_policy("plain@example.org").unwrap(), SubscriberPolicy::default());
+    assert_eq!(world.policy("own@example.org"), expected);
+    assert_eq!(world.policy("plain@example.org"), SubscriberPolicy::default());
     let refused = add("useless", &["--profile", "draft-04", "--suite", "NULL_SHA"]).unwrap_err();
     assert!(refused.to_string().contains("--user-data clear") && !world.path("useless").exists(), "{refused}");
     world.hac(&["subscriber", "list"]).unwrap();
@@ -154,7 +159,7 @@ fn a_configuration_names_the_hacs_default_profile() {
     let out = world.path("alice");
     world.hac(&["subscriber", "add", "alice@example.org", "--out", out.to_str().unwrap()]).unwrap();
     assert!(toml_like::read(&out.join("mn.toml")).has("profile = \"draft-04\""));
-    assert_eq!(world.store().subscriber_policy("alice@example.org").unwrap(), SubscriberPolicy::default());
+    assert_eq!(world.policy("alice@example.org"), SubscriberPolicy::default());
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Whole runs against the mobile node's own state machine, without sockets and with a clock that stands still.
 
 mod draft_04;
+mod superseded;
 
 use std::net::Ipv4Addr;
 
@@ -208,7 +209,7 @@ fn form(octets: &[u8]) -> Vec<(String, usize)> {
 fn a_wrong_auth_is_401_in_the_same_form_for_known_unknown_and_disabled_names() {
     let mut world = World::new();
     add(&mut world.store, "carol@example.org", SubscriberPolicy::default());
-    world.store.set_enabled("carol@example.org", false).unwrap();
+    world.store.set_enabled("carol@example.org", false, world.wall).unwrap();
     let (known, octets) = wrong_done(&mut world, NAI);
     assert_eq!(known, Status::NotAuthenticated);
     for name in ["mallory@example.org", "carol@example.org"] {

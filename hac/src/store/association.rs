@@ -2,16 +2,19 @@
 
 use std::time::{Duration, SystemTime};
 
+use protocol::addr::HomeAddresses;
 use protocol::profile::WireProfile;
 use protocol::sa::spi::HaGroup;
 use protocol::sa::{CipherSuite, DirectionKeys, SecurityAssociation, Spi, UserData};
 
-use super::{HomeAgent, InstanceId, Pools, Revision};
+use super::{HomeAgent, InstanceId, KeyId, Pools, Revision};
 
 /// What a new association is made from; the store adds SPI, home addresses and revision.
 pub struct Order<'a> {
     /// Whose: must exist and be enabled.
     pub nai: &'a str,
+    /// The key that he authenticated with: must still be his.
+    pub key: KeyId,
     /// Where.
     pub home_agent: &'a HomeAgent,
     /// Chosen suite.
@@ -91,4 +94,73 @@ pub struct Recipient<'a> {
     pub group: HaGroup,
     /// Which process.
     pub instance: InstanceId,
+}
+
+/// Which associations a command is about: those that fit everything that is named.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Selection<'a> {
+    /// The one with this SPI.
+    pub spi: Option<Spi>,
+    /// Those of this subscriber.
+    pub subscriber: Option<&'a str>,
+    /// Those at this home agent.
+    pub home_agent: Option<&'a str>,
+}
+
+/// An association as it is shown: without its keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AssociationRecord {
+    /// Its SPI.
+    pub spi: Spi,
+    /// Whose; `None` when he was removed.
+    pub subscriber: Option<String>,
+    /// Where; `None` when the home agent was removed.
+    pub home_agent: Option<String>,
+    /// Its home addresses.
+    pub home: HomeAddresses,
+    /// Its suite.
+    pub suite: CipherSuite,
+    /// Its profile.
+    pub profile: WireProfile,
+    /// Its `mip6-sas`.
+    pub user_data: UserData,
+    /// When it was made.
+    pub created: SystemTime,
+    /// Validity end.
+    pub valid_until: SystemTime,
+    /// The newest lease number under which a home agent's process has it; `None` when it was never delivered.
+    pub lease: Option<u32>,
+    /// At the time that was asked for.
+    pub state: AssociationState,
+}
+
+/// What has become of an association.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AssociationState {
+    /// In use.
+    Live,
+    /// Ended before its time; its keys are wiped.
+    Ended,
+    /// Past its validity end.
+    Expired,
+}
+
+impl AssociationState {
+    /// In lists and in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Ended => "ended",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+/// What [`Store::end_page`](super::Store::end_page) did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EndedPage {
+    /// How many were live until then.
+    pub ended: u64,
+    /// Where the next page starts; `None` after the last page.
+    pub next: Option<Spi>,
 }

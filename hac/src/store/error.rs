@@ -22,6 +22,15 @@ pub enum StoreError {
         /// Which.
         name: String,
     },
+    /// The run that authenticated a mobile node is older than what the operator has done.
+    #[error("the subscriber was removed, disabled or given another key while he authenticated")]
+    Superseded,
+    /// The chosen home agent is not recorded any more.
+    #[error("the home agent was removed while an association was made for it")]
+    HomeAgentGone,
+    /// A policy is no longer what a change of it was made from.
+    #[error("the policy of {0} was changed by somebody else meanwhile; look at it with `hac subscriber show {0}` and try again")]
+    PolicyChanged(String),
     /// No home address left.
     #[error("the home address pool {0} is exhausted: configure a larger pool in [home] and restart, or remove subscribers")]
     PoolExhausted(ipnet::IpNet),

@@ -20,12 +20,14 @@ use protocol::sa::spi::{HaGroup, SpiBlocks};
 use protocol::sa::{Secret, Spi};
 use rand::CryptoRng;
 
-pub use association::{Change, Delivery, Order, Provisioned, Recipient, SnapshotPage};
+pub use association::{
+    AssociationRecord, AssociationState, Change, Delivery, EndedPage, Order, Provisioned, Recipient, Selection, SnapshotPage,
+};
 pub use error::{Result, StoreError};
 pub use shared::SharedStore;
-pub use subscriber::{NewSubscriber, Subscriber, SubscriberPolicy, canonical_nai};
+pub use subscriber::{Credentials, KeyId, NewSubscriber, Subscriber, SubscriberPolicy, canonical_nai};
 
-/// An SPI is not drawn again before its association's validity end lies this far back.
+/// An SPI is not drawn again, nor are a removed subscriber's home addresses given, before its association's validity end lies this far back.
 pub const QUARANTINE: Duration = Duration::from_secs(600);
 /// Live associations of one subscriber; the oldest makes room for a new one.
 pub const MAX_SAS_PER_SUBSCRIBER: usize = 4;
@@ -77,18 +79,29 @@ pub trait Store: Send {
     fn add_subscriber(&mut self, new: &NewSubscriber<'_>, now: SystemTime, rng: &mut dyn CryptoRng) -> Result<()>;
     /// Every subscriber, by name.
     fn subscribers(&mut self, now: SystemTime) -> Result<Vec<Subscriber>>;
-    /// Enables or disables; disabling ends every association. `Err` for an unknown name.
-    fn set_enabled(&mut self, nai: &str, enabled: bool) -> Result<()>;
-    /// The key of an enabled subscriber; `None` for an unknown or disabled one.
-    fn psk(&mut self, nai: &str) -> Result<Option<Secret>>;
-    /// The own policy of an enabled subscriber; the default for an unknown or disabled one.
-    fn subscriber_policy(&mut self, nai: &str) -> Result<SubscriberPolicy>;
+    /// One subscriber.
+    fn subscriber(&mut self, nai: &str, now: SystemTime) -> Result<Option<Subscriber>>;
+    /// Up to three subscribers' names that somebody may have meant who wrote `nai`, the likeliest first.
+    fn names_like(&mut self, nai: &str) -> Result<Vec<String>>;
+    /// Enables or disables; disabling ends every association: gives those that were live. `Err` for an unknown name.
+    fn set_enabled(&mut self, nai: &str, enabled: bool, now: SystemTime) -> Result<Vec<Spi>>;
+    /// Changes the own policy, which must still be `old`; associations keep what they have. `Err` for an unknown name.
+    fn set_policy(&mut self, nai: &str, old: &SubscriberPolicy, new: &SubscriberPolicy) -> Result<()>;
+    /// Sets another key; with `revoke`, ends every association: gives those that were live. `Err` for an unknown name.
+    fn set_psk(&mut self, nai: &str, psk: &Secret, revoke: bool, now: SystemTime, rng: &mut dyn CryptoRng) -> Result<Vec<Spi>>;
+    /// Ends every association, gives those that were live, and forgets key, policy and name. His home addresses are given to
+    /// nobody before the last association that names them is past its validity end and [`QUARANTINE`]. `Err` for an unknown name.
+    fn remove_subscriber(&mut self, nai: &str, now: SystemTime) -> Result<Vec<Spi>>;
+    /// Key and own policy of an enabled subscriber; `None` for an unknown or disabled one.
+    fn credentials(&mut self, nai: &str) -> Result<Option<Credentials>>;
     /// The secret from which unknown names get their pseudo-PSK; drawn once, when the store was made.
     fn pseudo_psk_secret(&mut self) -> Result<Secret>;
     /// Records a home agent.
     fn add_home_agent(&mut self, home_agent: &HomeAgent) -> Result<()>;
     /// Every home agent, by name, with the number of its live associations.
     fn home_agents(&mut self, now: SystemTime) -> Result<Vec<(HomeAgent, u64)>>;
+    /// Ends every association at a home agent, gives how many were live, and forgets it. `Err` for an unknown name.
+    fn remove_home_agent(&mut self, name: &str, now: SystemTime) -> Result<u64>;
     /// One home agent.
     fn home_agent(&mut self, name: &str) -> Result<Option<HomeAgent>>;
     /// The home agent of the subscriber's newest live association: a renewal stays where the binding is.
@@ -97,6 +110,26 @@ pub trait Store: Send {
     fn provision(&mut self, order: &Order<'_>, now: SystemTime, rng: &mut dyn CryptoRng) -> Result<Provisioned>;
     /// Ends an association before its time and wipes its keys. `None` when it is not live.
     fn end(&mut self, spi: Spi) -> Result<Option<Revision>>;
+    /// Ends live associations of `of` that the log had before or at `up_to`, in SPI order behind `after`, at most `limit`: a
+    /// million at once would keep mobile nodes waiting.
+    fn end_page(
+        &mut self,
+        of: &Selection<'_>,
+        up_to: Revision,
+        after: Option<Spi>,
+        limit: usize,
+        now: SystemTime,
+    ) -> Result<EndedPage>;
+    /// Associations of `of` in SPI order behind `after`, at most `limit`; live ones, or with `all` those too whose SPI is not free
+    /// yet.
+    fn associations(
+        &mut self,
+        of: &Selection<'_>,
+        all: bool,
+        after: Option<Spi>,
+        limit: usize,
+        now: SystemTime,
+    ) -> Result<Vec<AssociationRecord>>;
     /// The newest place in the log.
     fn revision(&mut self) -> Result<Revision>;
     /// Live associations of the recipient behind `after` in SPI order, at most `limit`; leases are committed.

@@ -86,6 +86,11 @@ impl KeyEncryptionKey {
         Some(sealed)
     }
 
+    /// The nonce of a sealed value: drawn for each sealing, so that it tells one from the next.
+    pub fn nonce(sealed: &[u8]) -> Option<[u8; NONCE_LEN]> {
+        sealed.first_chunk().copied()
+    }
+
     /// Opens what [`Self::seal`] made for the same context; `None` for anything else.
     pub fn open(&self, sealed: &[u8], context: &Context) -> Option<Secret> {
         let (nonce, ciphertext) = sealed.split_first_chunk::<NONCE_LEN>()?;

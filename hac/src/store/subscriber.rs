@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::SystemTime;
 
+use aws_lc_rs::aead::NONCE_LEN;
 use protocol::profile::WireProfile;
 use protocol::sa::{CipherSuite, Secret, UserData};
 
@@ -32,6 +33,21 @@ pub struct NewSubscriber<'a> {
     /// His own policy.
     pub policy: SubscriberPolicy,
 }
+
+/// What an enabled subscriber authenticates with, and what holds for him then.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    /// The octets of his pre-shared key.
+    pub psk: Secret,
+    /// Which key that is.
+    pub key: KeyId,
+    /// His own policy.
+    pub policy: SubscriberPolicy,
+}
+
+/// One of the pre-shared keys that a name has had: every key that is set has another. The default is nobody's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KeyId(pub(super) Option<[u8; NONCE_LEN]>);
 
 /// Where a subscriber is treated otherwise than the rest; `None` is the HAC's `[policy]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -126,8 +126,8 @@ impl Controller {
     }
 
     /// The operator disables or enables the subscriber.
-    pub(super) fn set_enabled(&mut self, enabled: bool) {
-        self.store.set_enabled(NAI, enabled).expect("the subscriber is there");
+    pub(super) fn set_enabled(&mut self, enabled: bool, wall: SystemTime) {
+        self.store.set_enabled(NAI, enabled, wall).expect("the subscriber is there");
     }
 
     /// Whether an SA is on disk and has not ended.

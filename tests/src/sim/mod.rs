@@ -201,7 +201,7 @@ impl World {
 
     /// The operator disables the subscriber, which ends his associations, or enables him again.
     pub fn operator_enables_the_subscriber(&mut self, enabled: bool) {
-        self.controller.set_enabled(enabled);
+        self.controller.set_enabled(enabled, self.wall());
         self.feed_changes();
     }
 

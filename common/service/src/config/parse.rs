@@ -149,7 +149,7 @@ fn hint(key: &str, known: &[String]) -> String {
 }
 
 /// Levenshtein's distance: how many letters must be put in, taken out or changed.
-fn distance(left: &str, right: &str) -> usize {
+pub fn distance(left: &str, right: &str) -> usize {
     let right: Vec<char> = right.chars().collect();
     let mut row: Vec<usize> = (0..=right.len()).collect();
     for (i, a) in left.chars().enumerate() {

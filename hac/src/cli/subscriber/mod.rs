@@ -13,7 +13,7 @@ use protocol::sa::{CipherSuite, UserData};
 
 use super::{CliError, names, open};
 use crate::provisioning::{Policy, Request, can_be_told};
-use crate::store::{Store, SubscriberPolicy};
+use crate::store::{KeyId, Store, SubscriberPolicy};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -48,7 +48,7 @@ pub(super) fn run(config: &Path, command: &Command) -> Result<(), CliError> {
 
 /// That a mobile node which offers everything would be given something.
 fn check(policy: &Policy, own: &SubscriberPolicy) -> Result<(), CliError> {
-    let everything = Request { nai: "", own, suites: &CipherSuite::ALL, user_data: UserData::Clear };
+    let everything = Request { nai: "", key: KeyId::default(), own, suites: &CipherSuite::ALL, user_data: UserData::Clear };
     let useless = || {
         CliError::Argument(
             "in profile draft-04 a suite that does not encrypt is granted only with user data in the clear and without replay \
@@ -83,7 +83,7 @@ pub(super) fn own_policy(policy: &SubscriberPolicy) -> String {
 
 fn set_enabled(config: &Path, nai: &str, enabled: bool) -> Result<(), CliError> {
     let (_, mut store) = open(config)?;
-    store.set_enabled(nai, enabled)?;
+    store.set_enabled(nai, enabled, SystemTime::now())?;
     if enabled {
         println!("{nai} may authenticate again");
     } else {

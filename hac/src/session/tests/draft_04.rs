@@ -19,7 +19,7 @@ fn world(default: WireProfile) -> World {
     add(&mut world.store, RFC, own(WireProfile::Rfc6618));
     let other = WireProfile::ALL.into_iter().find(|profile| *profile != default).unwrap();
     add(&mut world.store, DISABLED, own(other));
-    world.store.set_enabled(DISABLED, false).unwrap();
+    world.store.set_enabled(DISABLED, false, world.wall).unwrap();
     world
 }
 

@@ -103,20 +103,23 @@ fn first_free<const N: usize>(transaction: &Transaction<'_>, end: u64, at: impl 
     if end <= FIRST_HOST {
         return Ok(None);
     }
-    let range = (if N == 16 { 6 } else { 4 }, at(FIRST_HOST), at(end - 1));
+    let range = (at(FIRST_HOST), at(end - 1));
+    let among = |what| taken::<N>(what, "BETWEEN ?1 AND ?2");
     if !is_taken(transaction, &at(end - 1))? {
-        let query = "SELECT MAX(address) FROM home_address WHERE family = ?1 AND address BETWEEN ?2 AND ?3";
-        let highest: Option<[u8; N]> = transaction.prepare_cached(query)?.query_row(range, |row| row.get(0))?;
+        let query = format!("SELECT MAX(highest) FROM ({})", among("MAX(address) AS highest"));
+        let highest: Option<[u8; N]> = transaction.prepare_cached(&query)?.query_row(range, |row| row.get(0))?;
         return Ok(Some(highest.map_or(FIRST_HOST, |highest| host_number(&highest, &at(0)) + 1)));
     }
-    let query = "SELECT address FROM home_address WHERE family = ?1 AND address BETWEEN ?2 AND ?3 ORDER BY address";
-    let mut query = transaction.prepare_cached(query)?;
+    let mut query = transaction.prepare_cached(&format!("{} ORDER BY address", among("address")))?;
     let mut candidate = FIRST_HOST;
     for taken in query.query_map(range, |row| row.get::<_, [u8; N]>(0))? {
-        if taken? != at(candidate) {
+        let taken = taken?;
+        // A removed subscriber's address is named by each of his associations.
+        if taken == at(candidate) {
+            candidate += 1;
+        } else if taken > at(candidate) {
             break;
         }
-        candidate += 1;
     }
     Ok((candidate < end).then_some(candidate))
 }
@@ -126,6 +129,18 @@ fn host_number(address: &[u8], network: &[u8]) -> u64 {
     address.iter().zip(network).fold(0, |number, (octet, prefix)| number << 8 | u64::from(octet ^ prefix))
 }
 
-fn is_taken(transaction: &Transaction<'_>, address: &[u8]) -> Result<bool> {
-    Ok(transaction.prepare_cached("SELECT 1 FROM home_address WHERE address = ?1")?.exists([address])?)
+fn is_taken<const N: usize>(transaction: &Transaction<'_>, address: &[u8; N]) -> Result<bool> {
+    Ok(transaction.prepare_cached(&taken::<N>("1", "= ?1"))?.exists([address])?)
+}
+
+/// The query for `what` of the addresses of one family that are taken and stand in `relation`: those that subscribers have, and those
+/// that associations of removed ones still name, until [`super::spi::purge`] forgets these. Without its name SQLite takes another
+/// index for the latter, and looks through all of them.
+fn taken<const N: usize>(what: &str, relation: &str) -> String {
+    let family = if N == 16 { 6 } else { 4 };
+    format!(
+        "SELECT {what} FROM home_address WHERE family = {family} AND address {relation} UNION ALL
+         SELECT {what} FROM (SELECT home{family} AS address FROM security_association
+             INDEXED BY security_association_home{family}_held WHERE subscriber IS NULL AND home{family} {relation})"
+    )
 }

@@ -3,7 +3,9 @@
 //! The tables are in `schema.sql`. Each file beside this one holds the queries of one concern and takes the transaction that
 //! the [`Store`] method here opened; transactions are IMMEDIATE, since the command line writes beside the server.
 
+mod association;
 mod home_address;
+mod home_agent;
 mod log;
 mod migration;
 mod provision;
@@ -22,8 +24,8 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, Transactio
 
 use super::sealing::{Context, KeyEncryptionKey};
 use super::{
-    Change, Counts, Delivery, HomeAgent, NewSubscriber, Order, Provisioned, Recipient, Result, Revision, SnapshotPage, Store,
-    StoreError, Subscriber, SubscriberPolicy, unix_seconds,
+    AssociationRecord, Change, Counts, Credentials, Delivery, EndedPage, HomeAgent, NewSubscriber, Order, Provisioned, Recipient,
+    Result, Revision, Selection, SnapshotPage, Store, StoreError, Subscriber, SubscriberPolicy, unix_seconds,
 };
 
 const SCHEMA: &str = include_str!("schema.sql");
@@ -135,16 +137,35 @@ impl Store for SqliteStore {
         subscriber::list(&self.connection, unix_seconds(now))
     }
 
-    fn set_enabled(&mut self, nai: &str, enabled: bool) -> Result<()> {
-        self.write(|transaction, _| subscriber::set_enabled(transaction, nai, enabled))
+    fn subscriber(&mut self, nai: &str, now: SystemTime) -> Result<Option<Subscriber>> {
+        subscriber::one(&self.connection, nai, unix_seconds(now))
     }
 
-    fn psk(&mut self, nai: &str) -> Result<Option<Secret>> {
-        subscriber::psk(&self.connection, &self.kek, nai)
+    fn names_like(&mut self, nai: &str) -> Result<Vec<String>> {
+        subscriber::names_like(&self.connection, nai)
     }
 
-    fn subscriber_policy(&mut self, nai: &str) -> Result<SubscriberPolicy> {
-        subscriber::policy(&self.connection, nai)
+    fn set_enabled(&mut self, nai: &str, enabled: bool, now: SystemTime) -> Result<Vec<Spi>> {
+        self.write(|transaction, _| subscriber::set_enabled(transaction, nai, enabled, unix_seconds(now)))
+    }
+
+    fn set_policy(&mut self, nai: &str, old: &SubscriberPolicy, new: &SubscriberPolicy) -> Result<()> {
+        self.write(|transaction, _| subscriber::set_policy(transaction, nai, old, new))
+    }
+
+    fn set_psk(&mut self, nai: &str, psk: &Secret, revoke: bool, now: SystemTime, rng: &mut dyn CryptoRng) -> Result<Vec<Spi>> {
+        self.write(|transaction, kek| {
+            subscriber::set_psk(transaction, kek, nai, psk, rng)?;
+            if revoke { subscriber::end_associations(transaction, nai, unix_seconds(now)) } else { Ok(Vec::new()) }
+        })
+    }
+
+    fn remove_subscriber(&mut self, nai: &str, now: SystemTime) -> Result<Vec<Spi>> {
+        self.write(|transaction, _| subscriber::remove(transaction, nai, unix_seconds(now)))
+    }
+
+    fn credentials(&mut self, nai: &str) -> Result<Option<Credentials>> {
+        subscriber::credentials(&self.connection, &self.kek, nai)
     }
 
     fn pseudo_psk_secret(&mut self) -> Result<Secret> {
@@ -156,15 +177,19 @@ impl Store for SqliteStore {
     }
 
     fn add_home_agent(&mut self, home_agent: &HomeAgent) -> Result<()> {
-        self.write(|transaction, _| row::insert_home_agent(transaction, home_agent))
+        self.write(|transaction, _| home_agent::add(transaction, home_agent))
     }
 
     fn home_agents(&mut self, now: SystemTime) -> Result<Vec<(HomeAgent, u64)>> {
-        row::home_agents(&self.connection, unix_seconds(now))
+        home_agent::list(&self.connection, unix_seconds(now))
+    }
+
+    fn remove_home_agent(&mut self, name: &str, now: SystemTime) -> Result<u64> {
+        self.write(|transaction, _| home_agent::remove(transaction, name, unix_seconds(now)))
     }
 
     fn home_agent(&mut self, name: &str) -> Result<Option<HomeAgent>> {
-        row::home_agent(&self.connection, name)
+        home_agent::one(&self.connection, name)
     }
 
     fn current_home_agent(&mut self, nai: &str, now: SystemTime) -> Result<Option<String>> {
@@ -180,6 +205,28 @@ impl Store for SqliteStore {
 
     fn end(&mut self, spi: Spi) -> Result<Option<Revision>> {
         self.write(|transaction, _| log::end(transaction, spi))
+    }
+
+    fn end_page(
+        &mut self,
+        of: &Selection<'_>,
+        up_to: Revision,
+        after: Option<Spi>,
+        limit: usize,
+        now: SystemTime,
+    ) -> Result<EndedPage> {
+        self.write(|transaction, _| association::end_page(transaction, of, up_to, after, limit, unix_seconds(now)))
+    }
+
+    fn associations(
+        &mut self,
+        of: &Selection<'_>,
+        all: bool,
+        after: Option<Spi>,
+        limit: usize,
+        now: SystemTime,
+    ) -> Result<Vec<AssociationRecord>> {
+        association::page(&self.connection, of, all, after, limit, unix_seconds(now))
     }
 
     fn revision(&mut self) -> Result<Revision> {

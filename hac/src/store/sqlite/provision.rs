@@ -4,9 +4,9 @@ use protocol::sa::SecurityAssociation;
 use rand::CryptoRng;
 use rusqlite::Transaction;
 
-use super::{home_address, log, row, seal, spi, subscriber};
+use super::{home_address, home_agent, log, row, seal, spi, subscriber};
 use crate::store::sealing::{Context, KeyEncryptionKey};
-use crate::store::{MAX_SAS_PER_SUBSCRIBER, Order, Provisioned, Result, from_unix_seconds};
+use crate::store::{MAX_SAS_PER_SUBSCRIBER, Order, Provisioned, Result, StoreError, from_unix_seconds};
 
 pub(super) fn provision(
     transaction: &Transaction<'_>,
@@ -16,7 +16,8 @@ pub(super) fn provision(
     rng: &mut dyn CryptoRng,
 ) -> Result<Provisioned> {
     spi::purge(transaction, now)?;
-    let subscriber = subscriber::id(transaction, order.nai)?;
+    let subscriber = subscriber::id(transaction, order.nai, order.key)?;
+    home_agent::one(transaction, &order.home_agent.name)?.ok_or(StoreError::HomeAgentGone)?;
     make_room(transaction, subscriber, now)?;
     let sa = SecurityAssociation {
         spi: spi::draw(transaction, order.home_agent.group, rng)?,

@@ -1,56 +1,18 @@
-//! Rows <-> the types that the rest of the HAC speaks: home agents, and associations with their keys sealed or opened.
+//! Rows <-> the types that the rest of the HAC speaks: addresses, and associations with their keys sealed or opened.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use protocol::addr::{HomeAddresses, HomeAgentAddresses};
 use protocol::profile::WireProfile;
-use protocol::sa::spi::HaGroup;
 use protocol::sa::{CipherSuite, DirectionKeys, Secret, SecurityAssociation, Spi, UserData};
-use rusqlite::{Connection, OptionalExtension, Row, Transaction};
+use rusqlite::Row;
 use zeroize::Zeroizing;
 
 use crate::store::sealing::{Context, KeyEncryptionKey};
-use crate::store::{HomeAgent, Result, StoreError};
-
-pub(super) fn insert_home_agent(transaction: &Transaction<'_>, home_agent: &HomeAgent) -> Result<()> {
-    let insert = "INSERT INTO home_agent (name, ha_group, ip6, ip4, port) VALUES (?1, ?2, ?3, ?4, ?5)
-         ON CONFLICT (name) DO NOTHING";
-    let addresses = &home_agent.addresses;
-    let (ip6, ip4) = (addresses.ip6().map(|ip| ip.octets()), addresses.ip4().map(|ip| ip.octets()));
-    match transaction.execute(insert, (&home_agent.name, home_agent.group.get(), ip6, ip4, addresses.port()))? {
-        0 => Err(StoreError::Exists { what: "home agent", name: home_agent.name.clone() }),
-        _ => Ok(()),
-    }
-}
-
-pub(super) fn home_agents(connection: &Connection, now: i64) -> Result<Vec<(HomeAgent, u64)>> {
-    let mut query = connection.prepare_cached(
-        "SELECT name, ha_group, ip6, ip4, port, (SELECT COUNT(*) FROM security_association
-             WHERE home_agent = name AND ended = 0 AND valid_until > ?1) FROM home_agent ORDER BY name",
-    )?;
-    let mut rows = query.query([now])?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        found.push((home_agent_of(row)?, row.get::<_, i64>(5)?.unsigned_abs()));
-    }
-    Ok(found)
-}
-
-pub(super) fn home_agent(connection: &Connection, name: &str) -> Result<Option<HomeAgent>> {
-    let mut query = connection.prepare_cached("SELECT name, ha_group, ip6, ip4, port FROM home_agent WHERE name = ?1")?;
-    query.query_row([name], |row| Ok(home_agent_of(row))).optional()?.transpose()
-}
-
-fn home_agent_of(row: &Row<'_>) -> Result<HomeAgent> {
-    let name: String = row.get(0)?;
-    let damaged = || StoreError::Damaged(format!("home agent \"{name}\" has no usable group or address"));
-    let group = HaGroup::new(row.get(1)?).ok_or_else(damaged)?;
-    let addresses = home_agent_addresses(row, 2)?.ok_or_else(damaged)?;
-    Ok(HomeAgent { name, group, addresses })
-}
+use crate::store::{Result, StoreError};
 
 /// Three columns from `first`: IPv6, IPv4, port.
-fn home_agent_addresses(row: &Row<'_>, first: usize) -> rusqlite::Result<Option<HomeAgentAddresses>> {
+pub(super) fn home_agent_addresses(row: &Row<'_>, first: usize) -> rusqlite::Result<Option<HomeAgentAddresses>> {
     Ok(HomeAgentAddresses::new(ip6(row, first)?, ip4(row, first + 1)?, row.get(first + 2)?))
 }
 
@@ -84,7 +46,7 @@ pub(super) struct SaRow {
 /// Reads [`LIVE_COLUMNS`].
 pub(super) fn live(row: &Row<'_>) -> Result<SaRow> {
     let number: u32 = row.get(0)?;
-    let damaged = || StoreError::Damaged(format!("security association {number:#09x} says something impossible"));
+    let damaged = || damaged(number);
     Ok(SaRow {
         spi: Spi::new(number).ok_or_else(damaged)?,
         suite: row.get::<_, String>(1)?.parse().map_err(|_| damaged())?,
@@ -98,6 +60,11 @@ pub(super) fn live(row: &Row<'_>) -> Result<SaRow> {
         ended: row.get(12)?,
         profile: row.get::<_, String>(13)?.parse().map_err(|_| damaged())?,
     })
+}
+
+/// The error of a row that this build cannot read.
+pub(super) fn damaged(number: u32) -> StoreError {
+    StoreError::Damaged(format!("security association {number:#09x} says something impossible"))
 }
 
 /// `user_data` as a column: the digit of `mip6-sas`.

@@ -34,10 +34,11 @@ CREATE TABLE home_agent (
 ) STRICT, WITHOUT ROWID;
 
 -- agent6, agent4 and agent_port are what the mobile node was told; keys is sealed, and NULL once the association has ended.
+-- The row stays until the SPI and the home addresses may be given anew, and outlives subscriber and home agent: then they are NULL.
 CREATE TABLE security_association (
     spi         INTEGER PRIMARY KEY CHECK (spi BETWEEN 4096 AND 268435455),
-    subscriber  INTEGER NOT NULL REFERENCES subscriber (id),
-    home_agent  TEXT    NOT NULL REFERENCES home_agent (name),
+    subscriber  INTEGER REFERENCES subscriber (id) ON DELETE SET NULL,
+    home_agent  TEXT    REFERENCES home_agent (name) ON DELETE SET NULL,
     suite       TEXT    NOT NULL,
     user_data   INTEGER NOT NULL CHECK (user_data IN (0, 1)),
     keys        BLOB,
@@ -51,11 +52,16 @@ CREATE TABLE security_association (
     revision    INTEGER NOT NULL UNIQUE,
     ended       INTEGER NOT NULL DEFAULT 0 CHECK (ended IN (0, 1)),
     profile     TEXT    NOT NULL DEFAULT 'rfc6618',
-    CHECK (ended = 1 OR keys IS NOT NULL)
+    CHECK (ended = 1 OR keys IS NOT NULL AND subscriber IS NOT NULL AND home_agent IS NOT NULL)
 ) STRICT;
 CREATE INDEX security_association_subscriber ON security_association (subscriber);
 CREATE INDEX security_association_log ON security_association (home_agent, revision);
 CREATE INDEX security_association_end ON security_association (valid_until);
+-- With the SPI, which every index ends with, in the order of a snapshot's pages.
+CREATE INDEX security_association_home_agent ON security_association (home_agent);
+-- Home addresses of removed subscribers, which nobody else is given yet.
+CREATE INDEX security_association_home6_held ON security_association (home6) WHERE subscriber IS NULL;
+CREATE INDEX security_association_home4_held ON security_association (home4) WHERE subscriber IS NULL;
 
 -- How many SPIs of a block are taken, so that a free one is found without counting the table.
 CREATE TABLE spi_block (

@@ -3,14 +3,22 @@
 use std::net::IpAddr;
 
 use protocol::profile::WireProfile;
-use protocol::sa::Secret;
 use protocol::sa::suite::UnknownSuite;
+use protocol::sa::{Secret, Spi};
 use rand::CryptoRng;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction};
+use service::config::distance;
 
-use super::{log, row, seal};
+use super::{association, row, seal};
 use crate::store::sealing::{Context, KeyEncryptionKey};
-use crate::store::{NewSubscriber, Result, StoreError, Subscriber, SubscriberPolicy, canonical_nai, from_unix_seconds};
+use crate::store::{
+    Credentials, KeyId, NewSubscriber, Result, StoreError, Subscriber, SubscriberPolicy, canonical_nai, from_unix_seconds,
+};
+
+/// One letter in so many may be another in a name that is meant.
+const LIKENESS: usize = 3;
+/// So many names are proposed.
+const MOST_ALIKE: usize = 3;
 
 pub(super) fn add(
     transaction: &Transaction<'_>,
@@ -23,31 +31,29 @@ pub(super) fn add(
     let sealed = seal(kek, new.psk, &Context::psk(&nai), rng)?;
     let insert = "INSERT INTO subscriber (nai, psk, created, profile, suites, user_data) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
          ON CONFLICT (nai) DO NOTHING";
-    let policy = &new.policy;
-    let profile = policy.profile.map(WireProfile::name);
-    let suites = policy.suites.as_ref().map(|suites| suites.iter().map(|suite| suite.name()).collect::<Vec<_>>().join(","));
-    match transaction.execute(insert, (&nai, sealed, now, profile, suites, policy.user_data.map(row::user_data_column)))? {
+    let (profile, suites, user_data) = policy_columns(&new.policy);
+    match transaction.execute(insert, (&nai, sealed, now, profile, suites, user_data))? {
         0 => Err(StoreError::Exists { what: "subscriber", name: nai }),
         _ => Ok(()),
     }
 }
 
-pub(super) fn psk(connection: &Connection, kek: &KeyEncryptionKey, nai: &str) -> Result<Option<Secret>> {
+/// Key and own policy of an enabled subscriber.
+pub(super) fn credentials(connection: &Connection, kek: &KeyEncryptionKey, nai: &str) -> Result<Option<Credentials>> {
     let nai = canonical_nai(nai);
-    let mut query = connection.prepare_cached("SELECT psk FROM subscriber WHERE nai = ?1 AND enabled = 1")?;
-    let Some(sealed) = query.query_row([&nai], |row| row.get::<_, Vec<u8>>(0)).optional()? else {
+    let mut query =
+        connection.prepare_cached("SELECT psk, profile, suites, user_data FROM subscriber WHERE nai = ?1 AND enabled = 1")?;
+    let Some((sealed, policy)) = query.query_row([&nai], |row| Ok((row.get::<_, Vec<u8>>(0)?, policy_of(row, 1)))).optional()?
+    else {
         return Ok(None);
     };
     let psk = kek.open(&sealed, &Context::psk(&nai));
-    psk.map(Some).ok_or_else(|| StoreError::Sealed("the pre-shared key of a subscriber".to_owned()))
+    let psk = psk.ok_or_else(|| StoreError::Sealed("the pre-shared key of a subscriber".to_owned()))?;
+    Ok(Some(Credentials { psk, key: key_id(&sealed), policy: policy? }))
 }
 
-/// The own policy of an enabled subscriber; the default for everybody else.
-pub(super) fn policy(connection: &Connection, nai: &str) -> Result<SubscriberPolicy> {
-    let mut query =
-        connection.prepare_cached("SELECT profile, suites, user_data FROM subscriber WHERE nai = ?1 AND enabled = 1")?;
-    let found = query.query_row([canonical_nai(nai)], |row| Ok(policy_of(row, 0))).optional()?;
-    found.unwrap_or_else(|| Ok(SubscriberPolicy::default()))
+fn key_id(sealed: &[u8]) -> KeyId {
+    KeyId(KeyEncryptionKey::nonce(sealed))
 }
 
 /// Three columns from `first`.
@@ -60,51 +66,117 @@ fn policy_of(row: &Row<'_>, first: usize) -> Result<SubscriberPolicy> {
     Ok(SubscriberPolicy { profile, suites: suites.map_err(|_: UnknownSuite| damaged())?, user_data })
 }
 
-/// The row of an enabled subscriber.
-pub(super) fn id(transaction: &Transaction<'_>, nai: &str) -> Result<i64> {
-    let nai = canonical_nai(nai);
-    let mut query = transaction.prepare_cached("SELECT id FROM subscriber WHERE nai = ?1 AND enabled = 1")?;
-    let found = query.query_row([&nai], |row| row.get(0)).optional()?;
-    found.ok_or(StoreError::Unknown { what: "subscriber", name: nai })
+/// The inverse of [`policy_of`].
+fn policy_columns(policy: &SubscriberPolicy) -> (Option<&'static str>, Option<String>, Option<bool>) {
+    let suites = policy.suites.as_ref().map(|suites| suites.iter().map(|suite| suite.name()).collect::<Vec<_>>().join(","));
+    (policy.profile.map(WireProfile::name), suites, policy.user_data.map(row::user_data_column))
 }
 
-pub(super) fn set_enabled(transaction: &Transaction<'_>, nai: &str, enabled: bool) -> Result<()> {
-    let nai = canonical_nai(nai);
-    if transaction.execute("UPDATE subscriber SET enabled = ?2 WHERE nai = ?1", (&nai, enabled))? == 0 {
-        return Err(StoreError::Unknown { what: "subscriber", name: nai });
-    }
-    if !enabled {
-        let query = "SELECT spi FROM security_association WHERE ended = 0
-             AND subscriber = (SELECT id FROM subscriber WHERE nai = ?1)";
-        let live: Vec<i64> = transaction.prepare(query)?.query_map([&nai], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
-        for spi in live {
-            log::end_row(transaction, spi)?;
-        }
-    }
-    Ok(())
+/// The row of an enabled subscriber whose key is still `key`.
+pub(super) fn id(transaction: &Transaction<'_>, nai: &str, key: KeyId) -> Result<i64> {
+    let mut query = transaction.prepare_cached("SELECT id, psk FROM subscriber WHERE nai = ?1 AND enabled = 1")?;
+    let found = query.query_row([canonical_nai(nai)], |row| Ok((row.get(0)?, key_id(&row.get::<_, Vec<u8>>(1)?)))).optional()?;
+    found.filter(|(_, present)| *present == key).map(|(id, _)| id).ok_or(StoreError::Superseded)
 }
+
+pub(super) fn set_enabled(transaction: &Transaction<'_>, nai: &str, enabled: bool, now: i64) -> Result<Vec<Spi>> {
+    let nai = canonical_nai(nai);
+    found(transaction.execute("UPDATE subscriber SET enabled = ?2 WHERE nai = ?1", (&nai, enabled))?, &nai)?;
+    if enabled { Ok(Vec::new()) } else { end_associations(transaction, &nai, now) }
+}
+
+pub(super) fn set_psk(
+    transaction: &Transaction<'_>,
+    kek: &KeyEncryptionKey,
+    nai: &str,
+    psk: &Secret,
+    rng: &mut dyn CryptoRng,
+) -> Result<()> {
+    let nai = canonical_nai(nai);
+    let sealed = seal(kek, psk, &Context::psk(&nai), rng)?;
+    found(transaction.execute("UPDATE subscriber SET psk = ?2 WHERE nai = ?1", (&nai, sealed))?, &nai)
+}
+
+pub(super) fn set_policy(transaction: &Transaction<'_>, nai: &str, old: &SubscriberPolicy, new: &SubscriberPolicy) -> Result<()> {
+    let nai = canonical_nai(nai);
+    let (profile, suites, user_data) = policy_columns(new);
+    let present = "SELECT profile, suites, user_data FROM subscriber WHERE nai = ?1";
+    let present = transaction.query_row(present, [&nai], |row| Ok(policy_of(row, 0))).optional()?;
+    if present.transpose()?.is_some_and(|present| present != *old) {
+        return Err(StoreError::PolicyChanged(nai));
+    }
+    let update = "UPDATE subscriber SET profile = ?2, suites = ?3, user_data = ?4 WHERE nai = ?1";
+    found(transaction.execute(update, (&nai, profile, suites, user_data))?, &nai)
+}
+
+/// The row goes, and with it key and policy; home addresses go from the one who held them to the associations that name them.
+pub(super) fn remove(transaction: &Transaction<'_>, nai: &str, now: i64) -> Result<Vec<Spi>> {
+    let nai = canonical_nai(nai);
+    let ended = end_associations(transaction, &nai, now)?;
+    found(transaction.execute("DELETE FROM subscriber WHERE nai = ?1", [&nai])?, &nai)?;
+    Ok(ended)
+}
+
+/// Ends a subscriber's associations and gives those that were live.
+pub(super) fn end_associations(transaction: &Transaction<'_>, nai: &str, now: i64) -> Result<Vec<Spi>> {
+    let query = "SELECT spi, valid_until > ?2 FROM security_association WHERE ended = 0
+         AND subscriber = (SELECT id FROM subscriber WHERE nai = ?1)";
+    association::end_all(transaction, query, (canonical_nai(nai), now))
+}
+
+fn found(rows: usize, nai: &str) -> Result<()> {
+    if rows == 0 { Err(StoreError::Unknown { what: "subscriber", name: nai.to_owned() }) } else { Ok(()) }
+}
+
+/// What [`subscriber_of`] reads; `?1` is the time.
+const COLUMNS: &str = "nai, enabled, created,
+     (SELECT address FROM home_address WHERE subscriber = id AND family = 6),
+     (SELECT address FROM home_address WHERE subscriber = id AND family = 4),
+     (SELECT COUNT(*) FROM security_association WHERE subscriber = id AND ended = 0 AND valid_until > ?1),
+     profile, suites, user_data";
 
 pub(super) fn list(connection: &Connection, now: i64) -> Result<Vec<Subscriber>> {
-    let mut query = connection.prepare(
-        "SELECT nai, enabled, created,
-             (SELECT address FROM home_address WHERE subscriber = id AND family = 6),
-             (SELECT address FROM home_address WHERE subscriber = id AND family = 4),
-             (SELECT COUNT(*) FROM security_association WHERE subscriber = id AND ended = 0 AND valid_until > ?1),
-             profile, suites, user_data
-         FROM subscriber ORDER BY nai",
-    )?;
+    let mut query = connection.prepare(&format!("SELECT {COLUMNS} FROM subscriber ORDER BY nai"))?;
     let mut rows = query.query([now])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        let (ip6, ip4) = (row::ip6(row, 3)?.map(IpAddr::V6), row::ip4(row, 4)?.map(IpAddr::V4));
-        found.push(Subscriber {
-            nai: row.get(0)?,
-            enabled: row.get(1)?,
-            created: from_unix_seconds(row.get(2)?),
-            home: ip6.into_iter().chain(ip4).collect(),
-            live_sas: row.get(5)?,
-            policy: policy_of(row, 6)?,
-        });
+        found.push(subscriber_of(row)?);
     }
     Ok(found)
+}
+
+pub(super) fn one(connection: &Connection, nai: &str, now: i64) -> Result<Option<Subscriber>> {
+    let query = format!("SELECT {COLUMNS} FROM subscriber WHERE nai = ?2");
+    connection.query_row(&query, (now, canonical_nai(nai)), |row| Ok(subscriber_of(row))).optional()?.transpose()
+}
+
+fn subscriber_of(row: &Row<'_>) -> Result<Subscriber> {
+    let (ip6, ip4) = (row::ip6(row, 3)?.map(IpAddr::V6), row::ip4(row, 4)?.map(IpAddr::V4));
+    Ok(Subscriber {
+        nai: row.get(0)?,
+        enabled: row.get(1)?,
+        created: from_unix_seconds(row.get(2)?),
+        home: ip6.into_iter().chain(ip4).collect(),
+        live_sas: row.get(5)?,
+        policy: policy_of(row, 6)?,
+    })
+}
+
+/// Names in whose user part few letters differ, those first that differ least in all.
+pub(super) fn names_like(connection: &Connection, nai: &str) -> Result<Vec<String>> {
+    let user = |nai: &str| nai.split('@').next().unwrap_or_default().to_lowercase();
+    let (nai, wanted) = (canonical_nai(nai), user(nai));
+    let tolerance = wanted.chars().count().div_ceil(LIKENESS);
+    let mut likeliest: Vec<(usize, String)> = Vec::new();
+    let mut query = connection.prepare("SELECT nai FROM subscriber ORDER BY nai")?;
+    let mut rows = query.query([])?;
+    while let Some(row) = rows.next()? {
+        let name: String = row.get(0)?;
+        if distance(&user(&name), &wanted) <= tolerance {
+            likeliest.push((distance(&name, &nai), name));
+            likeliest.sort();
+            likeliest.truncate(MOST_ALIKE);
+        }
+    }
+    Ok(likeliest.into_iter().map(|(_, name)| name).collect())
 }

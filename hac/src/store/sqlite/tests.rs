@@ -2,6 +2,9 @@
 
 mod look_up;
 mod migration;
+mod removal;
+mod selection;
+mod subscribers;
 
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -48,6 +51,20 @@ fn add(store: &mut SqliteStore, nai: &str, policy: SubscriberPolicy) -> Result<(
     store.add_subscriber(&NewSubscriber { nai, psk: &Secret::new(vec![9; 32]), policy }, now(), &mut rand::rng())
 }
 
+/// The octets of an enabled subscriber's key.
+fn psk(store: &mut SqliteStore, nai: &str) -> Result<Option<Vec<u8>>> {
+    Ok(store.credentials(nai)?.map(|credentials| credentials.psk.expose().to_vec()))
+}
+
+/// An enabled subscriber's own policy.
+fn policy(store: &mut SqliteStore, nai: &str) -> Result<Option<SubscriberPolicy>> {
+    Ok(store.credentials(nai)?.map(|credentials| credentials.policy))
+}
+
+fn key(store: &mut SqliteStore, nai: &str) -> KeyId {
+    store.credentials(nai).unwrap().map_or(KeyId::default(), |credentials| credentials.key)
+}
+
 fn keys(octet: u8) -> DirectionKeys {
     DirectionKeys { integrity: Secret::empty(), encryption: Secret::new(vec![octet; 20]) }
 }
@@ -59,12 +76,14 @@ fn try_provision(
     pools: Pools,
     at: SystemTime,
 ) -> Result<Provisioned> {
-    store.provision(&Order { pools, ..order(nai, home_agent) }, at, &mut rand::rng())
+    let order = Order { pools, key: key(store, nai), ..order(nai, home_agent) };
+    store.provision(&order, at, &mut rand::rng())
 }
 
 fn order<'a>(nai: &'a str, home_agent: &'a HomeAgent) -> Order<'a> {
     Order {
         nai,
+        key: KeyId::default(),
         home_agent,
         suite: CipherSuite::Aes128Gcm,
         profile: WireProfile::Rfc6618,
@@ -82,6 +101,11 @@ fn provision(store: &mut SqliteStore, nai: &str) -> Provisioned {
 
 fn to(instance: u8) -> Recipient<'static> {
     Recipient { home_agent: "ha1", group: HaGroup::new(0).unwrap(), instance: InstanceId([instance; 16]) }
+}
+
+/// The live associations of a selection.
+fn all(store: &mut SqliteStore, of: &Selection<'_>) -> Vec<AssociationRecord> {
+    store.associations(of, false, None, 1000, now()).unwrap()
 }
 
 fn snapshot(store: &mut SqliteStore, instance: u8) -> Vec<Delivery> {
@@ -251,29 +275,29 @@ fn a_snapshot_comes_in_pages_and_leaves_ended_and_expired_ones_out() {
 #[test]
 fn a_disabled_subscriber_has_no_key_and_no_associations() {
     let mut store = store_with(&["alice@example.org"]);
-    provision(&mut store, "alice@example.org");
-    store.set_enabled("alice@example.org", false).unwrap();
-    assert_eq!(store.psk("alice@example.org").unwrap(), None);
+    let spi = provision(&mut store, "alice@example.org").sa.spi;
+    assert_eq!(store.set_enabled("alice@example.org", false, now()).unwrap(), [spi]);
+    assert_eq!(psk(&mut store, "alice@example.org").unwrap(), None);
     assert!(snapshot(&mut store, 1).is_empty());
     assert!(matches!(
         try_provision(&mut store, "alice@example.org", &agent("ha1", 0), pools(), now()),
-        Err(StoreError::Unknown { .. })
+        Err(StoreError::Superseded)
     ));
-    assert!(matches!(store.set_enabled("nobody@example.org", false), Err(StoreError::Unknown { .. })));
+    assert!(matches!(store.set_enabled("nobody@example.org", false, now()), Err(StoreError::Unknown { .. })));
 }
 
 #[test]
 fn a_key_moved_to_another_row_is_refused() {
     let mut store = store_with(&["alice@example.org", "mallory@example.org"]);
-    let swap = "UPDATE subscriber SET psk = (SELECT psk FROM subscriber WHERE nai = 'mallory@example.org')";
-    store.connection.execute(swap, []).unwrap();
-    assert!(matches!(store.psk("alice@example.org"), Err(StoreError::Sealed(_))));
-    assert!(store.psk("mallory@example.org").unwrap().is_some());
-
     let (alice, mallory) = (provision(&mut store, "alice@example.org"), provision(&mut store, "mallory@example.org"));
     let swap = "UPDATE security_association SET keys = (SELECT keys FROM security_association WHERE spi = ?2) WHERE spi = ?1";
     store.connection.execute(swap, (alice.sa.spi.get(), mallory.sa.spi.get())).unwrap();
     assert!(matches!(store.look_up(&to(1), alice.sa.spi, now()), Err(StoreError::Sealed(_))));
+
+    let swap = "UPDATE subscriber SET psk = (SELECT psk FROM subscriber WHERE nai = 'mallory@example.org')";
+    store.connection.execute(swap, []).unwrap();
+    assert!(matches!(psk(&mut store, "alice@example.org"), Err(StoreError::Sealed(_))));
+    assert!(psk(&mut store, "mallory@example.org").unwrap().is_some());
 }
 
 #[test]
@@ -283,25 +307,26 @@ fn a_name_is_taken_once() {
     let again = store.add_subscriber(&new, now(), &mut rand::rng());
     assert!(matches!(again, Err(StoreError::Exists { .. })));
     assert!(matches!(store.add_home_agent(&agent("ha1", 3)), Err(StoreError::Exists { .. })));
-    assert_eq!(store.psk("alice@example.org").unwrap(), Some(Secret::new(vec![9; 32])));
+    assert_eq!(psk(&mut store, "alice@example.org").unwrap(), Some(vec![9; 32]));
 }
 
 #[test]
 fn a_database_file_survives_and_opens_only_under_its_own_key() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("hac.db");
-    let mut psk = vec![0; 32];
-    rand::rng().fill_bytes(&mut psk);
+    let mut drawn = vec![0; 32];
+    rand::rng().fill_bytes(&mut drawn);
     let mut store = SqliteStore::create(&path, kek(1), &mut rand::rng()).unwrap();
-    let new = NewSubscriber { nai: "alice@example.org", psk: &Secret::new(psk.clone()), policy: SubscriberPolicy::default() };
+    let new = NewSubscriber { nai: "alice@example.org", psk: &Secret::new(drawn.clone()), policy: SubscriberPolicy::default() };
     store.add_subscriber(&new, now(), &mut rand::rng()).unwrap();
     drop(store);
 
     assert!(matches!(SqliteStore::create(&path, kek(1), &mut rand::rng()), Err(StoreError::Create { .. })));
     assert!(matches!(SqliteStore::open(&path, kek(2)), Err(StoreError::Sealed(_))));
-    assert_eq!(SqliteStore::open(&path, kek(1)).unwrap().psk("alice@example.org").unwrap(), Some(Secret::new(psk.clone())));
+    let mut store = SqliteStore::open(&path, kek(1)).unwrap();
+    assert_eq!(psk(&mut store, "alice@example.org").unwrap(), Some(drawn.clone()));
     let octets = std::fs::read(&path).unwrap();
-    assert!(!octets.windows(32).any(|window| window == psk), "no key in the clear in the file");
+    assert!(!octets.windows(32).any(|window| window == drawn), "no key in the clear in the file");
 
     let settings = SqliteStore::open(&path, kek(1)).unwrap().connection;
     let pragma =
@@ -331,7 +356,8 @@ fn an_association_keeps_its_profile_and_what_was_decided_about_user_data() {
     for profile in WireProfile::ALL {
         for user_data in UserData::ALL {
             let ha1 = agent("ha1", 0);
-            let order = Order { profile, user_data, ..order("alice@example.org", &ha1) };
+            let key = key(&mut store, "alice@example.org");
+            let order = Order { profile, user_data, key, ..order("alice@example.org", &ha1) };
             let made = store.provision(&order, now(), &mut rand::rng()).unwrap();
             let read = store.look_up(&to(1), made.sa.spi, now()).unwrap().unwrap();
             assert_eq!((made.sa.profile, made.sa.user_data), (profile, user_data));
@@ -381,9 +407,9 @@ fn a_subscribers_own_policy_comes_back_as_it_was_given_and_each_part_may_be_miss
     for (number, policy) in policies.iter().enumerate() {
         let nai = format!("mn{number}@example.org");
         add(&mut store, &nai, policy.clone()).unwrap();
-        assert_eq!(store.subscriber_policy(&nai.replace("example", "Example")).unwrap(), *policy);
+        assert_eq!(self::policy(&mut store, &nai.replace("example", "Example")).unwrap().as_ref(), Some(policy));
     }
-    assert_eq!(store.subscriber_policy("alice@example.org").unwrap(), SubscriberPolicy::default());
+    assert_eq!(policy(&mut store, "alice@example.org").unwrap(), Some(SubscriberPolicy::default()));
     let listed: Vec<_> = store.subscribers(now()).unwrap().into_iter().map(|row| row.policy).collect();
     assert_eq!(listed, [&[SubscriberPolicy::default()][..], &policies].concat());
 }
@@ -392,9 +418,9 @@ fn a_subscribers_own_policy_comes_back_as_it_was_given_and_each_part_may_be_miss
 fn an_unknown_and_a_disabled_subscriber_have_no_policy_of_their_own() {
     let mut store = store_with(&[]);
     add(&mut store, "carol@example.org", SubscriberPolicy { profile: Some(WireProfile::Draft04), ..Default::default() }).unwrap();
-    store.set_enabled("carol@example.org", false).unwrap();
+    store.set_enabled("carol@example.org", false, now()).unwrap();
     for nai in ["carol@example.org", "nobody@example.org"] {
-        assert_eq!(store.subscriber_policy(nai).unwrap(), SubscriberPolicy::default(), "{nai}");
+        assert_eq!(policy(&mut store, nai).unwrap(), None, "{nai}");
     }
 }
 
@@ -403,6 +429,6 @@ fn a_policy_that_this_build_cannot_read_is_said_and_not_guessed() {
     let mut store = store_with(&["alice@example.org"]);
     for wrong in ["profile = 'draft-05'", "suites = 'ROT13'", "suites = ''"] {
         store.connection.execute(&format!("UPDATE subscriber SET {wrong}"), []).unwrap();
-        assert!(matches!(store.subscriber_policy("alice@example.org"), Err(StoreError::Damaged(_))), "{wrong}");
+        assert!(matches!(policy(&mut store, "alice@example.org"), Err(StoreError::Damaged(_))), "{wrong}");
     }
 }

@@ -1,4 +1,4 @@
-//! A database of schema version 1 under this build.
+//! A database of an earlier schema version under this build.
 
 use rusqlite::Connection;
 
@@ -6,36 +6,49 @@ use super::*;
 use crate::store::sealing::Context;
 use crate::store::sqlite::{migration, row};
 
-/// The schema as version 1 had it.
-const SCHEMA_1: &str = include_str!("schema_1.sql");
+/// Each earlier version with its schema.
+const EARLIER: [(i64, &str); 2] = [(1, include_str!("schema_1.sql")), (2, include_str!("schema_2.sql"))];
+/// A live association, delivered to two processes.
 const SPI: u32 = 0x123_4567;
+/// One that has ended, and whose SPI is in quarantine.
+const ENDED: u32 = 0x123_4568;
 
-struct Version1 {
+struct Earlier {
     folder: tempfile::TempDir,
 }
 
-impl Version1 {
-    /// With one subscriber, one home agent, and one association that was delivered once.
-    fn new() -> Self {
+impl Earlier {
+    /// With two subscribers, one home agent and two associations of the first subscriber.
+    fn new((version, schema): (i64, &str)) -> Self {
         let world = Self { folder: tempfile::tempdir().unwrap() };
         let connection = Connection::open(world.path()).unwrap();
-        connection.execute_batch(SCHEMA_1).unwrap();
-        connection.pragma_update(None, "user_version", 1).unwrap();
+        connection.execute_batch(schema).unwrap();
+        connection.pragma_update(None, "user_version", version).unwrap();
         let (kek, rng, created) = (kek(1), &mut rand::rng(), unix_seconds(now()));
         let mut sealed = |octets: Secret, context| kek.seal(&octets, &context, rng).unwrap();
         let pseudo = sealed(Secret::new(vec![3; 32]), Context::pseudo_psk_secret());
         let psk = sealed(Secret::new(vec![9; 32]), Context::psk("alice@example.org"));
         let suite = CipherSuite::Aes128Gcm;
         let keys = sealed(row::join_keys(&keys(1), &keys(2)), Context::sa_keys(Spi::new(SPI).unwrap(), suite, created));
-        connection.execute("INSERT INTO server VALUES (1, 7, ?1)", [pseudo]).unwrap();
-        connection.execute("INSERT INTO subscriber VALUES (1, 'alice@example.org', ?1, 1, ?2)", (psk, created)).unwrap();
+        connection.execute("INSERT INTO server VALUES (1, 8, ?1)", [pseudo]).unwrap();
+        let subscriber = "INSERT INTO subscriber (id, nai, psk, enabled, created) VALUES (?1, ?2, ?3, ?4, ?5)";
+        connection.execute(subscriber, (1, "alice@example.org", &psk, 1, created)).unwrap();
+        connection.execute(subscriber, (7, "carol@example.org", &psk, 0, created)).unwrap();
         let rest = "INSERT INTO home_agent VALUES ('ha1', 4, NULL, x'c6336401', 7872);
              INSERT INTO home_address VALUES (1, 4, x'0a090005');";
         connection.execute_batch(rest).unwrap();
-        let association = "INSERT INTO security_association VALUES
-             (?1, 1, 'ha1', 'AES_128_GCM', 1, ?2, NULL, x'0a090005', NULL, x'c6336401', 7872, ?3, ?4, 7, 0)";
-        connection.execute(association, (SPI, keys, created, created + 600)).unwrap();
-        connection.execute("INSERT INTO lease VALUES (?1, ?2, 0)", (SPI, [1_u8; 16])).unwrap();
+        let association = "INSERT INTO security_association (spi, subscriber, home_agent, suite, user_data, keys, home4, agent4,
+             agent_port, created, valid_until, revision, ended)
+             VALUES (?1, 1, 'ha1', 'AES_128_GCM', 1, ?2, x'0a090005', x'c6336401', 7872, ?3, ?4, ?5, ?6)";
+        connection.execute(association, (SPI, Some(keys), created, created + 600, 7, 0)).unwrap();
+        connection.execute(association, (ENDED, None::<Vec<u8>>, created, created + 600, 8, 1)).unwrap();
+        for (instance, number) in [([1_u8; 16], 0), ([2; 16], 1)] {
+            connection.execute("INSERT INTO lease VALUES (?1, ?2, ?3)", (SPI, instance, number)).unwrap();
+        }
+        if version > 1 {
+            connection.execute_batch("UPDATE subscriber SET profile = 'draft-04', suites = 'NULL_SHA,AES_128_GCM'").unwrap();
+            connection.execute_batch("UPDATE security_association SET profile = 'draft-04'").unwrap();
+        }
         world
     }
 
@@ -43,43 +56,90 @@ impl Version1 {
         self.folder.path().join("hac.db")
     }
 
+    fn open(&self) -> SqliteStore {
+        SqliteStore::open(&self.path(), kek(1)).unwrap()
+    }
+
     fn version(&self) -> i64 {
         migration::version(&Connection::open(self.path()).unwrap()).unwrap()
     }
 }
 
-fn recipient() -> Recipient<'static> {
-    Recipient { home_agent: "ha1", group: Spi::new(SPI).unwrap().group(), instance: InstanceId([1; 16]) }
+fn recipient(instance: u8) -> Recipient<'static> {
+    Recipient { home_agent: "ha1", group: Spi::new(SPI).unwrap().group(), instance: InstanceId([instance; 16]) }
 }
 
 #[test]
-fn a_database_of_version_1_is_brought_forward_and_loses_nothing() {
-    let world = Version1::new();
-    for _ in 0..2 {
-        let mut store = SqliteStore::open(&world.path(), kek(1)).unwrap();
-        assert_eq!(store.psk("alice@example.org").unwrap(), Some(Secret::new(vec![9; 32])));
-        assert_eq!(store.subscriber_policy("alice@example.org").unwrap(), SubscriberPolicy::default());
-        let read = store.look_up(&recipient(), Spi::new(SPI).unwrap(), now()).unwrap().unwrap();
-        assert_eq!((read.sa.profile, read.lease, read.revision), (WireProfile::Rfc6618, 0, Revision(7)));
-        assert_eq!((read.sa.mn_to_ha, read.sa.ha_to_mn), (keys(1), keys(2)));
-        assert_eq!(read.sa.home.ip4(), "10.9.0.5".parse().ok());
-        assert_eq!(world.version(), 2);
+fn a_database_of_an_earlier_version_is_brought_forward_and_loses_nothing() {
+    for earlier in EARLIER {
+        let world = Earlier::new(earlier);
+        let profile = if earlier.0 == 1 { WireProfile::Rfc6618 } else { WireProfile::Draft04 };
+        let mut own = SubscriberPolicy::default();
+        if earlier.0 > 1 {
+            own.profile = Some(profile);
+            own.suites = Some(vec![CipherSuite::NullSha, CipherSuite::Aes128Gcm]);
+        }
+        for _ in 0..2 {
+            let mut store = world.open();
+            assert_eq!(psk(&mut store, "alice@example.org").unwrap(), Some(vec![9; 32]));
+            assert_eq!(policy(&mut store, "alice@example.org").unwrap().as_ref(), Some(&own));
+            assert!(!store.subscriber("carol@example.org", now()).unwrap().unwrap().enabled);
+            for (instance, lease) in [(1, 0), (2, 1)] {
+                let read = store.look_up(&recipient(instance), Spi::new(SPI).unwrap(), now()).unwrap().unwrap();
+                assert_eq!((read.sa.profile, read.lease, read.revision), (profile, lease, Revision(7)));
+                assert_eq!((read.sa.mn_to_ha, read.sa.ha_to_mn), (keys(1), keys(2)));
+                assert_eq!(read.sa.home.ip4(), "10.9.0.5".parse().ok());
+            }
+            assert_eq!(world.version(), migration::VERSION);
+        }
     }
-    let mut store = SqliteStore::open(&world.path(), kek(1)).unwrap();
-    let policy = SubscriberPolicy { profile: Some(WireProfile::Draft04), ..SubscriberPolicy::default() };
-    add(&mut store, "bob@example.org", policy.clone()).unwrap();
-    assert_eq!(store.subscriber_policy("bob@example.org").unwrap(), policy);
-    assert_eq!(provision(&mut store, "alice@example.org").sa.home.ip4(), "10.9.0.5".parse().ok(), "the address is sticky");
+}
+
+/// What version 3 is there for, on associations that were made before.
+#[test]
+fn a_migrated_database_takes_new_subscribers_and_lets_old_ones_and_home_agents_go() {
+    for earlier in EARLIER {
+        let world = Earlier::new(earlier);
+        let mut store = world.open();
+        let own = SubscriberPolicy { profile: Some(WireProfile::Draft04), ..SubscriberPolicy::default() };
+        add(&mut store, "bob@example.org", own.clone()).unwrap();
+        assert_eq!(policy(&mut store, "bob@example.org").unwrap(), Some(own));
+        assert_eq!(provision(&mut store, "alice@example.org").sa.home.ip4(), "10.9.0.5".parse().ok(), "the address is sticky");
+        assert_eq!(store.remove_subscriber("alice@example.org", now()).unwrap().len(), 2);
+        assert_eq!(provision(&mut store, "bob@example.org").sa.home.ip4(), "10.9.0.6".parse().ok());
+        assert_eq!(store.remove_home_agent("ha1", now()).unwrap(), 1);
+        assert_eq!(store.counts(now()).unwrap(), Counts { subscribers: 2, home_agents: 0, live_sas: 0 });
+    }
 }
 
 #[test]
-fn a_migrated_database_has_the_tables_of_a_new_one() {
-    let world = Version1::new();
-    let migrated = SqliteStore::open(&world.path(), kek(1)).unwrap();
+fn a_migrated_database_has_tables_indexes_and_triggers_of_a_new_one() {
     let new = SqliteStore::in_memory(kek(1), &mut rand::rng()).unwrap();
-    for table in ["server", "subscriber", "home_address", "home_agent", "security_association", "spi_block", "lease"] {
-        assert_eq!(columns(&migrated, table), columns(&new, table), "{table}");
+    assert!(objects(&new).len() > 12);
+    for earlier in EARLIER {
+        let migrated = Earlier::new(earlier).open();
+        assert_eq!(objects(&migrated), objects(&new));
+        for table in ["server", "subscriber", "home_address", "home_agent", "security_association", "spi_block", "lease"] {
+            assert_eq!(columns(&migrated, table), columns(&new, table), "{table}");
+            assert_eq!(foreign_keys(&migrated, table), foreign_keys(&new, table), "{table}");
+        }
+        let query = "SELECT used FROM spi_block WHERE block = ?1";
+        let used: i64 = migrated.connection.query_row(query, [SPI >> 12], |row| row.get(0)).unwrap();
+        assert_eq!(used, 2, "copying the rows has counted none of them twice");
+        let check = |pragma: &str| migrated.connection.query_row(pragma, [], |row| row.get::<_, String>(0));
+        assert_eq!(check("PRAGMA integrity_check").unwrap(), "ok");
+        assert!(matches!(check("PRAGMA foreign_key_check"), Err(rusqlite::Error::QueryReturnedNoRows)));
     }
+}
+
+/// Kind, name and table of everything; of what was never altered, its text too.
+fn objects(store: &SqliteStore) -> BTreeSet<(String, String, String, Option<String>)> {
+    let mut query = store.connection.prepare("SELECT type, name, tbl_name, sql FROM sqlite_schema").unwrap();
+    let rows = query.query_map([], |row| {
+        let (kind, name, sql) = (row.get::<_, String>(0)?, row.get(1)?, row.get::<_, Option<String>>(3)?);
+        Ok((kind.clone(), name, row.get(2)?, sql.filter(|_| kind != "table")))
+    });
+    rows.unwrap().collect::<rusqlite::Result<_>>().unwrap()
 }
 
 /// Name, type, NOT NULL, default and place in the primary key of each column.
@@ -90,33 +150,54 @@ fn columns(store: &SqliteStore, table: &str) -> Vec<(String, String, bool, Optio
     rows.collect::<rusqlite::Result<_>>().unwrap()
 }
 
+/// Column, table that it refers to, and what a deletion there does.
+fn foreign_keys(store: &SqliteStore, table: &str) -> BTreeSet<(String, String, String)> {
+    let mut query = store.connection.prepare("SELECT \"from\", \"table\", on_delete FROM pragma_foreign_key_list(?1)").unwrap();
+    let rows = query.query_map([table], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
+    rows.collect::<rusqlite::Result<_>>().unwrap()
+}
+
 #[test]
 fn a_migration_that_fails_half_way_changes_nothing() {
-    let world = Version1::new();
-    // The last step finds its column there already.
-    let in_the_way = "ALTER TABLE security_association ADD COLUMN profile TEXT";
-    Connection::open(world.path()).unwrap().execute(in_the_way, []).unwrap();
-    assert!(matches!(SqliteStore::open(&world.path(), kek(1)), Err(StoreError::Database(_))));
-    assert_eq!(world.version(), 1);
-    let subscriber = "SELECT COUNT(*) FROM pragma_table_info('subscriber') WHERE name IN ('profile', 'suites', 'user_data')";
-    let added: i64 = Connection::open(world.path()).unwrap().query_row(subscriber, [], |row| row.get(0)).unwrap();
-    assert_eq!(added, 0);
+    for (earlier, in_the_way) in [
+        // The last statement of step 2 finds its column there already; one in the middle of step 3, its index.
+        (EARLIER[0], "ALTER TABLE security_association ADD COLUMN profile TEXT"),
+        (EARLIER[0], "CREATE INDEX security_association_home_agent ON server (one)"),
+        (EARLIER[1], "CREATE INDEX security_association_home4_held ON server (one)"),
+    ] {
+        let world = Earlier::new(earlier);
+        let dump = || {
+            let connection = Connection::open(world.path()).unwrap();
+            let mut schema = connection.prepare("SELECT name, sql FROM sqlite_schema ORDER BY name").unwrap();
+            let schema = schema.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?))).unwrap();
+            let rows = "SELECT (SELECT COUNT(*) FROM lease), (SELECT COUNT(*) FROM security_association)";
+            let rows: (i64, i64) = connection.query_row(rows, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+            (schema.collect::<rusqlite::Result<Vec<_>>>().unwrap(), rows)
+        };
+        Connection::open(world.path()).unwrap().execute(in_the_way, []).unwrap();
+        let before = dump();
+        assert!(matches!(SqliteStore::open(&world.path(), kek(1)), Err(StoreError::Database(_))), "{in_the_way}");
+        assert_eq!(world.version(), earlier.0);
+        assert_eq!(dump(), before, "{in_the_way}");
+    }
 }
 
 #[test]
 fn another_key_encryption_key_migrates_nothing() {
-    let world = Version1::new();
-    assert!(matches!(SqliteStore::open(&world.path(), kek(2)), Err(StoreError::Sealed(_))));
-    assert_eq!(world.version(), 1);
+    for earlier in EARLIER {
+        let world = Earlier::new(earlier);
+        assert!(matches!(SqliteStore::open(&world.path(), kek(2)), Err(StoreError::Sealed(_))));
+        assert_eq!(world.version(), earlier.0);
+    }
 }
 
 #[test]
 fn a_newer_version_and_a_file_of_something_else_are_refused_and_left_alone() {
-    for found in [0, 3] {
-        let world = Version1::new();
+    for found in [0, migration::VERSION + 1] {
+        let world = Earlier::new(EARLIER[0]);
         Connection::open(world.path()).unwrap().pragma_update(None, "user_version", found).unwrap();
         let refused = SqliteStore::open(&world.path(), kek(1)).err().unwrap();
-        assert!(matches!(refused, StoreError::SchemaVersion { wanted: 2, .. }), "{refused}");
+        assert!(matches!(refused, StoreError::SchemaVersion { wanted: 3, .. }), "{refused}");
         assert_eq!(world.version(), found);
     }
 }
