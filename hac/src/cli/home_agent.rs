@@ -1,4 +1,4 @@
-//! `hac ha add | list`.
+//! `hac ha add | list | remove`.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -13,10 +13,10 @@ use zeroize::Zeroizing;
 
 use super::certificates::{self, Pem, Usage};
 use super::files::{Access, NewFiles};
-use super::{CliError, open, print_json};
+use super::{CliError, named, open, print_json, security_association};
 use crate::config::{Config, check_name};
 use crate::provisioning::can_be_told;
-use crate::store::{HomeAgent, Store};
+use crate::store::{HomeAgent, Selection, Store};
 
 const FILES: [&str; 4] = ["ha.toml", "ca.pem", "ha.pem", "ha-key.pem"];
 
@@ -29,6 +29,11 @@ pub(super) enum Command {
         /// As JSON.
         #[arg(long)]
         json: bool,
+    },
+    /// Ends a home agent's associations and forgets it; its certificate gets it nothing any more.
+    Remove {
+        /// Its name.
+        name: String,
     },
 }
 
@@ -57,6 +62,7 @@ pub(super) fn run(config: &Path, command: &Command) -> Result<(), CliError> {
     match command {
         Command::Add(arguments) => add(config, arguments),
         Command::List { json } => list(config, *json),
+        Command::Remove { name } => remove(config, name),
     }
 }
 
@@ -184,6 +190,20 @@ fn list(config: &Path, json: bool) -> Result<(), CliError> {
             home_agent.name,
             addresses(&home_agent).join(" ")
         );
+    }
+    Ok(())
+}
+
+/// A page at a time first: what is left for the one transaction that forgets it keeps nobody waiting.
+fn remove(config: &Path, name: &str) -> Result<(), CliError> {
+    let (_, mut store) = open(config)?;
+    let name = named::home_agent(&mut store, name)?.name;
+    let of = Selection { home_agent: Some(&name), ..Selection::default() };
+    let ended = security_association::end_all(&mut store, &of)? + store.remove_home_agent(&name, SystemTime::now())?;
+    println!("removed       {name}: its certificate gets it nothing any more");
+    println!("ended         {}: if it is connected it drops all within a second", security_association::counted(ended));
+    if store.home_agents(SystemTime::now())?.is_empty() {
+        println!("warning       no home agent is left: mobile nodes are told to come again later");
     }
     Ok(())
 }

@@ -1,15 +1,55 @@
-//! `mn.toml`, as `hac subscriber add` writes it for the mobile node.
+//! The folder for a mobile node, as `hac subscriber add` and `rotate-psk` write it: `mn.toml`, `ca.pem` and `psk`.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
 
-use protocol::sa::{CipherSuite, UserData};
+use protocol::sa::{CipherSuite, Secret, UserData};
+use rand::Rng;
+use service::config::Located;
+use zeroize::Zeroizing;
 
+use super::files::{Access, NewFiles, hex_line};
 use super::{CliError, names};
 use crate::config::Config;
 use crate::store::SubscriberPolicy;
 
 /// The HAC's TCP port where nothing names another.
 const DEFAULT_PORT: u16 = 7872;
+
+/// Octets of a pre-shared key.
+const PSK_LEN: usize = 32;
+const FILES: [&str; 3] = ["mn.toml", "ca.pem", "psk"];
+
+/// Draws a pre-shared key and writes the files. They go when the result is dropped before [`NewFiles::keep`], so that what the store
+/// refuses leaves none.
+pub(super) fn write(
+    folder: &Path,
+    config: &Located<Config>,
+    nai: &str,
+    targets: &Targets,
+    own: &SubscriberPolicy,
+) -> Result<(NewFiles, Secret), CliError> {
+    let mut files = NewFiles::new(folder, &FILES)?;
+    let mut psk = Zeroizing::new(vec![0; PSK_LEN]);
+    rand::rng().fill_bytes(psk.as_mut_slice());
+    files.write("psk", &hex_line(&psk), Access::Secret)?;
+    files.write("ca.pem", &config.read(&config.ca)?, Access::Public)?;
+    files.write("mn.toml", &configuration(config, nai, targets, own), Access::Public)?;
+    Ok((files, Secret::new(std::mem::take(&mut *psk))))
+}
+
+/// The files stay. Gives the path of `mn.toml`.
+pub(super) fn keep(files: NewFiles) -> PathBuf {
+    let written = files.path("mn.toml");
+    files.keep();
+    written
+}
+
+/// What is to be done with the files.
+pub(super) fn print_next(written: &Path) {
+    println!("written       {} with ca.pem and psk (secret) beside it", written.display());
+    println!("\nNext: bring that folder to the mobile node over a safe channel, and there:\n  mn -c mn.toml up");
+}
 
 /// Where the mobile node connects to: one port for all addresses.
 pub(super) struct Targets {
@@ -46,7 +86,7 @@ impl Targets {
 }
 
 /// The whole file. It names the profile in any case, since it must be the one that the HAC has for this subscriber.
-pub(super) fn configuration(config: &Config, nai: &str, targets: &Targets, own: &SubscriberPolicy) -> String {
+fn configuration(config: &Config, nai: &str, targets: &Targets, own: &SubscriberPolicy) -> String {
     let name = &config.name;
     let port = port(targets.port.or(config.listen.first().map(SocketAddr::port)).unwrap_or(DEFAULT_PORT), name);
     let addresses = targets.addresses();

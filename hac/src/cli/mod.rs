@@ -1,4 +1,4 @@
-//! The command line: `hac init | serve | check-config | ha | subscriber | status`. Prints what it did and what to do next.
+//! The command line: `hac init | serve | check-config | ha | subscriber | sa | status`. Prints what it did and what to do next.
 #![allow(clippy::print_stdout, reason = "a command line answers on standard output")]
 
 mod certificates;
@@ -7,6 +7,8 @@ mod files;
 mod home_agent;
 mod init;
 mod mobile_node;
+mod named;
+mod security_association;
 mod serve;
 mod status;
 mod subscriber;
@@ -55,6 +57,9 @@ enum Command {
     /// Subscribers.
     #[command(subcommand)]
     Subscriber(subscriber::Command),
+    /// Security associations.
+    #[command(subcommand)]
+    Sa(security_association::Command),
     /// What the running HAC does; reads the database where none runs.
     Status {
         /// As JSON.
@@ -71,6 +76,7 @@ pub fn run(cli: Cli) -> Result<(), CliError> {
         Command::CheckConfig { json } => check_config::run(&cli.config, json),
         Command::Ha(command) => home_agent::run(&cli.config, &command),
         Command::Subscriber(command) => subscriber::run(&cli.config, &command),
+        Command::Sa(command) => security_association::run(&cli.config, &command),
         Command::Status { json } => status::run(&cli.config, json),
     }
 }
@@ -115,6 +121,21 @@ pub enum CliError {
     /// The command has said everything itself.
     #[error("the configuration cannot be used")]
     Told,
+    /// A name that is not there.
+    #[error("there is no {what} \"{name}\"{}; `{list}` shows all", named::suggestion(like))]
+    Unknown {
+        /// "subscriber" or "home agent".
+        what: &'static str,
+        /// Which.
+        name: String,
+        /// Names that may have been meant.
+        like: Vec<String>,
+        /// The command that lists them.
+        list: &'static str,
+    },
+    /// Standard output is gone.
+    #[error("cannot write to standard output: {0}; is the disk full, or has the program that reads it ended?")]
+    Output(#[from] io::Error),
     /// An argument that cannot work.
     #[error("{0}")]
     Argument(String),

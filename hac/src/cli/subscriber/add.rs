@@ -5,18 +5,12 @@ use std::time::SystemTime;
 
 use protocol::mhauth::Nai;
 use protocol::profile::WireProfile;
-use protocol::sa::{CipherSuite, Secret, UserData};
-use rand::Rng;
-use zeroize::Zeroizing;
+use protocol::sa::{CipherSuite, UserData};
 
-use super::{check, warn};
-use crate::cli::files::{Access, NewFiles, hex_line};
+use super::policy::{check, warn};
 use crate::cli::mobile_node::{self, Targets};
 use crate::cli::{CliError, open};
 use crate::store::{NewSubscriber, Store, SubscriberPolicy, canonical_nai};
-
-const PSK_LEN: usize = 32;
-const FILES: [&str; 3] = ["mn.toml", "ca.pem", "psk"];
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Arguments {
@@ -48,20 +42,13 @@ pub(super) fn run(config: &Path, arguments: &Arguments) -> Result<(), CliError> 
     let (config, mut store) = open(config)?;
     let policy = arguments.policy();
     check(&config.policy(), &policy)?;
-    let mut files = NewFiles::new(&arguments.out, &FILES)?;
-    let mut psk = Zeroizing::new(vec![0; PSK_LEN]);
-    rand::rng().fill_bytes(psk.as_mut_slice());
-    files.write("psk", &hex_line(&psk), Access::Secret)?;
-    files.write("ca.pem", &config.read(&config.ca)?, Access::Public)?;
-    files.write("mn.toml", &mobile_node::configuration(&config, &nai, &targets, &policy), Access::Public)?;
-    let new = NewSubscriber { nai: &nai, psk: &Secret::new(std::mem::take(&mut *psk)), policy };
+    let (files, psk) = mobile_node::write(&arguments.out, &config, &nai, &targets, &policy)?;
+    let new = NewSubscriber { nai: &nai, psk: &psk, policy };
     store.add_subscriber(&new, SystemTime::now(), &mut rand::rng())?;
-    let written = files.path("mn.toml");
-    files.keep();
+    let written = mobile_node::keep(files);
     println!("subscriber    {nai}");
-    println!("written       {} with ca.pem and psk (secret) beside it", written.display());
     warn(&mut store, config.policy().profile_of(&new.policy), &new.policy)?;
-    println!("\nNext: bring that folder to the mobile node over a safe channel, and there:\n  mn -c mn.toml up");
+    mobile_node::print_next(&written);
     Ok(())
 }
 

@@ -1,19 +1,19 @@
-//! `hac subscriber add | list | enable | disable`.
+//! `hac subscriber add | list | show | set | enable | disable | rotate-psk | remove`, and what they share.
 
+mod access;
 mod add;
 mod list;
+pub(super) mod policy;
+mod rotate_psk;
+mod set;
+mod show;
 
 use std::path::Path;
-use std::time::SystemTime;
 
 use clap::Subcommand;
-use protocol::mhauth::DEFAULT_PORT;
-use protocol::profile::WireProfile;
-use protocol::sa::{CipherSuite, UserData};
+use protocol::sa::Spi;
 
-use super::{CliError, names, open};
-use crate::provisioning::{Policy, Request, can_be_told};
-use crate::store::{KeyId, Store, SubscriberPolicy};
+use super::CliError;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -25,6 +25,10 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Shows everything about one subscriber but his keys.
+    Show(show::Arguments),
+    /// Changes a subscriber's own policy.
+    Set(set::Arguments),
     /// Lets a disabled subscriber in again.
     Enable {
         /// Network Access Identifier.
@@ -35,59 +39,34 @@ pub(super) enum Command {
         /// Network Access Identifier.
         nai: String,
     },
+    /// Gives a subscriber another pre-shared key and writes his mobile node's configuration with it. The old key is refused from
+    /// then on.
+    RotatePsk(rotate_psk::Arguments),
+    /// Ends a subscriber's associations and forgets him: key, policy and name.
+    Remove {
+        /// Network Access Identifier.
+        nai: String,
+    },
 }
 
 pub(super) fn run(config: &Path, command: &Command) -> Result<(), CliError> {
     match command {
         Command::Add(arguments) => add::run(config, arguments),
         Command::List { json } => list::run(config, *json),
-        Command::Enable { nai } => set_enabled(config, nai, true),
-        Command::Disable { nai } => set_enabled(config, nai, false),
+        Command::Show(arguments) => show::run(config, arguments),
+        Command::Set(arguments) => set::run(config, arguments),
+        Command::Enable { nai } => access::enable(config, nai),
+        Command::Disable { nai } => access::disable(config, nai),
+        Command::RotatePsk(arguments) => rotate_psk::run(config, arguments),
+        Command::Remove { nai } => access::remove(config, nai),
     }
 }
 
-/// That a mobile node which offers everything would be given something.
-fn check(policy: &Policy, own: &SubscriberPolicy) -> Result<(), CliError> {
-    let everything = Request { nai: "", key: KeyId::default(), own, suites: &CipherSuite::ALL, user_data: UserData::Clear };
-    let useless = || {
-        CliError::Argument(
-            "in profile draft-04 a suite that does not encrypt is granted only with user data in the clear and without replay \
-             protection, where the subscriber's own policy says so: add --suite AES_128_GCM, or both --suite NULL_SHA and \
-             --user-data clear"
-                .to_owned(),
-        )
-    };
-    policy.decide(&everything).map(drop).ok_or_else(useless)
-}
-
-/// What works, but perhaps not as it was meant.
-fn warn(store: &mut dyn Store, profile: WireProfile, own: &SubscriberPolicy) -> Result<(), CliError> {
-    let home_agents = store.home_agents(SystemTime::now())?;
-    if !home_agents.is_empty() && !home_agents.iter().any(|(home_agent, _)| can_be_told(home_agent, profile)) {
-        println!("warning       no home agent can serve him: in profile {profile} its UDP port must be {DEFAULT_PORT}");
+/// What ended, for the person who ended it.
+fn print_ended(ended: &[Spi]) {
+    let spis: Vec<String> = ended.iter().map(ToString::to_string).collect();
+    match ended.len() {
+        0 => println!("ended         no association: none was live"),
+        count => println!("ended         {count} ({}): connected home agents drop them within a second", spis.join(", ")),
     }
-    if profile == WireProfile::Draft04 && own.suites.iter().flatten().any(|suite| !suite.encrypts()) {
-        println!("warning       in profile {profile} a suite that does not encrypt has no replay protection either");
-    }
-    Ok(())
-}
-
-/// What is not the HAC's default, in the words of the options that set it.
-pub(super) fn own_policy(policy: &SubscriberPolicy) -> String {
-    let mut words = Vec::new();
-    words.extend(policy.profile.map(|profile| format!("profile {profile}")));
-    words.extend(policy.suites.as_ref().map(|suites| format!("suites {}", names(suites).join(" "))));
-    words.extend(policy.user_data.map(|user_data| format!("user data {user_data}")));
-    if words.is_empty() { String::new() } else { format!("  [{}]", words.join(", ")) }
-}
-
-fn set_enabled(config: &Path, nai: &str, enabled: bool) -> Result<(), CliError> {
-    let (_, mut store) = open(config)?;
-    store.set_enabled(nai, enabled, SystemTime::now())?;
-    if enabled {
-        println!("{nai} may authenticate again");
-    } else {
-        println!("{nai} is disabled; connected home agents drop its associations within a second");
-    }
-    Ok(())
 }
