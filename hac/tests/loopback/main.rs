@@ -400,6 +400,56 @@ async fn a_revocation_on_the_command_line_reaches_the_home_agent_within_a_second
     assert!(matches!(refused, Failure::Rejected(_)), "a disabled name gets the pseudo-PSK: {refused}");
 }
 
+/// Other processes write to the database all the time; each waits for the other's transaction, and none for long.
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_beside_a_running_hac_do_their_work_and_keep_no_mobile_node_out() {
+    let world = World::new();
+    let running = world.start().await.unwrap();
+    let (mut home_agent, _) = world.home_agent(running.home_agents(), 1).await;
+    connected(&running).await;
+    let fed = tokio::spawn(async move {
+        loop {
+            next_change(&mut home_agent).await;
+        }
+    });
+    let operators = [1, 2].map(|operator| {
+        let (config, folder) = (world.text("hac/hac.toml"), world.path(&format!("operator{operator}")));
+        tokio::task::spawn_blocking(move || (0..4).for_each(|round| operate(&config, &folder.join(round.to_string()))))
+    });
+    let mut granted = 0;
+    while granted < 8 || !operators.iter().all(tokio::task::JoinHandle::is_finished) {
+        world.provision(running.mobile_nodes()[0]).await.unwrap();
+        granted += 1;
+    }
+    for operator in operators {
+        operator.await.unwrap();
+    }
+    let counts = running.shared().store.run(|store| store.counts(std::time::SystemTime::now())).await.unwrap().unwrap();
+    assert_eq!((counts.subscribers, counts.home_agents, counts.live_sas), (1, 1, 4), "alice has the most that she may have");
+    fed.abort();
+}
+
+/// A subscriber's and a home agent's whole life, each step a process of its own; `folder` gives them their names.
+fn operate(config: &str, folder: &Path) {
+    let hac = |words: &str| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_hac")).args(["-c", config]).args(words.split(' ')).output();
+        let output = output.unwrap();
+        assert!(output.status.success(), "{words}: {}", String::from_utf8_lossy(&output.stderr));
+    };
+    let (out, unique) = (folder.to_str().unwrap(), folder.to_str().unwrap().replace(['/', '.'], ""));
+    let (nai, ha) = (format!("{unique}@example.org"), format!("ha{}", &unique[unique.len() - 10..].to_lowercase()));
+    hac(&format!("subscriber add {nai} --out {out}/add"));
+    hac(&format!("subscriber rotate-psk {nai} --revoke --out {out}/rotate"));
+    hac(&format!("subscriber set {nai} --profile draft-04"));
+    hac(&format!("subscriber disable {nai}"));
+    hac(&format!("subscriber show {nai}"));
+    hac(&format!("sa revoke --subscriber {nai}"));
+    hac(&format!("ha add {ha} --address 198.51.100.9 --out {out}/ha"));
+    hac(&format!("ha remove {ha}"));
+    hac("sa list --all");
+    hac(&format!("subscriber remove {nai}"));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_newer_process_of_a_home_agent_takes_the_place_of_the_older() {
     let world = World::new();
