@@ -3,6 +3,7 @@
 mod breadth;
 mod capture;
 mod clean_up;
+mod commands;
 mod discovery;
 mod json;
 mod laptop;
