@@ -1,5 +1,6 @@
 //! The store's promises, each on a real SQLite database in memory or in a file.
 
+mod home_addresses;
 mod look_up;
 mod migration;
 mod removal;
@@ -180,45 +181,6 @@ fn a_fifth_association_ends_the_oldest() {
 }
 
 #[test]
-fn home_addresses_are_sticky_and_leave_the_home_agents_address_alone() {
-    let mut store = store_with(&["alice@example.org", "bob@example.org"]);
-    let alice = provision(&mut store, "alice@example.org").sa.home;
-    let bob = provision(&mut store, "bob@example.org").sa.home;
-    assert_eq!(provision(&mut store, "alice@example.org").sa.home, alice);
-    assert_eq!(alice.ip4(), Some("10.9.0.2".parse().unwrap()));
-    assert_eq!(bob.ip4(), Some("10.9.0.3".parse().unwrap()));
-    assert_ne!(alice.ip6(), bob.ip6());
-    assert!(pools().ip6.unwrap().contains(&alice.ip6().unwrap()));
-}
-
-#[test]
-fn an_exhausted_pool_says_so_and_provisions_nothing() {
-    let mut store = store_with(&["alice@example.org", "bob@example.org"]);
-    let pool4 = Pools { ip6: None, ip4: Some("10.9.0.0/30".parse().unwrap()) };
-    try_provision(&mut store, "alice@example.org", &agent("ha1", 0), pool4, now()).unwrap();
-    let revision = store.revision().unwrap();
-    let refused = try_provision(&mut store, "bob@example.org", &agent("ha1", 0), pool4, now()).unwrap_err();
-    assert!(matches!(refused, StoreError::PoolExhausted(_)), "{refused}");
-    assert_eq!(store.revision().unwrap(), revision);
-    let pool6 = Pools { ip6: Some("2001:db8::/127".parse().unwrap()), ip4: None };
-    let refused = try_provision(&mut store, "bob@example.org", &agent("ha1", 0), pool6, now()).unwrap_err();
-    assert!(matches!(refused, StoreError::PoolExhausted(_)), "{refused}");
-}
-
-#[test]
-fn a_small_ip6_pool_is_given_out_to_its_last_address() {
-    let names: Vec<String> = (0..14).map(|number| format!("mn{number}@example.org")).collect();
-    let mut store = store_with(&names.iter().map(String::as_str).collect::<Vec<_>>());
-    let pool = Pools { ip6: Some("2001:db8::/124".parse().unwrap()), ip4: None };
-    let mut given = BTreeSet::new();
-    for nai in &names {
-        given.insert(try_provision(&mut store, nai, &agent("ha1", 0), pool, now()).unwrap().sa.home.ip6().unwrap());
-    }
-    assert_eq!(given.len(), 14);
-    assert_eq!(given.first().unwrap().octets()[15], 2, "the network and the home agent keep 0 and 1");
-}
-
-#[test]
 fn each_process_gets_its_own_lease_number_and_keeps_it() {
     let mut store = store_with(&["alice@example.org"]);
     provision(&mut store, "alice@example.org");
@@ -273,20 +235,6 @@ fn a_snapshot_comes_in_pages_and_leaves_ended_and_expired_ones_out() {
 }
 
 #[test]
-fn a_disabled_subscriber_has_no_key_and_no_associations() {
-    let mut store = store_with(&["alice@example.org"]);
-    let spi = provision(&mut store, "alice@example.org").sa.spi;
-    assert_eq!(store.set_enabled("alice@example.org", false, now()).unwrap(), [spi]);
-    assert_eq!(psk(&mut store, "alice@example.org").unwrap(), None);
-    assert!(snapshot(&mut store, 1).is_empty());
-    assert!(matches!(
-        try_provision(&mut store, "alice@example.org", &agent("ha1", 0), pools(), now()),
-        Err(StoreError::Superseded)
-    ));
-    assert!(matches!(store.set_enabled("nobody@example.org", false, now()), Err(StoreError::Unknown { .. })));
-}
-
-#[test]
 fn a_key_moved_to_another_row_is_refused() {
     let mut store = store_with(&["alice@example.org", "mallory@example.org"]);
     let (alice, mallory) = (provision(&mut store, "alice@example.org"), provision(&mut store, "mallory@example.org"));
@@ -298,16 +246,6 @@ fn a_key_moved_to_another_row_is_refused() {
     store.connection.execute(swap, []).unwrap();
     assert!(matches!(psk(&mut store, "alice@example.org"), Err(StoreError::Sealed(_))));
     assert!(psk(&mut store, "mallory@example.org").unwrap().is_some());
-}
-
-#[test]
-fn a_name_is_taken_once() {
-    let mut store = store_with(&["alice@example.org"]);
-    let new = NewSubscriber { nai: "alice@Example.Org", psk: &Secret::new(vec![1; 32]), policy: SubscriberPolicy::default() };
-    let again = store.add_subscriber(&new, now(), &mut rand::rng());
-    assert!(matches!(again, Err(StoreError::Exists { .. })));
-    assert!(matches!(store.add_home_agent(&agent("ha1", 3)), Err(StoreError::Exists { .. })));
-    assert_eq!(psk(&mut store, "alice@example.org").unwrap(), Some(vec![9; 32]));
 }
 
 #[test]
@@ -337,20 +275,6 @@ fn a_database_file_survives_and_opens_only_under_its_own_key() {
 }
 
 #[test]
-fn a_gap_in_a_pool_is_found_when_its_end_is_reached() {
-    let names: Vec<String> = (0..5).map(|number| format!("mn{number}@example.org")).collect();
-    let mut store = store_with(&names.iter().map(String::as_str).collect::<Vec<_>>());
-    let pool4 = Pools { ip6: None, ip4: Some("10.9.0.8/29".parse().unwrap()) };
-    let given = |store: &mut SqliteStore, number: usize| {
-        try_provision(store, &names[number], &agent("ha1", 0), pool4, now()).unwrap().sa.home.ip4().unwrap().octets()[3]
-    };
-    assert_eq!([0, 1, 2, 3].map(|number| given(&mut store, number)), [10, 11, 12, 13]);
-    store.connection.execute("DELETE FROM home_address WHERE address = x'0a09000b'", []).unwrap();
-    assert_eq!(given(&mut store, 4), 14);
-    assert_eq!(given(&mut store, 1), 11);
-}
-
-#[test]
 fn an_association_keeps_its_profile_and_what_was_decided_about_user_data() {
     let mut store = store_with(&["alice@example.org"]);
     for profile in WireProfile::ALL {
@@ -363,72 +287,5 @@ fn an_association_keeps_its_profile_and_what_was_decided_about_user_data() {
             assert_eq!((made.sa.profile, made.sa.user_data), (profile, user_data));
             assert_eq!((read.sa.profile, read.sa.user_data), (profile, user_data));
         }
-    }
-}
-
-#[test]
-fn a_pool_of_one_family_gives_home_addresses_of_that_family_alone() {
-    let mut store = store_with(&["alice@example.org", "bob@example.org"]);
-    let only6 = Pools { ip4: None, ..pools() };
-    let only4 = Pools { ip6: None, ..pools() };
-    let alice = try_provision(&mut store, "alice@example.org", &agent("ha1", 0), only6, now()).unwrap().sa.home;
-    let bob = try_provision(&mut store, "bob@example.org", &agent("ha1", 0), only4, now()).unwrap().sa.home;
-    assert!(alice.ip6().is_some() && alice.ip4().is_none(), "{alice:?}");
-    assert!(bob.ip4().is_some() && bob.ip6().is_none(), "{bob:?}");
-    let fed: BTreeSet<_> = snapshot(&mut store, 1).iter().map(|delivery| delivery.sa.home).collect();
-    assert_eq!(fed, BTreeSet::from([alice, bob]));
-    let listed: Vec<_> = store.subscribers(now()).unwrap().into_iter().map(|row| row.home.len()).collect();
-    assert_eq!(listed, [1, 1]);
-}
-
-#[test]
-fn a_pool_that_is_taken_away_is_no_longer_given_from_and_comes_back_with_the_same_address() {
-    let mut store = store_with(&["alice@example.org"]);
-    let both = provision(&mut store, "alice@example.org").sa.home;
-    let only4 = Pools { ip6: None, ..pools() };
-    let without6 = try_provision(&mut store, "alice@example.org", &agent("ha1", 0), only4, now()).unwrap().sa.home;
-    assert_eq!((without6.ip6(), without6.ip4()), (None, both.ip4()));
-    assert_eq!(provision(&mut store, "alice@example.org").sa.home, both);
-}
-
-#[test]
-fn a_subscribers_own_policy_comes_back_as_it_was_given_and_each_part_may_be_missing() {
-    let mut store = store_with(&["alice@example.org"]);
-    let policies = [
-        SubscriberPolicy { profile: Some(WireProfile::Draft04), suites: None, user_data: None },
-        SubscriberPolicy { suites: Some(vec![CipherSuite::NullSha, CipherSuite::Aes128Gcm]), ..SubscriberPolicy::default() },
-        SubscriberPolicy { user_data: Some(UserData::Clear), ..SubscriberPolicy::default() },
-        SubscriberPolicy {
-            profile: Some(WireProfile::Rfc6618),
-            suites: Some(vec![CipherSuite::Aes128CbcSha]),
-            user_data: Some(UserData::Protected),
-        },
-    ];
-    for (number, policy) in policies.iter().enumerate() {
-        let nai = format!("mn{number}@example.org");
-        add(&mut store, &nai, policy.clone()).unwrap();
-        assert_eq!(self::policy(&mut store, &nai.replace("example", "Example")).unwrap().as_ref(), Some(policy));
-    }
-    assert_eq!(policy(&mut store, "alice@example.org").unwrap(), Some(SubscriberPolicy::default()));
-    let listed: Vec<_> = store.subscribers(now()).unwrap().into_iter().map(|row| row.policy).collect();
-    assert_eq!(listed, [&[SubscriberPolicy::default()][..], &policies].concat());
-}
-
-#[test]
-fn an_unknown_and_a_disabled_subscriber_have_no_policy_of_their_own() {
-    let mut store = store_with(&[]);
-    add(&mut store, "carol@example.org", SubscriberPolicy { profile: Some(WireProfile::Draft04), ..Default::default() }).unwrap();
-    store.set_enabled("carol@example.org", false, now()).unwrap();
-    for nai in ["carol@example.org", "nobody@example.org"] {
-        assert_eq!(policy(&mut store, nai).unwrap(), None, "{nai}");
-    }
-}
-
-#[test]
-fn a_policy_that_this_build_cannot_read_is_said_and_not_guessed() {
-    let mut store = store_with(&["alice@example.org"]);
-    for wrong in ["profile = 'draft-05'", "suites = 'ROT13'", "suites = ''"] {
-        store.connection.execute(&format!("UPDATE subscriber SET {wrong}"), []).unwrap();
-        assert!(matches!(policy(&mut store, "alice@example.org"), Err(StoreError::Damaged(_))), "{wrong}");
     }
 }

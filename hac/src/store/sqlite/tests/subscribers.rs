@@ -1,4 +1,4 @@
-//! Changes of one subscriber by the operator.
+//! Subscribers: keys, own policies, and what the operator changes.
 
 use super::*;
 
@@ -72,4 +72,70 @@ fn names_like_another_are_those_with_few_other_letters_and_the_same_user_elsewhe
     assert_eq!(like("zoe"), ["zoe@far.example"]);
     assert_eq!(like("ZOE@example.org"), ["zoe@far.example"], "the realm alone makes nobody alike");
     assert!(like("quentin@elsewhere.test").is_empty());
+}
+
+#[test]
+fn a_disabled_subscriber_has_no_key_and_no_associations() {
+    let mut store = store_with(&["alice@example.org"]);
+    let spi = provision(&mut store, "alice@example.org").sa.spi;
+    assert_eq!(store.set_enabled("alice@example.org", false, now()).unwrap(), [spi]);
+    assert_eq!(psk(&mut store, "alice@example.org").unwrap(), None);
+    assert!(snapshot(&mut store, 1).is_empty());
+    assert!(matches!(
+        try_provision(&mut store, "alice@example.org", &agent("ha1", 0), pools(), now()),
+        Err(StoreError::Superseded)
+    ));
+    assert!(matches!(store.set_enabled("nobody@example.org", false, now()), Err(StoreError::Unknown { .. })));
+}
+
+#[test]
+fn a_name_is_taken_once() {
+    let mut store = store_with(&["alice@example.org"]);
+    let new = NewSubscriber { nai: "alice@Example.Org", psk: &Secret::new(vec![1; 32]), policy: SubscriberPolicy::default() };
+    let again = store.add_subscriber(&new, now(), &mut rand::rng());
+    assert!(matches!(again, Err(StoreError::Exists { .. })));
+    assert!(matches!(store.add_home_agent(&agent("ha1", 3)), Err(StoreError::Exists { .. })));
+    assert_eq!(psk(&mut store, "alice@example.org").unwrap(), Some(vec![9; 32]));
+}
+
+#[test]
+fn a_subscribers_own_policy_comes_back_as_it_was_given_and_each_part_may_be_missing() {
+    let mut store = store_with(&["alice@example.org"]);
+    let policies = [
+        SubscriberPolicy { profile: Some(WireProfile::Draft04), suites: None, user_data: None },
+        SubscriberPolicy { suites: Some(vec![CipherSuite::NullSha, CipherSuite::Aes128Gcm]), ..SubscriberPolicy::default() },
+        SubscriberPolicy { user_data: Some(UserData::Clear), ..SubscriberPolicy::default() },
+        SubscriberPolicy {
+            profile: Some(WireProfile::Rfc6618),
+            suites: Some(vec![CipherSuite::Aes128CbcSha]),
+            user_data: Some(UserData::Protected),
+        },
+    ];
+    for (number, policy) in policies.iter().enumerate() {
+        let nai = format!("mn{number}@example.org");
+        add(&mut store, &nai, policy.clone()).unwrap();
+        assert_eq!(self::policy(&mut store, &nai.replace("example", "Example")).unwrap().as_ref(), Some(policy));
+    }
+    assert_eq!(policy(&mut store, "alice@example.org").unwrap(), Some(SubscriberPolicy::default()));
+    let listed: Vec<_> = store.subscribers(now()).unwrap().into_iter().map(|row| row.policy).collect();
+    assert_eq!(listed, [&[SubscriberPolicy::default()][..], &policies].concat());
+}
+
+#[test]
+fn an_unknown_and_a_disabled_subscriber_have_no_policy_of_their_own() {
+    let mut store = store_with(&[]);
+    add(&mut store, "carol@example.org", SubscriberPolicy { profile: Some(WireProfile::Draft04), ..Default::default() }).unwrap();
+    store.set_enabled("carol@example.org", false, now()).unwrap();
+    for nai in ["carol@example.org", "nobody@example.org"] {
+        assert_eq!(policy(&mut store, nai).unwrap(), None, "{nai}");
+    }
+}
+
+#[test]
+fn a_policy_that_this_build_cannot_read_is_said_and_not_guessed() {
+    let mut store = store_with(&["alice@example.org"]);
+    for wrong in ["profile = 'draft-05'", "suites = 'ROT13'", "suites = ''"] {
+        store.connection.execute(&format!("UPDATE subscriber SET {wrong}"), []).unwrap();
+        assert!(matches!(policy(&mut store, "alice@example.org"), Err(StoreError::Damaged(_))), "{wrong}");
+    }
 }
