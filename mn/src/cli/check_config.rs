@@ -1,5 +1,6 @@
 //! `mn check-config`: everything that is wrong with the configuration and the files that it names, or what will hold.
 
+use std::num::NonZeroU16;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::ExitCode;
@@ -10,6 +11,7 @@ use service::check::{Certificate, Check};
 use service::config::{Finding, Located};
 
 use crate::config::{self, Config, read_psk};
+use crate::hac_client::DEFAULT_PORT;
 
 pub(super) fn run(file: &Path, json: bool) -> ExitCode {
     check(file).print("mn", json)
@@ -32,7 +34,12 @@ fn describe(config: &Located<Config>, check: &mut Check) {
     let Config { hac, identity, policy, tunnel, .. } = &**config;
     let texts = |items: &mut dyn Iterator<Item = String>| items.collect::<Vec<_>>();
     check.holds("hac", hac.name.as_str());
-    check.holds("hac_port", hac.port);
+    let port = hac.port.map(NonZeroU16::get);
+    check.holds_shown(
+        "hac_port",
+        port,
+        port.map_or_else(|| format!("as DNS says (SRV), else {DEFAULT_PORT}"), |port| port.to_string()),
+    );
     check.holds("hac_addresses", texts(&mut hac.addresses.iter().map(ToString::to_string)));
     check.holds("nai", identity.nai.as_str());
     check.holds("profile", policy.profile.name());
