@@ -234,11 +234,11 @@ fn a_subscriber_who_is_disabled_between_two_messages_gets_401_and_the_log_names_
     let (waiting, request) = initiator::start(alice.offer(), ChannelBinding::new(alice.binding.clone()), &mut rand::rng());
     let Step::Reply(response) = world.handle(&mut session, &request) else { panic!("a reply") };
     let (waiting, request) = waiting.handle(&response).unwrap();
-    world.store.set_enabled(NAI, false).unwrap();
+    world.store.set_enabled(NAI, false, world.wall).unwrap();
     let (step, lines) = fixture::logged(|| world.handle(&mut session, &request));
     let Step::Close(octets) = step else { panic!("the run ends") };
     assert_eq!(refused(waiting.handle(&octets).unwrap_err()), (Status::NotAuthenticated, None, true));
-    assert!(lines.len() == 1 && lines[0].contains("disabled or removed") && !lines[0].contains(NAI), "{lines:?}");
+    assert!(lines.len() == 1 && lines[0].contains("removed, disabled") && !lines[0].contains(NAI), "{lines:?}");
 }
 
 #[test]
