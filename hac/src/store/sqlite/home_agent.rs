@@ -3,7 +3,7 @@
 use protocol::sa::spi::HaGroup;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction};
 
-use super::{association, row};
+use super::{association, log, row};
 use crate::store::{HomeAgent, Result, StoreError};
 
 pub(super) fn add(transaction: &Transaction<'_>, home_agent: &HomeAgent) -> Result<()> {
@@ -35,14 +35,16 @@ pub(super) fn one(connection: &Connection, name: &str) -> Result<Option<HomeAgen
     query.query_row([name], |row| Ok(home_agent_of(row))).optional()?.transpose()
 }
 
-/// Ends what is live there and forgets it, in one transaction: who still asks for it by name finds neither.
+/// Ends what is live there and forgets it, in one transaction: who still asks for it by name finds neither. The log moves in any case,
+/// so that a running HAC looks.
 pub(super) fn remove(transaction: &Transaction<'_>, name: &str, now: i64) -> Result<u64> {
     let query = "SELECT spi, valid_until > ?2 FROM security_association WHERE home_agent = ?1 AND ended = 0";
     let ended = association::end_all(transaction, query, (name, now))?;
-    match transaction.execute("DELETE FROM home_agent WHERE name = ?1", [name])? {
-        0 => Err(StoreError::Unknown { what: "home agent", name: name.to_owned() }),
-        _ => Ok(ended.len() as u64),
+    if transaction.execute("DELETE FROM home_agent WHERE name = ?1", [name])? == 0 {
+        return Err(StoreError::Unknown { what: "home agent", name: name.to_owned() });
     }
+    log::next_revision(transaction)?;
+    Ok(ended.len() as u64)
 }
 
 fn home_agent_of(row: &Row<'_>) -> Result<HomeAgent> {

@@ -146,4 +146,7 @@ fn a_removed_home_agent_is_not_recorded_and_nothing_of_it_is_live() {
     assert!(matches!(late, Err(StoreError::HomeAgentGone)), "chosen before it was removed");
     store.add_home_agent(&agent("ha1", 0)).unwrap();
     assert!(snapshot(&mut store, 1).is_empty(), "what the old one had is not the new one's");
+    let before = store.revision().unwrap();
+    assert_eq!(store.remove_home_agent("ha1", now()).unwrap(), 0);
+    assert!(store.revision().unwrap() > before, "the feed looks again though nothing has ended");
 }
