@@ -5,9 +5,11 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
-    match hac::cli::run(hac::cli::Cli::parse()) {
+    let cli = hac::cli::Cli::parse();
+    let json = cli.wants_json();
+    match hac::cli::run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(hac::cli::CliError::Told) => ExitCode::from(service::outcome::FAILED),
-        Err(error) => service::outcome::failure("hac", &error, false),
+        Err(error) => service::outcome::failure("hac", &error, json),
     }
 }

@@ -176,6 +176,12 @@ fn a_name_that_is_not_there_is_an_error_with_those_that_are_like_it() {
         let error = world.refused(words);
         assert!(error.contains("no home agent \"ha3\" (did you mean \"ha1\" or \"ha2\"?); `hac ha list`"), "{error}");
     }
+    for words in [&["subscriber", "show", "zoe@example.org", "--json"][..], &["sa", "list", "--ha", "ha", "--json"]] {
+        let said = world.run(words);
+        let object: Value = serde_json::from_str(&said.out).unwrap();
+        assert_eq!((said.code, &object["schema"]), (1, &1.into()), "{words:?}");
+        assert_eq!(format!("hac: {}\n", object["error"].as_str().unwrap()), said.error, "{words:?}");
+    }
     assert!(world.refused(&["subscriber", "show", "quentin"]).contains("no subscriber \"quentin\"; `hac subscriber list`"));
 }
 

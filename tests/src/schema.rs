@@ -84,7 +84,7 @@ impl Schema {
     /// # Errors
     /// The page has no such section.
     pub fn differences(&self, command: &str, output: &Value) -> Result<Vec<String>> {
-        let own = self.0.get(command).with_context(|| format!("docs/manual/json.md has no section \"## {command}\""))?;
+        let own = self.section(command).with_context(|| format!("docs/manual/json.md has no section \"## {command}\""))?;
         let has_failed = output.get("error").is_some() && !own.0.contains_key("error");
         let table = if has_failed { self.0.get(FAILURE).context("no section of failures")? } else { own };
         let mut found = Vec::new();
@@ -93,6 +93,13 @@ impl Schema {
         }
         table.compare("", output, &mut found);
         Ok(found.into_iter().map(|difference| format!("{command}: {difference}")).collect())
+    }
+
+    /// The section of a command that may have arguments: the longest whose name it begins with.
+    fn section(&self, command: &str) -> Option<&Table> {
+        let (words, begins) = (format!("{command} "), |name: &str| format!("{name} "));
+        let sections = self.0.iter().filter(|(name, _)| words.starts_with(&begins(name)));
+        sections.max_by_key(|(name, _)| name.len()).map(|(_, table)| table)
     }
 
     /// Each object, list and map has a row, so that it is known when it is there.
@@ -267,6 +274,8 @@ mod tests {
     #[test]
     fn a_command_without_a_section_and_a_table_of_another_form_are_errors() {
         assert!(Schema::read(PAGE).unwrap().differences("ha dance", &good()).is_err());
+        assert!(Schema::read(PAGE).unwrap().differences("ha lists", &good()).is_err());
+        assert_eq!(Schema::read(PAGE).unwrap().differences("ha list --all", &good()).unwrap(), Vec::<String>::new());
         assert_eq!(Schema::read(PAGE).unwrap().commands().collect::<Vec<_>>(), ["ha list"]);
         let wrong = [
             ("| `count` | integer | always | in all |", "| `count` | whole | always | in all |"),

@@ -58,6 +58,15 @@ pub(super) struct Add {
     out: PathBuf,
 }
 
+impl Command {
+    pub(super) fn wants_json(&self) -> bool {
+        match self {
+            Self::List { json } => *json,
+            Self::Add(_) | Self::Remove { .. } => false,
+        }
+    }
+}
+
 pub(super) fn run(config: &Path, command: &Command) -> Result<(), CliError> {
     match command {
         Command::Add(arguments) => add(config, arguments),

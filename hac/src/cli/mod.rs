@@ -68,6 +68,19 @@ enum Command {
     },
 }
 
+impl Cli {
+    /// Whether a script reads what is printed.
+    pub fn wants_json(&self) -> bool {
+        match &self.command {
+            Command::Init(_) | Command::Serve => false,
+            Command::CheckConfig { json } | Command::Status { json } => *json,
+            Command::Ha(command) => command.wants_json(),
+            Command::Subscriber(command) => command.wants_json(),
+            Command::Sa(command) => command.wants_json(),
+        }
+    }
+}
+
 /// Runs the command.
 pub fn run(cli: Cli) -> Result<(), CliError> {
     match cli.command {

@@ -15,6 +15,9 @@ const COMMANDS: &[(&str, &[&str])] = &[
     ("hac", &["check-config"]),
     ("hac", &["ha", "list"]),
     ("hac", &["subscriber", "list"]),
+    ("hac", &["subscriber", "show", deployment::NAI]),
+    ("hac", &["sa", "list"]),
+    ("hac", &["sa", "list", "--all"]),
     ("ha", &["status"]),
     ("ha", &["bindings"]),
     ("ha", &["sa", "list"]),
@@ -118,7 +121,8 @@ fn check_config_says_where_everything_is_that_is_wrong() {
 fn the_page_has_no_command_that_is_not_tried() -> Result<()> {
     let tried: Vec<_> = COMMANDS.iter().map(|(program, words)| format!("{program} {}", words.join(" "))).collect();
     for command in Schema::of_the_manual()?.commands() {
-        ensure!(tried.iter().any(|one| one == command), "no case tries `{command}`: add it to COMMANDS");
+        let begins = |one: &str| format!("{one} ").starts_with(&format!("{command} "));
+        ensure!(tried.iter().any(|one| begins(one)), "no case tries `{command}`: add it to COMMANDS");
     }
     Ok(())
 }

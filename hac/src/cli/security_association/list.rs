@@ -21,7 +21,7 @@ pub(in crate::cli) struct Arguments {
     all: bool,
     /// As JSON.
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 pub(super) fn run(config: &Path, arguments: &Arguments) -> Result<(), CliError> {
@@ -38,7 +38,12 @@ pub(super) fn run(config: &Path, arguments: &Arguments) -> Result<(), CliError> 
     match write(&mut store, &of, arguments.all, &mut out).and_then(|()| Ok(out.flush()?)) {
         // Who reads the first lines alone, as `head` does, has what he wants.
         Err(CliError::Output(error)) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        written => written,
+        Err(error) => {
+            // What was not written yet would stand before the error's own object.
+            let _unwritten = out.into_parts();
+            Err(error)
+        }
+        Ok(()) => Ok(()),
     }
 }
 

@@ -25,6 +25,15 @@ pub(super) enum Command {
     Revoke(revoke::Arguments),
 }
 
+impl Command {
+    pub(super) fn wants_json(&self) -> bool {
+        match self {
+            Self::List(arguments) => arguments.json,
+            Self::Revoke(_) => false,
+        }
+    }
+}
+
 pub(super) fn run(config: &Path, command: &Command) -> Result<(), CliError> {
     match command {
         Command::List(arguments) => list::run(config, arguments),

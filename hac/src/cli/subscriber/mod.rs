@@ -49,6 +49,21 @@ pub(super) enum Command {
     },
 }
 
+impl Command {
+    pub(super) fn wants_json(&self) -> bool {
+        match self {
+            Self::List { json } => *json,
+            Self::Show(arguments) => arguments.json,
+            Self::Add(_)
+            | Self::Set(_)
+            | Self::Enable { .. }
+            | Self::Disable { .. }
+            | Self::RotatePsk(_)
+            | Self::Remove { .. } => false,
+        }
+    }
+}
+
 pub(super) fn run(config: &Path, command: &Command) -> Result<(), CliError> {
     match command {
         Command::Add(arguments) => add::run(config, arguments),

@@ -17,7 +17,7 @@ pub(in crate::cli) struct Arguments {
     nai: String,
     /// As JSON.
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 pub(super) fn run(config: &Path, arguments: &Arguments) -> Result<(), CliError> {

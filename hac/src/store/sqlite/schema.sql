@@ -57,7 +57,7 @@ CREATE TABLE security_association (
 CREATE INDEX security_association_subscriber ON security_association (subscriber);
 CREATE INDEX security_association_log ON security_association (home_agent, revision);
 CREATE INDEX security_association_end ON security_association (valid_until);
--- With the SPI, which every index ends with, in the order of a snapshot's pages.
+-- With the SPI, which every index ends with: a home agent's associations in pages.
 CREATE INDEX security_association_home_agent ON security_association (home_agent);
 -- Home addresses of removed subscribers, which nobody else is given yet.
 CREATE INDEX security_association_home6_held ON security_association (home6) WHERE subscriber IS NULL;
