@@ -93,6 +93,23 @@ async fn a_revocation_by_another_process_reaches_all_who_have_the_association_wi
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_removed_home_agent_had_ends_within_a_second_at_another_that_has_looked_it_up() {
+    let Group { world, running, grant, mut ha1, mut ha2 } = Group::new().await;
+    look_up(&mut ha2, grant.sa.spi).await.unwrap();
+    let begun = Instant::now();
+    world.hac(&["ha", "remove", "ha1"]);
+    assert!(matches!(next_change(&mut ha2).await, Change::End(spi) if spi == grant.sa.spi));
+    let dismissed = loop {
+        match ha1.next().await {
+            Ok(message) => assert!(matches!(message, FromHac::Delta { change: Change::End(_), .. }), "{message:?}"),
+            Err(ended) => break ended,
+        }
+    };
+    assert!(matches!(&dismissed, FeedError::Dismissed(_)) && begun.elapsed() < Duration::from_secs(1), "{dismissed}");
+    are_connected(&running, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_connected_home_agent_hears_of_the_first_association_in_an_spi_block() {
     let world = World::new();
     let running = world.start().await.unwrap();

@@ -4,12 +4,6 @@ use std::time::Instant;
 
 use super::*;
 
-/// What another process does to the database.
-fn alters(world: &World, statement: &str) {
-    let database = rusqlite::Connection::open(world.path("hac/hac.db")).unwrap();
-    assert_eq!(database.execute(statement, []).unwrap(), 1);
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_home_agent_that_is_removed_is_dismissed_within_a_second_and_when_it_comes_again() {
     let world = World::new();
@@ -17,7 +11,7 @@ async fn a_home_agent_that_is_removed_is_dismissed_within_a_second_and_when_it_c
     let (mut home_agent, _) = world.home_agent(running.home_agents(), 1).await;
     connected(&running).await;
     let begun = Instant::now();
-    alters(&world, "DELETE FROM home_agent WHERE name = 'ha1'");
+    world.hac(&["ha", "remove", "ha1"]);
     let dismissed = home_agent.next().await.unwrap_err();
     assert!(matches!(&dismissed, FeedError::Dismissed(why) if why.contains("`hac ha add ha1`")), "{dismissed}");
     assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
@@ -34,7 +28,8 @@ async fn a_home_agent_whose_record_is_changed_subscribes_again_and_is_not_dismis
     let running = world.start().await.unwrap();
     let (mut home_agent, _) = world.home_agent(running.home_agents(), 1).await;
     connected(&running).await;
-    alters(&world, "UPDATE home_agent SET port = 7999 WHERE name = 'ha1'");
+    let database = rusqlite::Connection::open(world.path("hac/hac.db")).unwrap();
+    assert_eq!(database.execute("UPDATE home_agent SET port = 7999 WHERE name = 'ha1'", []).unwrap(), 1);
     let ended = home_agent.next().await.unwrap_err();
     assert!(matches!(&ended, FeedError::Refused(why) if why.contains("record")), "{ended}");
     let (_home_agent, _) = world.home_agent(running.home_agents(), 1).await;

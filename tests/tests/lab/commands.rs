@@ -20,6 +20,9 @@ const RATE: u32 = 500;
 /// Traffic is back within so long after a revocation: two seconds of silence, Binding Updates that nobody answers, one MHAuth.
 const BACK: Duration = Duration::from_secs(7);
 
+/// A home agent that was dismissed tries again after 30 s, a quarter more or less, and its nodes come again in 5 s or so.
+const RECORDED_AGAIN: Duration = Duration::from_secs(60);
+
 /// What `mn` says of a HAC that answers it as if it were unknown.
 const NOT_KNOWN: &str = "the HAC does not know this node by this key";
 
@@ -204,6 +207,38 @@ fn a_removed_subscriber_is_gone_and_one_of_the_same_name_is_another() {
         deployment.ping_everywhere()?;
         let new = deployment.home_addresses()?;
         ensure!(!new.iter().any(|home| old.contains(home)), "{new:?} of {old:?} are given again");
+        Ok(())
+    });
+}
+
+#[test]
+fn a_removed_home_agent_drops_everything_and_serves_again_once_it_is_recorded_anew() {
+    inside(|lab| {
+        let mut deployment = registered(lab)?;
+        lab.expect_warning("ha", "dismissed: every SA and binding is dropped");
+        lab.allow_warning("mn", "the home agent does not answer");
+        lab.allow_warning("mn", "MHAuth failed");
+        lab.allow_warning("hac", "an authenticated mobile node was refused");
+        revoke(&deployment, &["ha", "remove", "ha1"])?;
+        wait_for("the home agent to say why", SOON, || {
+            let feed = deployment.status("ha")?["feed"].take();
+            let says_why = feed["last_error"].as_str().is_some_and(|error| error.contains("run `hac ha add ha1`"));
+            ensure!(feed["connected"] == false && says_why, "its feed is {feed}");
+            Ok(Some(()))
+        })?;
+        ensure!(lab.reaches(plan::CN, deployment.home_addresses()?[1], 1).is_err(), "the node is reached");
+        let (ha4, ha6, folder) = (plan::HA_OUTER4.to_string(), plan::HA_OUTER6.to_string(), lab.folder().join("ha-anew"));
+        let out = folder.to_str().context("no UTF-8")?;
+        let since = Instant::now();
+        hac(&deployment, &["ha", "add", "ha1", "--address", &ha4, "--address", &ha6, "--out", out])?;
+        wait_for("the home agent to be connected", RECORDED_AGAIN, || {
+            let status = deployment.status("ha")?;
+            ensure!(status["feed"]["connected"] == true, "its status is {status}");
+            Ok(Some(()))
+        })?;
+        deployment.wait_until_registered(RECORDED_AGAIN)?;
+        wait_for("packets to cross", SOON, || Ok(deployment.ping_everywhere().ok()))?;
+        eprintln!("back {} ms after it was recorded anew", since.elapsed().as_millis());
         Ok(())
     });
 }
