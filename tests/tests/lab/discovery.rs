@@ -7,7 +7,7 @@ use serde_json::Value;
 use tests::lab::deployment::SOON;
 use tests::lab::{Daemon, Deployment, Lab, NameServer, Setup, inside, plan, programs, wait_for};
 
-use crate::{refusals, setup};
+use crate::refusals;
 
 const NAME: &str = "hac.example.org";
 const SRV: &str = "_mipv6tls._tcp.hac.example.org";
@@ -91,21 +91,14 @@ fn a_certificate_for_the_srv_targets_name_is_refused() {
         let target = "hac1.example.org";
         let records = format!("srv-host={SRV},{target},{OTHER_PORT}\n{}", hac_is_called(target));
         let (_server, mut deployment) = by_name(lab, OTHER_PORT, &records)?;
-        let hac = lab.folder().join("hac");
-        let right = [std::fs::read(hac.join("hac.pem"))?, std::fs::read(hac.join("hac-key.pem"))?];
-        refusals::issue(&hac, target, "hac")?;
-        // The home agent refuses that certificate too.
+        refusals::issue(&lab.folder().join("hac"), target, "relay")?;
         lab.expect_warning("ha", "no subscription to the feed");
-        lab.allow_warning("hac", "a connection to the feed was refused");
         deployment.hac.kill()?;
-        deployment.hac.restart()?;
-        setup::settle();
+        let mut relay = refusals::relay(lab, plan::HAC, &format!("{}:{OTHER_PORT}", plan::HAC4))?;
         let up = deployment.command("mn", &["up"])?;
         let said = programs::said(&up);
         ensure!(up.status.code() == Some(1) && said.contains(&format!("certificate is for {target}")), "mn up said: {said}");
-        std::fs::write(hac.join("hac.pem"), &right[0])?;
-        std::fs::write(hac.join("hac-key.pem"), &right[1])?;
-        deployment.hac.kill()?;
+        relay.kill()?;
         deployment.hac.restart()?;
         deployment.wait_until_serving()?;
         deployment.mn_up(&[])?;
