@@ -1,8 +1,8 @@
 //! One run of MHAuth over TLS: finds the HAC, connects to the first of its addresses that answers, checks its certificate, says
 //! nothing before that, and returns the grant.
 //!
-//! [`discovery`] says where the HAC may be, [`candidate`] in which order it is tried, [`race`] connects, [`memory`] is what a run
-//! leaves for the next, and [`error`] what is said to the person who must act.
+//! `discovery` says where the HAC may be, `candidate` in which order it is tried, `race` connects, `memory` is what a run
+//! leaves for the next, and `error` what is said to the person who must act.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
