@@ -3,6 +3,7 @@
 
 pub mod fuzz;
 pub mod lab;
+pub mod link;
 pub mod schema;
 pub mod secrets;
 pub mod sim;

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use rand::rngs::StdRng;
 
 use super::gateway::HA4;
-use super::{Access, Link, Nat};
+use super::{Access, Nat};
+use crate::link::Link;
 
 /// An attacker stands nearer to everybody than they to each other.
 const ATTACKER_DELAY: Duration = Duration::from_millis(1);

@@ -20,7 +20,8 @@ use mn::mobile_node::Phase;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use super::{Access, Link, Nat, World};
+use super::{Access, Nat, World};
+use crate::link::Link;
 use assertions::{Broken, Seen};
 use model::Model;
 use setting::Setting;

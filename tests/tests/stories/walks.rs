@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use mn::mobile_node::Phase;
 use protocol::sa::CipherSuite;
+use tests::link::Link;
 use tests::sim::walk::{random, walk};
-use tests::sim::{Access, Link, World};
+use tests::sim::{Access, World};
 
 use super::{SECOND, registered};
 

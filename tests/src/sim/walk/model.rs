@@ -6,7 +6,8 @@
 use std::time::Duration;
 
 use super::transition::{Attack, Transition};
-use crate::sim::{Access, Link};
+use crate::link::Link;
+use crate::sim::Access;
 
 /// After a move or a copied Binding Update: one first retransmission, at most a second later, the wait that the rate of Binding
 /// Updates may ask for, and the round trips of a path check on the slowest link.

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::sim::{Access, Link};
+use crate::link::Link;
+use crate::sim::Access;
 
 /// Octets of one transition: the first chooses, the second is the choice's argument.
 pub(super) const OCTETS: usize = 2;

@@ -1,4 +1,5 @@
-//! An access network's link: how long a datagram takes and whether it arrives, drawn from the world's own randomness.
+//! A link: how long a datagram takes and whether it arrives, drawn from the caller's randomness. In virtual time it is an access
+//! network of the simulated world, in real time what the lab's emulator does.
 
 use std::time::Duration;
 
@@ -28,14 +29,14 @@ impl Link {
     }
 
     /// How long each copy of one datagram takes: none that is lost, two of one that is doubled.
-    pub(super) fn transits(&self, rng: &mut StdRng) -> Vec<Duration> {
+    pub fn transits(&self, rng: &mut StdRng) -> Vec<Duration> {
         let copies = if rng.random_bool(self.duplication) { 2 } else { 1 };
         let copies = if rng.random_bool(self.loss) { 0 } else { copies };
         (0..copies).map(|_| self.transit(rng)).collect()
     }
 
     /// How long something takes that TCP sends, until it has got through.
-    pub(super) fn reliable_transit(&self, rng: &mut StdRng) -> Duration {
+    pub fn reliable_transit(&self, rng: &mut StdRng) -> Duration {
         let (mut took, mut timeout) = (Duration::ZERO, FIRST_TIMEOUT);
         // A link that loses everything is asked for some minutes.
         while timeout < FIRST_TIMEOUT * 1024 && rng.random_bool(self.loss) {
