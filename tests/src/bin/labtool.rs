@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
+use tests::lab::emulator;
 use tests::lab::traffic::{inject, relay, tcp, udp};
+use tests::link::Link;
 
 /// Traffic of the lab's checks.
 #[derive(Parser)]
@@ -51,6 +53,24 @@ enum Command {
         /// UDP payload of each packet, each way; the shortest when less than its header
         #[arg(long, default_value_t = 0)]
         octets: u16,
+    },
+    /// Be a link behind a TUN device until killed: packets come out again later, twice or never
+    Emulate {
+        device: String,
+        /// Seconds one way
+        #[arg(long)]
+        delay: f64,
+        /// Up to so many seconds more
+        #[arg(long, default_value_t = 0.0)]
+        jitter: f64,
+        /// Share of packets
+        #[arg(long, default_value_t = 0.0)]
+        loss: f64,
+        /// Share of packets
+        #[arg(long, default_value_t = 0.0)]
+        duplication: f64,
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
     },
     /// End TLS and start it again towards a HAC, until killed
     Relay {
@@ -98,6 +118,11 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::UdpStream { to, seconds, rate, octets } => {
             let length = Duration::try_from_secs_f64(seconds).context("--seconds")?;
             println!("{}", serde_json::to_string(&udp::stream(to, length, udp::Load { rate, octets })?)?);
+        }
+        Command::Emulate { device, delay, jitter, loss, duplication, seed } => {
+            let [delay, jitter] = [delay, jitter].map(Duration::try_from_secs_f64);
+            let (delay, jitter) = (delay.context("--delay")?, jitter.context("--jitter")?);
+            emulator::run(&device, Link { delay, jitter, loss, duplication }, seed)?;
         }
         Command::Relay { listen, to, name, certificate, key, ca } => {
             relay::serve(listen, to, &name, relay::Files { certificate: &certificate, key: &key, ca: &ca })?;

@@ -84,7 +84,7 @@ add chain ip translator strangers { type filter hook input priority filter; }
 flush chain ip translator zones
 flush chain ip translator sources
 flush chain ip translator strangers
-add rule ip translator zones ct zone set ZONE
+add rule ip translator zones ct state != untracked ct zone set ZONE
 add rule ip translator sources ip saddr PREFIX oifname { "ha", "hac" } meta l4proto { tcp, udp } masquerade to :PORTS random
 add rule ip translator sources ip saddr PREFIX oifname { "ha", "hac" } masquerade
 add rule ip translator strangers iifname { "ha", "hac" } meta l4proto udp counter name unmapped drop

@@ -45,6 +45,8 @@ pub const CN4: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2));
 pub const CN6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 2, 0, 0, 0, 0, 2));
 /// The access network's IPv4 prefix.
 pub const WIFI_PREFIX: &str = "198.51.100.0/24";
+/// The other access network's prefix.
+pub const LTE_PREFIX: &str = "2001:db8:1::/64";
 /// The router's address towards the home agent: what stands outside for `wifi` when that is behind a [`Nat`](super::Nat).
 pub const NAT_OUTER4: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 1);
 /// The mobile node's care-of address on `wifi`.

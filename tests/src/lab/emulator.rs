@@ -1,0 +1,80 @@
+//! Delay and loss between both access networks and everything else: what crosses the router `net` makes a detour through a TUN
+//! device, whose other side is [`run`], a process of its own.
+//!
+//! Rules in `net` lead what comes from an access network, and what goes to one, into the device; what comes back out of it is
+//! forwarded as ever. The mobile node and its gateway stay neighbours: an address is resolved at once, and a new care-of address
+//! is usable as soon as without an emulator. Each packet passes once, so a round trip takes the link's delay twice.
+
+mod process;
+
+use anyhow::{Context, Result};
+
+pub use process::run;
+
+use super::deployment::SOON;
+use super::{Daemon, Lab, plan, programs, wait_for};
+use crate::link::Link;
+
+/// The device in `net`.
+const DEVICE: &str = "detour";
+/// The routing table that leads into it.
+const TABLE: &str = "100";
+
+/// A translator before the access network tracks each packet once: outside, as if there were no detour.
+const UNTRACKED: &str = r#"
+add table ip detour
+add chain ip detour inside { type filter hook prerouting priority -310; }
+add rule ip detour inside iifname "wifi" notrack
+add rule ip detour inside iifname "detour" ip daddr PREFIX notrack
+"#;
+
+/// The emulator; what crosses the router afterwards is lost.
+#[derive(Debug)]
+pub struct Emulator(Daemon);
+
+impl Lab {
+    /// Puts `link` between both access networks and the home agent, the HAC and whoever is behind them, in either direction.
+    /// What it does to a packet follows from `seed` and from how many packets came before.
+    pub fn emulate(&self, link: &Link, seed: u64) -> Result<Emulator> {
+        let text = |value: &dyn ToString| value.to_string();
+        let [delay, jitter] = [link.delay, link.jitter].map(|time| time.as_secs_f64().to_string());
+        let [loss, duplication] = [link.loss, link.duplication].map(|share| text(&share));
+        let seed = text(&seed);
+        let words = ["emulate", DEVICE, "--delay", &delay, "--jitter", &jitter, "--loss", &loss, "--duplication", &duplication];
+        let arguments = [&words[..], &["--seed", &seed]].concat();
+        let mut process = self.spawn(plan::NET, "emulator", &programs::path("labtool")?, &arguments)?;
+        wait_for("the emulator's device", SOON, || {
+            process.check_running()?;
+            Ok(self.output(plan::NET, &["ip", "link", "show", "dev", DEVICE])?.status.success().then_some(()))
+        })?;
+        self.detour()?;
+        Ok(Emulator(process))
+    }
+
+    fn detour(&self) -> Result<()> {
+        let mut lines = format!("link set {DEVICE} up\nroute add default dev {DEVICE} table {TABLE}\n");
+        lines += &format!("-6 route add default dev {DEVICE} table {TABLE}\n");
+        for (family, access, prefix) in [("-4", plan::WIFI, plan::WIFI_PREFIX), ("-6", plan::LTE, plan::LTE_PREFIX)] {
+            lines += &format!("{family} rule add iif {access} lookup {TABLE} pref 100\n");
+            for outside in [plan::HA, plan::HAC] {
+                lines += &format!("{family} rule add iif {outside} to {prefix} lookup {TABLE} pref 100\n");
+            }
+        }
+        for line in lines.lines() {
+            let words: Vec<_> = std::iter::once("ip").chain(line.split(' ')).collect();
+            self.run(plan::NET, &words)?;
+        }
+        let rules = UNTRACKED.replace("PREFIX", plan::WIFI_PREFIX);
+        programs::run_with_input(self.command(plan::NET, "nft").args(["-f", "-"]), &rules).context("the emulator needs nftables")
+    }
+}
+
+impl Emulator {
+    /// Fails, with the log, when the emulator has ended or had to drop a packet that the link would have carried.
+    pub fn check(&mut self) -> Result<()> {
+        self.0.check_running()?;
+        let log = self.0.log();
+        anyhow::ensure!(log.is_empty(), "the emulator complains:\n{log}");
+        Ok(())
+    }
+}
