@@ -10,6 +10,8 @@ pub mod deployment;
 pub mod dns;
 pub mod emulator;
 pub mod enter;
+pub mod handover;
+pub mod kernel_events;
 mod logs;
 pub mod nat;
 pub mod oracle;

@@ -5,6 +5,7 @@
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 
@@ -35,11 +36,16 @@ impl Datagram {
 
 /// Reads every UDP datagram of a capture. A last record that was cut short (the writer still runs) is left out.
 pub fn read(path: &Path) -> Result<Vec<Datagram>> {
+    Ok(read_timed(path)?.into_iter().map(|(_, datagram)| datagram).collect())
+}
+
+/// The same, each with the time since 1970 at which it crossed the interface, by the kernel's clock.
+pub fn read_timed(path: &Path) -> Result<Vec<(Duration, Datagram)>> {
     let octets = fs::read(path).with_context(|| format!("cannot read the capture {}", path.display()))?;
     parse(&octets).with_context(|| format!("cannot read the capture {}", path.display()))
 }
 
-fn parse(octets: &[u8]) -> Result<Vec<Datagram>> {
+fn parse(octets: &[u8]) -> Result<Vec<(Duration, Datagram)>> {
     ensure!(octets.len() >= FILE_HEADER, "it has no header");
     let swapped = match octets[..4] {
         [0xd4, 0xc3, 0xb2, 0xa1] => false,
@@ -64,7 +70,9 @@ fn parse(octets: &[u8]) -> Result<Vec<Datagram>> {
         if end > octets.len() {
             break;
         }
-        datagrams.extend(octets[start..end].get(link_header..).and_then(datagram));
+        let time = Duration::new(word(at).into(), 0) + Duration::from_micros(word(at + 4).into());
+        let datagram = octets[start..end].get(link_header..).and_then(datagram);
+        datagrams.extend(datagram.map(|datagram| (time, datagram)));
         at = end;
     }
     Ok(datagrams)
@@ -187,7 +195,7 @@ mod tests {
         let one = datagram("198.51.100.2:1", "203.0.113.2:2", b"payload");
         write(&path, &[one.clone(), one.clone()]).unwrap();
         let octets = fs::read(&path).unwrap();
-        assert_eq!(parse(&octets[..octets.len() - 1]).unwrap(), [one]);
+        assert_eq!(parse(&octets[..octets.len() - 1]).unwrap(), [(Duration::ZERO, one)]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use protocol::sa::CipherSuite;
+use tests::figures::Figures;
 use tests::sim::{Access, Options, World};
 
 use super::{SECOND, complaints, down, registered_with, up};
@@ -11,8 +12,8 @@ use super::{SECOND, complaints, down, registered_with, up};
 const ROUND_TRIP: Duration = Duration::from_millis(40);
 const MILLISECOND: Duration = Duration::from_millis(1);
 
-/// How long each of so many moves took until a packet had crossed: `(uplink, downlink)`, each sorted.
-fn moves(count: usize, loss: f64, suite: CipherSuite) -> (Vec<Duration>, Vec<Duration>) {
+/// How long each of so many moves took until a packet had crossed: `(uplink, downlink)`.
+fn moves(count: usize, loss: f64, suite: CipherSuite) -> (Figures, Figures) {
     let mut world = registered_with(Options { seed: count as u64, ..Options::new(suite) });
     world.network.change_links(|link| (link.delay, link.loss) = (ROUND_TRIP / 2, loss));
     let (mut uplink, mut downlink) = (Vec::new(), Vec::new());
@@ -23,9 +24,7 @@ fn moves(count: usize, loss: f64, suite: CipherSuite) -> (Vec<Duration>, Vec<Dur
         world.runs_for(SECOND * 3);
     }
     complaints(&mut world);
-    uplink.sort();
-    downlink.sort();
-    (uplink, downlink)
+    (Figures::of(uplink), Figures::of(downlink))
 }
 
 /// A packet each way each millisecond, from the move on.
@@ -47,21 +46,11 @@ fn times(world: &mut World, access: Access) -> (Duration, Duration) {
     (crossed[0].unwrap(), crossed[1].unwrap())
 }
 
-/// The value that `share` of the sorted times do not exceed.
-fn percentile(sorted: &[Duration], share: f64) -> Duration {
-    sorted[((sorted.len() as f64 * share).ceil() as usize).clamp(1, sorted.len()) - 1]
-}
-
-fn figures(sorted: &[Duration]) -> String {
-    let [median, p99, worst] = [0.5, 0.99, 1.0].map(|share| percentile(sorted, share));
-    format!("median {median:?}, p99 {p99:?}, worst {worst:?} of {}", sorted.len())
-}
-
 #[test]
 fn on_good_links_the_uplink_is_there_after_one_way_and_the_downlink_after_a_round_trip_always() {
     let (uplink, downlink) = moves(100, 0.0, CipherSuite::Aes128Gcm);
-    assert_eq!((uplink[0], uplink[99]), (ROUND_TRIP / 2, ROUND_TRIP / 2));
-    assert!(downlink[99] <= ROUND_TRIP + MILLISECOND * 2, "{downlink:?}");
+    assert_eq!([uplink.percentile(0.0), uplink.worst()], [ROUND_TRIP / 2; 2]);
+    assert!(downlink.worst() <= ROUND_TRIP + MILLISECOND * 2, "{downlink}");
 }
 
 /// A fifth is lost each way. Two copies of each Binding Update: one move in 25 waits for a timeout of 170 ms, one in 600 longer.
@@ -69,9 +58,9 @@ fn on_good_links_the_uplink_is_there_after_one_way_and_the_downlink_after_a_roun
 fn where_a_fifth_is_lost_99_of_100_moves_have_their_downlink_within_three_round_trips_and_300_ms() {
     for suite in [CipherSuite::Aes128Gcm, CipherSuite::NullSha] {
         let (uplink, downlink) = moves(600, 0.2, suite);
-        println!("{suite}: uplink {}; downlink {}", figures(&uplink), figures(&downlink));
-        assert!(percentile(&uplink, 0.99) <= ROUND_TRIP / 2 + MILLISECOND * 5);
-        assert!(percentile(&downlink, 0.5) <= ROUND_TRIP + MILLISECOND * 5);
-        assert!(percentile(&downlink, 0.99) <= ROUND_TRIP * 3 + MILLISECOND * 300);
+        println!("{suite}: uplink {uplink}; downlink {downlink}");
+        assert!(uplink.p99() <= ROUND_TRIP / 2 + MILLISECOND * 5);
+        assert!(downlink.median() <= ROUND_TRIP + MILLISECOND * 5);
+        assert!(downlink.p99() <= ROUND_TRIP * 3 + MILLISECOND * 300);
     }
 }

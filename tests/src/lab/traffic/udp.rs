@@ -214,6 +214,11 @@ fn send(session: u64, socket: &UdpSocket, peer: &Mutex<SocketAddr>, load: Load, 
     }
 }
 
+/// The number of a packet of a stream, by its UDP payload.
+pub fn number(payload: &[u8]) -> Option<u64> {
+    Header::parse(payload).filter(|header| header.kind == STREAM).map(|header| header.number)
+}
+
 struct Header {
     kind: u8,
     session: u64,

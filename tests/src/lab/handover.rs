@@ -1,0 +1,152 @@
+//! How long each of many moves took, told by the packets themselves: a stream of a packet a millisecond each way, captured
+//! where the mobile node's kernel has it (its tunnel device) and where the correspondent node has it.
+//!
+//! A move is a hard one: the network in use goes, for a moment there is none, then the other comes. Its time counts from the
+//! kernel's report that the new care-of address is usable.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use super::deployment::MN_TUN;
+use super::kernel_events::now;
+use super::traffic::udp;
+use super::{Lab, pcap, plan};
+use crate::lab::traffic::UDP_PORT;
+
+/// Octets of a captured packet that are kept: link header, IPv6, UDP, the stream's header.
+const KEPT: u32 = 96;
+const STREAM: &str = "udp port 5002";
+/// How long the node is without any network.
+const WITHOUT: Duration = Duration::from_millis(100);
+/// What is sent so shortly before the next move is lost with the network.
+const UNDER_WAY: Duration = Duration::from_millis(200);
+
+/// What became of one move.
+#[derive(Clone, Debug)]
+pub struct Move {
+    /// Where it went.
+    pub to: &'static str,
+    /// From the usable care-of address to the first packet that the node sent and that arrived; `None`: none until the next move.
+    pub uplink: Option<Duration>,
+    /// From the usable care-of address to the first packet that arrived at the node.
+    pub downlink: Option<Duration>,
+    /// Packets sent behind the first one that got through, and lost: up and down.
+    pub lost_afterwards: [usize; 2],
+}
+
+/// When a move began (the network in use went), when its care-of address was usable, and when the next move began.
+#[derive(Clone, Copy, Debug)]
+struct Period {
+    to: &'static str,
+    began: Duration,
+    usable: Duration,
+    end: Duration,
+}
+
+impl Lab {
+    /// Moves the registered mobile node to and fro, `count` times, a move each `pitch`, and gives what became of each.
+    pub fn measured_moves(&self, count: usize, pitch: Duration) -> Result<Vec<Move>> {
+        let node = self.capture(plan::MN, MN_TUN, "node", KEPT, STREAM)?;
+        let correspondent = self.capture(plan::CN, plan::HOME, "correspondent", KEPT, STREAM)?;
+        let to = format!("[{}]:{UDP_PORT}", plan::CN6);
+        let labtool = super::programs::path("labtool")?;
+        let stream = self.spawn(plan::MN, "udp-stream", &labtool, &["udp-stream", "--to", &to, "--seconds", "36000"])?;
+        std::thread::sleep(pitch);
+        let periods = self.move_to_and_fro(count, pitch)?;
+        drop(stream);
+        let (node, correspondent) = (Seen::read(&node.stop()?)?, Seen::read(&correspondent.stop()?)?);
+        Ok(periods.into_iter().map(|period| judge(period, &node, &correspondent)).collect())
+    }
+
+    fn move_to_and_fro(&self, count: usize, pitch: Duration) -> Result<Vec<Period>> {
+        let events = self.kernel_events(plan::MN)?;
+        let (mut periods, mut from): (Vec<Period>, _) = (Vec::new(), plan::WIFI);
+        for to in [plan::LTE, plan::WIFI].into_iter().cycle().take(count) {
+            let began = now();
+            periods.iter_mut().rev().take(1).for_each(|before| before.end = began);
+            self.detach(from)?;
+            std::thread::sleep(WITHOUT);
+            self.attach(to)?;
+            std::thread::sleep((began + pitch).saturating_sub(now()));
+            let usable = events.usable(to, began).with_context(|| format!("the kernel never reported {to} as usable"))?;
+            periods.push(Period { to, began, usable, end: now() });
+            from = to;
+        }
+        Ok(periods)
+    }
+}
+
+/// The stream's packets at one place: when each was there first.
+struct Seen {
+    up: BTreeMap<u64, Duration>,
+    down: BTreeMap<u64, Duration>,
+}
+
+impl Seen {
+    fn read(capture: &Path) -> Result<Self> {
+        let mut seen = Self { up: BTreeMap::new(), down: BTreeMap::new() };
+        for (at, datagram) in pcap::read_timed(capture)? {
+            let way = if datagram.to.port() == UDP_PORT { &mut seen.up } else { &mut seen.down };
+            if let Some(number) = udp::number(&datagram.payload) {
+                way.entry(number).or_insert(at);
+            }
+        }
+        Ok(seen)
+    }
+}
+
+fn judge(period: Period, node: &Seen, correspondent: &Seen) -> Move {
+    let during = |at: &&Duration| (period.usable..period.end).contains(*at);
+    let got_through = node.up.iter().filter(|(number, _)| correspondent.up.contains_key(number)).map(|(_, at)| at);
+    let uplink = got_through.filter(during).min().copied();
+    // A router that looks for a neighbour keeps a few packets for it, and hands over what it kept when the node was here before.
+    let sent_since = |number: &u64| correspondent.down.get(number).is_some_and(|sent| *sent >= period.began);
+    let arrived = node.down.iter().filter(|(number, _)| sent_since(number)).map(|(_, at)| at);
+    let downlink = arrived.filter(during).min().copied();
+    let lost_afterwards = [
+        uplink.map_or(0, |since| lost(&node.up, &correspondent.up, since, period.end)),
+        downlink.map_or(0, |since| lost(&correspondent.down, &node.down, since, period.end)),
+    ];
+    let took = |at: Duration| at - period.usable;
+    Move { to: period.to, uplink: uplink.map(took), downlink: downlink.map(took), lost_afterwards }
+}
+
+/// How many packets that were sent after `since`, and not just before `end`, never arrived.
+fn lost(sent: &BTreeMap<u64, Duration>, arrived: &BTreeMap<u64, Duration>, since: Duration, end: Duration) -> usize {
+    let while_up = since..end.saturating_sub(UNDER_WAY);
+    sent.iter().filter(|&(number, at)| while_up.contains(at) && !arrived.contains_key(number)).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(ms: u64) -> Duration {
+        Duration::from_secs(1_000) + Duration::from_millis(ms)
+    }
+
+    fn seen(up: &[(u64, u64)], down: &[(u64, u64)]) -> Seen {
+        let [up, down] = [up, down].map(|way| way.iter().map(|(number, ms)| (*number, at(*ms))).collect());
+        Seen { up, down }
+    }
+
+    #[test]
+    fn a_move_counts_from_the_usable_address_to_the_first_packet_that_got_through_and_then_what_is_lost() {
+        let period = Period { to: plan::LTE, began: at(75), usable: at(100), end: at(1_000) };
+        let node = seen(&[(1, 90), (2, 101), (3, 103), (4, 104), (5, 105), (6, 900)], &[(7, 110), (8, 140), (9, 150), (11, 160)]);
+        let correspondent = seen(&[(1, 91), (3, 123), (5, 125)], &[(7, 70), (8, 74), (9, 130), (10, 151), (11, 152), (12, 950)]);
+        let judged = judge(period, &node, &correspondent);
+        assert_eq!((judged.uplink, judged.downlink), (Some(Duration::from_millis(3)), Some(Duration::from_millis(50))));
+        assert_eq!(judged.lost_afterwards, [1, 1]);
+    }
+
+    #[test]
+    fn a_move_after_which_nothing_gets_through_has_no_time() {
+        let period = Period { to: plan::WIFI, began: at(0), usable: at(100), end: at(1_000) };
+        let judged = judge(period, &seen(&[(1, 200)], &[(2, 50)]), &seen(&[], &[(2, 40)]));
+        assert_eq!((judged.uplink, judged.downlink, judged.lost_afterwards), (None, None, [0, 0]));
+    }
+}
