@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use tests::figures::Figures;
+use tests::lab::deployment::SOON;
 use tests::lab::handover::Move;
-use tests::lab::{Deployment, Lab, Setup, inside, plan};
+use tests::lab::traffic::during;
+use tests::lab::{Deployment, Lab, Setup, inside, plan, wait_for};
 use tests::link::Link;
 
 use crate::setup;
@@ -18,8 +20,11 @@ const DOWNLINK: Duration = ROUND_TRIP.saturating_add(Duration::from_millis(50));
 /// The same where a fifth is lost each way.
 const LOSSY_DOWNLINK: Duration = Duration::from_millis(3 * 40 + 300);
 /// Long enough that RFC 6275's three Binding Updates a second hold no move back.
-const PITCH: Duration = Duration::from_millis(1_300);
-const LOSSY_PITCH: Duration = Duration::from_millis(2_000);
+const PITCH: Duration = Duration::from_millis(1_100);
+const LOSSY_PITCH: Duration = Duration::from_millis(1_600);
+/// A transfer through moves.
+const OCTETS: u64 = 100_000_000;
+const MOVES_AMID: u64 = 20;
 
 /// Moves of each measurement; 100 unless the environment says otherwise.
 fn count() -> Result<usize> {
@@ -78,4 +83,28 @@ fn where_a_fifth_is_lost_each_way_the_downlink_is_back_within_three_round_trips_
         ensure!(times.downlink.p99() <= LOSSY_DOWNLINK, "downlink {}: {moves:?}", times.downlink);
         Ok(())
     });
+}
+
+#[test]
+fn a_transfer_of_100_megabytes_each_way_comes_through_20_moves_as_it_was_sent() {
+    inside(|lab| {
+        let deployment = far_away(lab)?;
+        let _servers = lab.serve_traffic()?;
+        let mut emulator = lab.emulate(&Link::calm(ONE_WAY), 1)?;
+        let up = during(|| lab.send(plan::CN6, OCTETS), || moves_amid(&deployment, |(up, _)| up))?;
+        let down = during(|| lab.fetch(plan::CN4, OCTETS), || moves_amid(&deployment, |(_, down)| down))?;
+        eprintln!("{MOVES_AMID} moves each, RTT 40 ms: {:.1} s up, {:.1} s down", up.seconds, down.seconds);
+        emulator.check()
+    });
+}
+
+/// Moves evenly spread over a transfer that has just begun; each is over before the next.
+fn moves_amid(deployment: &Deployment<'_>, octets: impl Fn((u64, u64)) -> u64) -> Result<()> {
+    let start = octets(deployment.tunnel_octets()?);
+    for (number, access) in (1..=MOVES_AMID).zip([plan::LTE, plan::WIFI].into_iter().cycle()) {
+        let enough = start + OCTETS / (MOVES_AMID + 1) * number;
+        wait_for("the next part of the transfer", SOON, || Ok((octets(deployment.tunnel_octets()?) > enough).then_some(())))?;
+        deployment.move_to(access)?;
+    }
+    Ok(())
 }
