@@ -18,7 +18,7 @@ SECONDS_EACH ?= 30
 DEMO_TOOLS := ip:iproute2 unshare:util-linux nsenter:util-linux ping:iputils-ping cc:build-essential nft:nftables
 LAB_TOOLS := $(DEMO_TOOLS) tshark:tshark dumpcap:wireshark-common dnsmasq:dnsmasq-base
 
-.PHONY: help demo test fmt clippy doc nextest tree deny fuzz soak bench build demo-tools lab-tools rust-tools nextest-tool deny-tool
+.PHONY: help demo test fmt clippy doc nextest tree deny advisories fuzz soak bench build demo-tools lab-tools rust-tools nextest-tool deny-tool
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -28,7 +28,7 @@ demo: demo-tools ## build releases, run the main job in the lab, print what happ
 	@if grep -q HALTSEC_LAB_ESP_SA $(TARGET)/release/mn; then echo "$(TARGET)/release/mn exports keys: built with the feature lab"; exit 1; fi
 	@$(TARGET)/release/demo
 
-test: fmt clippy doc nextest tree deny ## format, lints, documentation, all tests with the lab, dependency tree
+test: fmt clippy doc nextest tree deny advisories ## format, lints, documentation, all tests with the lab, dependency tree
 
 fmt: rust-tools ## formatting is rustfmt's
 	$(CARGO) fmt --all --check
@@ -62,6 +62,12 @@ tree: ## one generation of each family of cryptography and no ring
 
 deny: deny-tool ## licences, banned crates, sources
 	$(CARGO) deny --locked check bans licenses sources
+
+# Whoever cannot reach the database has to be able to build; what was not checked is said.
+advisories: deny-tool ## known vulnerabilities of dependencies, where RustSec's database can be reached
+	@said=$$(timeout 120 $(CARGO) deny --locked check advisories 2>&1) && echo "$$said" && exit; \
+	unreachable=$$(grep -m 1 "failed to fetch advisory database" <<< "$$said") || { echo "$$said"; exit 1; }; \
+	echo "advisories NOT CHECKED: $$unreachable"
 
 # SQLite has static arrays of one name in two functions, which AddressSanitizer takes for one array in two libraries.
 fuzz: export ASAN_OPTIONS := detect_odr_violation=0
