@@ -53,7 +53,7 @@ impl Path {
 }
 
 /// One to four paths; a sealed packet is sent once on each. The first is that of the latest valid Binding Update. A path that
-/// is named twice gets two identical datagrams, of which the other end's replay window takes the first.
+/// is named several times gets as many identical datagrams, of which the other end's replay window takes the first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Paths(Vec<Path>);
 
@@ -66,9 +66,9 @@ impl Paths {
         Self(vec![path])
     }
 
-    /// The same path twice: against loss, for what must not wait for a timer.
-    pub fn twice(path: Path) -> Self {
-        Self(vec![path, path])
+    /// The same path so many times, from once to [`Self::MAX`]: against loss, for what must not wait for a timer.
+    pub fn copies(path: Path, count: usize) -> Self {
+        Self(vec![path; count.clamp(1, Self::MAX)])
     }
 
     /// `None` for no path or more than [`Self::MAX`].

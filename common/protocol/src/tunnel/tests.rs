@@ -216,7 +216,7 @@ fn the_second_of_two_copies_in_one_batch_is_a_replay() {
 fn a_message_on_one_path_twice_is_sealed_once_and_taken_once() {
     for suite in CipherSuite::ALL {
         let mut pair = Pair::bound(suite);
-        let paths = Paths::twice(Path::proved(SocketId(0), ([198, 51, 100, 1], 7872).into()));
+        let paths = Paths::copies(Path::proved(SocketId(0), ([198, 51, 100, 1], 7872).into()), 2);
         let signal = Command::Signal { spi: spi(), paths, next_header: signalling::MOBILITY, payload: vec![1; 16] };
         let datagrams = pair.mn_commands(&signal);
         assert!(datagrams.len() == 2 && datagrams[0] == datagrams[1], "{suite}");
@@ -232,7 +232,7 @@ fn a_copy_on_a_path_that_is_not_proved_counts_its_octets() {
     let mut pair = Pair::bound(CipherSuite::NullSha);
     let signal = |octets| {
         let path = Path { allowance: Allowance::Octets(octets), ..Path::proved(SocketId(0), ([198, 51, 100, 7], 5000).into()) };
-        let (paths, next_header) = (Paths::twice(path), signalling::MOBILITY);
+        let (paths, next_header) = (Paths::copies(path, 2), signalling::MOBILITY);
         Command::Signal { spi: spi(), paths, next_header, payload: vec![1; 16] }
     };
     let len = pair.mn_commands(&signal(1000))[0].len() as u64;
