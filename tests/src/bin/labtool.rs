@@ -30,6 +30,9 @@ enum Command {
         to: SocketAddr,
         #[arg(long, default_value_t = 1)]
         seed: u64,
+        /// Octets a second at most
+        #[arg(long, default_value_t = 0)]
+        rate: u64,
     },
     /// Fetch octets from a server and prove their SHA-256
     Fetch {
@@ -38,6 +41,9 @@ enum Command {
         from: SocketAddr,
         #[arg(long, default_value_t = 1)]
         seed: u64,
+        /// Octets a second at most
+        #[arg(long, default_value_t = 0)]
+        rate: u64,
     },
     /// Serve numbered UDP streams until killed
     ServeUdp { listen: SocketAddr },
@@ -112,8 +118,10 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::ServeTcp { listen } => tcp::serve(listen)?,
-        Command::Send { octets, to, seed } => return transfer(to, tcp::Direction::Up, octets, seed),
-        Command::Fetch { octets, from, seed } => return transfer(from, tcp::Direction::Down, octets, seed),
+        Command::Send { octets, to, seed, rate } => return transfer(to, tcp::Direction::Up, tcp::Content { octets, seed, rate }),
+        Command::Fetch { octets, from, seed, rate } => {
+            return transfer(from, tcp::Direction::Down, tcp::Content { octets, seed, rate });
+        }
         Command::ServeUdp { listen } => udp::serve(listen)?,
         Command::UdpStream { to, seconds, rate, octets } => {
             let length = Duration::try_from_secs_f64(seconds).context("--seconds")?;
@@ -135,8 +143,8 @@ fn run(command: Command) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn transfer(server: SocketAddr, direction: tcp::Direction, octets: u64, seed: u64) -> Result<ExitCode> {
-    let transfer = tcp::transfer(server, direction, octets, seed)?;
+fn transfer(server: SocketAddr, direction: tcp::Direction, content: tcp::Content) -> Result<ExitCode> {
+    let transfer = tcp::transfer(server, direction, content)?;
     println!("{}", serde_json::to_string(&transfer)?);
     Ok(if transfer.intact { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -1,12 +1,13 @@
 //! Moves over links that take 40 ms to and fro, from and to a network behind a translator: how long each direction is silent.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use tests::figures::Figures;
 use tests::lab::deployment::SOON;
 use tests::lab::handover::Move;
 use tests::lab::traffic::during;
+use tests::lab::traffic::tcp::Direction;
 use tests::lab::{Deployment, Lab, Setup, inside, plan, wait_for};
 use tests::link::Link;
 
@@ -22,8 +23,9 @@ const LOSSY_DOWNLINK: Duration = Duration::from_millis(3 * 40 + 300);
 /// Long enough that RFC 6275's three Binding Updates a second hold no move back.
 const PITCH: Duration = Duration::from_millis(1_100);
 const LOSSY_PITCH: Duration = Duration::from_millis(1_600);
-/// A transfer through moves.
+/// Transfers through moves: slow enough that the moves, which wait for RFC 6275's rate, come to their end before.
 const OCTETS: u64 = 100_000_000;
+const RATE: u64 = 4_000_000;
 const MOVES_AMID: u64 = 20;
 
 /// Moves of each measurement; 100 unless the environment says otherwise.
@@ -86,24 +88,40 @@ fn where_a_fifth_is_lost_each_way_the_downlink_is_back_within_three_round_trips_
 }
 
 #[test]
-fn a_transfer_of_100_megabytes_each_way_comes_through_20_moves_as_it_was_sent() {
+fn transfers_of_100_megabytes_each_way_come_through_20_moves_as_they_were_sent() {
     inside(|lab| {
         let deployment = far_away(lab)?;
         let _servers = lab.serve_traffic()?;
         let mut emulator = lab.emulate(&Link::calm(ONE_WAY), 1)?;
-        let up = during(|| lab.send(plan::CN6, OCTETS), || moves_amid(&deployment, |(up, _)| up))?;
-        let down = during(|| lab.fetch(plan::CN4, OCTETS), || moves_amid(&deployment, |(_, down)| down))?;
-        eprintln!("{MOVES_AMID} moves each, RTT 40 ms: {:.1} s up, {:.1} s down", up.seconds, down.seconds);
+        let (transfers, mut moved) = ([(Direction::Up, plan::CN6), (Direction::Down, plan::CN4)], Duration::ZERO);
+        let both = || each_at_once(transfers, |(direction, with)| lab.transfer(direction, with, OCTETS, RATE));
+        let transfers = during(both, || {
+            let start = Instant::now();
+            moves_amid(&deployment)?;
+            moved = start.elapsed();
+            Ok(())
+        })?;
+        let seconds: Vec<_> = transfers.iter().map(|transfer| transfer.seconds).collect();
+        eprintln!("{MOVES_AMID} moves in {moved:.1?}; the transfers took {seconds:.1?} s");
+        ensure!(seconds.iter().all(|seconds| *seconds > moved.as_secs_f64()), "a transfer ended before the last move");
         emulator.check()
     });
 }
 
-/// Moves evenly spread over a transfer that has just begun; each is over before the next.
-fn moves_amid(deployment: &Deployment<'_>, octets: impl Fn((u64, u64)) -> u64) -> Result<()> {
-    let start = octets(deployment.tunnel_octets()?);
+/// Does something with each of several things, at the same time.
+fn each_at_once<T: Send, R: Send, const N: usize>(things: [T; N], does: impl Fn(T) -> Result<R> + Sync) -> Result<Vec<R>> {
+    std::thread::scope(|scope| {
+        let threads = things.map(|thing| scope.spawn(|| does(thing)));
+        threads.into_iter().map(|thread| thread.join().map_err(|_| anyhow::anyhow!("a thread failed"))?).collect()
+    })
+}
+
+/// Moves spread over four fifths of transfers that have just begun; each is over before the next.
+fn moves_amid(deployment: &Deployment<'_>) -> Result<()> {
+    let (start, _) = deployment.tunnel_octets()?;
     for (number, access) in (1..=MOVES_AMID).zip([plan::LTE, plan::WIFI].into_iter().cycle()) {
-        let enough = start + OCTETS / (MOVES_AMID + 1) * number;
-        wait_for("the next part of the transfer", SOON, || Ok((octets(deployment.tunnel_octets()?) > enough).then_some(())))?;
+        let enough = start + OCTETS / 25 * number;
+        wait_for("the next part of the transfer", SOON, || Ok((deployment.tunnel_octets()?.0 > enough).then_some(())))?;
         deployment.move_to(access)?;
     }
     Ok(())

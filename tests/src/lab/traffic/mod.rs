@@ -45,17 +45,20 @@ impl Lab {
 
     /// Sends octets from the mobile node to the correspondent node; fails unless they arrived as they were sent.
     pub fn send(&self, to: IpAddr, octets: u64) -> Result<tcp::Transfer> {
-        self.transfer(&["send", &octets.to_string(), "--to", &SocketAddr::new(to, TCP_PORT).to_string()])
+        self.transfer(tcp::Direction::Up, to, octets, 0)
     }
 
     /// Fetches octets from the correspondent node to the mobile node; fails unless they arrived as they were sent.
     pub fn fetch(&self, from: IpAddr, octets: u64) -> Result<tcp::Transfer> {
-        self.transfer(&["fetch", &octets.to_string(), "--from", &SocketAddr::new(from, TCP_PORT).to_string()])
+        self.transfer(tcp::Direction::Down, from, octets, 0)
     }
 
-    fn transfer(&self, words: &[&str]) -> Result<tcp::Transfer> {
-        let transfer: tcp::Transfer = self.labtool(plan::MN, words)?;
-        ensure!(transfer.intact, "{}: {transfer:?}", words.join(" "));
+    /// Either of both, `rate` octets a second at most (0: as many as go).
+    pub fn transfer(&self, direction: tcp::Direction, with: IpAddr, octets: u64, rate: u64) -> Result<tcp::Transfer> {
+        let (verb, preposition) = if direction == tcp::Direction::Up { ("send", "--to") } else { ("fetch", "--from") };
+        let (octets, with, rate) = (octets.to_string(), SocketAddr::new(with, TCP_PORT).to_string(), rate.to_string());
+        let transfer: tcp::Transfer = self.labtool(plan::MN, &[verb, &octets, preposition, &with, "--rate", &rate])?;
+        ensure!(transfer.intact, "{verb} {octets}: {transfer:?}");
         Ok(transfer)
     }
 

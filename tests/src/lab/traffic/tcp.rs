@@ -1,6 +1,6 @@
 //! A TCP transfer whose octets are proved by SHA-256 at both ends.
 //!
-//! The client opens a connection and sends one line, `up OCTETS SEED` or `down OCTETS SEED`. The sending end sends that many
+//! The client opens a connection and sends one line, `up OCTETS SEED RATE` or `down OCTETS SEED RATE`. The sending end sends that many
 //! octets of a generator. Up, the server answers with the SHA-256 of what it saw, one line; down, the octets come first and
 //! the hash of the sender follows them.
 
@@ -15,8 +15,19 @@ use sha2::{Digest, Sha256};
 const CHUNK: usize = 64 * 1024;
 /// A transfer that stands still for so long has failed.
 const STALLED: Duration = Duration::from_secs(60);
-/// The longest request line: `down`, two numbers of 64 bits.
-const MAX_LINE: u64 = 64;
+/// The longest line: `down`, three numbers of 64 bits; half of what is read.
+const MAX_LINE: u64 = 72;
+
+/// What is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Content {
+    /// How much.
+    pub octets: u64,
+    /// Where the generator starts.
+    pub seed: u64,
+    /// Octets a second at most; 0: as many as go.
+    pub rate: u64,
+}
 
 /// Which way the octets go, as the client sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,15 +74,16 @@ pub fn serve(listen: SocketAddr) -> Result<()> {
 }
 
 /// Makes one transfer with a server; an error when it stalls or breaks, a report that is not `intact` when octets differ.
-pub fn transfer(server: SocketAddr, direction: Direction, octets: u64, seed: u64) -> Result<Transfer> {
+pub fn transfer(server: SocketAddr, direction: Direction, content: Content) -> Result<Transfer> {
     let stream = TcpStream::connect_timeout(&server, STALLED).with_context(|| format!("cannot connect to {server}"))?;
     let mut reader = prepare(&stream)?;
     let verb = if direction == Direction::Up { "up" } else { "down" };
-    writeln!(&stream, "{verb} {octets} {seed}")?;
+    let Content { octets, seed, rate } = content;
+    writeln!(&stream, "{verb} {octets} {seed} {rate}")?;
     let start = Instant::now();
     let (sent, received) = match direction {
         Direction::Up => {
-            let sent = send(&stream, octets, seed)?;
+            let sent = send(&stream, content)?;
             (sent, read_line(&mut reader)?)
         }
         Direction::Down => {
@@ -95,11 +107,11 @@ fn serve_one(stream: TcpStream) -> Result<()> {
     let mut reader = prepare(&stream)?;
     let line = read_line(&mut reader)?;
     let words: Vec<_> = line.split(' ').collect();
-    let [verb, octets, seed] = words[..] else { bail!("a request has three words, not {line:?}") };
-    let (octets, seed) = (octets.parse()?, seed.parse()?);
+    let [verb, octets, seed, rate] = words[..] else { bail!("a request has four words, not {line:?}") };
+    let content = Content { octets: octets.parse()?, seed: seed.parse()?, rate: rate.parse()? };
     let hash = match verb {
-        "up" => receive(&mut reader, octets)?,
-        "down" => send(&stream, octets, seed)?,
+        "up" => receive(&mut reader, content.octets)?,
+        "down" => send(&stream, content)?,
         _ => bail!("a request starts with up or down, not {line:?}"),
     };
     writeln!(&stream, "{hash}")?;
@@ -119,12 +131,16 @@ fn read_line(reader: &mut impl BufRead) -> Result<String> {
     Ok(line.trim_end().to_owned())
 }
 
-fn send(mut stream: &TcpStream, octets: u64, seed: u64) -> Result<String> {
-    let mut generator = Generator(seed | 1);
+fn send(mut stream: &TcpStream, Content { octets, seed, rate }: Content) -> Result<String> {
+    let (mut generator, start) = (Generator(seed | 1), Instant::now());
     let mut hash = Sha256::new();
     let mut chunk = vec![0; CHUNK];
     let mut left = octets;
     while left > 0 {
+        if rate > 0 {
+            let due = Duration::from_secs_f64((octets - left) as f64 / rate as f64);
+            std::thread::sleep(due.saturating_sub(start.elapsed()));
+        }
         generator.fill(&mut chunk);
         let part = &chunk[..CHUNK.min(usize::try_from(left).unwrap_or(CHUNK))];
         hash.update(part);
@@ -182,9 +198,18 @@ mod tests {
     fn octets_arrive_as_they_were_sent_both_ways() {
         let server = server();
         for direction in [Direction::Up, Direction::Down] {
-            let transfer = transfer(server, direction, 1_000_003, 7).unwrap();
+            let transfer = transfer(server, direction, Content { octets: 1_000_003, seed: 7, rate: 0 }).unwrap();
             assert!(transfer.intact, "{transfer:?}");
             assert_eq!(transfer.sha256_received.len(), 64);
+        }
+    }
+
+    #[test]
+    fn a_rate_is_not_exceeded_either_way() {
+        let server = server();
+        for direction in [Direction::Up, Direction::Down] {
+            let transfer = transfer(server, direction, Content { octets: 1_000_000, seed: 7, rate: 5_000_000 }).unwrap();
+            assert!(transfer.intact && transfer.seconds >= 0.15, "all but the last chunk take 0.18 s: {transfer:?}");
         }
     }
 
