@@ -7,7 +7,7 @@
 
 mod process;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 pub use process::run;
 
@@ -36,12 +36,13 @@ impl Lab {
     /// Puts `link` between both access networks and the home agent, the HAC and whoever is behind them, in either direction.
     /// What it does to a packet follows from `seed` and from how many packets came before.
     pub fn emulate(&self, link: &Link, seed: u64) -> Result<Emulator> {
-        let text = |value: &dyn ToString| value.to_string();
         let [delay, jitter] = [link.delay, link.jitter].map(|time| time.as_secs_f64().to_string());
-        let [loss, duplication] = [link.loss, link.duplication].map(|share| text(&share));
-        let seed = text(&seed);
-        let words = ["emulate", DEVICE, "--delay", &delay, "--jitter", &jitter, "--loss", &loss, "--duplication", &duplication];
-        let arguments = [&words[..], &["--seed", &seed]].concat();
+        let [loss, duplication] = [link.loss, link.duplication].map(|share| share.to_string());
+        let seed = seed.to_string();
+        let options =
+            [("--delay", &delay), ("--jitter", &jitter), ("--loss", &loss), ("--duplication", &duplication), ("--seed", &seed)];
+        let arguments: Vec<_> =
+            ["emulate", DEVICE].into_iter().chain(options.iter().flat_map(|(name, value)| [*name, value])).collect();
         let mut process = self.spawn(plan::NET, "emulator", &programs::path("labtool")?, &arguments)?;
         wait_for("the emulator's device", SOON, || {
             process.check_running()?;
@@ -74,7 +75,7 @@ impl Emulator {
     pub fn check(&mut self) -> Result<()> {
         self.0.check_running()?;
         let log = self.0.log();
-        anyhow::ensure!(log.is_empty(), "the emulator complains:\n{log}");
+        ensure!(log.is_empty(), "the emulator complains:\n{log}");
         Ok(())
     }
 }
