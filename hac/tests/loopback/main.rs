@@ -4,8 +4,10 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod look_up;
+mod process;
 mod removal;
 
+use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -22,13 +24,15 @@ use protocol::mhauth::{ChannelBinding, Grant, Psk, Status};
 use protocol::profile::WireProfile;
 use protocol::sa::{CipherSuite, Secret, Spi, UserData};
 use protocol::wire::container::{HEADER_LEN, frame_len};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 mod resumption;
+mod sigkill;
 mod sources;
+mod subscribers;
 
 const NAI: &str = "alice@example.org";
 const NAME: &str = "hac.example.org";
@@ -42,7 +46,8 @@ impl World {
         let world = Self { folder: tempfile::tempdir().unwrap() };
         let (dir, socket) = (world.text("hac"), world.text("hac.sock"));
         let sockets = ["--listen", "127.0.0.1:0", "--feed-listen", "127.0.0.1:0", "--control-socket", &socket];
-        world.hac(&[&["init", "--dir", &dir][..], &sockets].concat());
+        let pools = ["--pool6", "2001:db8:100::/64", "--pool4", "10.9.0.0/16"];
+        world.hac(&[&["init", "--dir", &dir][..], &pools, &sockets].concat());
         world.hac(&["ha", "add", "ha1", "--address", "198.51.100.1", "--out", &world.text("ha1")]);
         world.hac(&["subscriber", "add", NAI, "--out", &world.text("alice")]);
         world
@@ -62,8 +67,12 @@ impl World {
         hac::cli::run(hac::cli::Cli::try_parse_from(all).unwrap()).unwrap();
     }
 
+    fn kek(&self) -> KeyEncryptionKey {
+        KeyEncryptionKey::read(&self.path("hac/kek")).unwrap()
+    }
+
     async fn start(&self) -> Result<Running, ServeError> {
-        let kek = KeyEncryptionKey::read(&self.path("hac/kek")).unwrap();
+        let kek = self.kek();
         let store = SqliteStore::open(&self.path("hac/hac.db"), kek).unwrap();
         hac::serve::start(&hac::config::load(&self.path("hac/hac.toml")).unwrap(), store).await
     }
@@ -139,12 +148,17 @@ async fn exchange(mut stream: TlsStream<TcpStream>, offer: Offer, binding: Chann
     granted
 }
 
-async fn message(stream: &mut (impl tokio::io::AsyncRead + Unpin)) -> Vec<u8> {
+async fn message(stream: &mut (impl AsyncRead + Unpin)) -> Vec<u8> {
+    whole_message(stream).await.unwrap()
+}
+
+/// The next message; an error where the connection breaks off before its last octet.
+async fn whole_message(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec<u8>> {
     let mut message = vec![0; HEADER_LEN];
-    stream.read_exact(&mut message).await.unwrap();
+    stream.read_exact(&mut message).await?;
     message.resize(frame_len(message.first_chunk().unwrap()), 0);
-    stream.read_exact(&mut message[HEADER_LEN..]).await.unwrap();
-    message
+    stream.read_exact(&mut message[HEADER_LEN..]).await?;
+    Ok(message)
 }
 
 /// Takes the whole snapshot, acknowledges it and gives it back.

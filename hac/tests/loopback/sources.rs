@@ -1,6 +1,5 @@
 //! One source opens all the connections that it can and says nothing.
 
-use std::io;
 use std::net::Ipv4Addr;
 
 use hac::places::MAX_OF_SOURCE;
@@ -8,7 +7,7 @@ use tokio::net::TcpSocket;
 
 use super::*;
 
-async fn connect_from(source: Ipv4Addr, to: SocketAddr) -> io::Result<TcpStream> {
+pub(super) async fn connect_from(source: Ipv4Addr, to: SocketAddr) -> io::Result<TcpStream> {
     let socket = TcpSocket::new_v4()?;
     socket.bind((source, 0).into())?;
     socket.connect(to).await
