@@ -92,7 +92,7 @@ pub trait Store: Send {
     /// Ends every association, gives those that were live, and forgets key, policy and name. His home addresses are given to
     /// nobody before the last association that names them is past its validity end and [`QUARANTINE`]. `Err` for an unknown name.
     fn remove_subscriber(&mut self, nai: &str, now: SystemTime) -> Result<Vec<Spi>>;
-    /// Key and own policy of an enabled subscriber; `None` for an unknown or disabled one.
+    /// Key and own policy of an enabled subscriber; `None` for an unknown or disabled one, after as much work.
     fn credentials(&mut self, nai: &str) -> Result<Option<Credentials>>;
     /// The secret from which unknown names get their pseudo-PSK; drawn once, when the store was made.
     fn pseudo_psk_secret(&mut self) -> Result<Secret>;

@@ -13,6 +13,8 @@ mod row;
 mod spi;
 mod subscriber;
 
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -25,7 +27,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, Transactio
 use super::sealing::{Context, KeyEncryptionKey};
 use super::{
     AssociationRecord, Change, Counts, Credentials, Delivery, EndedPage, HomeAgent, NewSubscriber, Order, Provisioned, Recipient,
-    Result, Revision, Selection, SnapshotPage, Store, StoreError, Subscriber, SubscriberPolicy, unix_seconds,
+    Result, Revision, Selection, SnapshotPage, Store, StoreError, Subscriber, SubscriberPolicy, canonical_nai, unix_seconds,
 };
 
 const SCHEMA: &str = include_str!("schema.sql");
@@ -37,6 +39,8 @@ const PSEUDO_PSK_SECRET_LEN: usize = 32;
 pub struct SqliteStore {
     connection: Connection,
     kek: KeyEncryptionKey,
+    /// Which subscriber stands in for a name that is not there; keyed, so that nobody else can tell.
+    stand_ins: RandomState,
 }
 
 /// What [`SqliteStore::inspect`] finds.
@@ -61,7 +65,7 @@ impl SqliteStore {
         if !migration::is_known(version) {
             return Err(StoreError::SchemaVersion { path: name(), found: version, wanted: newest });
         }
-        let mut store = Self { connection, kek };
+        let mut store = Self { connection, kek, stand_ins: RandomState::new() };
         store.pseudo_psk_secret()?;
         Ok(Inspected { version, newest, store: (version == newest).then_some(store) })
     }
@@ -104,7 +108,7 @@ impl SqliteStore {
         connection.pragma_update(None, "foreign_keys", true)?;
         connection.pragma_update(None, "secure_delete", true)?;
         connection.set_prepared_statement_cache_capacity(64);
-        Ok(Self { connection, kek })
+        Ok(Self { connection, kek, stand_ins: RandomState::new() })
     }
 
     fn with_schema(mut self, rng: &mut dyn CryptoRng) -> Result<Self> {
@@ -165,7 +169,7 @@ impl Store for SqliteStore {
     }
 
     fn credentials(&mut self, nai: &str) -> Result<Option<Credentials>> {
-        subscriber::credentials(&self.connection, &self.kek, nai)
+        subscriber::credentials(&self.connection, &self.kek, nai, self.stand_ins.hash_one(canonical_nai(nai)))
     }
 
     fn pseudo_psk_secret(&mut self) -> Result<Secret> {
@@ -195,7 +199,7 @@ impl Store for SqliteStore {
     fn current_home_agent(&mut self, nai: &str, now: SystemTime) -> Result<Option<String>> {
         let query = "SELECT home_agent FROM security_association WHERE ended = 0 AND valid_until > ?2
              AND subscriber = (SELECT id FROM subscriber WHERE nai = ?1) ORDER BY revision DESC LIMIT 1";
-        let name = super::canonical_nai(nai);
+        let name = canonical_nai(nai);
         Ok(self.connection.prepare_cached(query)?.query_row((name, unix_seconds(now)), |row| row.get(0)).optional()?)
     }
 

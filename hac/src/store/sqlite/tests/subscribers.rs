@@ -1,6 +1,9 @@
 //! Subscribers: keys, own policies, and what the operator changes.
 
+use rusqlite::StatementStatus;
+
 use super::*;
+use crate::store::sqlite::subscriber::CREDENTIALS;
 
 const ALICE: &str = "alice@example.org";
 
@@ -138,4 +141,40 @@ fn a_policy_that_this_build_cannot_read_is_said_and_not_guessed() {
         store.connection.execute(&format!("UPDATE subscriber SET {wrong}"), []).unwrap();
         assert!(matches!(policy(&mut store, "alice@example.org"), Err(StoreError::Damaged(_))), "{wrong}");
     }
+}
+
+/// Steps of SQLite's machine for one look-up, behind a first one that fills its caches.
+fn steps(store: &mut SqliteStore, nai: &str) -> i32 {
+    store.credentials(nai).unwrap();
+    store.connection.prepare_cached(CREDENTIALS).unwrap().reset_status(StatementStatus::VmStep);
+    store.credentials(nai).unwrap();
+    store.connection.prepare_cached(CREDENTIALS).unwrap().get_status(StatementStatus::VmStep)
+}
+
+/// How long the HAC takes is seen by whoever claims a name.
+#[test]
+fn a_name_that_is_unknown_or_disabled_costs_the_look_up_of_one_that_is_enabled() {
+    let names: Vec<_> = (0..50).map(|number| format!("mn{number}@example.org")).collect();
+    let mut store = store_with(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    store.set_enabled(&names[7], false, now()).unwrap();
+    store.remove_subscriber(&names[49], now()).unwrap();
+    store.remove_subscriber(&names[20], now()).unwrap();
+    let enabled = steps(&mut store, &names[6]);
+    for name in [names[7].as_str(), &names[20], "aaa@example.org", "zzz@example.org"] {
+        let taken = steps(&mut store, name);
+        assert!(enabled > 15 && enabled.abs_diff(taken) <= 1, "{name}: {taken} steps instead of {enabled}");
+        assert!(store.credentials(name).unwrap().is_none());
+    }
+}
+
+/// Those whose rows stand in for it may not even be readable.
+#[test]
+fn an_unknown_name_stays_unknown_whoever_stands_in_for_it() {
+    let mut store = store_with(&[ALICE, "bob@example.org"]);
+    let damage = "UPDATE subscriber SET psk = x'00', profile = 'none of ours'";
+    store.connection.execute(damage, []).unwrap();
+    for number in 0..20 {
+        assert!(store.credentials(&format!("mn{number}@example.org")).unwrap().is_none());
+    }
+    assert!(matches!(store.credentials(ALICE), Err(StoreError::Sealed(_))));
 }
