@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod look_up;
+mod names;
 mod process;
 mod removal;
 

@@ -59,7 +59,7 @@ async fn story() {
         nodes.spawn(authenticate_all(Arc::clone(&crowd), [127, 0, 7, lane + 1].into()));
     }
     for kill in 1..=KILLS {
-        crowd.dones.subscribe().wait_for(|dones| *dones >= kill * DONES_BETWEEN_KILLS).await.unwrap();
+        crowd.dones_are(kill * DONES_BETWEEN_KILLS, &mut nodes).await;
         crowd.is_killed.store(true, Ordering::SeqCst);
         assert_no_error(&hac.kill());
         let mut at = crowd.hac.write().await;
@@ -130,6 +130,15 @@ async fn authenticate_all(crowd: Arc<Crowd>, source: Ipv4Addr) {
 }
 
 impl Crowd {
+    /// Waits for so many Done. No lane of nodes ends meanwhile unless it fails.
+    async fn dones_are(&self, enough: usize, nodes: &mut JoinSet<()>) {
+        let mut dones = self.dones.subscribe();
+        tokio::select! {
+            reached = dones.wait_for(|dones| *dones >= enough) => drop(reached.unwrap()),
+            ended = nodes.join_next() => panic!("{ended:?}"),
+        }
+    }
+
     /// One run. A grant is a grant when the final response is there, however the connection ends.
     async fn authenticate(&self, number: usize, source: Ipv4Addr, at: SocketAddr) -> Result<Grant, Broken> {
         let before = |_| Broken::UnderWay { done_was_sent: false };
