@@ -1,7 +1,7 @@
 //! Who may try to authenticate: failures are counted by source address and by name, in tables of fixed size.
 //!
-//! Called by `session` when a mobile node has said its name. Names are counted whether they exist or not, so that a limit
-//! tells nothing about them.
+//! Called by `session` when a mobile node has said its name. Names are counted whether they exist or not, and success forgets
+//! nothing, so that a limit tells nothing about them.
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
@@ -61,11 +61,6 @@ impl Admission {
         }
     }
 
-    /// Forgets the failures under a name that has authenticated. Those of the source stay.
-    pub fn succeeded(&mut self, name: &str) {
-        self.names.forget(self.name_key(name));
-    }
-
     fn source_key(&self, source: IpAddr) -> u64 {
         self.hasher.hash_one(Source::of(source))
     }
@@ -120,13 +115,6 @@ impl Table {
             *place = Some(Entry { key, since: now, failures: 1 });
         }
     }
-
-    fn forget(&mut self, key: u64) {
-        let Some(set) = self.sets.get_mut(set_of(key)) else { return };
-        for place in set.iter_mut().filter(|place| place.is_some_and(|entry| entry.key == key)) {
-            *place = None;
-        }
-    }
 }
 
 fn set_of(key: u64) -> usize {
@@ -174,17 +162,6 @@ mod tests {
         }
         assert!(admission.wait("2001:db8::ffff:1".parse().unwrap(), NAME, now).is_some());
         assert_eq!(admission.wait("2001:db8:0:1::1".parse().unwrap(), NAME, now), None);
-    }
-
-    #[test]
-    fn success_clears_the_name_and_not_the_source() {
-        let (mut admission, now) = (Admission::default(), Instant::now());
-        for _ in 0..SOURCE_LIMIT {
-            admission.failed(source(1), Some(NAME), now);
-        }
-        admission.succeeded(NAME);
-        assert_eq!(admission.wait(source(2), NAME, now), None);
-        assert!(admission.wait(source(1), NAME, now).is_some());
     }
 
     #[test]

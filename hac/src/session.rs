@@ -132,7 +132,6 @@ impl Session {
                 return self.close(refusal);
             }
         };
-        around.admission.succeeded(&name);
         let (suites, user_data) = (authenticated.suites(), authenticated.user_data());
         let request = Request { nai: &name, key, own: &policy, suites, user_data };
         let made = provisioning::provision(around.store, around.policy, &request, around.connected, around.wall, around.rng);

@@ -356,6 +356,18 @@ fn a_name_under_attack_waits_and_an_unknown_one_likewise() {
     }
 }
 
+/// Else a stranger would see by the number of failures left to him that somebody of that name authenticates.
+#[test]
+fn a_subscriber_who_authenticates_does_not_change_when_his_name_has_to_wait() {
+    let mut world = World::new();
+    for _ in 1..crate::admission::NAME_LIMIT {
+        assert_eq!(wrong_done(&mut world, NAI).0, Status::NotAuthenticated);
+    }
+    world.granted(&MobileNode::alice());
+    assert_eq!(wrong_done(&mut world, NAI).0, Status::NotAuthenticated);
+    assert!(world.admission.wait(Ipv4Addr::new(192, 0, 2, 9).into(), NAI, world.now).is_some());
+}
+
 #[test]
 fn malformed_octets_are_400_and_a_session_answers_nothing_afterwards() {
     let mut world = World::new();
