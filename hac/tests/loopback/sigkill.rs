@@ -190,6 +190,7 @@ impl Crowd {
         ledger.audit(ledger::read(&self.world, "end"));
         assert_eq!(ledger.subscribers_told(), NODES);
         ledger.assert_all_told_was_delivered();
+        assert!(ledger.untold() > 0, "no kill fell between a commit and its final response: it proves nothing");
         eprintln!("end: {ledger}");
     }
 }

@@ -149,6 +149,11 @@ impl Ledger {
         self.told.values().map(|(nai, _)| nai).collect::<BTreeSet<_>>().len()
     }
 
+    /// Associations on disk that no mobile node has heard of.
+    pub(super) fn untold(&self) -> usize {
+        self.recorded.keys().filter(|spi| !self.told.contains_key(spi)).count()
+    }
+
     fn recorded(&self, spi: Spi) -> &Recorded {
         self.recorded.get(&spi).unwrap_or_else(|| panic!("somebody was told of {spi}, which is not on disk"))
     }
@@ -156,7 +161,7 @@ impl Ledger {
 
 impl fmt::Display for Ledger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let untold = self.recorded.keys().filter(|spi| !self.told.contains_key(spi)).count();
+        let untold = self.untold();
         let undelivered = self.recorded.keys().filter(|spi| !self.delivered.contains_key(spi)).count();
         let (told, recorded) = (self.told.len(), self.recorded.len());
         write!(f, "{told} grants told, {recorded} associations on disk: {untold} told to no node, {undelivered} not to ha1")
