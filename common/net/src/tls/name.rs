@@ -7,12 +7,14 @@
 use std::io;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
+use protocol::wire::header::value;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{CertificateError, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme};
+use rustls::{AlertDescription, CertificateError, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme};
 use x509_parser::extensions::GeneralName;
 
 use super::TlsError;
@@ -75,11 +77,39 @@ pub fn explain_handshake(error: &io::Error) -> String {
     if let Some(reason) = name_error(inner) {
         return reason.to_string();
     }
-    let untrusted = [CertificateError::UnknownIssuer, CertificateError::BadSignature].map(Error::InvalidCertificate);
-    if untrusted.contains(inner) {
-        return format!("the HAC's certificate is not signed by the CA in [hac] ca: copy the operator's ca.pem again ({inner})");
+    if let Error::InvalidCertificate(wrong) = inner {
+        return explain_certificate(wrong).unwrap_or_else(|| inner.to_string());
+    }
+    if let Error::InvalidMessage(_) = inner {
+        return format!("it does not speak TLS: correct the address or the port in [hac] ({inner})");
+    }
+    let refused = [AlertDescription::ProtocolVersion, AlertDescription::HandshakeFailure].map(Error::AlertReceived);
+    if matches!(inner, Error::PeerIncompatible(_)) || refused.contains(inner) {
+        return format!(
+            "it does not speak TLS 1.3, or 1.2 with the extended master secret: is it the HAC, or an old server? ({inner})"
+        );
     }
     inner.to_string()
+}
+
+/// What is wrong with a certificate beside its name, and what to do.
+fn explain_certificate(wrong: &CertificateError) -> Option<String> {
+    let date = |time: &UnixTime| value::rfc1123(SystemTime::UNIX_EPOCH + Duration::from_secs(time.as_secs()));
+    if let CertificateError::ExpiredContext { not_after, .. } = wrong {
+        let remedy = "have it made anew at the HAC, or set this node's clock if that is wrong";
+        return Some(format!("the HAC's certificate expired on {}: {remedy}", date(not_after)));
+    }
+    if let CertificateError::NotValidYetContext { not_before, .. } = wrong {
+        let remedy = "set this node's clock if that is wrong, or wait until then";
+        return Some(format!("the HAC's certificate is valid from {} only: {remedy}", date(not_before)));
+    }
+    if matches!(wrong, CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. }) {
+        let remedy = "give the HAC one whose extended key usage is serverAuth";
+        return Some(format!("the HAC's certificate is not for a server: {remedy} ({wrong})"));
+    }
+    let is_strange = matches!(wrong, CertificateError::UnknownIssuer | CertificateError::BadSignature);
+    is_strange
+        .then(|| format!("the HAC's certificate is not signed by the CA in [hac] ca: copy the operator's ca.pem again ({wrong})"))
 }
 
 /// Whether `text` can be a reference identifier: a DNS name or an address.

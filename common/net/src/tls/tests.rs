@@ -1,7 +1,9 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, SanType, SignatureAlgorithm};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, SanType, SignatureAlgorithm,
+};
 use rustls::{CertificateError, ClientConfig, ClientConnection, NamedGroup, ProtocolVersion, ServerConnection};
 use sha2::Digest;
 
@@ -197,6 +199,28 @@ fn an_unknown_authority_is_said_before_a_wrong_name() {
         assert!(untrusted, "{names:?}: {error}");
         let said = explain_handshake(&io::Error::new(io::ErrorKind::InvalidData, error));
         assert!(said.contains("copy the operator's ca.pem"), "{said}");
+    }
+}
+
+#[test]
+fn a_certificate_of_another_time_or_for_another_use_is_refused_with_what_to_do() {
+    let authority = Authority::new();
+    let year = |year| rcgen::date_time_ymd(year, 1, 1);
+    let shown = |from, until, usage| {
+        let mut params = CertificateParams::new([HAC.to_owned()]).unwrap();
+        (params.not_before, params.not_after, params.extended_key_usages) = (year(from), year(until), vec![usage]);
+        let key = KeyPair::generate().unwrap();
+        let chain = vec![params.signed_by(&key, &authority.issuer).unwrap().der().clone()];
+        let server = server(chain, PrivateKeyDer::try_from(key.serialize_der()).unwrap()).unwrap();
+        explain_handshake(&io::Error::new(io::ErrorKind::InvalidData, connect_to(&server, &authority, HAC).unwrap_err()))
+    };
+    let (server_auth, client_auth) = (ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth);
+    for (said, expected) in [
+        (shown(2000, 2024, server_auth.clone()), ["expired on Mon, 01 Jan 2024 00:00:00 GMT", "have it made anew"]),
+        (shown(4000, 4001, server_auth), ["valid from Sat, 01 Jan 4000 00:00:00 GMT only", "set this node's clock"]),
+        (shown(2000, 4000, client_auth), ["is not for a server", "serverAuth"]),
+    ] {
+        assert!(expected.iter().all(|part| said.contains(part)), "{said}");
     }
 }
 
