@@ -4,5 +4,7 @@
 //! binding, no counter but the one expected, and the right input still works.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot be set up has failed")]
 
+mod certificates;
 mod controller;
 mod mhauth;
+mod mobile_node;

@@ -27,15 +27,17 @@ const PROBES: &[Row] = &[
     ("Identifier 1 again", |done| done.identifier = 1, Malformed),
 ];
 
-/// What can be seen of an exchange without a key: of each message the Identifier, each header's name and length, and the values
-/// that are neither random nor keyed; at last how the connection ended.
+/// Name, length of the value, and the value where it is neither random nor keyed.
+type Header = (String, usize, String);
+
+/// What can be seen of an exchange without a key: each message's Identifier and headers, and what came before close_notify.
 #[derive(Debug, PartialEq, Eq)]
 struct Seen {
-    messages: Vec<(u8, Vec<(String, usize, String)>)>,
+    messages: Vec<(u8, Vec<Header>)>,
     octets_at_the_end: usize,
 }
 
-fn look_at(answer: &Answer) -> (u8, Vec<(String, usize, String)>) {
+fn look_at(answer: &Answer) -> (u8, Vec<Header>) {
     let is_random = |name: &str| matches!(name, "hac-rand" | "auth");
     let header = |(name, value): (&str, &str)| {
         let shown = if is_random(name) { "" } else { value };
