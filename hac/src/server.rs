@@ -6,12 +6,14 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant, SystemTime};
 
 use protocol::mhauth::{ChannelBinding, Status};
 use protocol::wire::container::{HEADER_LEN, frame_len};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
@@ -165,8 +167,24 @@ impl MobileNodes {
 }
 
 /// The next message, whole within [`MESSAGE`].
-async fn next_request(stream: &mut (impl AsyncRead + Unpin)) -> Result<Vec<u8>, Broken> {
-    Ok(timeout(MESSAGE, read_message(stream)).await.map_err(|_| Broken::Silent)??)
+async fn next_request(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> Result<Vec<u8>, Broken> {
+    Ok(timeout(MESSAGE, read_message(&mut Prompt(stream))).await.map_err(|_| Broken::Silent)??)
+}
+
+/// Reads from TLS. What rustls has to say to what it read, such as the alert that refuses a renegotiation (RFC 6618 section 5.8), goes
+/// out at once: tokio-rustls would keep it for the next answer.
+struct Prompt<'a, S>(&'a mut S);
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Prompt<'_, S> {
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let read = Pin::new(&mut *self.0).poll_read(context, buffer);
+        if read.is_pending()
+            && let Poll::Ready(Err(error)) = Pin::new(&mut *self.0).poll_flush(context)
+        {
+            return Poll::Ready(Err(error));
+        }
+        read
+    }
 }
 
 /// One whole message, its length known from its first four octets.
@@ -212,6 +230,17 @@ mod tests {
         assert_eq!(start.elapsed(), MESSAGE);
         drop(hac);
         trickle.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_left_to_say_goes_out_while_the_next_message_is_awaited() {
+        let (mut mobile_node, hac) = tokio::io::duplex(1024);
+        let mut hac = tokio::io::BufWriter::new(hac);
+        hac.write_all(b"alert").await.unwrap();
+        let waiting = tokio::spawn(async move { next_request(&mut hac).await });
+        mobile_node.read_exact(&mut [0; 5]).await.unwrap();
+        drop(mobile_node);
+        assert!(matches!(waiting.await.unwrap(), Err(Broken::Connection(_))));
     }
 
     #[tokio::test]
