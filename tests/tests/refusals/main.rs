@@ -8,3 +8,5 @@ mod certificates;
 mod controller;
 mod mhauth;
 mod mobile_node;
+mod openssl;
+mod tls;

@@ -4,7 +4,7 @@
 
 mod answer;
 mod names;
-mod request;
+pub(super) mod request;
 
 use protocol::mhauth::Status::{self, Malformed, NotAuthenticated, NotImplemented};
 use protocol::mhauth::authenticator::Sender;
