@@ -9,4 +9,5 @@ mod controller;
 mod mhauth;
 mod mobile_node;
 mod openssl;
+mod packets;
 mod tls;
