@@ -85,6 +85,12 @@ impl Hac {
         hac
     }
 
+    /// The home agent goes, and the HAC has seen it.
+    pub(super) async fn loses_its_home_agent(&self) {
+        self.home_agent.abort();
+        until("the home agent is gone", || self.running.shared().registry.names().is_empty()).await;
+    }
+
     /// Runs `hac` with these words.
     pub(super) fn command(&self, words: &[&str]) {
         command(self.folder.path(), words);

@@ -6,7 +6,7 @@ mod answer;
 mod names;
 pub(super) mod request;
 
-use protocol::mhauth::Status::{self, Malformed, NotAuthenticated, NotImplemented};
+use protocol::mhauth::Status::{self, Malformed, NotAuthenticated, NotImplemented, Unavailable};
 use protocol::mhauth::authenticator::Sender;
 use protocol::profile::WireProfile;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -157,7 +157,8 @@ async fn assert_refused(hac: &Hac, input: &str, mut stream: TlsStream<TcpStream>
     assert_eq!(answer.identifier(), sent.identifier, "{input}: the request's Identifier");
     assert!(answer.is_keyed_with(key, WireProfile::Rfc6618, &hac.binding), "{input}: keyed otherwise");
     let nonces: &[&str] = if key == b"1" { &[] } else { &["mn-rand", "hac-rand"] };
-    assert_eq!(said, [nonces, &["status-code", "auth"]].concat(), "{input}: and nothing else is said");
+    let later: &[&str] = if status == Unavailable { &["retry-after"] } else { &[] };
+    assert_eq!(said, [nonces, &["status-code"], later, &["auth"]].concat(), "{input}: and nothing else is said");
     // Without close_notify this is an error of rustls.
     assert_eq!(stream.read(&mut [0; 1]).await.unwrap(), 0, "{input}: close_notify follows");
 }
@@ -212,4 +213,14 @@ async fn a_last_request_of_one_connection_is_worth_nothing_in_another() {
     let (_first, done) = before_done(&hac).await;
     let (second, _) = before_done(&hac).await;
     assert_refused(&hac, "Done of another connection", second, &done, NotAuthenticated, &hac.psk("alice")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_right_request_that_no_home_agent_can_serve_is_503_under_the_psk_and_leaves_nothing() {
+    let hac = Hac::start().await;
+    hac.loses_its_home_agent().await;
+    let before = hac.books().await;
+    let (stream, done) = before_done(&hac).await;
+    assert_refused(&hac, "no home agent", stream, &done, Unavailable, &hac.psk("alice")).await;
+    assert_eq!(hac.books().await, before.with_one_more("503"));
 }
