@@ -251,6 +251,7 @@ fn tables() -> impl Iterator<Item = &'static Row> {
 fn assert_dropped((input, _, _, given, reason, made): &Row, role: Role, suite: CipherSuite) {
     let place = format!("{input}, at the {role:?}, {suite}");
     let mut scene = Scene::new(role, suite, *given);
+    let number = scene.next;
     let datagram = made(&mut scene);
     scene.end.said();
     let (mut expected, state) = (scene.end.drops(), scene.end.state());
@@ -260,7 +261,11 @@ fn assert_dropped((input, _, _, given, reason, made): &Row, role: Role, suite: C
     assert_eq!(scene.end.state(), state, "{place}");
     assert_eq!(scene.end.said(), [], "{place}: answered");
     scene.from = if role == Role::HomeAgent { CARE_OF } else { HOME_AGENT };
-    if *reason == SaExpired { scene.assert_works_with_another_association() } else { scene.assert_works() }
+    // What is not authentic uses no number up: the right packet has the same one.
+    if [Truncated, UnassignedPType, UnknownSpi, WrongIcv, BadIv].contains(reason) {
+        scene.next = number;
+    }
+    if *reason == SaExpired { scene.assert_works_with_another_association(&place) } else { scene.assert_works(&place) }
 }
 
 #[test]

@@ -60,7 +60,7 @@ fn assert_every_bit_counts(role: Role, suite: CipherSuite, made: fn(&mut Scene) 
 fn a_bit_that_is_flipped_anywhere_in_a_packet_has_the_reason_of_its_place() {
     for suite in CipherSuite::ALL {
         for role in [Role::HomeAgent, Role::MobileNode] {
-            assert_every_bit_counts(role, suite, Scene::packet).assert_works();
+            assert_every_bit_counts(role, suite, Scene::packet).assert_works("all bits");
         }
     }
 }
@@ -72,6 +72,6 @@ fn a_bit_that_is_flipped_anywhere_in_a_binding_update_moves_nothing() {
         let mut scene = assert_every_bit_counts(Role::HomeAgent, suite, |it| it.update_but(|_| ()));
         assert_ne!(scene.end.state(), before, "the Binding Update itself is taken");
         scene.end.said();
-        scene.assert_works();
+        scene.assert_works("all bits");
     }
 }

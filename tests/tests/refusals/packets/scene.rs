@@ -54,14 +54,14 @@ impl Scene {
     }
 
     /// What must work whatever was refused before.
-    pub(super) fn assert_works(&mut self) {
+    pub(super) fn assert_works(&mut self, place: &str) {
         self.now += Duration::from_secs(2);
         match self.given {
-            Given::Bound => self.assert_delivers(Self::packet),
-            Given::Clear => self.assert_delivers(Self::clear_packet),
+            Given::Bound => self.assert_delivers(Self::packet, place),
+            Given::Clear => self.assert_delivers(Self::clear_packet, place),
             Given::Unbound => {
                 self.registers(Status::ACCEPTED);
-                self.assert_delivers(Self::packet);
+                self.assert_delivers(Self::packet, place);
             }
             Given::StateLost => self.registers(Status::REINIT_SA_WITH_HAC),
             Given::Unnumbered => self.registers(Status::ACCEPTED),
@@ -69,19 +69,19 @@ impl Scene {
     }
 
     /// For an association that carries nothing any more: the next one does.
-    pub(super) fn assert_works_with_another_association(&mut self) {
+    pub(super) fn assert_works_with_another_association(&mut self, place: &str) {
         self.sa.spi = Spi::new(SPI + 1).unwrap();
         self.next = 0;
         self.update.set(0);
         self.end.is_provisioned(self.sa.clone(), 0, self.now);
         self.registers(Status::ACCEPTED);
-        self.assert_works();
+        self.assert_works(place);
     }
 
-    fn assert_delivers(&mut self, packet: fn(&mut Self) -> Vec<u8>) {
+    fn assert_delivers(&mut self, packet: fn(&mut Self) -> Vec<u8>, place: &str) {
         let datagram = packet(self);
         let delivered = self.takes(&datagram);
-        assert_eq!(delivered, Some(self.inner()), "the right packet");
+        assert_eq!(delivered, Some(self.inner()), "the right packet after: {place}");
     }
 
     /// One datagram comes in.
@@ -225,8 +225,8 @@ impl Scene {
     /// A right packet's envelope, and as many octets behind it, of somebody without keys.
     pub(super) fn forged(&mut self) -> Vec<u8> {
         let mut datagram = self.packet();
-        let number = envelope::LEN + self.suite.iv_len();
-        datagram[number..].fill(0xa5);
+        let start = envelope::LEN + self.suite.iv_len();
+        datagram[start..].fill(0xa5);
         datagram
     }
 
