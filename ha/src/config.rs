@@ -59,6 +59,9 @@ pub struct Tunnel {
     pub device: String,
     /// Its MTU.
     pub mtu: u16,
+    /// Whether mobile nodes reach everything that this host serves through it; else ICMP echo and DNS alone.
+    #[serde(default)]
+    pub host_services: bool,
 }
 
 /// What is routed to the TUN device.
@@ -183,6 +186,7 @@ mtu = 1400
         let config = load(FILE).unwrap();
         assert_eq!(check(&config), Findings::default());
         assert_eq!((config.routes.protocol, config.routes.per_binding, config.listen.len()), (78, false, 2));
+        assert!(!config.tunnel.host_services, "the host is closed unless someone opens it");
     }
 
     #[test]

@@ -12,12 +12,14 @@ mod answers;
 mod error;
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use feed::client::FeedAddress;
 use feed::{TlsFiles, Welcome};
+use ipnet::IpNet;
+use net::netlink::Netlink;
 use net::tun::Tun;
 use net::udp::{SocketOptions, UdpSocket};
 use protocol::sa::Spi;
@@ -34,6 +36,7 @@ use crate::control::{self, Question};
 use crate::deliveries;
 use crate::feed_client::{FeedEvent, FeedState, Subscriber};
 use crate::home_agent::{HomeAgent, HomeAgentConfig};
+use crate::own_addresses;
 use crate::routes::{BindingRoutes, Routes, warn_without_forwarding};
 use crate::sa_store::SaStore;
 use crate::workers::Workers;
@@ -67,9 +70,12 @@ pub async fn run(config: Located<Config>, shutdown: impl Future) -> Result<(), G
     let (events, event_queue) = mpsc::channel(FEED_QUEUE);
     let (state, feed_state) = watch::channel(FeedState::new());
     let (look_ups, look_up_queue) = mpsc::channel(LOOK_UP_QUEUE);
-    let mut gateway = Gateway::new(&config, feed_state, look_ups)?;
+    let netlink = Netlink::connect()?;
+    let (own, own_addresses) = watch::channel(own_addresses::read(&netlink).await?);
+    let mut gateway = Gateway::new(&config, feed_state, look_ups, own_addresses)?;
     let mut tasks = tokio::task::JoinSet::new();
     tasks.spawn(control::serve(control, questions));
+    tasks.spawn(own_addresses::follow(netlink, own));
     tasks.spawn(subscriber(&config, files, events, look_up_queue, state).run());
     tracing::info!(name = config.name, listen = ?config.listen, device = config.tunnel.device, "home agent started");
     let ended = gateway.serve(event_queue, question_queue, shutdown).await;
@@ -96,6 +102,7 @@ struct Gateway {
     started: Instant,
     feed_state: watch::Receiver<FeedState>,
     look_ups: mpsc::Sender<Spi>,
+    own_addresses: watch::Receiver<Vec<IpNet>>,
     home_agent: HomeAgent,
     store: SaStore,
     counters: Arc<Counters>,
@@ -111,21 +118,28 @@ struct Gateway {
 }
 
 impl Gateway {
-    fn new(config: &Config, feed_state: watch::Receiver<FeedState>, look_ups: mpsc::Sender<Spi>) -> Result<Self, GatewayError> {
+    fn new(
+        config: &Config,
+        feed_state: watch::Receiver<FeedState>,
+        look_ups: mpsc::Sender<Spi>,
+        own_addresses: watch::Receiver<Vec<IpNet>>,
+    ) -> Result<Self, GatewayError> {
         let tun = Arc::new(Tun::create(&config.tunnel.device, config.tunnel.mtu).map_err(GatewayError::Tun)?);
         let sockets = config.listen.iter().map(|address| UdpSocket::bind(*address, &SocketOptions::default()).map(Arc::new));
         let sockets = sockets.collect::<io::Result<Vec<_>>>().map_err(GatewayError::Socket)?;
         let routes = Routes::new(&tun, config.routes.protocol)?;
         let binding_routes = config.routes.per_binding.then(|| BindingRoutes::new(routes.clone()));
-        let own_addresses = config.listen.iter().map(|address| address.ip()).collect();
+        let listening = config.listen.iter().map(|address| address.ip()).collect();
         let counters = Arc::new(Counters::default());
-        let home_agent = HomeAgent::new(HomeAgentConfig { longest_binding: LONGEST_BINDING, own_addresses }, counters.clone());
+        let home_agent_config = HomeAgentConfig { longest_binding: LONGEST_BINDING, own_addresses: listening };
+        let home_agent = HomeAgent::new(home_agent_config, counters.clone());
         let (events, event_queue) = mpsc::channel(EVENT_QUEUE);
         Ok(Self {
             config: config.clone(),
             started: Instant::now(),
             feed_state,
             look_ups,
+            own_addresses,
             home_agent,
             store: SaStore::default(),
             counters,
@@ -159,6 +173,7 @@ impl Gateway {
                 }
                 Some(message) = feed.recv() => self.handle_feed(message).await?,
                 Some(question) = questions.recv() => self.answer(question),
+                Ok(()) = self.own_addresses.changed() => self.guard_own_addresses()?,
                 () = due(timeout) => self.home_agent.handle_timeout(Instant::now()),
                 _ = health.tick() => self.check_workers()?,
             }
@@ -213,19 +228,26 @@ impl Gateway {
         warn_without_forwarding(&welcome.pools);
         if self.workers.is_none() {
             let sources = icmp_sources(&welcome);
-            let guard = Guard::new(self.own_addresses(&welcome));
+            let guard = self.guard(&welcome.own_addresses);
             let events = self.events.clone();
             let workers = Workers::start(&self.tun, &self.sockets, sources, guard, &self.counters, events);
             self.workers = Some(workers.map_err(GatewayError::Workers)?);
         }
         self.welcome = Some(welcome);
-        Ok(())
+        self.guard_own_addresses()
     }
 
-    /// The outer addresses that it listens on and the inner ones on its device.
-    fn own_addresses(&self, welcome: &Welcome) -> Vec<IpAddr> {
-        let outer = self.config.listen.iter().map(SocketAddr::ip);
-        outer.chain(welcome.own_addresses.iter().copied()).collect()
+    /// Without workers no packet comes in; they start with the addresses of then.
+    fn guard_own_addresses(&self) -> Result<(), GatewayError> {
+        let (Some(workers), Some(welcome)) = (&self.workers, &self.welcome) else { return Ok(()) };
+        Ok(workers.apply(&Command::Guard(self.guard(&welcome.own_addresses)))?)
+    }
+
+    /// Of every address of the host; the kernel may be about to take those `inside` into use.
+    fn guard(&self, inside: &[IpAddr]) -> Guard {
+        let inside = inside.iter().copied().map(IpNet::from);
+        let guard = Guard::new(self.own_addresses.borrow().iter().copied().chain(inside));
+        if self.config.tunnel.host_services { guard.with_services() } else { guard }
     }
 
     /// Drains the home agent's commands to both halves.

@@ -3,7 +3,7 @@
 //! - [`home_agent`], [`registration`], [`path_check`], [`renewal`], [`binding_cache`], [`sa_store`], [`deliveries`]: pure; what is
 //!   decided is decided here.
 //! - [`feed_client`]: the subscription to the HAC, from which security associations come.
-//! - [`routes`]: what the kernel routes into the tunnels.
+//! - [`routes`]: what the kernel routes into the tunnels; [`own_addresses`]: what it delivers to this host.
 //! - [`gateway`]: the process around them: device, sockets, threads and the bridge between threads and tokio.
 //! - [`cli`]: the command line; `control` is what it asks, `report` what it is told.
 #![forbid(unsafe_code)]
@@ -16,6 +16,7 @@ pub mod deliveries;
 pub mod feed_client;
 pub mod gateway;
 pub mod home_agent;
+pub mod own_addresses;
 pub mod path_check;
 pub mod registration;
 pub mod renewal;

@@ -148,7 +148,8 @@ impl BindingRoutes {
             | Command::Uninstall(_)
             | Command::Signal { .. }
             | Command::Keepalive { .. }
-            | Command::LookUpIn(_) => return Vec::new(),
+            | Command::LookUpIn(_)
+            | Command::Guard(_) => return Vec::new(),
         };
         let before = match now {
             Some(home) => self.routed.insert(key, home),

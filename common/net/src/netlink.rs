@@ -21,7 +21,7 @@ mod rule;
 pub use address::{Address, Scope};
 pub use link::Link;
 pub use monitor::{Event, Monitor};
-pub use route::{MAIN_TABLE, NextHop, Route, RouteFilter, RouteKind};
+pub use route::{LOCAL_TABLE, MAIN_TABLE, NextHop, Route, RouteFilter, RouteKind};
 pub use rule::{CleanUp, Rule, RuleAction, Selector};
 
 /// How long the kernel may take for one answer. It answers from memory; a dump of a million routes takes about a second.

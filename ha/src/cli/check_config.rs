@@ -31,6 +31,7 @@ fn describe(config: &Located<Config>, check: &mut Check) {
     check.holds("listen", config.listen.iter().map(ToString::to_string).collect::<Vec<_>>());
     check.holds("device", config.tunnel.device.as_str());
     check.holds("mtu", config.tunnel.mtu);
+    check.holds("host_services", config.tunnel.host_services);
     check.holds("routes_protocol", config.routes.protocol);
     check.holds("routes_per_binding", config.routes.per_binding);
     check.holds("feed", config.feed.address.as_str());

@@ -4,6 +4,7 @@
 
 mod dismissal;
 mod hac;
+mod host_services;
 mod look_up;
 mod mobile_node;
 mod namespace;

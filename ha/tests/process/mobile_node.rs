@@ -1,6 +1,6 @@
 //! A mobile node without its own control: the two tunnel halves over a UDP socket.
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6, UdpSocket};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -133,6 +133,11 @@ impl MobileNode {
         self.entry.apply(&claim(self.sa.home), &mut rand::rng(), &mut SendBatch::new(1, 0));
     }
 
+    /// Sends a UDP datagram of its own to `destination`.
+    pub(crate) fn sends_datagram(&mut self, destination: SocketAddrV6) {
+        self.sends(&datagram(HOME6.parse().unwrap(), destination));
+    }
+
     fn sends(&mut self, packet: &[u8]) {
         let mut packets = PacketBatch::new(1, 65_536);
         assert!(packets.push(packet));
@@ -221,9 +226,24 @@ pub(crate) fn echo(source: Ipv6Addr, destination: Ipv6Addr, kind: u8, number: u1
     message.extend(b"through the tunnel");
     let sum = checksum::with_pseudo_header(source, destination, 58, &message);
     message[2..4].copy_from_slice(&sum.to_be_bytes());
+    packet(source, destination, 58, &message)
+}
+
+/// UDP in an IPv6 packet.
+fn datagram(source: Ipv6Addr, destination: SocketAddrV6) -> Vec<u8> {
+    let payload = b"through the tunnel";
+    let [ports, len] =
+        [[4711, destination.port()], [8 + payload.len() as u16, 0]].map(|pair| pair.map(u16::to_be_bytes).concat());
+    let mut message = [ports, len, payload.to_vec()].concat();
+    let sum = checksum::with_pseudo_header(source, *destination.ip(), 17, &message);
+    message[6..8].copy_from_slice(&sum.to_be_bytes());
+    packet(source, *destination.ip(), 17, &message)
+}
+
+fn packet(source: Ipv6Addr, destination: Ipv6Addr, protocol: u8, message: &[u8]) -> Vec<u8> {
     let mut packet = vec![0x60, 0, 0, 0];
     packet.extend((message.len() as u16).to_be_bytes());
-    packet.extend([58, 64]);
+    packet.extend([protocol, 64]);
     packet.extend(source.octets());
     packet.extend(destination.octets());
     packet.extend(message);

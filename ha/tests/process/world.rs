@@ -44,6 +44,15 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn start() -> Self {
+        Self::start_with(FILE).await
+    }
+
+    /// With these lines more in the section `[tunnel]`.
+    pub(crate) async fn start_with_tunnel(lines: &str) -> Self {
+        Self::start_with(&FILE.replace("[tunnel]", &format!("[tunnel]\n{lines}"))).await
+    }
+
+    async fn start_with(text: &str) -> Self {
         service::logging::init();
         let folder = tempfile::tempdir().unwrap();
         let ca = Authority::new();
@@ -51,7 +60,7 @@ impl World {
         let (event_sender, events) = mpsc::channel(8);
         let hac = Hac::start(&ca, FEED.parse().unwrap(), event_sender.clone()).await;
         let file = folder.path().join("ha.toml");
-        std::fs::write(&file, FILE).unwrap();
+        std::fs::write(&file, text).unwrap();
         let config = service::config::load::<Config>(&file).unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
         let home_agent = tokio::spawn(gateway::run(config, stopped));

@@ -157,6 +157,7 @@ server-name = "{server_name}" # verified in the HAC's certificate
 [tunnel]
 device = "ha0"
 mtu = 1400
+host-services = false           # true: mobile nodes reach everything that this host serves
 
 [routes]
 protocol = 78

@@ -2,6 +2,7 @@
 //! so that a fuzzer gets behind the ICV.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -254,7 +255,7 @@ pub fn home(suite: CipherSuite) -> HomeAddresses {
 
 /// The home agent's own inner address.
 pub(super) fn guard() -> Guard {
-    Guard::new(vec![[10, 9, 0, 1].into()])
+    Guard::new([IpAddr::from([10, 9, 0, 1])])
 }
 
 /// Some instant, the same throughout.

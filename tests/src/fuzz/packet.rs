@@ -49,7 +49,7 @@ pub fn inner_packet(data: &[u8]) {
     let Ok(inner) = InnerPacket::parse(data) else { return };
     let Some(packet) = data.get(..inner.len) else { panic!("a packet is longer than its octets") };
     assert_eq!(InnerPacket::parse(packet), Ok(inner), "octets behind the packet change its meaning");
-    let guard = Guard::new(vec![OWN6.into(), OWN4.into()]);
+    let guard = Guard::new([IpAddr::V6(OWN6), IpAddr::V4(OWN4)]);
     let for_us = [IpAddr::V6(OWN6), IpAddr::V4(OWN4)].contains(&inner.destination);
     assert!(guard.allows(&inner, packet) || for_us, "a packet for another was held back");
 }

@@ -8,7 +8,7 @@ use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use rtnetlink::packet_route::address::{AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage, AddressScope};
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 
-use super::{Change, Netlink, NetlinkError, RouteFilter};
+use super::{Change, LOCAL_TABLE, Netlink, NetlinkError, RouteFilter};
 
 /// The kernel's task needs a tick when the machine is idle; a loaded one takes some milliseconds.
 const IN_USE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -64,7 +64,7 @@ impl Netlink {
     /// # Errors
     /// [`NetlinkError::NotInUse`] after two seconds.
     pub async fn await_address(&self, address: IpAddr) -> Result<(), NetlinkError> {
-        let local = RouteFilter { table: Some(libc::RT_TABLE_LOCAL.into()), protocol: None };
+        let local = RouteFilter { table: Some(LOCAL_TABLE), protocol: None };
         let deadline = Instant::now() + IN_USE_TIMEOUT;
         while !self.routes(local).await?.iter().any(|route| route.destination == IpNet::from(address)) {
             if Instant::now() >= deadline {

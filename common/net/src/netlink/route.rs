@@ -14,6 +14,9 @@ use super::{Change, Family, Netlink, NetlinkError};
 /// The table that `ip route` shows.
 pub const MAIN_TABLE: u32 = RouteHeader::RT_TABLE_MAIN as u32;
 
+/// The table in which the kernel keeps what it delivers to this host.
+pub const LOCAL_TABLE: u32 = libc::RT_TABLE_LOCAL as u32;
+
 /// A route.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
@@ -192,6 +195,17 @@ impl Netlink {
             }
         }
         Ok(routes)
+    }
+
+    /// What the kernel delivers to this host and does not forward: its addresses, and the broadcast and anycast addresses of
+    /// its links.
+    ///
+    /// # Errors
+    /// No answer.
+    pub async fn own_destinations(&self) -> Result<Vec<IpNet>, NetlinkError> {
+        let delivered = [libc::RTN_LOCAL, libc::RTN_BROADCAST, libc::RTN_ANYCAST].map(RouteKind::Other);
+        let routes = self.routes(RouteFilter { table: Some(LOCAL_TABLE), protocol: None }).await?;
+        Ok(routes.into_iter().filter(|route| delivered.contains(&route.kind)).map(|route| route.destination).collect())
     }
 
     /// Deletes the routes that `filter` lets through; returns how many there were. A filter that lets everything through

@@ -70,6 +70,24 @@ fn addresses_are_usable_at_once_and_are_added_and_deleted_any_number_of_times() 
 }
 
 #[test]
+fn what_the_kernel_delivers_to_this_host_is_listed_and_multicast_is_not() {
+    with_a_device(|netlink, index| async move {
+        netlink.add_address(index, net("192.0.2.1/24")).await.unwrap();
+        std::fs::write("/proc/sys/net/ipv6/conf/all/forwarding", "1").unwrap();
+        netlink.add_address(index, net("2001:db8:77::1/64")).await.unwrap();
+        netlink.await_address(ip("2001:db8:77::1")).await.unwrap();
+        let own = netlink.own_destinations().await.unwrap();
+        // RFC 4291 section 2.6.1: a router has the Subnet-Router anycast address of each of its links.
+        for delivered in
+            ["10.9.0.2/32", "192.0.2.1/32", "192.0.2.255/32", "127.0.0.0/8", "2001:db8:77::1/128", "2001:db8:77::/128"]
+        {
+            assert!(own.contains(&net(delivered)), "{delivered}: {own:?}");
+        }
+        assert!(own.iter().all(|net| !net.addr().is_multicast() && !net.contains(&ip("192.0.2.2"))), "{own:?}");
+    });
+}
+
+#[test]
 fn routes_are_added_replaced_listed_and_deleted() {
     with_a_device(|netlink, index| async move {
         let filter = RouteFilter { table: Some(TABLE), protocol: None };

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::Guard;
 use crate::addr::HomeAddresses;
 use crate::sa::spi::SpiBlocks;
 use crate::sa::{SecurityAssociation, Spi};
@@ -158,4 +159,6 @@ pub enum Command {
     },
     /// The SPI blocks of a home agent's group: an unknown SPI in one of them may be looked up. Replaces those said before.
     LookUpIn(SpiBlocks),
+    /// The host's own addresses and what may be said to them. Replaces what was said before.
+    Guard(Guard),
 }

@@ -88,7 +88,7 @@ impl EntryPoint {
                 let outer = Outer { ptype: PType::Protected, next_header: NEXT_HEADER_NONE, payload: &[] };
                 self.send_own(*spi, Paths::one(*path), &outer, rng, send);
             }
-            Command::LookUpIn(_) => {}
+            Command::LookUpIn(_) | Command::Guard(_) => {}
         }
     }
 

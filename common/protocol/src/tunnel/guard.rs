@@ -1,7 +1,10 @@
-//! What mobile nodes may say to the home agent itself: ICMP echo and DNS, nothing else. An exit-point asks for each inner
-//! packet, so that the programs on a gateway are not open to every node that has a tunnel.
+//! What mobile nodes may say to the home agent's host itself: ICMP echo and DNS, nothing else unless its configuration opens
+//! it. An exit-point asks for each inner packet, so that the programs on a gateway are not open to every node that has a tunnel.
 
 use std::net::IpAddr;
+use std::sync::Arc;
+
+use ipnet::IpNet;
 
 use crate::wire::ip::InnerPacket;
 
@@ -11,23 +14,69 @@ const UDP: u8 = 17;
 const ICMPV6: u8 = 58;
 const DNS_PORT: u16 = 53;
 const IPV6_HEADER: usize = 40;
+const HOP_BY_HOP: u8 = 0;
+const ROUTING: u8 = 43;
+const FRAGMENT: u8 = 44;
+const DESTINATION_OPTIONS: u8 = 60;
 
-/// The home agent's own addresses, outer and inner.
-#[derive(Clone, Debug, Default)]
+/// The host's own addresses, outer and inner, and what may be said to them. Copies share the addresses.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Guard {
-    own: Vec<IpAddr>,
+    /// From first to last, in order, apart from each other.
+    own: Arc<[(IpAddr, IpAddr)]>,
+    services: bool,
 }
 
 impl Guard {
-    /// For a home agent with these addresses; with none everything passes.
-    pub fn new(own: Vec<IpAddr>) -> Self {
-        Self { own }
+    /// For a host to which the kernel delivers what goes to `own`; with none everything passes.
+    pub fn new(own: impl IntoIterator<Item: Into<IpNet>>) -> Self {
+        let nets = own.into_iter().map(Into::into);
+        let mut ranges: Vec<_> = nets.map(|net: IpNet| (net.network(), net.broadcast())).collect();
+        ranges.sort_unstable();
+        let mut apart: Vec<(IpAddr, IpAddr)> = Vec::with_capacity(ranges.len());
+        for (first, last) in ranges {
+            match apart.last_mut() {
+                Some(before) if first <= before.1 => before.1 = before.1.max(last),
+                _ => apart.push((first, last)),
+            }
+        }
+        Self { own: apart.into(), services: false }
+    }
+
+    /// Opens everything that the host serves; a routing header still leads nowhere.
+    #[must_use]
+    pub fn with_services(self) -> Self {
+        Self { services: true, ..self }
     }
 
     /// Whether `packet`, whose header is `inner`, may pass.
     pub fn allows(&self, inner: &InnerPacket, packet: &[u8]) -> bool {
-        !self.own.contains(&inner.destination)
-            || upper_layer(inner, packet).is_some_and(|(protocol, octets)| is_allowed(protocol, octets))
+        if !self.is_own(inner.destination) {
+            true
+        } else if self.services {
+            inner.destination.is_ipv4() || has_routing_header(packet) == Some(false)
+        } else {
+            upper_layer(inner, packet).is_some_and(|(protocol, octets)| is_allowed(protocol, octets))
+        }
+    }
+
+    fn is_own(&self, address: IpAddr) -> bool {
+        let behind = self.own.partition_point(|(first, _)| *first <= address);
+        self.own[..behind].last().is_some_and(|(_, last)| address <= *last)
+    }
+}
+
+/// Of an IPv6 packet; `None` where its headers do not end within it.
+fn has_routing_header(packet: &[u8]) -> Option<bool> {
+    let (mut header, mut at) = (*packet.get(6)?, IPV6_HEADER);
+    loop {
+        let len = match header {
+            HOP_BY_HOP | DESTINATION_OPTIONS => 8 * (usize::from(*packet.get(at + 1)?) + 1),
+            FRAGMENT => 8,
+            _ => return Some(header == ROUTING),
+        };
+        header = *packet.get(at)?;
+        at += len;
     }
 }
 
@@ -77,10 +126,17 @@ mod tests {
         }
     }
 
-    fn allowed(destination: &str, protocol: u8, payload: &[u8]) -> bool {
-        let own = ["2001:db8:100::1", "10.9.0.1"].map(|ip| ip.parse().unwrap());
+    fn guard() -> Guard {
+        Guard::new(["2001:db8:100::1", "10.9.0.1"].map(|ip| ip.parse::<IpAddr>().unwrap()))
+    }
+
+    fn allowed_by(guard: &Guard, destination: &str, protocol: u8, payload: &[u8]) -> bool {
         let packet = packet(destination.parse().unwrap(), protocol, payload);
-        Guard::new(own.to_vec()).allows(&InnerPacket::parse(&packet).unwrap(), &packet)
+        guard.allows(&InnerPacket::parse(&packet).unwrap(), &packet)
+    }
+
+    fn allowed(destination: &str, protocol: u8, payload: &[u8]) -> bool {
+        allowed_by(&guard(), destination, protocol, payload)
     }
 
     #[test]
@@ -102,6 +158,49 @@ mod tests {
     fn a_later_fragment_to_the_home_agent_does_not_pass() {
         let mut fragment = packet("10.9.0.1".parse().unwrap(), UDP, &[0, 0, 0, 53]);
         fragment[7] = 1;
-        assert!(!Guard::new(vec!["10.9.0.1".parse().unwrap()]).allows(&InnerPacket::parse(&fragment).unwrap(), &fragment));
+        assert!(!guard().allows(&InnerPacket::parse(&fragment).unwrap(), &fragment));
+    }
+
+    #[test]
+    fn each_address_of_the_host_is_known_whatever_overlaps_and_none_beside_them() {
+        let nets = ["10.9.0.1/32", "192.0.2.0/24", "192.0.2.128/25", "192.0.2.7/32", "2001:db8:100::1/128", "255.255.255.255/32"];
+        let guard = Guard::new(nets.map(|net| net.parse::<IpNet>().unwrap()));
+        for (address, own) in [
+            ("10.9.0.0", false),
+            ("10.9.0.1", true),
+            ("10.9.0.2", false),
+            ("192.0.1.255", false),
+            ("192.0.2.0", true),
+            ("192.0.2.127", true),
+            ("192.0.2.255", true),
+            ("192.0.3.0", false),
+            ("255.255.255.255", true),
+            ("::", false),
+            ("2001:db8:100::", false),
+            ("2001:db8:100::1", true),
+            ("2001:db8:100::2", false),
+        ] {
+            assert_eq!(guard.is_own(address.parse().unwrap()), own, "{address}");
+        }
+    }
+
+    #[test]
+    fn where_services_are_open_all_but_routing_headers_passes() {
+        let guard = guard().with_services();
+        let (to_routing, to_tcp, past_its_end) = ([43, 0, 0, 0, 0, 0, 0, 0], [TCP, 0, 0, 0, 0, 0, 0, 0], [TCP, 9]);
+        for (protocol, payload, passes) in [
+            (TCP, &[0x30, 0, 0, 22][..], true),
+            (FRAGMENT, &to_tcp, true),
+            (DESTINATION_OPTIONS, &to_tcp, true),
+            (ROUTING, &to_tcp, false),
+            (HOP_BY_HOP, &to_routing, false),
+            (FRAGMENT, &to_routing, false),
+            (DESTINATION_OPTIONS, &[DESTINATION_OPTIONS, 0, 0, 0, 0, 0, 0, 0], false),
+            (DESTINATION_OPTIONS, &past_its_end, true),
+            (DESTINATION_OPTIONS, &[], false),
+        ] {
+            assert_eq!(allowed_by(&guard, "2001:db8:100::1", protocol, payload), passes, "{protocol} {payload:?}");
+        }
+        assert!(allowed_by(&guard, "10.9.0.1", TCP, &[0x30, 0, 0, 22]));
     }
 }

@@ -41,7 +41,8 @@ impl TunnelTable {
             | Command::Uninstall(_)
             | Command::Signal { .. }
             | Command::Keepalive { .. }
-            | Command::LookUpIn(_) => {}
+            | Command::LookUpIn(_)
+            | Command::Guard(_) => {}
         }
     }
 
