@@ -107,12 +107,12 @@ impl HacError {
     }
 
     /// Whether a HAC that was trusted has decided, so that the others would say the same: who this node is and what it may have
-    /// stands in one database.
+    /// stands in one database. A refusal that is not authenticated is a hint and decides nothing (profile section 2).
     pub(super) fn is_verdict(&self) -> bool {
         match self {
             Self::Failure(Failure::Rejected(_)) => true,
-            Self::Failure(Failure::Refused { status, .. }) => {
-                matches!(status, Status::Malformed | Status::NotAuthenticated | Status::NotImplemented)
+            Self::Failure(Failure::Refused { status, authenticated, .. }) => {
+                *authenticated && matches!(status, Status::Malformed | Status::NotAuthenticated | Status::NotImplemented)
             }
             Self::Ended(_) | Self::Configuration(_) => true,
             Self::Discovery(_)
@@ -235,7 +235,7 @@ fn explain(failure: &Failure) -> String {
              in [identity], and `profile` in [policy], against what `hac subscriber add` wrote, and with the operator whether the \
              subscriber is enabled (or someone stands between the two ends of TLS)"
             .to_owned(),
-        Failure::Refused { status: Status::NotAuthenticated, .. } => {
+        Failure::Refused { status: Status::NotAuthenticated, authenticated: true, .. } => {
             "the HAC refused this node (401): check `nai` and the key file in [identity], and with the operator whether the \
              subscriber is enabled"
                 .to_owned()

@@ -24,8 +24,10 @@ const NO_NETWORK: &str = "2001:db8::1";
 #[derive(Clone, Copy, Debug)]
 enum Does {
     Grant,
-    /// Ends the exchange with a status, and wants to be left alone for so many seconds.
+    /// Answers the first message with a status, keyed with "1", and wants to be left alone for so many seconds.
     Refuse(Status, Option<u64>),
+    /// Answers the second message with a status, keyed with the pre-shared key.
+    RefuseKnown(Status),
     /// Takes the connection and closes it.
     Hang,
 }
@@ -108,11 +110,15 @@ async fn serve(tcp: TcpStream, server: tls::Server, does: Does) -> std::io::Resu
             stream.write_all(&received.refuse(status, at).octets).await?;
             return stream.shutdown().await;
         }
-        Does::Grant => received.respond(psk(), Known::Yes, WireProfile::Rfc6618, [7; 32]),
+        Does::Grant | Does::RefuseKnown(_) => received.respond(psk(), Known::Yes, WireProfile::Rfc6618, [7; 32]),
     };
     stream.write_all(&response).await?;
     let done = receive(&mut stream).await?;
-    let response = waiting.handle(&done).unwrap().grant(&grant());
+    let authenticated = waiting.handle(&done).unwrap();
+    let response = match does {
+        Does::RefuseKnown(status) => authenticated.refuse(status, None).octets,
+        Does::Grant | Does::Refuse(..) | Does::Hang => authenticated.grant(&grant()),
+    };
     stream.write_all(&response).await?;
     stream.shutdown().await
 }
@@ -246,7 +252,7 @@ fn while_one_wants_a_pause_and_another_is_down_the_run_is_repeated_without_it() 
 #[test]
 fn the_verdict_of_a_hac_that_was_trusted_ends_the_run_and_a_broken_connection_does_not() {
     among_hacs(|world| async move {
-        let first = world.hac("192.0.2.1", Does::Refuse(Status::NotAuthenticated, None)).await;
+        let first = world.hac("192.0.2.1", Does::RefuseKnown(Status::NotAuthenticated)).await;
         let second = world.hac("192.0.2.2", Does::Grant).await;
         let client = world.client(&["192.0.2.1", "192.0.2.2"]);
         let error = run(&client).await.unwrap_err();
@@ -266,5 +272,21 @@ fn the_address_that_gave_the_last_grant_is_asked_first_the_next_time() {
         let first = world.hac("192.0.2.1", Does::Grant).await;
         run(&client).await.unwrap();
         assert_eq!((first.asked(), second.asked()), (0, 2));
+    });
+}
+
+#[test]
+fn a_refusal_that_is_not_authenticated_is_a_hint_the_others_are_asked_and_its_reason_is_told() {
+    among_hacs(|world| async move {
+        let hint = world.hac("192.0.2.1", Does::Grant).await;
+        let right = world.hac("192.0.2.2", Does::Grant).await;
+        for (status, asked) in [(Status::Malformed, 1), (Status::NotAuthenticated, 2), (Status::NotImplemented, 3)] {
+            hint.does(Does::Refuse(status, None));
+            run(&world.client(&["192.0.2.1", "192.0.2.2"])).await.unwrap();
+            assert_eq!((hint.asked(), right.asked()), (2 * asked - 1, asked), "{status}");
+            let error = run(&world.client(&["192.0.2.1"])).await.unwrap_err();
+            let said = error.to_string();
+            assert!(!error.is_final() && said.contains(&status.to_string()) && said.contains("hint"), "{said}");
+        }
     });
 }
