@@ -17,6 +17,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 use zeroize::Zeroizing;
 
 use crate::admission::Admission;
@@ -80,8 +81,6 @@ enum Broken {
     Silent,
     #[error("the connection broke off: {0}")]
     Connection(#[from] io::Error),
-    #[error(transparent)]
-    Store(#[from] crate::store::StoreError),
 }
 
 impl MobileNodes {
@@ -112,28 +111,37 @@ impl MobileNodes {
         stream.set_nodelay(true)?;
         let accepted = timeout(HANDSHAKE, self.acceptor.accept(stream)).await;
         let mut stream = accepted.map_err(|_| Broken::Silent)?.map_err(Broken::Handshake)?;
+        let ended = self.exchange(&mut stream, source).await;
+        if ended.is_err() {
+            // Who has said nothing more may hear nothing more.
+            let _closed = timeout(LINGER, stream.shutdown()).await;
+        }
+        ended
+    }
+
+    async fn exchange(self: &Arc<Self>, stream: &mut TlsStream<TcpStream>, source: IpAddr) -> Result<Status, Broken> {
         let mut session = Session::new(self.binding.clone(), source);
         loop {
-            let request = next_request(&mut stream).await?;
+            let request = next_request(stream).await?;
             let step;
-            (session, step) = self.handle(session, request).await?;
+            (session, step) = self.handle(session, request.into()).await;
             let (status, response) = match step {
                 Step::Reply(response) => {
-                    timeout(MESSAGE, send(&mut stream, &response)).await.map_err(|_| Broken::Silent)??;
+                    timeout(MESSAGE, send(stream, &response)).await.map_err(|_| Broken::Silent)??;
                     continue;
                 }
                 Step::Close(response) => (session.ended().unwrap_or(Status::ServerError), Zeroizing::new(response)),
-                Step::Deliver(pending) => self.settle(*pending).await?,
+                Step::Deliver(pending) => self.settle(*pending).await,
             };
             timeout(MESSAGE, send_last(stream, &response)).await.map_err(|_| Broken::Silent)??;
             return Ok(status);
         }
     }
 
-    /// One request, on a blocking thread that holds the store.
-    async fn handle(self: &Arc<Self>, mut session: Session, request: Vec<u8>) -> Result<(Session, Step), Broken> {
-        let shared = Arc::clone(self);
-        let connected = self.registry.names();
+    /// One request, on a blocking thread that holds the store. Where that breaks off it is our fault, and the mobile node is told.
+    async fn handle(self: &Arc<Self>, mut session: Session, request: Arc<[u8]>) -> (Session, Step) {
+        let (shared, connected) = (Arc::clone(self), self.registry.names());
+        let (mut broken_off, again) = (session.clone(), Arc::clone(&request));
         let handled = self.store.run(move |store| {
             let mut admission = shared.admission.lock().unwrap_or_else(PoisonError::into_inner);
             let mut around = Surroundings {
@@ -148,19 +156,24 @@ impl MobileNodes {
             let step = session.handle_request(&request, &mut around);
             (session, step)
         });
-        Ok(handled.await?)
+        handled.await.unwrap_or_else(|error| {
+            tracing::error!(%error, "a session ends with 500");
+            let step = broken_off.fail(&again, self.policy.profile);
+            (broken_off, step)
+        })
     }
 
     /// Waits for the home agent; when it has gone the association ends and the mobile node is sent away.
-    async fn settle(&self, pending: PendingGrant) -> Result<(Status, Zeroizing<Vec<u8>>), Broken> {
+    async fn settle(&self, pending: PendingGrant) -> (Status, Zeroizing<Vec<u8>>) {
         let delivered = self.registry.deliver(pending.home_agent(), pending.revision()).await;
         match pending.settle(delivered, SystemTime::now()) {
-            Settled::Granted(response) => Ok((Status::Ok, response)),
+            Settled::Granted(response) => (Status::Ok, response),
             Settled::TakenBack(spi, response) => {
-                if let Some(revision) = self.store.run(move |store| store.end(spi)).await.flatten()? {
-                    self.registry.announce(revision);
+                match self.store.run(move |store| store.end(spi)).await.flatten() {
+                    Ok(revision) => revision.into_iter().for_each(|revision| self.registry.announce(revision)),
+                    Err(error) => tracing::error!(%error, %spi, "an association that nobody uses stays: `hac sa revoke` ends it"),
                 }
-                Ok((Status::Unavailable, Zeroizing::new(response)))
+                (Status::Unavailable, Zeroizing::new(response))
             }
         }
     }
@@ -203,8 +216,8 @@ async fn send(stream: &mut (impl AsyncWrite + Unpin), response: &[u8]) -> io::Re
 }
 
 /// The final response, close_notify, and then whatever the peer still says until it closes too.
-async fn send_last(mut stream: impl AsyncRead + AsyncWrite + Unpin, response: &[u8]) -> io::Result<()> {
-    send(&mut stream, response).await?;
+async fn send_last(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), response: &[u8]) -> io::Result<()> {
+    send(stream, response).await?;
     stream.shutdown().await?;
     // The answer is out: how the peer closes, or that it does not, changes nothing any more.
     let _closed = timeout(LINGER, tokio::io::copy(&mut stream.take(1 << 16), &mut tokio::io::sink())).await;

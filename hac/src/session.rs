@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant, SystemTime};
 
 use protocol::mhauth::{ChannelBinding, Grant, Known, NONCE_LEN, Psk, Refusal, Status, responder};
+use protocol::profile::WireProfile;
 use protocol::sa::Spi;
 use rand::CryptoRng;
 use zeroize::Zeroizing;
@@ -51,12 +52,14 @@ pub enum Step {
 }
 
 /// One run, from the first request to the final response.
+#[derive(Clone)]
 pub struct Session {
     state: State,
     source: IpAddr,
     ended: Option<Status>,
 }
 
+#[derive(Clone)]
 enum State {
     AwaitingInit(ChannelBinding),
     AwaitingDone { exchange: Box<responder::AwaitingDone>, claimed: Claimed },
@@ -64,6 +67,7 @@ enum State {
 }
 
 /// Who the mobile node says it is, and what holds for that name.
+#[derive(Clone)]
 struct Claimed {
     name: String,
     key: KeyId,
@@ -88,6 +92,22 @@ impl Session {
             State::AwaitingDone { exchange, claimed } => self.handle_done(*exchange, claimed, octets, around),
             State::Over => Step::Close(Vec::new()),
         }
+    }
+
+    /// The end of a run whose request could not be handled: 500, or what is wrong with that request. `profile` is the HAC's default.
+    pub fn fail(&mut self, octets: &[u8], profile: WireProfile) -> Step {
+        let refusal = match std::mem::replace(&mut self.state, State::Over) {
+            State::AwaitingInit(binding) => match responder::AwaitingInit::new(profile, binding).handle(octets) {
+                Ok(init) => init.refuse(Status::ServerError, None),
+                Err(refusal) => refusal,
+            },
+            State::AwaitingDone { exchange, .. } => match exchange.handle(octets) {
+                Ok(authenticated) => authenticated.refuse(Status::ServerError, None),
+                Err(refusal) => refusal,
+            },
+            State::Over => return Step::Close(Vec::new()),
+        };
+        self.close(refusal)
     }
 
     fn handle_init(&mut self, binding: ChannelBinding, octets: &[u8], around: &mut Surroundings<'_>) -> Step {

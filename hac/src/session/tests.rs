@@ -251,6 +251,41 @@ fn another_channel_binding_is_refused_on_both_ends() {
     assert!(matches!(waiting.handle(&response), Err(Failure::Rejected(protocol::mhauth::Rejection::WrongAuth))));
 }
 
+/// RFC 6618 section 5.3: an error at the HAC is answered with a status code, under the key that holds by then.
+#[test]
+fn a_request_that_could_not_be_handled_is_500_and_one_that_is_not_taken_what_it_is_anyway() {
+    let mut world = World::new();
+    let alice = MobileNode::alice();
+    let binding = || ChannelBinding::new(alice.binding.clone());
+    let failed = |session: &Session, request: &[u8]| {
+        let mut session = session.clone();
+        let Step::Close(octets) = session.fail(request, WireProfile::Rfc6618) else { panic!("the run ends") };
+        (session.ended(), octets)
+    };
+    let mut session = Session::new(binding(), Ipv4Addr::LOCALHOST.into());
+    let (waiting, request) = initiator::start(alice.offer(), binding(), &mut rand::rng());
+    let (status, octets) = failed(&session, &request);
+    let (other, _) = initiator::start(alice.offer(), binding(), &mut rand::rng());
+    assert_eq!(
+        (status, refused(other.handle(&octets).err().unwrap())),
+        (Some(Status::ServerError), (Status::ServerError, None, false))
+    );
+    assert_eq!(failed(&session, b"\x00\x01\x00\x00").0, Some(Status::Malformed));
+
+    let Step::Reply(response) = world.handle(&mut session, &request) else { panic!("a reply") };
+    let (waiting, done) = waiting.handle(&response).unwrap();
+    let mut changed = done.clone();
+    changed[5] ^= 1;
+    assert_eq!(failed(&session, &changed).0, Some(Status::NotAuthenticated));
+    let (status, octets) = failed(&session, &done);
+    assert_eq!(
+        (status, refused(waiting.handle(&octets).unwrap_err())),
+        (Some(Status::ServerError), (Status::ServerError, None, true))
+    );
+    world.handle(&mut session, &done);
+    assert!(failed(&session, &done).1.is_empty(), "a run that is over is answered nothing");
+}
+
 #[test]
 fn a_grant_whose_home_agent_has_gone_is_a_warning_and_503_with_a_time_to_come_again() {
     let mut world = World::new();

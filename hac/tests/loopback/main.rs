@@ -311,6 +311,25 @@ async fn a_home_agent_that_goes_before_it_has_acknowledged_costs_the_mobile_node
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_mobile_node_is_told_503_also_where_the_database_does_not_take_the_association_back() {
+    let world = World::new();
+    let running = world.start().await.unwrap();
+    let (mut home_agent, _) = world.home_agent(running.home_agents(), 1).await;
+    connected(&running).await;
+    let database = rusqlite::Connection::open(world.path("hac/hac.db")).unwrap();
+    let full = "CREATE TRIGGER full BEFORE UPDATE OF ended ON security_association BEGIN SELECT RAISE(ABORT, 'full'); END";
+    database.execute_batch(full).unwrap();
+    let goes = tokio::spawn(async move {
+        let FromHac::Delta { change: Change::Install(_), .. } = next_but_blocks(&mut home_agent).await else { panic!("pushed") };
+    });
+    let refused = world.provision(running.mobile_nodes()[0]).await.unwrap_err();
+    goes.await.unwrap();
+    assert!(matches!(refused, Failure::Refused { status: Status::Unavailable, authenticated: true, .. }), "{refused}");
+    let status = until(&world, |status| status["sessions"]["open"] == 0).await;
+    assert_eq!((&status["sessions"]["503"], &status["sessions"]["broken"]), (&1.into(), &0.into()), "{status}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_a_home_agent_the_mobile_node_is_sent_away_with_503() {
     let world = World::new();
     let running = world.start().await.unwrap();

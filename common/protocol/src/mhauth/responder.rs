@@ -107,6 +107,7 @@ impl InitReceived {
 }
 
 /// What lasts from the first response to the end.
+#[derive(Clone)]
 struct Run {
     by: Authenticator,
     psk: Psk,
@@ -119,7 +120,8 @@ impl Run {
     }
 }
 
-/// The response MHAuth-Init was sent.
+/// The response MHAuth-Init was sent. A copy is for a caller whose handling of the next request may break off.
+#[derive(Clone)]
 pub struct AwaitingDone {
     run: Run,
     known: Known,
