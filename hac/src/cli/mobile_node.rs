@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use protocol::sa::{CipherSuite, Secret, UserData};
+use protocol::sa::{Secret, UserData};
 use rand::Rng;
 use service::config::Located;
 use zeroize::Zeroizing;
@@ -90,8 +90,9 @@ fn configuration(config: &Config, nai: &str, targets: &Targets, own: &Subscriber
     let name = &config.name;
     let port = port(targets.port.or(config.listen.first().map(SocketAddr::port)).unwrap_or(DEFAULT_PORT), name);
     let addresses = targets.addresses();
-    let profile = config.policy().profile_of(own);
-    let suites = names(own.suites.as_deref().unwrap_or(&CipherSuite::DEFAULT));
+    let policy = config.policy();
+    let profile = policy.profile_of(own);
+    let suites = names(own.suites.as_deref().unwrap_or(&policy.suites));
     let user_data = own.user_data.unwrap_or(UserData::Protected);
     let mut routes = Vec::new();
     routes.extend(config.home.pool6.map(|_| "\"::/0\""));

@@ -121,6 +121,21 @@ fn a_subscriber_gets_a_key_that_the_store_knows() {
 }
 
 #[test]
+fn who_has_no_own_policy_is_to_list_the_suites_that_the_hac_grants() {
+    let world = World::initialised();
+    let config = world.path("hac/hac.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    let suites = |names: &[&str]| format!("suites = {names:?}");
+    let only_chacha = text.replace(&suites(&names(&CipherSuite::DEFAULT)), &suites(&["CHACHA20_POLY1305"]));
+    assert_ne!(only_chacha, text);
+    std::fs::write(&config, only_chacha).unwrap();
+    let out = world.path("alice");
+    world.hac(&["subscriber", "add", "alice@example.org", "--out", out.to_str().unwrap()]).unwrap();
+    let mn = toml_like::read(&out.join("mn.toml"));
+    assert!(mn.has(&suites(&["CHACHA20_POLY1305"])), "{mn:?}");
+}
+
+#[test]
 fn a_subscribers_own_policy_stands_in_the_store_and_in_his_configuration() {
     let world = World::initialised();
     let add = |name: &str, options: &[&str]| {

@@ -268,7 +268,6 @@ fn provision(lab: &Lab, setup: &Setup<'_>) -> Result<()> {
     hac_command(lab, &add_ha)?;
     add_subscriber(lab, setup, &config, &mn)?;
     let mn_config = PathBuf::from(file(lab, "mn", "mn.toml")?);
-    edit(&mn_config, &["policy", "suites"], vec![setup.suite].into())?;
     if setup.by_name {
         return remove(&mn_config, &["hac", "port"]);
     }
