@@ -241,7 +241,9 @@ fn explain(failure: &Failure) -> String {
                 .to_owned()
         }
         Failure::Refused { status: Status::Unavailable, .. } => {
-            "the HAC cannot serve this node now (503): no home agent is connected to it, or its pools are used up".to_owned()
+            "the HAC cannot serve this node now (503): no home agent is connected to it, its pools are used up, or too many attempts \
+             under this name or from this address have failed within a minute"
+                .to_owned()
         }
         Failure::Rejected(_) | Failure::Refused { .. } => failure.to_string(),
     }

@@ -111,3 +111,11 @@ fn a_hac_that_knows_who_asks_decides_for_all_and_one_that_is_busy_for_itself() {
     assert!(wrong_key.is_verdict() && wrong_key.is_final());
     assert!(!refused(1, Status::Unavailable, Some(9)).1.is_verdict() && !untrusted(1).1.is_verdict());
 }
+
+#[test]
+fn a_503_is_explained_by_all_that_it_may_mean() {
+    let said = refused(1, Status::Unavailable, None).1.to_string();
+    for cause in ["no home agent is connected", "pools are used up", "under this name or from this address"] {
+        assert!(said.contains(cause), "{said}");
+    }
+}
