@@ -37,6 +37,8 @@ pub use memory::Memory;
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// From the end of a request to the last octet of its response.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
+/// For close_notify, which waits for nothing but room in the socket's buffer.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// After this no further address is asked: the next run begins with the same ones, and looks them up anew.
 const RUN_LIMIT: Duration = Duration::from_secs(60);
 
@@ -174,8 +176,19 @@ impl HacClient {
         Ok(stream)
     }
 
+    /// The exchange is over either way, and the HAC may have closed first: a failed close_notify changes nothing.
     async fn exchange(&self, mut stream: TlsStream<TcpStream>) -> Result<Grant, HacError> {
-        let binding = binding_of(&stream)?;
+        let granted = self.run(&mut stream).await;
+        let _closed = timeout(CLOSE_TIMEOUT, stream.shutdown()).await;
+        let grant = granted?;
+        match granted::ended_since(&grant, SystemTime::now()) {
+            Some(since) => Err(HacError::Ended(since)),
+            None => Ok(grant),
+        }
+    }
+
+    async fn run(&self, stream: &mut TlsStream<TcpStream>) -> Result<Grant, HacError> {
+        let binding = binding_of(stream)?;
         let offer = Offer {
             mn_id: self.nai.clone(),
             psk: self.psk.clone(),
@@ -184,17 +197,10 @@ impl HacClient {
             user_data: self.policy.user_data,
         };
         let (waiting, request) = initiator::start(offer, binding, &mut rand::rng());
-        let response = ask(&mut stream, &request).await?;
+        let response = ask(stream, &request).await?;
         let (waiting, request) = waiting.handle(&response)?;
-        let response = ask(&mut stream, &request).await?;
-        let grant = waiting.handle(&response);
-        // The exchange is over either way, and the HAC may have closed first: a failed close_notify changes nothing.
-        let _closed = stream.shutdown().await;
-        let grant = grant?;
-        match granted::ended_since(&grant, SystemTime::now()) {
-            Some(since) => Err(HacError::Ended(since)),
-            None => Ok(grant),
-        }
+        let response = ask(stream, &request).await?;
+        Ok(waiting.handle(&response)?)
     }
 }
 

@@ -10,6 +10,7 @@ use protocol::sa::{CipherSuite, Secret, Spi};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;
 
 use super::*;
@@ -28,6 +29,8 @@ enum Does {
     Refuse(Status, Option<u64>),
     /// Answers the second message with a status, keyed with the pre-shared key.
     RefuseKnown(Status),
+    /// Has another key for the node, and hears how that ends.
+    KnowAnotherKey,
     /// Takes the connection and closes it.
     Hang,
 }
@@ -37,10 +40,11 @@ struct World {
     authority: Authority,
 }
 
-/// One HAC, which counts who comes.
+/// One HAC, which counts who comes and keeps how it ended with each.
 struct Hac {
     does: Arc<Mutex<Does>>,
     asked: Arc<AtomicUsize>,
+    ended: mpsc::UnboundedReceiver<std::io::Result<()>>,
 }
 
 impl World {
@@ -69,15 +73,16 @@ impl World {
         let chain = vec![CertificateDer::from_pem_slice(certified.certificate.as_bytes()).unwrap()];
         let server = tls::server(chain, PrivateKeyDer::from_pem_slice(certified.key.as_bytes()).unwrap()).unwrap();
         let listener = TcpListener::bind((ip, DEFAULT_PORT)).await.unwrap();
-        let hac = Hac { does: Arc::new(Mutex::new(does)), asked: Arc::default() };
+        let (ends, ended) = mpsc::unbounded_channel();
+        let hac = Hac { does: Arc::new(Mutex::new(does)), asked: Arc::default(), ended };
         let (does, asked) = (hac.does.clone(), hac.asked.clone());
         tokio::spawn(async move {
             loop {
                 let (tcp, _) = listener.accept().await.unwrap();
                 asked.fetch_add(1, Ordering::Relaxed);
-                let does = *does.lock().unwrap();
-                // Who breaks off is none of the HAC's concern.
-                tokio::spawn(serve(tcp, server.clone(), does));
+                let (does, server, ends) = (*does.lock().unwrap(), server.clone(), ends.clone());
+                // Few tests look at how it ended.
+                tokio::spawn(async move { ends.send(serve(tcp, server, does).await) });
             }
         });
         hac
@@ -98,29 +103,46 @@ fn psk() -> Psk {
     Psk::from_octets(Secret::new((0..32).collect())).unwrap()
 }
 
+fn other_psk() -> Psk {
+    Psk::from_octets(Secret::new(vec![0x77; 32])).unwrap()
+}
+
 /// The HAC's end of MHAuth without what stands behind it.
 async fn serve(tcp: TcpStream, server: tls::Server, does: Does) -> std::io::Result<()> {
     let mut stream = TlsAcceptor::from(server.config).accept(tcp).await?;
     let init = receive(&mut stream).await?;
     let received = AwaitingInit::new(WireProfile::Rfc6618, server.binding).handle(&init).unwrap();
+    let key = if matches!(does, Does::KnowAnotherKey) { other_psk() } else { psk() };
     let (waiting, response) = match does {
         Does::Hang => return Ok(()),
         Does::Refuse(status, seconds) => {
             let at = seconds.map(|seconds| SystemTime::now() + Duration::from_secs(seconds));
             stream.write_all(&received.refuse(status, at).octets).await?;
-            return stream.shutdown().await;
+            return until_closed(&mut stream).await;
         }
-        Does::Grant | Does::RefuseKnown(_) => received.respond(psk(), Known::Yes, WireProfile::Rfc6618, [7; 32]),
+        Does::Grant | Does::RefuseKnown(_) | Does::KnowAnotherKey => {
+            received.respond(key, Known::Yes, WireProfile::Rfc6618, [7; 32])
+        }
     };
     stream.write_all(&response).await?;
+    if matches!(does, Does::KnowAnotherKey) {
+        return until_closed(&mut stream).await;
+    }
     let done = receive(&mut stream).await?;
     let authenticated = waiting.handle(&done).unwrap();
     let response = match does {
         Does::RefuseKnown(status) => authenticated.refuse(status, None).octets,
-        Does::Grant | Does::Refuse(..) | Does::Hang => authenticated.grant(&grant()),
+        Does::Grant | Does::Refuse(..) | Does::KnowAnotherKey | Does::Hang => authenticated.grant(&grant()),
     };
     stream.write_all(&response).await?;
-    stream.shutdown().await
+    stream.shutdown().await?;
+    until_closed(&mut stream).await
+}
+
+/// An error where the connection breaks off without close_notify.
+async fn until_closed(stream: &mut (impl AsyncReadExt + Unpin)) -> std::io::Result<()> {
+    assert_eq!(stream.read(&mut [0; 1]).await?, 0, "nothing follows");
+    Ok(())
 }
 
 async fn receive(stream: &mut (impl AsyncReadExt + Unpin)) -> std::io::Result<Vec<u8>> {
@@ -287,6 +309,24 @@ fn a_refusal_that_is_not_authenticated_is_a_hint_the_others_are_asked_and_its_re
             let error = run(&world.client(&["192.0.2.1"])).await.unwrap_err();
             let said = error.to_string();
             assert!(!error.is_final() && said.contains(&status.to_string()) && said.contains("hint"), "{said}");
+        }
+    });
+}
+
+#[test]
+fn whatever_ends_a_run_the_hac_gets_a_close_notify() {
+    among_hacs(|world| async move {
+        let mut hac = world.hac("192.0.2.1", Does::Grant).await;
+        for does in [
+            Does::Grant,
+            Does::Refuse(Status::Unavailable, None),
+            Does::RefuseKnown(Status::NotImplemented),
+            Does::KnowAnotherKey,
+        ] {
+            hac.does(does);
+            let granted = run(&world.client(&["192.0.2.1"])).await.is_ok();
+            let closed = hac.ended.recv().await.unwrap();
+            assert!(granted == matches!(does, Does::Grant) && closed.is_ok(), "{does:?}: {closed:?}");
         }
     });
 }
