@@ -135,15 +135,18 @@ fn keys_have_the_suites_lengths_and_all_differ() {
             assert_eq!(keys.integrity.len(), suite.integrity_key_len());
             assert_eq!(keys.encryption.len(), suite.encryption_key_len());
         }
-        assert!(mn_to_ha.integrity.is_empty() || mn_to_ha.integrity != ha_to_mn.integrity);
-        assert!(mn_to_ha.encryption.is_empty() || mn_to_ha.encryption != ha_to_mn.encryption);
+        let again = draw_keys(suite, &mut rand::rng());
+        let all = [&mn_to_ha, &ha_to_mn, &again.0, &again.1].map(|keys| [&keys.integrity, &keys.encryption]).concat();
+        let drawn: Vec<_> = all.iter().filter(|key| !key.is_empty()).map(|key| key.expose()).collect();
+        let different: std::collections::BTreeSet<_> = drawn.iter().collect();
+        assert_eq!(different.len(), drawn.len(), "{suite}: of both directions and two runs");
     }
 }
 
-/// Gives four keys of one octet each, all different, and after that random ones.
-struct FourDull(u8);
+/// Gives keys of one octet each, these, and after that random ones.
+struct Dull(&'static [u8]);
 
-impl TryRng for FourDull {
+impl TryRng for Dull {
     type Error = Infallible;
 
     fn try_next_u32(&mut self) -> Result<u32, Infallible> {
@@ -155,24 +158,34 @@ impl TryRng for FourDull {
     }
 
     fn try_fill_bytes(&mut self, octets: &mut [u8]) -> Result<(), Infallible> {
-        self.0 = self.0.saturating_add(1);
-        if self.0 <= 4 {
-            octets.fill(self.0)
-        } else {
-            rand::rng().fill_bytes(octets)
+        match self.0.split_first() {
+            Some((next, rest)) => {
+                octets.fill(*next);
+                self.0 = rest;
+            }
+            None => rand::rng().fill_bytes(octets),
         }
         Ok(())
     }
 }
 
-impl TryCryptoRng for FourDull {}
+impl TryCryptoRng for Dull {}
 
 #[test]
 fn keys_that_their_suite_refuses_are_drawn_again() {
     let dull = |(mn_to_ha, _): &(DirectionKeys, DirectionKeys)| mn_to_ha.integrity.expose().iter().all(|octet| *octet == 1);
-    assert!(dull(&draw_keys(Aes128CbcSha, &mut FourDull(0))));
-    let redrawn = draw_keys(CipherSuite::TripleDesEdeCbcSha, &mut FourDull(0));
+    assert!(dull(&draw_keys(Aes128CbcSha, &mut Dull(&[1, 2, 3, 4]))));
+    let redrawn = draw_keys(CipherSuite::TripleDesEdeCbcSha, &mut Dull(&[1, 2, 3, 4]));
     assert!(!dull(&redrawn) && Transform::new(CipherSuite::TripleDesEdeCbcSha, &redrawn.1).is_ok());
+}
+
+#[test]
+fn a_key_that_one_of_the_others_equals_is_drawn_again() {
+    for octets in [&[1, 1, 3, 4], &[1, 2, 1, 4], &[1, 2, 3, 1], &[1, 2, 2, 4], &[1, 2, 3, 2], &[1, 2, 3, 3]] {
+        let (mn_to_ha, ha_to_mn) = draw_keys(CipherSuite::Aes128CbcSha256, &mut Dull(octets));
+        let first = |key: &Secret| key.expose().windows(2).all(|pair| pair[0] == pair[1]);
+        assert!(!first(&mn_to_ha.integrity) && !first(&ha_to_mn.encryption), "{octets:?}");
+    }
 }
 
 #[test]

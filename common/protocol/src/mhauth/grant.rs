@@ -154,7 +154,8 @@ fn read_suite(headers: &Headers, offered: &[CipherSuite]) -> Result<CipherSuite,
     selected.filter(|suite| offered.contains(suite)).ok_or(Rejection::SuiteNotOffered)
 }
 
-/// An SPI of the plan; the values below 4,096, RFC 4303's reserved ones among them, are not.
+/// Any but 0: those below 4,096, RFC 4303's reserved ones among them, are not in our plan, but RFC 6618 section 5.6.1 lets
+/// another HAC give them out.
 fn spi(octets: &[u8]) -> Result<Spi, value::ValueError> {
     Spi::new(value::decimal(octets, MAX_SPI_DIGITS)?).ok_or(value::ValueError)
 }

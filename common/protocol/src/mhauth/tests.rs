@@ -161,6 +161,16 @@ fn assert_same(got: &Grant, given: &Grant) {
 }
 
 #[test]
+fn an_spi_that_only_another_hac_would_give_out_is_taken() {
+    for number in [1, 255, 256, 4_095] {
+        let (mn, hac) = authenticated();
+        let mut given = grant(CipherSuite::Aes128Gcm);
+        given.sa.spi = Spi::new(number).unwrap();
+        assert_eq!(mn.handle(&hac.grant(&given)).unwrap().sa.spi, given.sa.spi);
+    }
+}
+
+#[test]
 fn the_four_messages_have_the_headers_of_section_5_8() {
     let (mn, init) = start(offer());
     let mn_rand = hex::encode(message::Message::receive(&init).unwrap().mn_rand().unwrap());

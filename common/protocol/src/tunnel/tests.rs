@@ -187,6 +187,29 @@ fn each_suite_carries_packets_of_each_length_both_ways() {
     }
 }
 
+/// RFC 6618 section 7: what a node and a correspondent say to each other is theirs.
+#[test]
+fn a_mobility_header_between_node_and_correspondent_is_user_data_in_both_directions() {
+    let mut pair = Pair::bound(CipherSuite::Aes128Gcm);
+    let mobility = |source, destination, kind| {
+        let mut packet = ipv6(source, destination, 16);
+        packet[6] = signalling::MOBILITY;
+        packet[40..46].copy_from_slice(&[59, 1, kind, 0, 0, 0]);
+        packet
+    };
+    let (home_test_init, home_test, refresh_request, update) = (1, 3, 0, 5);
+    for kind in [home_test_init, update] {
+        let packet = mobility(HOME, CORRESPONDENT, kind);
+        let datagrams = pair.mn_sends(&packet);
+        assert_eq!(pair.ha_receives(&datagrams), (vec![Ok(packet)], vec![]), "type {kind}");
+    }
+    for kind in [home_test, refresh_request] {
+        let packet = mobility(CORRESPONDENT, HOME, kind);
+        let (datagrams, _) = send(&mut pair.ha, pair.now, &mut pair.rng, &packet);
+        assert_eq!(receive(&mut pair.mn, pair.now, &datagrams), (vec![Ok(packet)], vec![]), "type {kind}");
+    }
+}
+
 #[test]
 fn a_flipped_bit_anywhere_is_refused_and_the_packet_itself_still_passes() {
     for suite in CipherSuite::ALL {
