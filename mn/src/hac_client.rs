@@ -12,7 +12,7 @@ use net::tls;
 use protocol::mhauth::initiator::{self, Offer};
 use protocol::mhauth::{ChannelBinding, Grant, Nai, Psk};
 use protocol::wire::container;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
@@ -208,7 +208,10 @@ fn binding_of(stream: &TlsStream<TcpStream>) -> Result<ChannelBinding, HacError>
     Ok(tls::peer_channel_binding(stream.get_ref().1)?)
 }
 
-async fn ask(stream: &mut TlsStream<TcpStream>, request: &[u8]) -> Result<zeroize::Zeroizing<Vec<u8>>, HacError> {
+async fn ask(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    request: &[u8],
+) -> Result<zeroize::Zeroizing<Vec<u8>>, HacError> {
     stream.write_all(request).await?;
     stream.flush().await?;
     let answer = timeout(RESPONSE_TIMEOUT, read_message(stream)).await;
@@ -216,7 +219,7 @@ async fn ask(stream: &mut TlsStream<TcpStream>, request: &[u8]) -> Result<zeroiz
 }
 
 /// Reads one message. A response holds keys, so its octets are wiped.
-async fn read_message(stream: &mut TlsStream<TcpStream>) -> std::io::Result<zeroize::Zeroizing<Vec<u8>>> {
+async fn read_message(stream: &mut (impl AsyncRead + Unpin)) -> std::io::Result<zeroize::Zeroizing<Vec<u8>>> {
     let mut header = [0; container::HEADER_LEN];
     stream.read_exact(&mut header).await?;
     let mut message = zeroize::Zeroizing::new(vec![0; container::frame_len(&header)]);

@@ -330,3 +330,43 @@ fn whatever_ends_a_run_the_hac_gets_a_close_notify() {
         }
     });
 }
+
+/// Who is reached and then says nothing, or an octet a second.
+async fn trickle(mut to: impl AsyncWriteExt + Unpin, begin: &[u8], trickles: bool) {
+    to.write_all(begin).await.unwrap();
+    while trickles && to.write_all(&[0]).await.is_ok() {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    std::future::pending::<()>().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_response_has_thirty_seconds_to_its_last_octet_whatever_trickles_in() {
+    for trickles in [false, true] {
+        let (mut node, hac) = tokio::io::duplex(1024);
+        let hac = tokio::spawn(trickle(hac, &[0, 1, 1, 0], trickles));
+        let begun = tokio::time::Instant::now();
+        let error = ask(&mut node, b"a request").await.unwrap_err();
+        assert!(matches!(error, HacError::TimedOut(RESPONSE_TIMEOUT)), "{error}");
+        assert_eq!(begun.elapsed(), RESPONSE_TIMEOUT);
+        hac.abort();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handshake_has_ten_seconds_whatever_trickles_in() {
+    let client = World { authority: Authority::new() }.client(&["127.0.0.1"]);
+    // The header of a handshake record of 16,384 octets (RFC 8446 section 5.1).
+    for (begin, trickles) in [(&[][..], false), (&[22, 3, 3, 0x40, 0], true)] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let tcp = TcpStream::connect(address).await.unwrap();
+        let (accepted, _) = listener.accept().await.unwrap();
+        let hac = tokio::spawn(trickle(accepted, begin, trickles));
+        let begun = tokio::time::Instant::now();
+        let error = client.connect(address, tcp).await.unwrap_err();
+        assert!(matches!(error, HacError::TimedOut(HANDSHAKE_TIMEOUT)), "{error}");
+        assert_eq!(begun.elapsed(), HANDSHAKE_TIMEOUT);
+        hac.abort();
+    }
+}
