@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use clap::{Command, CommandFactory};
+use protocol::sa::CipherSuite;
 use protocol::tunnel::DropReason;
 use serde::de::DeserializeOwned;
 
@@ -91,7 +92,10 @@ fn the_defaults_that_the_manual_names_are_those_of_the_programs() {
     let mut mn: mn::config::Config = toml::from_str(&example("mn")).unwrap();
     mn.tunnel.mtu = None;
     assert_eq!(format!("{:?}", mn.tunnel), format!("{:?}", mn::config::Tunnel::default()));
-    assert_eq!(format!("{:?}", mn.policy), format!("{:?}", mn::config::Policy::default()));
+    let mut policy = mn::config::Policy::default();
+    // What a CPU without AES instructions has before the others, as the page says below.
+    policy.suites.retain(|suite| *suite != CipherSuite::ChaCha20Poly1305);
+    assert_eq!(format!("{:?}", mn.policy), format!("{policy:?}"));
 }
 
 #[test]
