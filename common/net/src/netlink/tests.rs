@@ -24,6 +24,8 @@ fn with_a_device<S: FnOnce(Netlink, u32) -> F, F: Future<Output = ()>>(body: S) 
         for address in ["10.9.0.2/32", "2001:db8:100::2/128"] {
             assert_eq!(netlink.add_address(index, net(address)).await.unwrap(), Change::Made);
         }
+        // The kernel's own route to it comes later, which would be a change that a test looks for.
+        netlink.await_address(ip("2001:db8:100::2")).await.unwrap();
         body(netlink, index).await;
     });
 }
