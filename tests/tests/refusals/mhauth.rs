@@ -6,6 +6,7 @@ mod answer;
 mod names;
 pub(super) mod request;
 
+use hac::admission::NAME_LIMIT;
 use protocol::mhauth::Status::{self, Malformed, NotAuthenticated, NotImplemented, Unavailable};
 use protocol::mhauth::authenticator::Sender;
 use protocol::profile::WireProfile;
@@ -16,6 +17,9 @@ use tokio_rustls::client::TlsStream;
 use super::controller::{ALICE, Hac, message};
 use answer::Answer;
 use request::{Auth, Made, Request};
+
+/// A HAC counts failures by name, and sends whoever claims a name away that has had one more.
+const MOST_FAILURES: usize = NAME_LIMIT as usize - 1;
 
 /// What is wrong with a request, how a right one is made so, and the status of the answer.
 type Row = (&'static str, fn(&mut Request), Status);
@@ -178,14 +182,16 @@ async fn a_first_request_that_is_not_right_gets_its_status_under_the_key_1_and_l
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_last_request_that_is_not_right_gets_its_status_under_the_psk_and_loses_nothing() {
-    let hac = Hac::start().await;
-    for (input, spoil, status) in DONE {
-        let before = hac.books().await;
-        let (stream, mut done) = before_done(&hac).await;
-        spoil(&mut done);
-        assert_refused(&hac, input, stream, &done, *status, &hac.psk("alice")).await;
-        assert_eq!(hac.books().await, before.with_one_more(&status.code().to_string()), "{input}");
-        hac.grants_the_right_node().await;
+    for rows in DONE.chunks(MOST_FAILURES) {
+        let hac = Hac::start().await;
+        for (input, spoil, status) in rows {
+            let before = hac.books().await;
+            let (stream, mut done) = before_done(&hac).await;
+            spoil(&mut done);
+            assert_refused(&hac, input, stream, &done, *status, &hac.psk("alice")).await;
+            assert_eq!(hac.books().await, before.with_one_more(&status.code().to_string()), "{input}");
+            hac.grants_the_right_node().await;
+        }
     }
 }
 

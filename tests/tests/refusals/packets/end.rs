@@ -1,6 +1,7 @@
 //! One end as its program has it, without sockets: a guarded exit-point, its control, and the counters of both.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -40,7 +41,7 @@ impl End {
         let (counters, mut rng) = (Arc::new(Counters::default()), StdRng::seed_from_u64(6618));
         let (exit, control) = match role {
             Role::HomeAgent => {
-                let guard = Guard::new(vec![HOME_AGENT_INSIDE6.into(), HOME_AGENT_INSIDE4.into()]);
+                let guard = Guard::new([IpAddr::V6(HOME_AGENT_INSIDE6), IpAddr::V4(HOME_AGENT_INSIDE4)]);
                 let own_addresses = vec![[203, 0, 113, 1].into()];
                 let config = HomeAgentConfig { longest_binding: Duration::from_secs(600), own_addresses };
                 let home_agent = HomeAgent::new(config, counters.clone());
