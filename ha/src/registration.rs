@@ -61,7 +61,8 @@ const SINGLE: u8 = 32;
 /// The reason to drop it without an answer.
 pub fn judge(update: &BindingUpdate, given: &Circumstances<'_>, now: Instant) -> Result<Decision, DropReason> {
     let sa = &given.install.sa;
-    let Some(care_of) = update.care_of.filter(|_| update.acknowledge && update.home_registration) else {
+    // Section 10.3.1: a home registration is answered whatever A is.
+    let Some(care_of) = update.care_of.filter(|_| update.home_registration) else {
         return Err(DropReason::MalformedSignalling);
     };
     let care_of = CareOfAddress::from(care_of);

@@ -12,6 +12,8 @@ pub(super) fn print_status(status: &Value) {
     line("group", text(status, "/group"));
     line("pools", list(status, "/pools"));
     line("feed", feed_line(status));
+    let (asked, found) = (text(status, "/feed/look_ups/asked"), text(status, "/feed/look_ups/found"));
+    line("look-ups", format!("{asked} unknown SPIs asked for, {found} found"));
     let count = |name: &str| text(status, &format!("/security_associations/{name}"));
     let (held, reinit, renewal) = (count("held"), count("reinit_only"), count("renewal_wanted"));
     line("security associations", format!("{held} ({reinit} only ask for re-initialisation, {renewal} are to be renewed)"));

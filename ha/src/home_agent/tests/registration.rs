@@ -14,6 +14,13 @@ fn a_good_binding_update_moves_the_downlink_first_and_is_then_acknowledged() {
 }
 
 #[test]
+fn a_binding_update_without_the_acknowledge_bit_is_answered_all_the_same() {
+    let mut story = Story::new();
+    let said = story.receives(BindingUpdate { acknowledge: false, ..update(5) });
+    assert_eq!((said.answers(), said.others.len()), (vec![(0, 5, 150)], 1));
+}
+
+#[test]
 fn under_an_sa_whose_mip6_sas_is_0_user_data_goes_in_the_clear() {
     let mut story = Story::with(SecurityAssociation { user_data: UserData::Clear, ..association(SPI) });
     let said = story.receives(update(1));
@@ -48,11 +55,10 @@ fn lifetime_zero_without_a_binding_is_answered_with_133() {
 }
 
 #[test]
-fn updates_without_h_or_a_or_a_care_of_address_or_for_a_foreign_ipv4_home_are_dropped_and_counted() {
+fn updates_without_h_or_a_care_of_address_or_for_a_foreign_ipv4_home_are_dropped_and_counted() {
     let foreign = Ipv4Home { prefix_len: 32, address: [10, 9, 0, 8].into() };
     let rows = [
         (BindingUpdate { home_registration: false, ..update(1) }, DropReason::MalformedSignalling),
-        (BindingUpdate { acknowledge: false, ..update(1) }, DropReason::MalformedSignalling),
         (BindingUpdate { care_of: None, ..update(1) }, DropReason::MalformedSignalling),
         (BindingUpdate { ipv4_home: Some(foreign), ..update(1) }, DropReason::SpoofedHomeAddress),
     ];

@@ -32,7 +32,6 @@ pub(super) const ROWS: &[Row] = &[
     ("a routing header of type 0", BOTH, each, Bound, MalformedSignalling, routing_header_of_type_0),
     ("a routing header to it", HA, each, Bound, MalformedSignalling, |it| it.behind_routing_header(HOME6, &it.good_header())),
     ("a Home Address option to it", MN, each, Bound, MalformedSignalling, |it| it.update_but(|_| ())),
-    ("no A bit", HA, each, Bound, MalformedSignalling, |it| it.update_but(|update| update.acknowledge = false)),
     ("no H bit", HA, each, Bound, MalformedSignalling, |it| it.update_but(|update| update.home_registration = false)),
     ("no care-of address", HA, each, Bound, MalformedSignalling, |it| it.update_but(|update| update.care_of = None)),
     ("another's home address", HA, each, Bound, SpoofedHomeAddress, |it| it.behind_home_address(OTHER, &it.good_header())),
