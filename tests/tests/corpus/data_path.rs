@@ -273,7 +273,7 @@ fn packets() -> Vec<Seed> {
     let mut too_long = ipv6(CORRESPONDENT, HOME, 17, &[7; 8]);
     too_long[5] = 200;
     let own = (Ipv6Addr::new(0x2001, 0xdb8, 0x100, 0, 0, 0, 0, 1), Ipv4Addr::new(10, 9, 0, 1));
-    let rows: [(&str, Vec<u8>); 16] = [
+    let rows: [(&str, Vec<u8>); 18] = [
         ("udp6", ipv6(CORRESPONDENT, HOME, 17, &[7; 30])),
         ("udp4", ipv4(CORRESPONDENT4, HOME4, 17, &[7; 30])),
         ("long6", ipv6(CORRESPONDENT, HOME, 6, &[7; 1400])),
@@ -290,6 +290,8 @@ fn packets() -> Vec<Seed> {
         ("too_long", too_long),
         ("dns_to_home_agent", ipv6(HOME, own.0, 17, &[0x30, 0, 0, 53, 0, 8, 0, 0])),
         ("ssh_to_home_agent", ipv4(HOME4, own.1, 6, &[0x30, 0, 0, 22])),
+        ("ssh_to_home_agent6", ipv6(HOME, own.0, 6, &[0x30, 0, 0, 22])),
+        ("routing_to_home_agent", ipv6(HOME, own.0, 60, &[43, 0, 1, 4, 0, 0, 0, 0, 6, 2, 0, 1, 0, 0, 0, 0])),
     ];
     rows.map(|(name, octets)| (name.to_owned(), octets)).to_vec()
 }
