@@ -130,6 +130,8 @@ pub struct AssociationRecord {
     pub valid_until: SystemTime,
     /// The newest lease number under which a home agent's process has it; `None` when it was never delivered.
     pub lease: Option<u32>,
+    /// Whether it is live and in use: its node has registered under it, and under none that is newer.
+    pub is_registered: bool,
     /// At the time that was asked for.
     pub state: AssociationState,
 }
@@ -137,7 +139,7 @@ pub struct AssociationRecord {
 /// What has become of an association.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AssociationState {
-    /// In use.
+    /// Neither ended nor expired.
     Live,
     /// Ended before its time; its keys are wiped.
     Ended,

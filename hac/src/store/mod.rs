@@ -29,7 +29,7 @@ pub use subscriber::{Credentials, KeyId, NewSubscriber, Subscriber, SubscriberPo
 
 /// An SPI is not drawn again, nor are a removed subscriber's home addresses given, before its association's validity end lies this far back.
 pub const QUARANTINE: Duration = Duration::from_secs(600);
-/// Live associations of one subscriber; the oldest makes room for a new one.
+/// Live associations of one subscriber; the oldest that his node has not registered under makes room for a new one.
 pub const MAX_SAS_PER_SUBSCRIBER: usize = 4;
 /// The lease number with which an association ends: 0xF000_0000 + 4,096 * 65,536 is the end of the sequence numbers.
 pub const LAST_LEASE: u32 = 4097;
@@ -139,6 +139,9 @@ pub trait Store: Send {
     /// One live association of the recipient's group; its lease is committed. From then on it is among what the recipient's
     /// snapshots and changes are of.
     fn look_up(&mut self, to: &Recipient<'_>, spi: Spi, now: SystemTime) -> Result<Option<Delivery>>;
+    /// Mobile nodes have registered under these associations at a home agent: notes those that are live and of its group. Moves no
+    /// revision.
+    fn note_registered(&mut self, from: &Recipient<'_>, spis: &[Spi], now: SystemTime) -> Result<()>;
     /// The blocks of `group` in which SPIs are given out.
     fn spi_blocks(&mut self, group: HaGroup) -> Result<SpiBlocks>;
     /// Counts for `hac status`.

@@ -69,6 +69,7 @@ pub(super) fn as_json(record: &AssociationRecord, now: SystemTime) -> Value {
         "profile": record.profile.name(),
         "user_data": record.user_data.name(),
         "state": record.state.name(),
+        "registered": record.is_registered,
         "created": unix_seconds(record.created),
         "valid_until": unix_seconds(record.valid_until),
         "seconds_left": seconds_left(record, now),

@@ -23,7 +23,8 @@ pub(super) fn page(
     parameters.extend((!all).then_some(Value::Integer(now)));
     let query = format!(
         "SELECT spi, (SELECT nai FROM subscriber WHERE id = association.subscriber), home_agent, home6, home4, suite, profile,
-             user_data, created, valid_until, ended, (SELECT MAX(number) FROM lease WHERE lease.spi = association.spi)
+             user_data, created, valid_until, ended, (SELECT MAX(number) FROM lease WHERE lease.spi = association.spi),
+             registered
          FROM security_association AS association WHERE {conditions} {live} ORDER BY spi LIMIT {limit}"
     );
     let mut query = connection.prepare_cached(&query)?;
@@ -55,6 +56,7 @@ fn record(row: &Row<'_>, now: i64) -> Result<AssociationRecord> {
         created: from_unix_seconds(row.get(8)?),
         valid_until: from_unix_seconds(valid_until),
         lease: row.get(11)?,
+        is_registered: row.get(12)? && state == AssociationState::Live,
         state,
     })
 }

@@ -5,9 +5,10 @@ use rusqlite::Transaction;
 use crate::store::Result;
 
 /// The version of `schema.sql`.
-pub(super) const VERSION: i64 = 3;
+pub(super) const VERSION: i64 = 4;
 /// Each version behind the first, with what makes it out of the one before.
-const STEPS: [(i64, &str); 2] = [(2, include_str!("migration_2.sql")), (3, include_str!("migration_3.sql"))];
+const STEPS: [(i64, &str); 3] =
+    [(2, include_str!("migration_2.sql")), (3, include_str!("migration_3.sql")), (4, include_str!("migration_4.sql"))];
 
 /// What a database of another version can come to.
 pub(super) fn is_known(version: i64) -> bool {

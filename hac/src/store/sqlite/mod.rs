@@ -9,6 +9,7 @@ mod home_agent;
 mod log;
 mod migration;
 mod provision;
+mod registration;
 mod row;
 mod spi;
 mod subscriber;
@@ -247,6 +248,10 @@ impl Store for SqliteStore {
 
     fn look_up(&mut self, to: &Recipient<'_>, spi: Spi, now: SystemTime) -> Result<Option<Delivery>> {
         self.write(|transaction, kek| log::look_up(transaction, kek, to, spi, unix_seconds(now)))
+    }
+
+    fn note_registered(&mut self, from: &Recipient<'_>, spis: &[Spi], now: SystemTime) -> Result<()> {
+        self.write(|transaction, _| registration::note(transaction, from, spis, unix_seconds(now)))
     }
 
     fn spi_blocks(&mut self, group: HaGroup) -> Result<SpiBlocks> {

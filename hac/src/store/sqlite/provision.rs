@@ -59,12 +59,13 @@ pub(super) fn provision(
     Ok(Provisioned { sa, revision, valid_until: from_unix_seconds(valid_until) })
 }
 
-/// Ends the oldest associations until one more fits.
+/// Ends associations until one more fits: the oldest first, and the one in use last.
 fn make_room(transaction: &Transaction<'_>, subscriber: i64, now: i64) -> Result<()> {
     let query = "SELECT spi FROM security_association WHERE subscriber = ?1 AND ended = 0 AND valid_until > ?2
-         ORDER BY revision DESC LIMIT -1 OFFSET ?3";
+         ORDER BY registered DESC, revision DESC LIMIT -1 OFFSET ?3";
     let mut query = transaction.prepare_cached(query)?;
     let kept = MAX_SAS_PER_SUBSCRIBER - 1;
-    let oldest: Vec<i64> = query.query_map((subscriber, now, kept as i64), |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
-    oldest.into_iter().try_for_each(|spi| log::end_row(transaction, spi).map(drop))
+    let surplus: Vec<i64> =
+        query.query_map((subscriber, now, kept as i64), |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    surplus.into_iter().try_for_each(|spi| log::end_row(transaction, spi).map(drop))
 }

@@ -34,6 +34,7 @@ CREATE TABLE home_agent (
 ) STRICT, WITHOUT ROWID;
 
 -- agent6, agent4 and agent_port are what the mobile node was told; keys is sealed, and NULL once the association has ended.
+-- registered: the mobile node has registered under it at a home agent, and under none that is newer.
 -- The row stays until the SPI and the home addresses may be given anew, and outlives subscriber and home agent: then they are NULL.
 CREATE TABLE security_association (
     spi         INTEGER PRIMARY KEY CHECK (spi BETWEEN 4096 AND 268435455),
@@ -52,6 +53,7 @@ CREATE TABLE security_association (
     revision    INTEGER NOT NULL UNIQUE,
     ended       INTEGER NOT NULL DEFAULT 0 CHECK (ended IN (0, 1)),
     profile     TEXT    NOT NULL DEFAULT 'rfc6618',
+    registered  INTEGER NOT NULL DEFAULT 0 CHECK (registered IN (0, 1)),
     CHECK (ended = 1 OR keys IS NOT NULL AND subscriber IS NOT NULL AND home_agent IS NOT NULL)
 ) STRICT;
 CREATE INDEX security_association_subscriber ON security_association (subscriber);

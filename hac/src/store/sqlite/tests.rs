@@ -3,6 +3,7 @@
 mod home_addresses;
 mod look_up;
 mod migration;
+mod registration;
 mod removal;
 mod selection;
 mod subscribers;
@@ -167,7 +168,7 @@ fn an_spi_is_quarantined_for_ten_minutes_after_its_validity_end() {
 }
 
 #[test]
-fn a_fifth_association_ends_the_oldest() {
+fn a_fifth_association_ends_the_oldest_where_the_node_has_registered_under_none() {
     let mut store = store_with(&["alice@example.org"]);
     let spis: Vec<Spi> = (0..5).map(|_| provision(&mut store, "alice@example.org").sa.spi).collect();
     let live: BTreeSet<Spi> = snapshot(&mut store, 1).iter().map(|delivery| delivery.sa.spi).collect();

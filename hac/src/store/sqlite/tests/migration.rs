@@ -7,7 +7,8 @@ use crate::store::sealing::Context;
 use crate::store::sqlite::{migration, row};
 
 /// Each earlier version with its schema.
-const EARLIER: [(i64, &str); 2] = [(1, include_str!("schema_1.sql")), (2, include_str!("schema_2.sql"))];
+const EARLIER: [(i64, &str); 3] =
+    [(1, include_str!("schema_1.sql")), (2, include_str!("schema_2.sql")), (3, include_str!("schema_3.sql"))];
 /// A live association, delivered to two processes.
 const SPI: u32 = 0x123_4567;
 /// One that has ended, and whose SPI is in quarantine.
@@ -95,6 +96,19 @@ fn a_database_of_an_earlier_version_is_brought_forward_and_loses_nothing() {
     }
 }
 
+/// What version 4 is there for, likewise.
+#[test]
+fn in_a_migrated_database_nobody_has_registered_until_a_home_agent_says_so() {
+    for earlier in EARLIER {
+        let mut store = Earlier::new(earlier).open();
+        for registered in [vec![], vec![Spi::new(SPI).unwrap()]] {
+            store.note_registered(&recipient(1), &registered, now()).unwrap();
+            let noted = all(&mut store, &Selection::default()).into_iter().filter(|record| record.is_registered);
+            assert_eq!(noted.map(|record| record.spi).collect::<Vec<_>>(), registered);
+        }
+    }
+}
+
 /// What version 3 is there for, on associations that were made before.
 #[test]
 fn a_migrated_database_takes_new_subscribers_and_lets_old_ones_and_home_agents_go() {
@@ -164,6 +178,7 @@ fn a_migration_that_fails_half_way_changes_nothing() {
         (EARLIER[0], "ALTER TABLE security_association ADD COLUMN profile TEXT"),
         (EARLIER[0], "CREATE INDEX security_association_home_agent ON server (one)"),
         (EARLIER[1], "CREATE INDEX security_association_home4_held ON server (one)"),
+        (EARLIER[2], "ALTER TABLE security_association ADD COLUMN registered TEXT"),
     ] {
         let world = Earlier::new(earlier);
         let dump = || {
@@ -197,7 +212,7 @@ fn a_newer_version_and_a_file_of_something_else_are_refused_and_left_alone() {
         let world = Earlier::new(EARLIER[0]);
         Connection::open(world.path()).unwrap().pragma_update(None, "user_version", found).unwrap();
         let refused = SqliteStore::open(&world.path(), kek(1)).err().unwrap();
-        assert!(matches!(refused, StoreError::SchemaVersion { wanted: 3, .. }), "{refused}");
+        assert!(matches!(refused, StoreError::SchemaVersion { wanted: 4, .. }), "{refused}");
         assert_eq!(world.version(), found);
     }
 }
