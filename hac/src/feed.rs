@@ -94,6 +94,7 @@ impl Feed {
                 FromHa::Acknowledge(reached) if reached >= revision.0 => return Ok(()),
                 FromHa::Acknowledge(_) => {}
                 FromHa::LookUp(spi) => self.answer(to, subscription, spi).await?,
+                FromHa::Registered(spis) => self.note_registered(to, spis).await,
             }
         }
     }
@@ -114,6 +115,7 @@ impl Feed {
                 said = subscription.next() => match said? {
                     FromHa::Acknowledge(revision) => place.acknowledge(Revision(revision)),
                     FromHa::LookUp(spi) => self.answer(to, &subscription, spi).await?,
+                    FromHa::Registered(spis) => self.note_registered(to, spis).await,
                 },
                 wanted = place.wanted() => {
                     let newer = || Refusal::Ended("a newer subscription of this home agent has taken its place".to_owned());
@@ -152,6 +154,16 @@ impl Feed {
         tracing::debug!(home_agent = to.home_agent.name, %spi, is_found = found.is_some(), "a home agent looks an SPI up");
         let found = found.map(|delivery| Answer::Found(Box::new(outgoing(delivery, SystemTime::now()))));
         Ok(subscription.answer(found.unwrap_or(Answer::NotFound(spi))).await?)
+    }
+
+    /// Notes what nodes have registered under. A database that does not take it costs nobody his subscription: the next one tells it
+    /// anew.
+    async fn note_registered(&self, to: &Addressee, spis: Vec<Spi>) {
+        let addressee = to.clone();
+        let noted = self.store.run(move |store| store.note_registered(&addressee.recipient(), &spis, SystemTime::now()));
+        if let Err(error) = noted.await.flatten() {
+            tracing::error!(%error, "which associations are in use is not recorded: a new one may take the place of one in use");
+        }
     }
 
     /// Ends the subscription of a home agent that is not recorded any more, or otherwise; else tells it of new SPI blocks.

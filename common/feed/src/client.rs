@@ -23,7 +23,7 @@ pub(crate) const KEEPALIVE: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The longest message taken: a snapshot's part of 512 SAs with 300 octets each is 150 KiB.
 const MAX_MESSAGE: usize = 1 << 20;
-/// Acknowledgements and look-ups on their way out.
+/// Acknowledgements, look-ups and registrations on their way out.
 const QUEUE: usize = 16;
 
 /// Where the HAC is and how it is known.
@@ -105,6 +105,11 @@ impl FeedClient {
     /// Asks for the SA with this SPI; the answer comes among the other messages.
     pub async fn look_up(&self, spi: Spi) -> Result<(), FeedError> {
         self.say(FromHa::LookUp(spi)).await
+    }
+
+    /// Tells the HAC that nodes have registered under these SAs, at most [`REGISTERED_PART`](crate::REGISTERED_PART).
+    pub async fn registered(&self, spis: Vec<Spi>) -> Result<(), FeedError> {
+        self.say(FromHa::Registered(spis)).await
     }
 
     async fn say(&self, message: FromHa) -> Result<(), FeedError> {

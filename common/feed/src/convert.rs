@@ -10,7 +10,9 @@ use protocol::profile::WireProfile;
 use protocol::sa::spi::{HaGroup, SpiBlock, SpiBlocks};
 use protocol::sa::{CipherSuite, DirectionKeys, Secret, SecurityAssociation, Spi, UserData};
 
-use crate::message::{Answer, Change, FromHa, FromHac, Hello, MAX_LEFT, MAX_PREFIXES, MessageError, Provisioned, Welcome};
+use crate::message::{
+    Answer, Change, FromHa, FromHac, Hello, MAX_LEFT, MAX_PREFIXES, MessageError, Provisioned, REGISTERED_PART, Welcome,
+};
 use crate::proto;
 
 pub(crate) fn hello_to_proto(hello: &Hello) -> proto::HaMessage {
@@ -22,6 +24,10 @@ pub(crate) fn from_ha_to_proto(message: FromHa) -> proto::HaMessage {
     let message = match message {
         FromHa::Acknowledge(revision) => proto::ha_message::Message::Acknowledge(proto::Acknowledge { revision }),
         FromHa::LookUp(spi) => proto::ha_message::Message::LookUp(proto::LookUp { spi: spi.get() }),
+        FromHa::Registered(spis) => {
+            let spis = spis.iter().map(|spi| spi.get()).collect();
+            proto::ha_message::Message::Registered(proto::Registered { spis })
+        }
     };
     proto::HaMessage { message: Some(message) }
 }
@@ -39,8 +45,19 @@ pub(crate) fn from_ha_from_proto(message: proto::HaMessage) -> Result<FromHa, Me
     match message.message {
         Some(proto::ha_message::Message::Acknowledge(acknowledge)) => Ok(FromHa::Acknowledge(acknowledge.revision)),
         Some(proto::ha_message::Message::LookUp(look_up)) => Ok(FromHa::LookUp(spi(look_up.spi)?)),
-        Some(proto::ha_message::Message::Hello(_)) | None => Err(MessageError::Missing("an acknowledgement or a look-up")),
+        Some(proto::ha_message::Message::Registered(registered)) => registered_from_proto(&registered),
+        Some(proto::ha_message::Message::Hello(_)) | None => {
+            Err(MessageError::Missing("an acknowledgement, a look-up or a registration"))
+        }
     }
+}
+
+fn registered_from_proto(message: &proto::Registered) -> Result<FromHa, MessageError> {
+    let count = message.spis.len();
+    if count > REGISTERED_PART {
+        return Err(MessageError::TooManyRegistered(count));
+    }
+    message.spis.iter().map(|number| spi(*number)).collect::<Result<_, _>>().map(FromHa::Registered)
 }
 
 pub(crate) fn welcome_to_proto(welcome: &Welcome) -> proto::HacMessage {

@@ -11,6 +11,8 @@ use protocol::sa::{CipherSuite, SecurityAssociation, Spi};
 pub const MAX_LEFT: Duration = Duration::from_secs(366 * 86_400);
 /// The most security associations in one part of a snapshot.
 pub const SNAPSHOT_PART: usize = 512;
+/// The most SAs in one [`FromHa::Registered`]: 4 octets each, so that it fits into what the HAC takes, 4 KiB.
+pub const REGISTERED_PART: usize = 512;
 /// The most pools, and the most inner addresses, that a home agent is told of.
 pub const MAX_PREFIXES: usize = 64;
 
@@ -24,12 +26,14 @@ pub struct Hello {
 }
 
 /// What a home agent says after its Hello.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FromHa {
     /// Everything up to this revision is in force there.
     Acknowledge(u64),
     /// What may be a Binding Update has come under this SPI, which the process does not know.
     LookUp(Spi),
+    /// Nodes have registered under these SAs, at most [`REGISTERED_PART`]: they are in use.
+    Registered(Vec<Spi>),
 }
 
 /// The first message of the HAC.
@@ -146,6 +150,9 @@ pub enum MessageError {
     /// 0, or more than 16 bits.
     #[error("{0:#x} is not an SPI block: 16 bits and not 0")]
     Block(u32),
+    /// More SAs than [`REGISTERED_PART`].
+    #[error("{0} SAs in one message that nodes have registered under; at most {REGISTERED_PART} are taken")]
+    TooManyRegistered(usize),
     /// 0, or more than 28 bits.
     #[error("{0:#x} is not an SPI: 28 bits and not 0")]
     Spi(u32),

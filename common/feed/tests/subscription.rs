@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use feed::client::{FeedAddress, FeedError};
 use feed::{
-    Answer, Change, FeedClient, FromHa, FromHac, Hello, Provisioned, Refusal, Subscription, SubscriptionHandler, TlsFiles,
-    Welcome,
+    Answer, Change, FeedClient, FromHa, FromHac, Hello, Provisioned, REGISTERED_PART, Refusal, Subscription, SubscriptionHandler,
+    TlsFiles, Welcome,
 };
 use fixture::{Authority, Certified};
 use protocol::sa::spi::{HaGroup, SpiBlocks};
@@ -64,7 +64,7 @@ impl SubscriptionHandler for Hac {
                     subscription.delta(43, Change::Install(Box::new(provisioned(700)))).await?;
                 }
                 FromHa::Acknowledge(99) => return Err(Refusal::Unknown("ha1 was removed".to_owned())),
-                FromHa::Acknowledge(_) => {}
+                FromHa::Acknowledge(_) | FromHa::Registered(_) => {}
                 FromHa::LookUp(spi) if spi.number() % 2 == 1 => {
                     subscription.spi_blocks(&blocks(2)).await?;
                     subscription.answer(Answer::Found(Box::new(provisioned(spi.number())))).await?;
@@ -159,6 +159,19 @@ async fn a_home_agent_looks_up_spis_and_hears_of_new_blocks_in_the_order_in_whic
     assert_eq!(now, blocks(2));
     let FromHac::Answer(Answer::Found(found)) = client.next().await.unwrap() else { panic!("nothing found") };
     assert_eq!((found.sa.spi, &found.sa.mn_to_ha), (known, &provisioned(703).sa.mn_to_ha));
+}
+
+#[tokio::test]
+async fn what_nodes_have_registered_under_reaches_the_hac_in_the_order_in_which_it_is_said() {
+    let mut world = World::new().await;
+    let (mut client, _) = world.subscribe(&files(&world.ca, "ha1")).await.unwrap();
+    whole_snapshot(&mut client).await;
+    let most: Vec<Spi> = (0..REGISTERED_PART as u16).map(|number| provisioned(number).sa.spi).collect();
+    client.registered(most.clone()).await.unwrap();
+    client.acknowledge(40).await.unwrap();
+    world.seen.recv().await.unwrap();
+    assert_eq!(world.seen.recv().await.unwrap(), format!("Ok({:?})", FromHa::Registered(most)));
+    assert_eq!(world.seen.recv().await.unwrap(), "Ok(Acknowledge(40))");
 }
 
 #[tokio::test]

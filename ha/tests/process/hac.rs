@@ -26,6 +26,8 @@ pub(crate) enum HacEvent {
     Acknowledged(u64),
     /// The SPI with this number.
     LookedUp(u16),
+    /// Nodes have registered under those with these numbers.
+    Registered(Vec<u16>),
 }
 
 /// Numbers of SAs that are found by look-ups; the second half of them under lease 1.
@@ -113,6 +115,10 @@ impl SubscriptionHandler for Handler {
                     FromHa::LookUp(spi) => {
                         self.events.send(HacEvent::LookedUp(spi.number())).await.unwrap();
                         subscription.answer(look_up(spi)).await?;
+                    }
+                    FromHa::Registered(spis) => {
+                        let numbers = spis.iter().map(|spi| spi.number()).collect();
+                        self.events.send(HacEvent::Registered(numbers)).await.unwrap();
                     }
                 },
                 Some(order) = queue.recv() => match order {

@@ -6,6 +6,7 @@
 mod look_up;
 mod names;
 mod process;
+mod registration;
 mod removal;
 
 use std::io;

@@ -91,7 +91,7 @@ fn a_first_message_that_is_no_greeting_is_refused() {
 fn a_look_up_its_answer_and_spi_blocks_come_out_as_they_went_in() {
     let spi = Spi::new(0x00a_b123).unwrap();
     for message in [FromHa::LookUp(spi), FromHa::Acknowledge(7)] {
-        assert_eq!(from_ha_from_proto(from_ha_to_proto(message)), Ok(message));
+        assert_eq!(from_ha_from_proto(from_ha_to_proto(message.clone())), Ok(message));
     }
     let come_back = |message| from_proto(to_proto(&message)).unwrap();
     let FromHac::Answer(Answer::Found(found)) =
@@ -112,6 +112,23 @@ fn spi_blocks_that_no_group_can_have_are_refused() {
     assert_eq!((refused(vec![0]), refused(vec![1 << 16])), (MessageError::Block(0), MessageError::Block(1 << 16)));
     assert_eq!(
         from_ha_from_proto(proto::HaMessage { message: None }),
-        Err(MessageError::Missing("an acknowledgement or a look-up"))
+        Err(MessageError::Missing("an acknowledgement, a look-up or a registration"))
     );
+}
+
+#[test]
+fn what_nodes_have_registered_under_comes_out_as_it_went_in_and_the_most_in_one_message_fits_into_what_the_hac_takes() {
+    let highest = (0..REGISTERED_PART as u32).map(|below| Spi::new(0x0fff_ffff - below).unwrap());
+    for spis in [Vec::new(), vec![Spi::new(1).unwrap()], highest.collect()] {
+        let message = from_ha_to_proto(FromHa::Registered(spis.clone()));
+        assert!(prost::Message::encoded_len(&message) <= 4 << 10);
+        assert_eq!(from_ha_from_proto(message), Ok(FromHa::Registered(spis)));
+    }
+}
+
+#[test]
+fn a_registration_under_no_spi_or_under_too_many_is_refused() {
+    let refused = |spis| registered_from_proto(&proto::Registered { spis }).unwrap_err();
+    assert_eq!(refused(vec![1; REGISTERED_PART + 1]), MessageError::TooManyRegistered(REGISTERED_PART + 1));
+    assert_eq!((refused(vec![1, 0]), refused(vec![1 << 28])), (MessageError::Spi(0), MessageError::Spi(1 << 28)));
 }
