@@ -1,6 +1,8 @@
 //! Keeps a subscription to the HAC's feed: connects, hands each message to the gateway, acknowledges a revision once it is
-//! in force, looks SPIs up for the gateway, and connects again when the connection ends. What the gateway has stays in force
-//! meanwhile, unless the HAC has dismissed this home agent.
+//! in force, looks SPIs up for the gateway, tells what nodes have registered under, and connects again when the connection
+//! ends. What the gateway has stays in force meanwhile, unless the HAC has dismissed this home agent.
+
+mod to_hac;
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
@@ -13,6 +15,8 @@ use protocol::tunnel::look_up;
 use rand::RngExt;
 use tokio::sync::{mpsc, oneshot, watch};
 
+pub use to_hac::{Said, ToHac, to_hac};
+
 /// The first wait before connecting again; each further one is twice as long, up to [`LONGEST_WAIT`].
 const FIRST_WAIT: Duration = Duration::from_millis(200);
 /// The longest wait before connecting again.
@@ -21,6 +25,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 const DISMISSED_WAIT: Duration = Duration::from_secs(30);
 /// Look-ups without an answer: what an exit-point wants while it remembers the first of them. More are not sent.
 const LOOK_UPS_IN_FLIGHT: usize = look_up::MOST_REMEMBERED;
+/// From one message with what nodes have registered under to the next: the HAC writes each to its disk, which mobile nodes wait
+/// for as well.
+const REGISTERED_INTERVAL: Duration = Duration::from_millis(100);
 
 /// What the gateway is told. It answers through the sender when both halves of the tunnels have it in force; a sender that
 /// is dropped without an answer ends the subscription.
@@ -82,8 +89,8 @@ pub struct Subscriber {
     pub instance: [u8; 16],
     /// To the gateway.
     pub events: mpsc::Sender<FeedEvent>,
-    /// From the gateway: SPIs that the HAC may know. Without a subscription nobody is asked.
-    pub look_ups: mpsc::Receiver<Spi>,
+    /// From the gateway.
+    pub said: Said,
     /// For status.
     pub state: watch::Sender<FeedState>,
 }
@@ -117,14 +124,19 @@ impl Subscriber {
         tracing::info!(hac = %self.at.address, group = welcome.group.get(), "subscribed to the feed");
         self.hand_over(|applied| FeedEvent::Welcome(welcome, applied)).await?;
         // What was missed while there was nobody to ask: the nodes have come again, or gone.
-        while self.look_ups.try_recv().is_ok() {}
-        let mut in_flight = BTreeSet::new();
+        while self.said.look_ups.try_recv().is_ok() {}
+        let (mut in_flight, mut may_tell) = (BTreeSet::new(), tokio::time::Instant::now());
         loop {
             // Before the snapshot is whole, it is more likely to bring what is missed than a look-up.
             let message = tokio::select! {
                 message = client.next() => message?,
-                Some(spi) = self.look_ups.recv(), if *in_force => {
+                Some(spi) = self.said.look_ups.recv(), if *in_force => {
                     self.look_up(spi, &client, &mut in_flight).await?;
+                    continue;
+                }
+                Some(spis) = not_before(may_tell, &mut self.said.registered), if *in_force => {
+                    client.registered(spis).await?;
+                    may_tell = tokio::time::Instant::now() + REGISTERED_INTERVAL;
                     continue;
                 }
             };
@@ -193,6 +205,11 @@ impl Subscriber {
     }
 }
 
+async fn not_before<T>(instant: tokio::time::Instant, queue: &mut mpsc::Receiver<T>) -> Option<T> {
+    tokio::time::sleep_until(instant).await;
+    queue.recv().await
+}
+
 /// A quarter more or less, so that home agents that lost the same HAC do not come back in step.
 fn with_jitter(wait: Duration) -> Duration {
     wait.mul_f64(rand::rng().random_range(0.75..1.25))
@@ -232,8 +249,8 @@ mod tests {
     fn subscriber() -> Subscriber {
         let at = FeedAddress { address: "hac.example.org:7873".to_owned(), server_name: "hac.example.org".to_owned() };
         let files = TlsFiles { ca: String::new(), certificate: String::new(), key: Secret::empty() };
-        let (events, look_ups, state) = (mpsc::channel(1).0, mpsc::channel(1).1, watch::channel(FeedState::new()).0);
-        Subscriber { at, files, instance: [1; 16], events, look_ups, state }
+        let (events, said, state) = (mpsc::channel(1).0, to_hac().1, watch::channel(FeedState::new()).0);
+        Subscriber { at, files, instance: [1; 16], events, said, state }
     }
 
     fn dismissed() -> Ended {

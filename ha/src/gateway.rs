@@ -10,35 +10,35 @@
 
 mod answers;
 mod error;
+mod feed;
 
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use feed::client::FeedAddress;
-use feed::{TlsFiles, Welcome};
+use ::feed::client::FeedAddress;
+use ::feed::{TlsFiles, Welcome};
 use ipnet::IpNet;
 use net::netlink::Netlink;
 use net::tun::Tun;
 use net::udp::{SocketOptions, UdpSocket};
-use protocol::sa::Spi;
 use protocol::tunnel::entry::IcmpSources;
-use protocol::tunnel::{Command, Counters, Event, Guard, look_up};
+use protocol::tunnel::{Command, Counters, Event, Guard};
 use rand::Rng;
 use service::config::{ConfigError, Located};
 use service::control::ControlSocket;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::time::sleep_until;
 
 use crate::config::{self, Config};
 use crate::control::{self, Question};
-use crate::deliveries;
-use crate::feed_client::{FeedEvent, FeedState, Subscriber};
+use crate::feed_client::{FeedEvent, FeedState, Said, Subscriber, ToHac, to_hac};
 use crate::home_agent::{HomeAgent, HomeAgentConfig};
 use crate::own_addresses;
-use crate::routes::{BindingRoutes, Routes, warn_without_forwarding};
+use crate::routes::{BindingRoutes, Routes};
 use crate::sa_store::SaStore;
+use crate::unreported::Unreported;
 use crate::workers::Workers;
 pub use error::GatewayError;
 
@@ -48,8 +48,6 @@ const LONGEST_BINDING: Duration = Duration::from_secs(600);
 const EVENT_QUEUE: usize = 1024;
 /// Messages of the feed that wait: each is acknowledged before the next.
 const FEED_QUEUE: usize = 1;
-/// Look-ups that wait for the feed: what an exit-point wants within a second. More are dropped: the node comes again.
-const LOOK_UP_QUEUE: usize = look_up::MOST_A_SECOND;
 /// Questions of the control socket that wait.
 const QUESTION_QUEUE: usize = 16;
 /// Events taken in one turn before anything else gets one.
@@ -69,14 +67,14 @@ pub async fn run(config: Located<Config>, shutdown: impl Future) -> Result<(), G
     let (questions, question_queue) = mpsc::channel(QUESTION_QUEUE);
     let (events, event_queue) = mpsc::channel(FEED_QUEUE);
     let (state, feed_state) = watch::channel(FeedState::new());
-    let (look_ups, look_up_queue) = mpsc::channel(LOOK_UP_QUEUE);
+    let (to_hac, said) = to_hac();
     let netlink = Netlink::connect()?;
     let (own, own_addresses) = watch::channel(own_addresses::read(&netlink).await?);
-    let mut gateway = Gateway::new(&config, feed_state, look_ups, own_addresses)?;
+    let mut gateway = Gateway::new(&config, feed_state, to_hac, own_addresses)?;
     let mut tasks = tokio::task::JoinSet::new();
     tasks.spawn(control::serve(control, questions));
     tasks.spawn(own_addresses::follow(netlink, own));
-    tasks.spawn(subscriber(&config, files, events, look_up_queue, state).run());
+    tasks.spawn(subscriber(&config, files, events, said, state).run());
     tracing::info!(name = config.name, listen = ?config.listen, device = config.tunnel.device, "home agent started");
     let ended = gateway.serve(event_queue, question_queue, shutdown).await;
     tasks.shutdown().await;
@@ -87,13 +85,13 @@ fn subscriber(
     config: &Config,
     files: TlsFiles,
     events: mpsc::Sender<FeedEvent>,
-    look_ups: mpsc::Receiver<Spi>,
+    said: Said,
     state: watch::Sender<FeedState>,
 ) -> Subscriber {
     let at = FeedAddress { address: config.feed.address.clone(), server_name: config.feed.server_name.clone() };
     let mut instance = [0; 16];
     rand::rng().fill_bytes(&mut instance);
-    Subscriber { at, files, instance, events, look_ups, state }
+    Subscriber { at, files, instance, events, said, state }
 }
 
 /// Everything that one home agent process is, seen from control.
@@ -101,7 +99,8 @@ struct Gateway {
     config: Config,
     started: Instant,
     feed_state: watch::Receiver<FeedState>,
-    look_ups: mpsc::Sender<Spi>,
+    to_hac: ToHac,
+    unreported: Unreported,
     own_addresses: watch::Receiver<Vec<IpNet>>,
     home_agent: HomeAgent,
     store: SaStore,
@@ -121,7 +120,7 @@ impl Gateway {
     fn new(
         config: &Config,
         feed_state: watch::Receiver<FeedState>,
-        look_ups: mpsc::Sender<Spi>,
+        to_hac: ToHac,
         own_addresses: watch::Receiver<Vec<IpNet>>,
     ) -> Result<Self, GatewayError> {
         let tun = Arc::new(Tun::create(&config.tunnel.device, config.tunnel.mtu).map_err(GatewayError::Tun)?);
@@ -138,7 +137,8 @@ impl Gateway {
             config: config.clone(),
             started: Instant::now(),
             feed_state,
-            look_ups,
+            to_hac,
+            unreported: Unreported::default(),
             own_addresses,
             home_agent,
             store: SaStore::default(),
@@ -163,6 +163,7 @@ impl Gateway {
         tokio::pin!(shutdown);
         let mut received = Vec::with_capacity(EVENT_TURN);
         let mut health = tokio::time::interval(HEALTH_INTERVAL);
+        let registered = self.to_hac.registered.clone();
         loop {
             let timeout = self.home_agent.poll_timeout().map(|(due, _)| due);
             tokio::select! {
@@ -173,6 +174,7 @@ impl Gateway {
                 }
                 Some(message) = feed.recv() => self.handle_feed(message).await?,
                 Some(question) = questions.recv() => self.answer(question),
+                Ok(place) = registered.reserve(), if !self.unreported.is_empty() => place.send(self.unreported.take()),
                 Ok(()) = self.own_addresses.changed() => self.guard_own_addresses()?,
                 () = due(timeout) => self.home_agent.handle_timeout(Instant::now()),
                 _ = health.tick() => self.check_workers()?,
@@ -191,50 +193,8 @@ impl Gateway {
         let Event::LookUp(spi) = event else { return self.home_agent.handle_event(event, now, &mut rand::rng()) };
         if !self.store.knows(*spi) {
             // Where there is no room the node's next Binding Update is looked up.
-            let _ = self.look_ups.try_send(*spi);
+            let _ = self.to_hac.look_ups.try_send(*spi);
         }
-    }
-
-    async fn handle_feed(&mut self, event: FeedEvent) -> Result<(), GatewayError> {
-        match event {
-            FeedEvent::Welcome(welcome, applied) => {
-                self.handle_welcome(welcome).await?;
-                // A subscription that has ended meanwhile does not wait any more.
-                let _ = applied.send(());
-                Ok(())
-            }
-            FeedEvent::Message(message, applied) => {
-                deliveries::take(*message, &mut self.store, &mut self.home_agent, Instant::now());
-                self.pass_commands_on().await?;
-                self.report_when_in_force(applied)
-            }
-            FeedEvent::Dismissed(applied) => {
-                deliveries::dismiss(&mut self.store, &mut self.home_agent);
-                self.pass_commands_on().await?;
-                let _ = applied.send(());
-                Ok(())
-            }
-        }
-    }
-
-    /// The first Welcome says what the device and the halves need; a later one may add pools.
-    async fn handle_welcome(&mut self, mut welcome: Welcome) -> Result<(), GatewayError> {
-        self.store.begin_subscription();
-        self.home_agent.handle_spi_blocks(std::mem::take(&mut welcome.spi_blocks));
-        if self.welcome.as_ref() == Some(&welcome) {
-            return Ok(());
-        }
-        self.routes.set_up(&welcome).await?;
-        warn_without_forwarding(&welcome.pools);
-        if self.workers.is_none() {
-            let sources = icmp_sources(&welcome);
-            let guard = self.guard(&welcome.own_addresses);
-            let events = self.events.clone();
-            let workers = Workers::start(&self.tun, &self.sockets, sources, guard, &self.counters, events);
-            self.workers = Some(workers.map_err(GatewayError::Workers)?);
-        }
-        self.welcome = Some(welcome);
-        self.guard_own_addresses()
     }
 
     /// Without workers no packet comes in; they start with the addresses of then.
@@ -255,6 +215,7 @@ impl Gateway {
         while let Some(command) = self.home_agent.poll_command() {
             if let Command::Uninstall(spi) = command {
                 self.store.end(spi);
+                self.unreported.remove(spi);
             }
             if let Some(routes) = &mut self.binding_routes {
                 routes.follow(&command).await;
@@ -263,18 +224,7 @@ impl Gateway {
                 workers.apply(&command)?;
             }
         }
-        Ok(())
-    }
-
-    /// Both halves first, then the acknowledgement: the MN is told its SPI only when packets under it would be opened.
-    fn report_when_in_force(&self, applied: oneshot::Sender<()>) -> Result<(), GatewayError> {
-        let Some(workers) = &self.workers else { return Ok(()) };
-        let barrier = workers.barrier()?;
-        tokio::task::spawn_blocking(move || match barrier.wait() {
-            // A subscription that has ended meanwhile does not wait any more.
-            Ok(()) => drop(applied.send(())),
-            Err(error) => tracing::error!(%error, "a worker thread does not answer: nothing is acknowledged to the HAC"),
-        });
+        self.note_registrations();
         Ok(())
     }
 }

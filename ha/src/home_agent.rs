@@ -1,7 +1,8 @@
-//! The home agent, pure: security associations and what the tunnel's halves say in, commands for the halves out.
+//! The home agent, pure: security associations and what the tunnel's halves say in, commands for the halves out, and for the HAC what
+//! nodes have registered under.
 //!
-//! Called by the gateway, which drains [`HomeAgent::poll_command`] after every `handle_*` and comes back at
-//! [`HomeAgent::poll_timeout`]. Does no I/O and reads no clock.
+//! Called by the gateway, which drains [`HomeAgent::poll_command`] and [`HomeAgent::poll_registered`] after every `handle_*` and comes
+//! back at [`HomeAgent::poll_timeout`]. Does no I/O and reads no clock.
 
 mod held_sa;
 mod requests;
@@ -46,6 +47,7 @@ pub struct HomeAgent {
     cache: BindingCache,
     timers: Timers,
     commands: VecDeque<Command>,
+    registered: VecDeque<Spi>,
 }
 
 impl HomeAgent {
@@ -58,6 +60,7 @@ impl HomeAgent {
             cache: BindingCache::default(),
             timers: Timers::default(),
             commands: VecDeque::new(),
+            registered: VecDeque::new(),
         }
     }
 
@@ -124,6 +127,11 @@ impl HomeAgent {
         self.commands.pop_front()
     }
 
+    /// The next SA that a node has registered under and had no binding under before; drained until `None`.
+    pub fn poll_registered(&mut self) -> Option<Spi> {
+        self.registered.pop_front()
+    }
+
     /// When [`Self::handle_timeout`] has something to do, and what.
     pub fn poll_timeout(&self) -> Option<(Instant, TimerName)> {
         self.timers.next().map(|(due, timer)| (due, timer.name()))
@@ -147,12 +155,15 @@ impl HomeAgent {
     /// Writes the binding and moves the downlink.
     fn bind(&mut self, home: Ipv6Addr, mut binding: Binding, now: Instant) {
         self.timers.set(Timer::BindingEnds(home), binding.expires);
-        if let Some(before) = self.cache.get(home) {
-            binding.moves = before.moves + u64::from(before.remote != binding.remote);
-            let old = before.spi;
+        let before = self.cache.get(home).map(|before| (before.spi, before.moves + u64::from(before.remote != binding.remote)));
+        if let Some((old, moves)) = before {
+            binding.moves = moves;
             if old != binding.spi {
                 self.supersede(old, now);
             }
+        }
+        if before.is_none_or(|(old, _)| old != binding.spi) {
+            self.registered.push_back(binding.spi);
         }
         self.cache.insert(home, binding);
         self.move_downlink(home);

@@ -1,7 +1,7 @@
 //! Home agent (RFC 6618 section 6; RFC 6275 section 10).
 //!
-//! - [`home_agent`], [`registration`], [`path_check`], [`renewal`], [`binding_cache`], [`sa_store`], [`deliveries`]: pure; what is
-//!   decided is decided here.
+//! - [`home_agent`], [`registration`], [`path_check`], [`renewal`], [`binding_cache`], [`sa_store`], [`deliveries`], [`unreported`]: pure;
+//!   what is decided is decided here.
 //! - [`feed_client`]: the subscription to the HAC, from which security associations come.
 //! - [`routes`]: what the kernel routes into the tunnels; [`own_addresses`]: what it delivers to this host.
 //! - [`gateway`]: the process around them: device, sockets, threads and the bridge between threads and tokio.
@@ -23,4 +23,5 @@ pub mod renewal;
 mod report;
 pub mod routes;
 pub mod sa_store;
+pub mod unreported;
 mod workers;

@@ -133,6 +133,11 @@ impl Story {
         self.said()
     }
 
+    /// The SAs that the HAC is to be told of.
+    fn registered(&mut self) -> Vec<u32> {
+        std::iter::from_fn(|| self.ha.poll_registered()).map(Spi::get).collect()
+    }
+
     fn next_number(&mut self) -> u32 {
         self.number += 1;
         // Packets that are not numbered all have 0.

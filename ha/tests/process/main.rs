@@ -9,6 +9,7 @@ mod look_up;
 mod mobile_node;
 mod namespace;
 mod nat;
+mod registration;
 mod renewal;
 mod world;
 

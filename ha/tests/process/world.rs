@@ -57,7 +57,7 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let ca = Authority::new();
         hac::write_files_for_home_agent(&ca, folder.path());
-        let (event_sender, events) = mpsc::channel(8);
+        let (event_sender, events) = mpsc::channel(64);
         let hac = Hac::start(&ca, FEED.parse().unwrap(), event_sender.clone()).await;
         let file = folder.path().join("ha.toml");
         std::fs::write(&file, text).unwrap();

@@ -108,3 +108,41 @@ fn a_binding_ends_when_its_lifetime_does_and_a_refresh_prolongs_it() {
     assert!(matches!(story.passes(350).others[..], [Command::Remove(_)]));
     assert_eq!(story.ha.bindings().count(), 0);
 }
+
+#[test]
+fn an_sa_is_told_when_a_node_has_registered_under_it_and_not_with_each_refresh_or_move() {
+    let mut story = Story::new();
+    assert!(story.registered().is_empty());
+    story.receives(update(1));
+    assert_eq!(story.registered(), [SPI]);
+    story.receives(update(2));
+    story.receives_from(update(3), ([192, 0, 2, 9], 4711).into());
+    story.sees(([192, 0, 2, 10], 4711).into());
+    assert!(story.registered().is_empty());
+    story.gets_new_sa(0x2345);
+    assert!(story.registered().is_empty(), "it has been delivered, and nobody uses it");
+    story.receives(update(4));
+    assert_eq!(story.registered(), [0x2345]);
+}
+
+#[test]
+fn an_sa_is_told_again_when_a_node_comes_back_under_it_after_its_binding_has_ended() {
+    let mut story = Story::new();
+    story.receives(update(1));
+    story.receives(goodbye(2));
+    assert_eq!(story.registered(), [SPI]);
+    story.receives(update(3));
+    assert_eq!(story.registered(), [SPI]);
+    story.passes(600);
+    story.receives(update(4));
+    assert_eq!(story.registered(), [SPI]);
+}
+
+#[test]
+fn what_a_binding_update_did_not_bind_is_not_told() {
+    let mut story = Story::new();
+    story.receives_from(update(1), ([203, 0, 113, 1], 5000).into());
+    story.receives(goodbye(2));
+    story.receives_under(Spi::new(SPI).unwrap(), 1, update(3), (CARE_OF, 5000).into());
+    assert!(story.registered().is_empty());
+}

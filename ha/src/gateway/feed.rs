@@ -1,0 +1,79 @@
+//! The gateway's side of the feed: what it brings is taken and reported when it is in force, what nodes have registered under is told.
+
+use std::time::Instant;
+
+use feed::Welcome;
+use tokio::sync::oneshot;
+
+use super::{Gateway, GatewayError, icmp_sources};
+use crate::deliveries;
+use crate::feed_client::FeedEvent;
+use crate::routes::warn_without_forwarding;
+use crate::workers::Workers;
+
+impl Gateway {
+    pub(super) async fn handle_feed(&mut self, event: FeedEvent) -> Result<(), GatewayError> {
+        match event {
+            FeedEvent::Welcome(welcome, applied) => {
+                self.handle_welcome(welcome).await?;
+                // A subscription that has ended meanwhile does not wait any more.
+                let _ = applied.send(());
+                Ok(())
+            }
+            FeedEvent::Message(message, applied) => {
+                deliveries::take(*message, &mut self.store, &mut self.home_agent, Instant::now());
+                self.pass_commands_on().await?;
+                self.report_when_in_force(applied)
+            }
+            FeedEvent::Dismissed(applied) => {
+                deliveries::dismiss(&mut self.store, &mut self.home_agent);
+                self.pass_commands_on().await?;
+                let _ = applied.send(());
+                Ok(())
+            }
+        }
+    }
+
+    /// The first Welcome says what the device and the halves need; a later one may add pools.
+    async fn handle_welcome(&mut self, mut welcome: Welcome) -> Result<(), GatewayError> {
+        self.store.begin_subscription();
+        self.unreported.begin(self.home_agent.bindings().map(|binding| binding.spi));
+        self.home_agent.handle_spi_blocks(std::mem::take(&mut welcome.spi_blocks));
+        if self.welcome.as_ref() == Some(&welcome) {
+            return Ok(());
+        }
+        self.routes.set_up(&welcome).await?;
+        warn_without_forwarding(&welcome.pools);
+        if self.workers.is_none() {
+            let sources = icmp_sources(&welcome);
+            let guard = self.guard(&welcome.own_addresses);
+            let events = self.events.clone();
+            let workers = Workers::start(&self.tun, &self.sockets, sources, guard, &self.counters, events);
+            self.workers = Some(workers.map_err(GatewayError::Workers)?);
+        }
+        self.welcome = Some(welcome);
+        self.guard_own_addresses()
+    }
+
+    /// Both halves first, then the acknowledgement: the MN is told its SPI only when packets under it would be opened.
+    fn report_when_in_force(&self, applied: oneshot::Sender<()>) -> Result<(), GatewayError> {
+        let Some(workers) = &self.workers else { return Ok(()) };
+        let barrier = workers.barrier()?;
+        tokio::task::spawn_blocking(move || match barrier.wait() {
+            // A subscription that has ended meanwhile does not wait any more.
+            Ok(()) => drop(applied.send(())),
+            Err(error) => tracing::error!(%error, "a worker thread does not answer: nothing is acknowledged to the HAC"),
+        });
+        Ok(())
+    }
+
+    /// Without a subscription nothing is kept: the next one begins with all that is bound.
+    pub(super) fn note_registrations(&mut self) {
+        let is_connected = self.feed_state.borrow().connected;
+        while let Some(spi) = self.home_agent.poll_registered() {
+            if is_connected {
+                self.unreported.add(spi);
+            }
+        }
+    }
+}
