@@ -11,44 +11,59 @@ const GRACE: Duration = Duration::from_secs(60);
 /// As many as the HAC lets a subscriber have beside the one in use.
 const MOST: usize = 3;
 
-/// SAs that are to be forgotten, oldest first.
+/// SAs that are to be forgotten.
 #[derive(Debug, Default)]
-pub struct Superseded(Vec<Old>);
+pub struct Superseded {
+    /// Oldest first.
+    old: Vec<Old>,
+    /// Whether the binding stands under the SA in use, which is none of these.
+    is_successor_bound: bool,
+}
 
 #[derive(Debug)]
 struct Old {
     install: Arc<Install>,
     forget_at: Option<Instant>,
+    /// The binding stands under it: the downlink comes under none else.
+    is_bound: bool,
 }
 
 impl Superseded {
-    /// `install` has a successor. Gives the oldest one's SPI when there are too many.
+    /// `install` has a successor. When there are too many, gives the SPI of the oldest that the binding does not stand under: the HAC
+    /// ends that one as well.
     pub fn push(&mut self, install: Arc<Install>) -> Option<Spi> {
-        self.0.push(Old { install, forget_at: None });
-        (self.0.len() > MOST).then(|| self.0.remove(0).install.sa.spi)
+        let is_bound = std::mem::take(&mut self.is_successor_bound);
+        self.old.push(Old { install, forget_at: None, is_bound });
+        if self.old.len() <= MOST {
+            return None;
+        }
+        let oldest = self.old.iter().position(|old| !old.is_bound)?;
+        Some(self.old.remove(oldest).install.sa.spi)
     }
 
     /// The one with this SPI.
     pub fn get(&self, spi: Spi) -> Option<&Arc<Install>> {
-        self.0.iter().map(|old| &old.install).find(|install| install.sa.spi == spi)
+        self.old.iter().map(|old| &old.install).find(|install| install.sa.spi == spi)
     }
 
     /// The binding stands under the SA in use: the time of those before it is counted from now.
     pub fn successor_is_bound(&mut self, now: Instant) {
-        for old in &mut self.0 {
+        self.is_successor_bound = true;
+        for old in &mut self.old {
+            old.is_bound = false;
             old.forget_at.get_or_insert(now + GRACE);
         }
     }
 
     /// When the next one is to be forgotten.
     pub fn due(&self) -> Option<Instant> {
-        self.0.iter().filter_map(|old| old.forget_at).min()
+        self.old.iter().filter_map(|old| old.forget_at).min()
     }
 
     /// One whose time is over; drained until `None`.
     pub fn forget_due(&mut self, now: Instant) -> Option<Spi> {
-        let index = self.0.iter().position(|old| old.forget_at.is_some_and(|due| due <= now))?;
-        Some(self.0.remove(index).install.sa.spi)
+        let index = self.old.iter().position(|old| old.forget_at.is_some_and(|due| due <= now))?;
+        Some(self.old.remove(index).install.sa.spi)
     }
 }
 
@@ -72,6 +87,17 @@ mod tests {
         assert_eq!((superseded.forget_due(start + GRACE * 9), superseded.due()), (None, None), "the downlink may still use it");
         superseded.successor_is_bound(start + GRACE);
         assert_eq!(superseded.forget_due(start + GRACE * 2), Some(association(2).spi));
+    }
+
+    #[test]
+    fn the_one_that_the_binding_stands_under_is_kept_until_it_stands_under_another() {
+        let (now, mut superseded) = (Instant::now(), Superseded::default());
+        superseded.successor_is_bound(now);
+        let pushed: Vec<_> = (1..=5).filter_map(|spi| superseded.push(old(spi, now))).collect();
+        assert_eq!(pushed, [association(2).spi, association(3).spi]);
+        assert!(superseded.get(association(1).spi).is_some());
+        superseded.successor_is_bound(now);
+        assert_eq!(superseded.push(old(6, now)), Some(association(1).spi));
     }
 
     #[test]
