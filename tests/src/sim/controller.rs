@@ -212,6 +212,14 @@ impl Controller {
         Some(FromHac::Answer(found.unwrap_or(Answer::NotFound(spi))))
     }
 
+    /// Nodes have registered at a home agent's process; heard from the one that is fed.
+    pub(super) fn handle_registered(&mut self, instance: InstanceId, spis: &[Spi], wall: SystemTime) {
+        if self.subscription().is_some_and(|fed| fed.instance == instance) {
+            let from = Recipient { home_agent: HOME_AGENT, group: self.group, instance };
+            self.store.note_registered(&from, spis, wall).expect("the store answers");
+        }
+    }
+
     /// A home agent's process has put everything up to there in force.
     pub(super) fn handle_acknowledgement(&mut self, instance: InstanceId, revision: Revision) {
         if let Some(fed) = self.subscription().filter(|fed| fed.instance == instance) {

@@ -23,6 +23,8 @@ pub(super) enum Message {
     Acknowledge(InstanceId, Revision),
     /// That process wants the SA with this SPI.
     LookUp(InstanceId, Spi),
+    /// Nodes have registered under these SAs at that process.
+    Registered(InstanceId, Vec<Spi>),
 }
 
 /// What is on its way. One connection: nothing overtakes anything.

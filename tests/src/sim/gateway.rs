@@ -7,6 +7,7 @@ use feed::FromHac;
 use ha::deliveries;
 use ha::home_agent::{HomeAgent, HomeAgentConfig};
 use ha::sa_store::SaStore;
+use ha::unreported::Unreported;
 use hac::store::{InstanceId, Revision};
 use protocol::sa::{Role, Spi};
 use protocol::tunnel::{Command, Event, IcmpSources, SocketId};
@@ -36,6 +37,8 @@ pub(super) struct Gateway {
     is_subscribed: bool,
     /// SPIs to be looked up; taken by the world.
     pub(super) look_ups: Vec<Spi>,
+    /// What the HAC is to be told; taken by the world.
+    pub(super) unreported: Unreported,
     /// The status of each Binding Acknowledgement sent.
     pub(super) acknowledged: Vec<Status>,
 }
@@ -46,8 +49,8 @@ impl Gateway {
         let end = End::new(Role::HomeAgent, ON_HOME_LINK);
         let config = HomeAgentConfig { longest_binding: LONGEST_BINDING, own_addresses: vec![HA4.ip(), HA6.ip()] };
         let home_agent = HomeAgent::new(config, end.counters.clone());
-        let (store, is_subscribed, look_ups) = (SaStore::default(), false, Vec::new());
-        Self { instance, home_agent, end, store, is_subscribed, look_ups, acknowledged: Vec::new() }
+        let (store, is_subscribed, look_ups, unreported) = (SaStore::default(), false, Vec::new(), Unreported::default());
+        Self { instance, home_agent, end, store, is_subscribed, look_ups, unreported, acknowledged: Vec::new() }
     }
 
     /// Its own datagrams leave from here.
@@ -64,7 +67,10 @@ impl Gateway {
     /// Takes a message of the feed; gives what it acknowledges, if it does.
     pub(super) fn handle_feed(&mut self, message: FromHac, now: Instant) -> Option<Revision> {
         let acknowledged_as = message.acknowledged_as().map(Revision);
-        self.is_subscribed |= matches!(message, FromHac::Snapshot { last: true, .. });
+        if matches!(message, FromHac::Snapshot { last: true, .. }) {
+            self.is_subscribed = true;
+            self.unreported.begin(self.home_agent.bindings().map(|binding| binding.spi));
+        }
         deliveries::take(message, &mut self.store, &mut self.home_agent, now);
         acknowledged_as
     }
@@ -92,9 +98,15 @@ impl Gateway {
         while let Some(command) = self.home_agent.poll_command() {
             if let Command::Uninstall(spi) = command {
                 self.store.end(spi);
+                self.unreported.remove(spi);
             }
             self.acknowledged.extend(status(&command));
             sent.extend(self.end.apply(&command, rng));
+        }
+        while let Some(spi) = self.home_agent.poll_registered() {
+            if self.is_subscribed {
+                self.unreported.add(spi);
+            }
         }
         sent
     }

@@ -59,6 +59,8 @@ pub struct Network {
     pub lte: Link,
     /// Those that this accepts are lost, whatever the link does.
     pub loses: ByNumber<bool>,
+    /// Those that this accepts are lost as well, for what they look like: a middlebox.
+    pub blocks: Box<dyn Fn(&Datagram) -> bool>,
     /// Those that this accepts arrive twice.
     pub doubles: ByNumber<bool>,
     /// How much longer than on its link one takes: what differs from number to number puts them out of order.
@@ -78,6 +80,7 @@ impl Network {
             wifi: Link::calm(delay),
             lte: Link::calm(delay),
             loses: Box::new(|_| false),
+            blocks: Box::new(|_| false),
             doubles: Box::new(|_| false),
             detains: Box::new(|_| Duration::ZERO),
             record: Vec::new(),
@@ -108,7 +111,7 @@ impl Network {
         }
         self.record.push(datagram.clone());
         let number = self.record.len() as u64;
-        if (self.loses)(number) {
+        if (self.loses)(number) || (self.blocks)(&datagram) {
             return;
         }
         let access = if datagram.to.is_ipv4() { Access::Wifi } else { Access::Lte };

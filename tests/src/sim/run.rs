@@ -85,6 +85,7 @@ impl World {
                 self.look_ups.push((self.elapsed(), spi));
                 self.feed.send(Message::FromHac(instance, answer), now);
             }
+            Message::Registered(instance, spis) => self.controller.handle_registered(instance, &spis, wall),
         }
     }
 
@@ -114,6 +115,9 @@ impl World {
             let sent = gateway.drain(self.now, &mut self.rng);
             let (instance, look_ups) = (gateway.instance, std::mem::take(&mut gateway.look_ups));
             look_ups.into_iter().for_each(|spi| self.feed.send(Message::LookUp(instance, spi), self.now));
+            while !gateway.unreported.is_empty() {
+                self.feed.send(Message::Registered(instance, gateway.unreported.take()), self.now);
+            }
             self.send_from_home_agent(sent);
         }
     }

@@ -154,6 +154,28 @@ fn a_node_whose_sa_has_ended_while_the_hac_was_away_is_back_soon_after_the_hac_w
     complaints(&mut world);
 }
 
+#[test]
+fn a_node_that_authenticates_again_and_again_while_no_binding_update_arrives_keeps_its_packets() {
+    for suite in CipherSuite::ALL {
+        let mut world = registered(suite);
+        let (before, mut traffic) = (world.bound_under(), Traffic::new(&world, SECOND / 10));
+        world.network.blocks = Box::new(|sent| sent.is_up() && sent.is_signalling());
+        world.mobile_node_renews();
+        // Each time that it has told its home agent four times without an answer.
+        while world.mhauth_runs() < 9 {
+            traffic.flows_for(&mut world, SECOND);
+        }
+        assert_eq!((world.bound_under(), world.home_agent_holds()), (before, 4), "{suite}");
+        world.network.blocks = Box::new(|_| false);
+        traffic.flows_for(&mut world, SECOND * 20);
+        traffic.settles(&mut world);
+        traffic.assert_each_once();
+        assert_eq!((world.phase(), world.bound_under() == before), (Some(Phase::Registered), false), "{suite}");
+        assert_no_number_twice(&world);
+        complaints(&mut world);
+    }
+}
+
 /// The node's wish and its move fall together: either may be first, by up to two round trips more than MHAuth takes.
 #[test]
 fn a_renewal_and_a_move_at_the_same_moment_end_well_in_every_order() {
