@@ -68,6 +68,30 @@ fn while_the_hac_is_away_the_old_keys_carry_on_and_the_node_goes_on_asking() {
     });
 }
 
+#[test]
+fn the_hac_marks_the_association_that_the_home_agent_sends_under_and_another_after_a_renewal() {
+    inside(|lab| {
+        let deployment = setup::registered(lab, "AES_128_GCM")?;
+        let first = marked_as_bound(&deployment)?;
+        ensure!(deployment.command("mn", &["renew"])?.status.success());
+        wait_for("another SPI", SOON, || Ok((bound_under(&deployment)? != first).then_some(())))?;
+        ensure!(marked_as_bound(&deployment)? != first, "{first} is marked still");
+        Ok(())
+    });
+}
+
+/// Waits until the HAC lists as registered what the home agent sends under, and that alone.
+fn marked_as_bound(deployment: &Deployment<'_>) -> Result<String> {
+    wait_for("the HAC to know which association is in use", SOON, || {
+        let (listed, _) = deployment.json("hac", &["sa", "list"])?;
+        let all = listed["security_associations"].as_array().context("no list")?;
+        let marked: Vec<_> = all.iter().filter(|one| one["registered"] == true).map(|one| one["spi"].to_string()).collect();
+        let bound = bound_under(deployment)?;
+        ensure!(marked == [bound.as_str()], "{marked:?} are marked, and {bound} is bound");
+        Ok(Some(bound))
+    })
+}
+
 /// Ten renewals by the mobile node's command, and one that the home agent asks for with status 176.
 fn renew(deployment: &Deployment<'_>, pause: Duration) -> Result<()> {
     for round in 0..=RENEWALS {
