@@ -8,12 +8,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use super::deployment::MN_TUN;
 use super::kernel_events::now;
+use super::topology::KERNEL;
 use super::traffic::udp;
-use super::{Lab, pcap, plan};
+use super::{Lab, pcap, plan, wait_for};
 use crate::lab::traffic::UDP_PORT;
 
 /// Octets of a captured packet that are kept: link header, IPv6, UDP, the stream's header.
@@ -47,21 +48,21 @@ struct Period {
 }
 
 impl Lab {
-    /// Moves the registered mobile node to and fro, `count` times, a move each `pitch`, and gives what became of each.
-    pub fn measured_moves(&self, count: usize, pitch: Duration) -> Result<Vec<Move>> {
+    /// Moves the registered mobile node to and fro, `count` times, lets it `stay` where it came, and gives what became of each move.
+    pub fn measured_moves(&self, count: usize, stay: Duration) -> Result<Vec<Move>> {
         let node = self.capture(plan::MN, MN_TUN, "node", KEPT, STREAM)?;
         let correspondent = self.capture(plan::CN, plan::HOME, "correspondent", KEPT, STREAM)?;
         let to = format!("[{}]:{UDP_PORT}", plan::CN6);
         let labtool = super::programs::path("labtool")?;
         let stream = self.spawn(plan::MN, "udp-stream", &labtool, &["udp-stream", "--to", &to, "--seconds", "36000"])?;
-        std::thread::sleep(pitch);
-        let periods = self.move_to_and_fro(count, pitch)?;
+        std::thread::sleep(stay);
+        let periods = self.move_to_and_fro(count, stay)?;
         drop(stream);
         let (node, correspondent) = (Seen::read(&node.stop()?)?, Seen::read(&correspondent.stop()?)?);
         Ok(periods.into_iter().map(|period| judge(period, &node, &correspondent)).collect())
     }
 
-    fn move_to_and_fro(&self, count: usize, pitch: Duration) -> Result<Vec<Period>> {
+    fn move_to_and_fro(&self, count: usize, stay: Duration) -> Result<Vec<Period>> {
         let events = self.kernel_events(plan::MN)?;
         let (mut periods, mut from): (Vec<Period>, _) = (Vec::new(), plan::WIFI);
         for to in [plan::LTE, plan::WIFI].into_iter().cycle().take(count) {
@@ -70,8 +71,8 @@ impl Lab {
             self.detach(from)?;
             std::thread::sleep(WITHOUT);
             self.attach(to)?;
-            std::thread::sleep((began + pitch).saturating_sub(now()));
-            let usable = events.usable(to, began).with_context(|| format!("the kernel never reported {to} as usable"))?;
+            let usable = wait_for(&format!("the kernel to report {to} as usable"), KERNEL, || Ok(events.usable(to, began)))?;
+            std::thread::sleep((usable + stay).saturating_sub(now()));
             periods.push(Period { to, began, usable, end: now() });
             from = to;
         }

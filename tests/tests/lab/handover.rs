@@ -20,9 +20,9 @@ const UPLINK: Duration = Duration::from_millis(20);
 const DOWNLINK: Duration = ROUND_TRIP.saturating_add(Duration::from_millis(50));
 /// The same where a fifth is lost each way.
 const LOSSY_DOWNLINK: Duration = Duration::from_millis(3 * 40 + 300);
-/// Long enough that RFC 6275's three Binding Updates a second hold no move back.
-const PITCH: Duration = Duration::from_millis(1_100);
-const LOSSY_PITCH: Duration = Duration::from_millis(1_600);
+/// In each network, so long that RFC 6275's three Binding Updates a second hold no move back.
+const STAY: Duration = Duration::from_millis(1_000);
+const LOSSY_STAY: Duration = Duration::from_millis(1_500);
 /// Transfers through moves: slow enough that the moves, which wait for RFC 6275's rate, come to their end before.
 const OCTETS: u64 = 100_000_000;
 const RATE: u64 = 4_000_000;
@@ -60,7 +60,7 @@ fn after_a_move_the_uplink_is_back_within_20_ms_and_the_downlink_within_a_round_
         let _deployment = far_away(lab)?;
         let _servers = lab.serve_traffic()?;
         let mut emulator = lab.emulate(&Link::calm(ONE_WAY), 1)?;
-        let moves = lab.measured_moves(count()?, PITCH)?;
+        let moves = lab.measured_moves(count()?, STAY)?;
         emulator.check()?;
         let times = times(&moves)?;
         eprintln!("RTT 40 ms: uplink {}; downlink {}", times.uplink, times.downlink);
@@ -78,7 +78,7 @@ fn where_a_fifth_is_lost_each_way_the_downlink_is_back_within_three_round_trips_
         let _deployment = far_away(lab)?;
         let _servers = lab.serve_traffic()?;
         let mut emulator = lab.emulate(&Link { loss: 0.2, ..Link::calm(ONE_WAY) }, 1)?;
-        let moves = lab.measured_moves(count()?, LOSSY_PITCH)?;
+        let moves = lab.measured_moves(count()?, LOSSY_STAY)?;
         emulator.check()?;
         let times = times(&moves)?;
         eprintln!("RTT 40 ms, a fifth lost each way: uplink {}; downlink {}", times.uplink, times.downlink);
