@@ -131,11 +131,11 @@ impl Subscriber {
             let message = tokio::select! {
                 message = client.next() => message?,
                 Some(spi) = self.said.look_ups.recv(), if *in_force => {
-                    self.look_up(spi, &client, &mut in_flight).await?;
+                    self.look_up(spi, &client, &mut in_flight).await;
                     continue;
                 }
                 Some(spis) = not_before(may_tell, &mut self.said.registered), if *in_force => {
-                    client.registered(spis).await?;
+                    client.registered(spis).await;
                     may_tell = tokio::time::Instant::now() + REGISTERED_INTERVAL;
                     continue;
                 }
@@ -153,7 +153,7 @@ impl Subscriber {
         let begun = Instant::now();
         self.hand_over(|applied| FeedEvent::Message(Box::new(message), applied)).await?;
         if let Some(revision) = acknowledged_as {
-            client.acknowledge(revision).await?;
+            client.acknowledge(revision).await;
             self.state.send_modify(|state| state.revision = revision);
             tracing::debug!(revision, micros = begun.elapsed().as_micros(), "a revision of the feed is in force");
         }
@@ -161,12 +161,11 @@ impl Subscriber {
     }
 
     /// Asks the HAC for `spi`, unless it is being asked already.
-    async fn look_up(&self, spi: Spi, client: &FeedClient, in_flight: &mut BTreeSet<Spi>) -> Result<(), Ended> {
+    async fn look_up(&self, spi: Spi, client: &FeedClient, in_flight: &mut BTreeSet<Spi>) {
         if in_flight.len() < LOOK_UPS_IN_FLIGHT && in_flight.insert(spi) {
-            client.look_up(spi).await?;
+            client.look_up(spi).await;
             self.state.send_modify(|state| state.look_ups.asked += 1);
         }
-        Ok(())
     }
 
     fn note_answer(&self, answer: &Answer, in_flight: &mut BTreeSet<Spi>) {

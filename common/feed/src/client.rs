@@ -98,22 +98,23 @@ impl FeedClient {
     }
 
     /// Tells the HAC that everything up to `revision` is in force here.
-    pub async fn acknowledge(&self, revision: u64) -> Result<(), FeedError> {
-        self.say(FromHa::Acknowledge(revision)).await
+    pub async fn acknowledge(&self, revision: u64) {
+        self.say(FromHa::Acknowledge(revision)).await;
     }
 
     /// Asks for the SA with this SPI; the answer comes among the other messages.
-    pub async fn look_up(&self, spi: Spi) -> Result<(), FeedError> {
-        self.say(FromHa::LookUp(spi)).await
+    pub async fn look_up(&self, spi: Spi) {
+        self.say(FromHa::LookUp(spi)).await;
     }
 
     /// Tells the HAC that nodes have registered under these SAs, at most [`REGISTERED_PART`](crate::REGISTERED_PART).
-    pub async fn registered(&self, spis: Vec<Spi>) -> Result<(), FeedError> {
-        self.say(FromHa::Registered(spis)).await
+    pub async fn registered(&self, spis: Vec<Spi>) {
+        self.say(FromHa::Registered(spis)).await;
     }
 
-    async fn say(&self, message: FromHa) -> Result<(), FeedError> {
-        self.to_hac.send(convert::from_ha_to_proto(message)).await.map_err(|_| FeedError::Ended)
+    /// Where the HAC has ended the subscription nobody hears it; [`Self::next`] alone knows the reason.
+    async fn say(&self, message: FromHa) {
+        let _heard = self.to_hac.send(convert::from_ha_to_proto(message)).await;
     }
 
     async fn next_message(&mut self) -> Result<HacMessage, FeedError> {

@@ -125,12 +125,12 @@ async fn a_home_agent_gets_snapshot_and_deltas_and_acknowledges_them() {
     let (mut client, greeting) = world.subscribe(&files(&world.ca, "ha1")).await.unwrap();
     assert_eq!(greeting, welcome());
     assert_eq!(whole_snapshot(&mut client).await, (0..600).map(|n| provisioned(n).sa.spi).collect::<Vec<_>>());
-    client.acknowledge(41).await.unwrap();
+    client.acknowledge(41).await;
     let FromHac::Delta { revision: 42, change: Change::End(ended) } = client.next().await.unwrap() else { panic!("no end") };
     assert_eq!(ended, provisioned(0).sa.spi);
     let FromHac::Delta { revision: 43, change: Change::Install(new) } = client.next().await.unwrap() else { panic!("no SA") };
     assert_eq!(new.sa.ha_to_mn, provisioned(700).sa.ha_to_mn);
-    client.acknowledge(43).await.unwrap();
+    client.acknowledge(43).await;
     for expected in ["ha1 7 5", "Ok(Acknowledge(41))", "Ok(Acknowledge(43))"] {
         assert_eq!(world.seen.recv().await.unwrap(), expected);
     }
@@ -152,8 +152,8 @@ async fn a_home_agent_looks_up_spis_and_hears_of_new_blocks_in_the_order_in_whic
     let (mut client, _) = world.subscribe(&files(&world.ca, "ha1")).await.unwrap();
     whole_snapshot(&mut client).await;
     let (unknown, known) = (provisioned(702).sa.spi, provisioned(703).sa.spi);
-    client.look_up(unknown).await.unwrap();
-    client.look_up(known).await.unwrap();
+    client.look_up(unknown).await;
+    client.look_up(known).await;
     assert!(matches!(client.next().await.unwrap(), FromHac::Answer(Answer::NotFound(spi)) if spi == unknown));
     let FromHac::SpiBlocks(now) = client.next().await.unwrap() else { panic!("no blocks") };
     assert_eq!(now, blocks(2));
@@ -167,8 +167,8 @@ async fn what_nodes_have_registered_under_reaches_the_hac_in_the_order_in_which_
     let (mut client, _) = world.subscribe(&files(&world.ca, "ha1")).await.unwrap();
     whole_snapshot(&mut client).await;
     let most: Vec<Spi> = (0..REGISTERED_PART as u16).map(|number| provisioned(number).sa.spi).collect();
-    client.registered(most.clone()).await.unwrap();
-    client.acknowledge(40).await.unwrap();
+    client.registered(most.clone()).await;
+    client.acknowledge(40).await;
     world.seen.recv().await.unwrap();
     assert_eq!(world.seen.recv().await.unwrap(), format!("Ok({:?})", FromHa::Registered(most)));
     assert_eq!(world.seen.recv().await.unwrap(), "Ok(Acknowledge(40))");
@@ -179,13 +179,26 @@ async fn a_home_agent_that_was_removed_can_tell_it_from_every_other_end() {
     let world = World::new().await;
     let (mut client, _) = world.subscribe(&files(&world.ca, "ha1")).await.unwrap();
     whole_snapshot(&mut client).await;
-    client.acknowledge(99).await.unwrap();
+    client.acknowledge(99).await;
     assert!(matches!(client.next().await, Err(FeedError::Dismissed(why)) if why == "ha1 was removed"));
     let (mut client, _) = world.subscribe(&files(&world.ca, "ha1")).await.unwrap();
     whole_snapshot(&mut client).await;
     world.shutdown.send(()).unwrap();
     let ended = client.next().await.unwrap_err();
     assert!(matches!(ended, FeedError::Refused(_) | FeedError::Ended), "{ended}");
+}
+
+#[tokio::test]
+async fn what_is_said_behind_the_end_does_not_hide_its_reason() {
+    let world = World::new().await;
+    let (mut client, _) = world.subscribe(&files(&world.ca, "ha1")).await.unwrap();
+    whole_snapshot(&mut client).await;
+    client.acknowledge(99).await;
+    for number in 0..200 {
+        client.look_up(provisioned(number).sa.spi).await;
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert!(matches!(client.next().await, Err(FeedError::Dismissed(why)) if why == "ha1 was removed"));
 }
 
 #[tokio::test]

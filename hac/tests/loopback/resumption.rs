@@ -17,7 +17,7 @@ impl Serving {
         connected(&running).await;
         let acknowledging = tokio::spawn(async move {
             while let Ok(FromHac::Delta { revision, .. }) = home_agent.next().await {
-                home_agent.acknowledge(revision).await.unwrap();
+                home_agent.acknowledge(revision).await;
             }
         });
         Self { running, _home_agent: acknowledging }

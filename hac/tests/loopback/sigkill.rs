@@ -107,9 +107,7 @@ async fn feed(crowd: &Arc<Crowd>, hac: &Process) -> JoinHandle<()> {
         while let Ok(message) = client.next().await {
             let FromHac::Delta { revision, change } = message else { continue };
             crowd.ledger.lock().unwrap().take_delivery(installed(change));
-            if client.acknowledge(revision).await.is_err() {
-                return;
-            }
+            client.acknowledge(revision).await;
         }
     })
 }

@@ -138,7 +138,7 @@ pub(super) async fn in_force(mut client: FeedClient) -> (FeedClient, Vec<feed::P
         let FromHac::Snapshot { revision, associations, last } = client.next().await.unwrap() else { panic!("a snapshot") };
         all.extend(associations);
         if last {
-            client.acknowledge(revision).await.unwrap();
+            client.acknowledge(revision).await;
             return (client, all);
         }
     }
@@ -176,7 +176,7 @@ pub(super) async fn until(world: &World, right: impl Fn(&serde_json::Value) -> b
 pub(super) async fn next_change(home_agent: &mut FeedClient) -> Change {
     let message = next_but_blocks(home_agent).await;
     let FromHac::Delta { revision, change } = message else { panic!("a delta, not {message:?}") };
-    home_agent.acknowledge(revision).await.unwrap();
+    home_agent.acknowledge(revision).await;
     change
 }
 
@@ -192,7 +192,7 @@ pub(super) async fn next_but_blocks(home_agent: &mut FeedClient) -> FromHac {
 
 /// Looks an SPI up; nothing else is under way.
 pub(super) async fn look_up(home_agent: &mut FeedClient, spi: Spi) -> Option<feed::Provisioned> {
-    home_agent.look_up(spi).await.unwrap();
+    home_agent.look_up(spi).await;
     let message = next_but_blocks(home_agent).await;
     let FromHac::Answer(answer) = message else { panic!("an answer, not {message:?}") };
     assert_eq!(answer.spi(), spi);

@@ -184,7 +184,7 @@ async fn subscribe(folder: &Path, running: &Running) -> FeedClient {
 async fn acknowledge_everything(mut client: FeedClient) {
     while let Ok(message) = client.next().await {
         if let FromHac::Delta { revision, .. } | FromHac::Snapshot { revision, last: true, .. } = message {
-            client.acknowledge(revision).await.unwrap();
+            client.acknowledge(revision).await;
         }
     }
 }
