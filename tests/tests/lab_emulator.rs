@@ -2,14 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is how a test fails")]
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use tests::lab::deployment::SOON;
 use tests::lab::traffic::UDP_PORT;
 use tests::lab::traffic::udp::Streams;
-use tests::lab::{Daemon, Lab, inside, plan, programs, wait_for};
+use tests::lab::{Lab, inside, plan};
 use tests::link::Link;
 
 const ONE_WAY: Duration = Duration::from_millis(20);
@@ -36,20 +34,9 @@ fn takes_a_round_trip(lab: &Lab) -> Result<()> {
 
 /// A stream of two seconds between the mobile node and the home agent's outer addresses.
 fn stream(lab: &Lab, to: IpAddr) -> Result<Streams> {
-    let port = UDP_PORT.to_string();
-    let _server = server(lab, &port)?;
+    let _server = lab.serve(plan::HA, "serve-udp", UDP_PORT)?;
     let to = SocketAddr::new(to, UDP_PORT).to_string();
     lab.labtool(plan::MN, &["udp-stream", "--to", &to, "--seconds", "2"])
-}
-
-fn server(lab: &Lab, port: &str) -> Result<Daemon> {
-    let labtool: &Path = &programs::path("labtool")?;
-    let server = lab.spawn(plan::HA, "serve-udp", labtool, &["serve-udp", &format!("[::]:{port}")])?;
-    wait_for("labtool to listen", SOON, || {
-        let sockets = lab.run(plan::HA, &["cat", "/proc/net/udp6"])?;
-        Ok(sockets.contains(&format!(":{:04X} ", port.parse::<u16>()?)).then_some(()))
-    })?;
-    Ok(server)
 }
 
 #[test]

@@ -7,19 +7,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use tests::lab::snapshot::Snapshot;
-use tests::lab::{Daemon, Lab, inside, plan, programs, wait_for};
+use tests::lab::{Lab, inside, plan};
 
 const SOON: Duration = Duration::from_secs(10);
-
-/// Starts a server of `labtool` at the home agent's outer addresses, and waits until it listens.
-fn server(lab: &Lab, command: &str, port: &str) -> Result<Daemon> {
-    let server = lab.spawn(plan::HA, command, &programs::path("labtool")?, &[command, &format!("[::]:{port}")])?;
-    wait_for("labtool to listen", SOON, || {
-        let sockets = lab.run(plan::HA, &["cat", "/proc/net/tcp6", "/proc/net/udp6"])?;
-        Ok(sockets.contains(&format!(":{:04X} ", port.parse::<u16>()?)).then_some(()))
-    })?;
-    Ok(server)
-}
 
 fn labtool(lab: &Lab, namespace: &str, words: &[&str]) -> Result<Value> {
     lab.labtool(namespace, words)
@@ -61,7 +51,7 @@ fn the_home_link_joins_correspondent_node_and_home_agent_and_nobody_else() {
 fn a_transfer_tells_octets_time_and_checksum() {
     inside(|lab| {
         lab.attach(plan::LTE)?;
-        let _server = server(lab, "serve-tcp", "5001")?;
+        let _server = lab.serve(plan::HA, "serve-tcp", 5001)?;
         let to = format!("[{}]:5001", plan::HA_OUTER6);
         for words in [["send", "3000001", "--to", &to], ["fetch", "3000001", "--from", &to]] {
             let transfer = labtool(lab, plan::MN, &words)?;
@@ -76,7 +66,7 @@ fn a_transfer_tells_octets_time_and_checksum() {
 fn a_stream_sees_the_gap_that_a_dead_link_makes() {
     inside(|lab| {
         lab.attach(plan::WIFI)?;
-        let _server = server(lab, "serve-udp", "5002")?;
+        let _server = lab.serve(plan::HA, "serve-udp", 5002)?;
         let to = format!("{}:5002", plan::HA_OUTER4);
         let start = Instant::now();
         let quiet = labtool(lab, plan::MN, &["udp-stream", "--to", &to, "--seconds", "1"])?;
@@ -114,7 +104,7 @@ fn a_translator_shows_its_own_address_and_forgets_its_ports_between_two_packets(
         lab.attach(plan::WIFI)?;
         let nat = lab.translate(plan::WIFI)?;
         lab.reaches(plan::MN, IpAddr::V4(plan::HA_OUTER4), 1)?;
-        let _server = server(lab, "serve-udp", "5002")?;
+        let _server = lab.serve(plan::HA, "serve-udp", 5002)?;
         let to = format!("{}:5002", plan::HA_OUTER4);
         let capture = lab.capture(plan::HA, plan::OUTER, "outside", 64, "udp port 5002")?;
         let stream = std::thread::scope(|scope| {
@@ -144,7 +134,7 @@ fn a_translator_forgets_a_port_that_was_silent() {
         lab.attach(plan::WIFI)?;
         let nat = lab.translate(plan::WIFI)?;
         nat.keep_mappings_for(Duration::from_secs(1))?;
-        let _server = server(lab, "serve-udp", "5002")?;
+        let _server = lab.serve(plan::HA, "serve-udp", 5002)?;
         let to = format!("{}:5002", plan::HA_OUTER4);
         let capture = lab.capture(plan::HA, plan::OUTER, "outside", 64, "udp port 5002")?;
         labtool(lab, plan::MN, &["udp-stream", "--to", &to, "--seconds", "0.3"])?;
@@ -173,7 +163,7 @@ fn sources(capture: &std::path::Path, port: u16) -> Result<Vec<std::net::SocketA
 fn captured_datagrams_are_sent_again_with_their_own_source() {
     inside(|lab| {
         lab.attach(plan::WIFI)?;
-        let mut server = server(lab, "serve-udp", "7872")?;
+        let mut server = lab.serve(plan::HA, "serve-udp", 7872)?;
         let to = format!("{}:7872", plan::HA_OUTER4);
         let capture = lab.capture(plan::NET, plan::HA, "first", 0, "udp port 7872")?;
         labtool(lab, plan::MN, &["udp-stream", "--to", &to, "--seconds", "0.2"])?;

@@ -41,31 +41,38 @@ fn far_away<'lab>(lab: &'lab Lab) -> Result<Deployment<'lab>> {
 }
 
 struct Times {
+    moves: Vec<Move>,
     uplink: Figures,
     downlink: Figures,
 }
 
+/// Of a node that is far away, over such links.
+fn measured(lab: &Lab, link: &Link, stay: Duration) -> Result<Times> {
+    let _deployment = far_away(lab)?;
+    let _servers = lab.serve_traffic()?;
+    let mut emulator = lab.emulate(link, 1)?;
+    let moves = lab.measured_moves(count()?, stay)?;
+    emulator.check()?;
+    times(moves)
+}
+
 /// Every move must come to its end in both directions.
-fn times(moves: &[Move]) -> Result<Times> {
+fn times(moves: Vec<Move>) -> Result<Times> {
     let times = |way: &dyn Fn(&Move) -> Option<Duration>, name: &str| {
         let times: Option<Vec<_>> = moves.iter().map(way).collect();
         Ok::<_, anyhow::Error>(Figures::of(times.with_context(|| format!("a move without {name}: {moves:?}"))?))
     };
-    Ok(Times { uplink: times(&|one| one.uplink, "an uplink")?, downlink: times(&|one| one.downlink, "a downlink")? })
+    let (uplink, downlink) = (times(&|one| one.uplink, "an uplink")?, times(&|one| one.downlink, "a downlink")?);
+    Ok(Times { moves, uplink, downlink })
 }
 
 #[test]
 fn after_a_move_the_uplink_is_back_within_20_ms_and_the_downlink_within_a_round_trip_and_50_ms() {
     inside(|lab| {
-        let _deployment = far_away(lab)?;
-        let _servers = lab.serve_traffic()?;
-        let mut emulator = lab.emulate(&Link::calm(ONE_WAY), 1)?;
-        let moves = lab.measured_moves(count()?, STAY)?;
-        emulator.check()?;
-        let times = times(&moves)?;
-        eprintln!("RTT 40 ms: uplink {}; downlink {}", times.uplink, times.downlink);
-        ensure!(times.uplink.p99() <= UPLINK, "uplink {}: {moves:?}", times.uplink);
-        ensure!(times.downlink.p99() <= DOWNLINK, "downlink {}: {moves:?}", times.downlink);
+        let Times { moves, uplink, downlink } = measured(lab, &Link::calm(ONE_WAY), STAY)?;
+        eprintln!("RTT 40 ms: uplink {uplink}; downlink {downlink}");
+        ensure!(uplink.p99() <= UPLINK, "uplink {uplink}: {moves:?}");
+        ensure!(downlink.p99() <= DOWNLINK, "downlink {downlink}: {moves:?}");
         let lost: Vec<_> = moves.iter().filter(|one| one.lost_afterwards != [0, 0]).collect();
         ensure!(lost.is_empty(), "packets lost behind the first that got through: {lost:?}");
         Ok(())
@@ -75,14 +82,9 @@ fn after_a_move_the_uplink_is_back_within_20_ms_and_the_downlink_within_a_round_
 #[test]
 fn where_a_fifth_is_lost_each_way_the_downlink_is_back_within_three_round_trips_and_300_ms() {
     inside(|lab| {
-        let _deployment = far_away(lab)?;
-        let _servers = lab.serve_traffic()?;
-        let mut emulator = lab.emulate(&Link { loss: 0.2, ..Link::calm(ONE_WAY) }, 1)?;
-        let moves = lab.measured_moves(count()?, LOSSY_STAY)?;
-        emulator.check()?;
-        let times = times(&moves)?;
-        eprintln!("RTT 40 ms, a fifth lost each way: uplink {}; downlink {}", times.uplink, times.downlink);
-        ensure!(times.downlink.p99() <= LOSSY_DOWNLINK, "downlink {}: {moves:?}", times.downlink);
+        let Times { moves, uplink, downlink } = measured(lab, &Link { loss: 0.2, ..Link::calm(ONE_WAY) }, LOSSY_STAY)?;
+        eprintln!("RTT 40 ms, a fifth lost each way: uplink {uplink}; downlink {downlink}");
+        ensure!(downlink.p99() <= LOSSY_DOWNLINK, "downlink {downlink}: {moves:?}");
         Ok(())
     });
 }

@@ -31,16 +31,17 @@ impl Lab {
 
     /// Starts the servers of transfers and streams on the correspondent node, and waits until they listen.
     pub fn serve_traffic(&self) -> Result<[Daemon; 2]> {
-        let labtool = programs::path("labtool")?;
-        let servers = [
-            self.spawn(plan::CN, "serve-tcp", &labtool, &["serve-tcp", &format!("[::]:{TCP_PORT}")])?,
-            self.spawn(plan::CN, "serve-udp", &labtool, &["serve-udp", &format!("[::]:{UDP_PORT}")])?,
-        ];
+        Ok([self.serve(plan::CN, "serve-tcp", TCP_PORT)?, self.serve(plan::CN, "serve-udp", UDP_PORT)?])
+    }
+
+    /// Starts a server of `labtool` at every address of a namespace, and waits until it listens.
+    pub fn serve(&self, namespace: &str, command: &str, port: u16) -> Result<Daemon> {
+        let server = self.spawn(namespace, command, &programs::path("labtool")?, &[command, &format!("[::]:{port}")])?;
         wait_for("labtool to listen", SOON, || {
-            let sockets = self.run(plan::CN, &["cat", "/proc/net/tcp6", "/proc/net/udp6"])?;
-            Ok([TCP_PORT, UDP_PORT].iter().all(|port| sockets.contains(&format!(":{port:04X} "))).then_some(()))
+            let sockets = self.run(namespace, &["cat", "/proc/net/tcp6", "/proc/net/udp6"])?;
+            Ok(sockets.contains(&format!(":{port:04X} ")).then_some(()))
         })?;
-        Ok(servers)
+        Ok(server)
     }
 
     /// Sends octets from the mobile node to the correspondent node; fails unless they arrived as they were sent.
