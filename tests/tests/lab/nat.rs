@@ -84,7 +84,7 @@ fn a_node_behind_a_nat_registers_talks_both_ways_and_moves_out_and_back_in() {
 }
 
 /// The first packet from the new port is taken, and draws a Binding Refresh Request; the Binding Update that answers moves the
-/// downlink.
+/// downlink. All that can pass between two packets of the stream, so none need be sent to the old port.
 #[test]
 fn a_node_that_a_nat_maps_anew_is_found_again_by_its_next_packet() {
     inside(|lab| {
@@ -100,7 +100,6 @@ fn a_node_that_a_nat_maps_anew_is_found_again_by_its_next_packet() {
         )?;
         let remapped = is_bound(&deployment, Where::BehindNat)?;
         ensure!(remapped != before, "the binding still names {before}");
-        ensure!(nat.unmapped()? > 0, "nothing was sent to the old port: the stream did not notice");
         ensure!(streams.up.lost == 0, "the home agent takes data from a new source at once: {streams:?}");
         ensure!(streams.down.longest_gap_ms < 500.0, "the downlink has not followed: {streams:?}");
         transfer_amid_which_the_nat_forgets(&deployment, lab, &nat)?;
