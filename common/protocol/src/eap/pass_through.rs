@@ -1,0 +1,82 @@
+//! The pass-through authenticator (RFC 4137 section 6): a HAC that asks a AAA server, which has the methods. It asks for the identity,
+//! and carries what follows, minding the order: a response answers the last request, a result the last response.
+
+use super::authenticator::{check_identity, identity_request, response_to};
+use super::{EapError, MAX_REQUESTS, Packet, Type};
+
+/// One run.
+pub struct PassThrough {
+    identifier: u8,
+    requests: u8,
+    /// What the peer gave as its identity; empty before.
+    identity: Vec<u8>,
+}
+
+/// What the AAA server's packet is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Another request to the peer.
+    Request,
+    /// The peer is authenticated.
+    Success,
+    /// It is not.
+    Failure,
+}
+
+impl PassThrough {
+    /// A run whose first request has this Identifier. It begins with [`Self::request_identity`].
+    pub fn new(identifier: u8) -> Self {
+        Self { identifier, requests: 1, identity: Vec::new() }
+    }
+
+    /// The first request.
+    pub fn request_identity(&self) -> Vec<u8> {
+        identity_request(self.identifier)
+    }
+
+    /// What the peer gave as its identity: User-Name in every request to the AAA server (RFC 3579 section 2.1).
+    pub fn identity(&self) -> &[u8] {
+        &self.identity
+    }
+
+    /// Takes the peer's packet, which then goes to the AAA server as it is.
+    ///
+    /// # Errors
+    /// It is no response to the last request, or the first is no identity: the run is over.
+    pub fn handle_response(&mut self, octets: &[u8]) -> Result<(), EapError> {
+        let (kind, data) = response_to(self.identifier, octets)?;
+        match (self.identity.is_empty(), kind) {
+            (true, Type::IDENTITY) => {
+                check_identity(data)?;
+                self.identity = data.to_vec();
+                Ok(())
+            }
+            (true, _) => Err(EapError::OutOfPlace(kind)),
+            (false, _) => Ok(()),
+        }
+    }
+
+    /// Takes the AAA server's packet, which then goes to the peer as it is. A result belongs to the last response (RFC 3748 section 4.2).
+    ///
+    /// # Errors
+    /// It is none that an authenticator sends, or one request too many.
+    pub fn handle_from_server(&mut self, octets: &[u8]) -> Result<Kind, EapError> {
+        match Packet::parse(octets)? {
+            Packet::Request { .. } if self.requests >= MAX_REQUESTS => Err(EapError::TooManyRequests),
+            Packet::Request { identifier, .. } => {
+                self.requests += 1;
+                self.identifier = identifier;
+                Ok(Kind::Request)
+            }
+            Packet::Success { identifier } if identifier == self.identifier => Ok(Kind::Success),
+            Packet::Failure { identifier } if identifier == self.identifier => Ok(Kind::Failure),
+            Packet::Success { .. } | Packet::Failure { .. } => Err(EapError::Identifier),
+            Packet::Response { .. } => Err(EapError::Malformed),
+        }
+    }
+
+    /// EAP-Failure for a peer whose run ends without a word of the AAA server.
+    pub fn failure(&self) -> Vec<u8> {
+        Packet::Failure { identifier: self.identifier }.write()
+    }
+}
