@@ -8,6 +8,7 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
 use super::Psk;
+use crate::eap::Msk;
 use crate::profile::WireProfile;
 
 /// Octets of `auth`: HMAC-SHA256.
@@ -58,6 +59,8 @@ pub(super) enum Key<'a> {
     One,
     /// The pre-shared key, or the pseudo-key of an unknown name.
     Psk(&'a Psk),
+    /// The key of a key-deriving EAP method.
+    Msk(&'a Msk),
 }
 
 impl Key<'_> {
@@ -65,6 +68,7 @@ impl Key<'_> {
         match self {
             Key::One => NO_KEY,
             Key::Psk(psk) => psk.expose(),
+            Key::Msk(msk) => msk.expose(),
         }
     }
 }

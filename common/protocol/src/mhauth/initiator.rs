@@ -1,9 +1,11 @@
-//! The mobile node's end of MHAuth-PSK (RFC 6618 section 5.8).
+//! The mobile node's end of MHAuth: here with a pre-shared key (RFC 6618 section 5.8), in [`eap`] with EAP.
 //!
 //! ```text
 //! start → Init ⇒ AwaitingInitResponse → Done ⇒ AwaitingDoneResponse → Grant
 //! ```
 //! Called by the mobile node's session once the HAC's certificate is verified. Any failure ends the exchange: close TLS.
+
+pub mod eap;
 
 use std::time::SystemTime;
 
@@ -11,10 +13,13 @@ use rand_core::CryptoRng;
 
 use super::authenticator::{Authenticator, ChannelBinding, Key, Sender};
 use super::message::{self, Message, Nonces};
-use super::{Grant, NONCE_LEN, Nai, Psk, Rejection, Status};
+use super::{Grant, Method, NONCE_LEN, Nai, Psk, Rejection, Status};
+use crate::eap::EapError;
 use crate::profile::WireProfile;
 use crate::sa::{CipherSuite, UserData};
 use crate::wire::header::Name;
+
+pub use eap::EapOffer;
 
 const INIT: u8 = 1;
 const DONE: u8 = 2;
@@ -37,7 +42,7 @@ pub struct Offer {
 pub fn start(offer: Offer, binding: ChannelBinding, rng: &mut impl CryptoRng) -> (AwaitingInitResponse, Vec<u8>) {
     let mut mn_rand = [0; NONCE_LEN];
     rng.fill_bytes(&mut mn_rand);
-    let request = message::init_request(INIT, &offer.mn_id, &mn_rand);
+    let request = message::init_request(INIT, &offer.mn_id, &mn_rand, &[Method::Psk]);
     let by = Authenticator { profile: offer.profile, binding };
     (AwaitingInitResponse { offer, by, mn_rand }, request)
 }
@@ -59,10 +64,10 @@ impl AwaitingInitResponse {
         let response = receive(octets, INIT)?;
         if let Some(status) = response.status()? {
             let fresh = response.mn_rand() == Ok(self.mn_rand);
-            return Err(refused(&response, status, &self.offer.psk, &self.by, fresh));
+            return Err(refused(&response, status, Some(Key::Psk(&self.offer.psk)), &self.by, fresh));
         }
         check_auth(&response, &self.offer.psk, &self.by)?;
-        response.check_psk_is_selected()?;
+        response.selected(&[Method::Psk])?;
         let nonces = Nonces { mn_rand: self.mn_rand, hac_rand: response.hac_rand()? };
         response.check_nonces(&nonces)?;
         Ok(self.send_done(nonces))
@@ -70,7 +75,7 @@ impl AwaitingInitResponse {
 
     fn send_done(self, nonces: Nonces) -> (AwaitingDoneResponse, Vec<u8>) {
         let Self { offer, by, .. } = self;
-        let writer = message::done_request(&nonces, offer.user_data, &offer.suites);
+        let writer = message::done_request(Some(&nonces), None, offer.user_data, &offer.suites);
         let request = message::seal(writer, DONE, Key::Psk(&offer.psk), Sender::MobileNode, &by);
         (AwaitingDoneResponse { offer, by, nonces }, request)
     }
@@ -93,7 +98,7 @@ impl AwaitingDoneResponse {
         let status = response.status()?.ok_or(Rejection::Missing(Name::StatusCode))?;
         if status != Status::Ok {
             let fresh = response.check_nonces(&self.nonces).is_ok();
-            return Err(refused(&response, status, &self.offer.psk, &self.by, fresh));
+            return Err(refused(&response, status, Some(Key::Psk(&self.offer.psk)), &self.by, fresh));
         }
         check_auth(&response, &self.offer.psk, &self.by)?;
         response.check_nonces(&self.nonces)?;
@@ -113,10 +118,13 @@ pub enum Failure {
         status: Status,
         /// When to come again, as it said; the caller bounds it (1 s to 1 h).
         retry_after: Option<SystemTime>,
-        /// Whether the message proved knowledge of the pre-shared key and of this exchange's nonces. Otherwise it is
+        /// Whether the message proved knowledge of the key and of this exchange's nonces. Otherwise it is
         /// a hint: anyone who ends the TLS connection can say as much.
         authenticated: bool,
     },
+    /// EAP ended without success.
+    #[error("{0}")]
+    Eap(EapError),
     /// The HAC's message was not taken.
     #[error("the HAC's message was not taken: {0}")]
     Rejected(#[from] Rejection),
@@ -141,18 +149,18 @@ fn check_user_data(grant: &Grant, proposed: UserData) -> Result<(), Rejection> {
 }
 
 /// What a final response other than a grant means: said with the key, said with "1", or nothing at all.
-fn refused(response: &Message, status: Status, psk: &Psk, by: &Authenticator, fresh: bool) -> Failure {
+fn refused(response: &Message, status: Status, key: Option<Key<'_>>, by: &Authenticator, fresh: bool) -> Failure {
     if status == Status::Ok {
         return Rejection::PrematureSuccess.into();
     }
-    let under_psk = match response.is_keyed_with(Key::Psk(psk), Sender::Controller, by) {
-        Ok(under_psk) => under_psk,
+    let under_key = match key.map_or(Ok(false), |key| response.is_keyed_with(key, Sender::Controller, by)) {
+        Ok(under_key) => under_key,
         Err(rejection) => return rejection.into(),
     };
-    if !under_psk && !is_hint(response, by) {
+    if !under_key && !is_hint(response, by) {
         return Rejection::WrongAuth.into();
     }
-    Failure::Refused { status, retry_after: response.retry_after(), authenticated: under_psk && fresh }
+    Failure::Refused { status, retry_after: response.retry_after(), authenticated: under_key && fresh }
 }
 
 /// Whether a response is keyed with "1" in either profile: a HAC that does not look at the name yet follows its default

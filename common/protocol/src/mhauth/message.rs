@@ -1,11 +1,12 @@
-//! The messages of the exchange (RFC 6618 section 5.8): which headers each has, read and written.
+//! The messages of the exchange (RFC 6618 sections 5.8 and 5.9): which headers each has, read and written.
 //!
 //! Who reads verifies `auth` between [`Message::receive`] and anything that acts on a header behind it.
 
 use std::time::SystemTime;
 
 use super::authenticator::{AUTH_LEN, Authenticator, Key, Sender};
-use super::{NONCE_LEN, Nai, Rejection, Status};
+use super::{Method, NONCE_LEN, Nai, Rejection, Status};
+use crate::eap::packet::MAX_LEN as MAX_EAP_LEN;
 use crate::sa::{CipherSuite, UserData};
 use crate::wire::container::Container;
 use crate::wire::header::{Headers, Name, Writer, value};
@@ -57,19 +58,24 @@ impl Message {
         })
     }
 
-    /// That `psk` is among the methods offered. Methods that nobody has defined are skipped like unknown suites.
-    pub(super) fn check_psk_is_offered(&self) -> Result<(), Rejection> {
-        let methods = self.methods()?;
-        if methods.into_iter().any(is_psk) { Ok(()) } else { Err(Rejection::NoCommonMethod) }
+    /// Those of `available` that are offered. Methods that nobody has defined are skipped like unknown suites.
+    pub(super) fn offered(&self, available: &[Method]) -> Result<Vec<Method>, Rejection> {
+        let offered: Vec<Option<Method>> = self.methods()?.into_iter().map(Method::from_token).collect();
+        let common: Vec<Method> = available.iter().copied().filter(|method| offered.contains(&Some(*method))).collect();
+        if common.is_empty() { Err(Rejection::NoCommonMethod) } else { Ok(common) }
     }
 
-    /// That `psk`, and nothing else, is the method selected.
-    pub(super) fn check_psk_is_selected(&self) -> Result<(), Rejection> {
+    /// The one method selected, which must be among `offered`.
+    pub(super) fn selected(&self, offered: &[Method]) -> Result<Method, Rejection> {
         match self.methods()?.as_slice() {
-            [method] if is_psk(method) => Ok(()),
-            [_] => Err(Rejection::NoCommonMethod),
+            [token] => Method::from_token(token).filter(|method| offered.contains(method)).ok_or(Rejection::NoCommonMethod),
             _ => Err(Rejection::Value(Name::AuthMethod)),
         }
+    }
+
+    /// The EAP packet; `None` where the message has none.
+    pub(super) fn eap_payload(&self) -> Result<Option<Vec<u8>>, Rejection> {
+        optional(&self.headers, Name::EapPayload, |octets| value::hex_bounded(octets, MAX_EAP_LEN))
     }
 
     fn methods(&self) -> Result<Vec<&[u8]>, Rejection> {
@@ -86,8 +92,11 @@ impl Message {
     /// `auth` is looked at: the draft's formula is right for the HAC's own response too, which has neither, and whether it
     /// was right would tell the profile of a name.
     pub(super) fn check_is_done(&self) -> Result<(), Rejection> {
-        let is_done = self.headers.has(Name::Sas) || self.headers.has(Name::SuiteList);
-        if is_done { Ok(()) } else { Err(Rejection::Missing(Name::Sas)) }
+        if self.is_done() { Ok(()) } else { Err(Rejection::Missing(Name::Sas)) }
+    }
+
+    pub(super) fn is_done(&self) -> bool {
+        self.headers.has(Name::Sas) || self.headers.has(Name::SuiteList)
     }
 
     pub(super) fn user_data(&self) -> Result<UserData, Rejection> {
@@ -143,37 +152,71 @@ pub(super) fn optional<T>(
 }
 
 /// Request MHAuth-Init: the only message without `auth`.
-pub(super) fn init_request(identifier: u8, mn_id: &Nai, mn_rand: &[u8; NONCE_LEN]) -> Vec<u8> {
+pub(super) fn init_request(identifier: u8, mn_id: &Nai, mn_rand: &[u8; NONCE_LEN], offered: &[Method]) -> Vec<u8> {
+    let list: Vec<&str> = offered.iter().map(|method| method.name()).collect();
     let mut writer = Writer::new();
     writer.text(Name::MnId, mn_id);
     writer.hex(Name::MnRand, mn_rand);
-    writer.text(Name::AuthMethod, "psk");
+    writer.text(Name::AuthMethod, list.join(","));
     writer.finish(identifier)
 }
 
-/// Response MHAuth-Init, up to `auth`.
+/// Response MHAuth-Init of a run with a pre-shared key, up to `auth`.
 pub(super) fn init_response(nonces: &Nonces) -> Writer {
     let mut writer = Writer::new();
     write_nonces(&mut writer, nonces);
-    writer.text(Name::AuthMethod, "psk");
+    writer.text(Name::AuthMethod, Method::Psk);
     writer
 }
 
-/// Request MHAuth-Done, up to `auth`.
-pub(super) fn done_request(nonces: &Nonces, user_data: UserData, suites: &[CipherSuite]) -> Writer {
-    let list: Vec<&str> = suites.iter().map(|suite| suite.wire()).collect();
+/// Response MHAuth-Init of a run with EAP, up to `auth`.
+pub(super) fn eap_init_response(packet: &[u8]) -> Writer {
     let mut writer = Writer::new();
-    write_nonces(&mut writer, nonces);
-    write_user_data(&mut writer, user_data);
-    writer.text(Name::SuiteList, list.join(","));
+    writer.text(Name::AuthMethod, Method::Eap);
+    writer.hex(Name::EapPayload, packet);
     writer
 }
 
-/// A final response that refuses, up to `auth`; without nonces where there are none yet.
-pub(super) fn refusal(nonces: Option<&Nonces>, status: Status, retry_after: Option<SystemTime>) -> Writer {
+/// Request and response MHAuth-Mid, up to `auth`.
+pub(super) fn mid(packet: &[u8]) -> Writer {
+    let mut writer = Writer::new();
+    writer.hex(Name::EapPayload, packet);
+    writer
+}
+
+/// Request MHAuth-Done, up to `auth`; with nonces in a run with a pre-shared key, with the last EAP packet in one with EAP.
+pub(super) fn done_request(
+    nonces: Option<&Nonces>,
+    packet: Option<&[u8]>,
+    user_data: UserData,
+    suites: &[CipherSuite],
+) -> Writer {
+    let list: Vec<&str> = suites.iter().map(|suite| suite.wire()).collect();
     let mut writer = Writer::new();
     if let Some(nonces) = nonces {
         write_nonces(&mut writer, nonces);
+    }
+    write_user_data(&mut writer, user_data);
+    writer.text(Name::SuiteList, list.join(","));
+    if let Some(packet) = packet {
+        writer.hex(Name::EapPayload, packet);
+    }
+    writer
+}
+
+/// A final response that refuses, up to `auth`; without nonces where there are none, with EAP-Failure where EAP failed.
+pub(super) fn refusal(
+    nonces: Option<&Nonces>,
+    failure: Option<&[u8]>,
+    status: Status,
+    retry_after: Option<SystemTime>,
+) -> Writer {
+    let mut writer = Writer::new();
+    if let Some(nonces) = nonces {
+        write_nonces(&mut writer, nonces);
+    }
+    if let Some(failure) = failure {
+        writer.hex(Name::EapPayload, failure);
     }
     writer.text(Name::StatusCode, status.code());
     if let Some(time) = retry_after {
@@ -200,10 +243,6 @@ pub(super) fn seal(mut writer: Writer, identifier: u8, key: Key<'_>, sender: Sen
     let auth = by.compute(key, sender, writer.content());
     writer.hex(Name::Auth, &auth);
     writer.finish(identifier)
-}
-
-fn is_psk(method: &[u8]) -> bool {
-    method.eq_ignore_ascii_case(b"psk")
 }
 
 fn is_token(octets: &[u8]) -> bool {

@@ -2,13 +2,14 @@
 //! association, home agent and home addresses (RFC 6618 section 5).
 //!
 //! [`initiator`] is the mobile node's end, [`responder`] the HAC's; each state is a type named for what it waits for, and
-//! is used up by the message that it waits for. Built: authentication with a pre-shared key, in both wire profiles.
+//! is used up by the message that it waits for. Authentication is with a pre-shared key or with EAP, in both wire profiles.
 //! No I/O, clock or random source: whole messages (see [`crate::wire::container`]), nonces and dates come in as arguments.
 
 pub mod authenticator;
 mod grant;
 pub mod initiator;
 mod message;
+mod method;
 mod nai;
 mod psk;
 mod rejection;
@@ -17,7 +18,8 @@ mod status;
 
 pub use authenticator::ChannelBinding;
 pub use grant::{DEFAULT_PORT, Grant};
-pub use initiator::{Failure, Offer};
+pub use initiator::{EapOffer, Failure, Offer};
+pub use method::Method;
 pub use nai::{Nai, NaiError};
 pub use psk::{Psk, PskError};
 pub use rejection::{Fault, Rejection};

@@ -68,6 +68,9 @@ pub enum Rejection {
     /// None of the offered methods is there.
     #[error("no authentication method in common")]
     NoCommonMethod,
+    /// EAP stopped, or came to another end than the message that carries it says.
+    #[error("EAP and the exchange that carries it do not agree")]
+    EapAndStatusDisagree,
     /// None of the offered suites is there.
     #[error("no cipher suite in common")]
     NoCommonSuite,
@@ -80,6 +83,7 @@ impl Rejection {
             Self::Container | Self::Headers(_) | Self::Missing(_) | Self::Value(_) => Fault::Malformed,
             Self::Identifier
             | Self::PrematureSuccess
+            | Self::EapAndStatusDisagree
             | Self::SuiteNotOffered
             | Self::SameKeys
             | Self::AlreadyEnded

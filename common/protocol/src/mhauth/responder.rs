@@ -1,18 +1,21 @@
-//! The HAC's end of MHAuth-PSK (RFC 6618 section 5.8).
+//! The HAC's end of MHAuth: here with a pre-shared key (RFC 6618 section 5.8), in [`eap`] with EAP.
 //!
 //! ```text
-//! AwaitingInit → InitReceived (look the name up) → AwaitingDone → Authenticated (decide, commit) → grant
+//! AwaitingInit → InitReceived (choose the method, look the name up) → AwaitingDone → Authenticated (decide, commit) → grant
 //! ```
 //! Called by the HAC's session, one run a TLS connection. Every error is a [`Refusal`], whose octets are sent before TLS
 //! is closed. A name that is unknown runs to the end under a pseudo-key and gets 401 there, like a wrong key.
 //! What is keyed with "1" follows the HAC's default profile, whatever the name: anyone can compute it, and so would learn
 //! from a subscriber's own profile that there is such a subscriber. From the first response on the subscriber's holds.
 
+pub mod eap;
+
 use std::time::SystemTime;
 
 use super::authenticator::{Authenticator, ChannelBinding, Key, Sender};
 use super::message::{self, Message, Nonces};
-use super::{Grant, NONCE_LEN, Nai, Psk, Rejection, Status};
+use super::{Grant, Method, NONCE_LEN, Nai, Psk, Rejection, Status};
+use crate::eap::Msk;
 use crate::profile::WireProfile;
 use crate::sa::{CipherSuite, UserData};
 use crate::wire::container;
@@ -43,12 +46,19 @@ pub struct Refusal {
 /// Nothing has been received.
 pub struct AwaitingInit {
     by: Authenticator,
+    available: &'static [Method],
 }
 
 impl AwaitingInit {
     /// For one connection whose server certificate has this binding, at a HAC with this default profile.
     pub fn new(profile: WireProfile, binding: ChannelBinding) -> Self {
-        Self { by: Authenticator { profile, binding } }
+        Self { by: Authenticator { profile, binding }, available: &[Method::Psk] }
+    }
+
+    /// The same at a HAC that has these methods.
+    pub fn with(mut self, available: &'static [Method]) -> Self {
+        self.available = available;
+        self
     }
 
     /// Takes the request MHAuth-Init.
@@ -57,23 +67,23 @@ impl AwaitingInit {
     /// A refusal keyed with "1".
     pub fn handle(self, octets: &[u8]) -> Result<InitReceived, Refusal> {
         let identifier = container::identifier(octets);
-        let Self { by } = self;
-        match read_init(octets) {
-            Ok((mn_id, mn_rand)) => Ok(InitReceived { by, mn_id, mn_rand }),
-            Err(rejection) => Err(Refusing { identifier, key: Key::One, nonces: None, by: &by }.reject(rejection)),
+        let Self { by, available } = self;
+        match read_init(octets, available) {
+            Ok((mn_id, mn_rand, offered)) => Ok(InitReceived { by, mn_id, mn_rand, offered }),
+            Err(rejection) => Err(Refusing::under_one(identifier, &by).reject(rejection)),
         }
     }
 }
 
-fn read_init(octets: &[u8]) -> Result<(Nai, [u8; NONCE_LEN]), Rejection> {
+fn read_init(octets: &[u8], available: &[Method]) -> Result<(Nai, [u8; NONCE_LEN], Vec<Method>), Rejection> {
     let request = Message::receive(octets)?;
     if request.identifier != INIT {
         return Err(Rejection::Identifier);
     }
     let mn_id = request.mn_id()?;
     let mn_rand = request.mn_rand()?;
-    request.check_psk_is_offered()?;
-    Ok((mn_id, mn_rand))
+    let offered = request.offered(available)?;
+    Ok((mn_id, mn_rand, offered))
 }
 
 /// A mobile node has said who it is; nothing is proved.
@@ -81,12 +91,23 @@ pub struct InitReceived {
     by: Authenticator,
     mn_id: Nai,
     mn_rand: [u8; NONCE_LEN],
+    offered: Vec<Method>,
 }
 
 impl InitReceived {
     /// The name that the mobile node says is its own.
     pub fn mn_id(&self) -> &str {
         self.mn_id.as_str()
+    }
+
+    /// Those of the HAC's methods that the mobile node offers; at least one.
+    pub fn offered(&self) -> &[Method] {
+        &self.offered
+    }
+
+    /// Begins EAP: gives the response MHAuth-Init with the EAP server's first `packet`, to be sent as it is.
+    pub fn begin_eap(self, packet: &[u8]) -> (eap::AwaitingRequest, Vec<u8>) {
+        eap::begin(self.by, packet)
     }
 
     /// Gives the response MHAuth-Init, to be sent as it is. `profile` is the subscriber's, of an unknown name always the HAC's
@@ -96,27 +117,59 @@ impl InitReceived {
         let nonces = Nonces { mn_rand: self.mn_rand, hac_rand };
         let writer = message::init_response(&nonces);
         let response = message::seal(writer, INIT, Key::Psk(&psk), Sender::Controller, &by);
-        (AwaitingDone { run: Run { by, psk, nonces }, known }, response)
+        let run = Run { by, key: SharedKey::Psk(psk), nonces: Some(nonces) };
+        (AwaitingDone { run, known }, response)
     }
 
     /// Ends the exchange with a response keyed with "1", because no response has been keyed with a PSK yet.
     pub fn refuse(self, status: Status, retry_after: Option<SystemTime>) -> Refusal {
-        let refusing = Refusing { identifier: INIT, key: Key::One, nonces: None, by: &self.by };
+        let refusing = Refusing::under_one(INIT, &self.by);
         refusing.refuse(status, retry_after, None)
     }
 }
 
-/// What lasts from the first response to the end.
+/// What lasts from the first response to the end; with EAP from the end of EAP.
 #[derive(Clone)]
 struct Run {
     by: Authenticator,
-    psk: Psk,
-    nonces: Nonces,
+    key: SharedKey,
+    /// A run with EAP has none.
+    nonces: Option<Nonces>,
+}
+
+/// What MHAuth-Done is keyed with.
+#[derive(Clone)]
+enum SharedKey {
+    Psk(Psk),
+    Msk(Msk),
+    /// Of an EAP method that derives no key: "1".
+    None,
+}
+
+impl SharedKey {
+    fn as_key(&self) -> Key<'_> {
+        match self {
+            Self::Psk(psk) => Key::Psk(psk),
+            Self::Msk(msk) => Key::Msk(msk),
+            Self::None => Key::One,
+        }
+    }
 }
 
 impl Run {
+    /// What MHAuth-Done proposes. `auth` is verified before the value of any other header is read.
+    fn read_proposal(&self, done: &Message) -> Result<(UserData, Vec<CipherSuite>), Rejection> {
+        if !done.is_keyed_with(self.key.as_key(), Sender::MobileNode, &self.by)? {
+            return Err(Rejection::WrongAuth);
+        }
+        if let Some(nonces) = &self.nonces {
+            done.check_nonces(nonces)?;
+        }
+        Ok((done.user_data()?, done.suites()?))
+    }
+
     fn refusing(&self, identifier: u8) -> Refusing<'_> {
-        Refusing { identifier, key: Key::Psk(&self.psk), nonces: Some(&self.nonces), by: &self.by }
+        Refusing { key: self.key.as_key(), nonces: self.nonces.as_ref(), ..Refusing::under_one(identifier, &self.by) }
     }
 }
 
@@ -135,24 +188,20 @@ impl AwaitingDone {
     pub fn handle(self, octets: &[u8]) -> Result<Authenticated, Refusal> {
         let identifier = container::identifier(octets);
         match self.read_done(octets) {
-            Ok((user_data, suites)) => Ok(Authenticated { run: self.run, identifier, user_data, suites }),
+            Ok((user_data, suites)) => Ok(Authenticated { run: self.run, identifier, user_data, suites, success: None }),
             Err(rejection) => Err(self.run.refusing(identifier).reject(rejection)),
         }
     }
 
-    /// `auth` is verified before the value of any header is read. The name comes last of all: under the draft's formula anyone
-    /// can send a message with a right `auth`, the HAC's own, and must be answered alike for every name.
+    /// The name comes last of all: under the draft's formula anyone can send a message with a right `auth`, the HAC's own, and must
+    /// be answered alike for every name.
     fn read_done(&self, octets: &[u8]) -> Result<(UserData, Vec<CipherSuite>), Rejection> {
         let request = Message::receive(octets)?;
         if request.identifier <= INIT {
             return Err(Rejection::Identifier);
         }
         request.check_is_done()?;
-        if !request.is_keyed_with(Key::Psk(&self.run.psk), Sender::MobileNode, &self.run.by)? {
-            return Err(Rejection::WrongAuth);
-        }
-        request.check_nonces(&self.run.nonces)?;
-        let proposed = (request.user_data()?, request.suites()?);
+        let proposed = self.run.read_proposal(&request)?;
         if self.known == Known::No { Err(Rejection::UnknownName) } else { Ok(proposed) }
     }
 }
@@ -163,6 +212,8 @@ pub struct Authenticated {
     identifier: u8,
     user_data: UserData,
     suites: Vec<CipherSuite>,
+    /// EAP-Success, where it goes with the final response.
+    success: Option<Vec<u8>>,
 }
 
 impl Authenticated {
@@ -181,15 +232,20 @@ impl Authenticated {
     pub fn grant(self, grant: &Grant) -> Vec<u8> {
         debug_assert!(self.suites.contains(&grant.sa.suite), "the suite must be one that the mobile node listed");
         debug_assert_eq!(grant.sa.profile, self.run.by.profile, "an association follows the profile of its exchange");
-        let Run { by, psk, nonces } = self.run;
+        let Run { by, key, nonces } = self.run;
         let mut writer = Writer::new();
         grant.write(&mut writer);
-        message::write_nonces(&mut writer, &nonces);
+        if let Some(nonces) = &nonces {
+            message::write_nonces(&mut writer, nonces);
+        }
+        if let Some(success) = &self.success {
+            writer.hex(Name::EapPayload, success);
+        }
         writer.text(Name::StatusCode, Status::Ok.code());
-        message::seal(writer, self.identifier, Key::Psk(&psk), Sender::Controller, &by)
+        message::seal(writer, self.identifier, key.as_key(), Sender::Controller, &by)
     }
 
-    /// Ends the exchange with a response keyed with the PSK: 501 where the policy has none of the suites, 503, 500.
+    /// Ends the exchange with a response keyed with the PSK or MSK: 501 where the policy has none of the suites, 503, 500.
     pub fn refuse(self, status: Status, retry_after: Option<SystemTime>) -> Refusal {
         self.run.refusing(self.identifier).refuse(status, retry_after, None)
     }
@@ -200,16 +256,22 @@ struct Refusing<'a> {
     identifier: u8,
     key: Key<'a>,
     nonces: Option<&'a Nonces>,
+    /// EAP-Failure.
+    failure: Option<&'a [u8]>,
     by: &'a Authenticator,
 }
 
-impl Refusing<'_> {
+impl<'a> Refusing<'a> {
+    fn under_one(identifier: u8, by: &'a Authenticator) -> Self {
+        Self { identifier, key: Key::One, nonces: None, failure: None, by }
+    }
+
     fn reject(self, rejection: Rejection) -> Refusal {
         self.refuse(rejection.status(), None, Some(rejection))
     }
 
     fn refuse(self, status: Status, retry_after: Option<SystemTime>, rejection: Option<Rejection>) -> Refusal {
-        let writer = message::refusal(self.nonces, status, retry_after);
+        let writer = message::refusal(self.nonces, self.failure, status, retry_after);
         let octets = message::seal(writer, self.identifier, self.key, Sender::Controller, self.by);
         Refusal { status, octets, rejection }
     }

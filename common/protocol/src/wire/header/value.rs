@@ -34,6 +34,17 @@ pub fn hex_secret(value: &[u8]) -> Result<Secret, ValueError> {
     hex::decode(value).map(Secret::new).map_err(|_| ValueError)
 }
 
+/// One or more octets, at most `max`, in hexadecimal of either case.
+///
+/// # Errors
+/// None or more, an odd number of digits, or something that is no hexadecimal digit.
+pub fn hex_bounded(value: &[u8], max: usize) -> Result<Vec<u8>, ValueError> {
+    if value.is_empty() || value.len() / 2 > max {
+        return Err(ValueError);
+    }
+    hex::decode(value).map_err(|_| ValueError)
+}
+
 /// `1*DIGIT` of at most `max_digits`, so that leading zeros do not go on for ever.
 ///
 /// # Errors
