@@ -4,19 +4,20 @@
 //! with admission, store and provisioning. The mobile node is told an SPI only after the association is committed and its
 //! home agent has acknowledged it or can look it up: between the two stands [`PendingGrant`], which the caller settles.
 
+mod pending;
+
 use std::net::IpAddr;
 use std::time::{Duration, Instant, SystemTime};
 
-use protocol::mhauth::{ChannelBinding, Grant, Known, NONCE_LEN, Psk, Refusal, Status, responder};
+use protocol::mhauth::{ChannelBinding, Known, NONCE_LEN, Psk, Refusal, Status, responder};
 use protocol::profile::WireProfile;
-use protocol::sa::Spi;
 use rand::CryptoRng;
-use zeroize::Zeroizing;
 
 use crate::admission::Admission;
 use crate::provisioning::{self, Committed, Policy, Refused, Request};
-use crate::registry::Undelivered;
-use crate::store::{Credentials, KeyId, Revision, Store, StoreError, SubscriberPolicy};
+use crate::store::{Credentials, KeyId, Store, StoreError, SubscriberPolicy};
+
+pub use pending::{PendingGrant, Settled};
 
 /// `retry-after` when no home agent could take the association: the feed is back within seconds.
 const RETRY_HOME_AGENT: Duration = Duration::from_secs(5);
@@ -157,8 +158,8 @@ impl Session {
         let made = provisioning::provision(around.store, around.policy, &request, around.connected, around.wall, around.rng);
         match made {
             Ok(Committed { provisioned, home_agent }) => Step::Deliver(Box::new(PendingGrant {
-                authenticated,
                 grant: provisioning::grant(&provisioned, around.policy, around.wall),
+                authenticated,
                 home_agent,
                 revision: provisioned.revision,
             })),
@@ -210,65 +211,6 @@ fn answer_to(refused: &Refused) -> (Status, Option<Duration>) {
         Refused::Store(StoreError::Superseded) => (Status::NotAuthenticated, None),
         Refused::Store(_) => (Status::ServerError, None),
     }
-}
-
-/// A grant whose association is on disk and waits for its home agent. The caller delivers it and settles one way or the other.
-pub struct PendingGrant {
-    authenticated: responder::Authenticated,
-    grant: Grant,
-    home_agent: String,
-    revision: Revision,
-}
-
-impl PendingGrant {
-    /// The home agent that must acknowledge.
-    pub fn home_agent(&self) -> &str {
-        &self.home_agent
-    }
-
-    /// The place in the log that it must acknowledge.
-    pub fn revision(&self) -> Revision {
-        self.revision
-    }
-
-    /// The association's SPI.
-    pub fn spi(&self) -> Spi {
-        self.grant.sa.spi
-    }
-
-    /// What the mobile node is told, now that its home agent has acknowledged, or has not in time. One that is only late has its
-    /// subscription: the association is on its way there, and it can look the SPI up when the mobile node is first.
-    pub fn settle(self, delivered: Result<(), Undelivered>, wall: SystemTime) -> Settled {
-        let (spi, home_agent) = (self.spi(), &self.home_agent);
-        match delivered {
-            Ok(()) => {}
-            Err(late @ Undelivered::Late) => tracing::warn!(
-                home_agent,
-                %spi,
-                reason = %late,
-                "a mobile node is told of an association all the same: is that home agent overloaded? see `ha status` there"
-            ),
-            Err(gone @ Undelivered::Gone) => {
-                tracing::warn!(
-                    home_agent,
-                    %spi,
-                    reason = %gone,
-                    "an association was taken back, and its mobile node told to come again: see `ha status` at the home agent"
-                );
-                let refusal = self.authenticated.refuse(Status::Unavailable, Some(wall + RETRY_HOME_AGENT));
-                return Settled::TakenBack(spi, refusal.octets);
-            }
-        }
-        Settled::Granted(Zeroizing::new(self.authenticated.grant(&self.grant)))
-    }
-}
-
-/// How a grant was settled, with the final response.
-pub enum Settled {
-    /// Status 200.
-    Granted(Zeroizing<Vec<u8>>),
-    /// Status 503. The caller ends the association with this SPI in the store.
-    TakenBack(Spi, Vec<u8>),
 }
 
 #[cfg(test)]

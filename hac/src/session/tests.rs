@@ -6,12 +6,16 @@ mod superseded;
 use std::net::Ipv4Addr;
 
 use protocol::addr::HomeAgentAddresses;
+use protocol::mhauth::Grant;
 use protocol::mhauth::initiator::{self, AwaitingDoneResponse, Failure, Offer};
 use protocol::profile::WireProfile;
 use protocol::sa::spi::HaGroup;
 use protocol::sa::{CipherSuite, Secret, UserData};
 
+use zeroize::Zeroizing;
+
 use super::*;
+use crate::registry::Undelivered;
 use crate::store::sealing::KeyEncryptionKey;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{HomeAgent, InstanceId, NewSubscriber, Pools, Recipient};
