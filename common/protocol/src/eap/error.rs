@@ -61,6 +61,9 @@ pub enum MethodError {
     /// No such key, or no such subscriber.
     #[error("there is no such identity")]
     UnknownIdentity,
+    /// A password that MSCHAPv2 cannot take.
+    #[error("the password is not UTF-8 text of at most 256 characters; correct it in the configuration")]
+    Password,
     /// The TLS handshake failed; the sentence is in [`TlsFailure`].
     #[error("{0}")]
     Tls(TlsFailure),
