@@ -47,9 +47,7 @@ pub fn verify_authenticator_response(
     user: &str,
     password: &Secret,
 ) -> Result<bool, MethodError> {
-    let challenge = challenge_hash(peer_challenge, auth_challenge, user);
-    let hash_hash = hash_hash(password)?;
-    let right = authenticator_response(&challenge, nt_response, &hash_hash);
+    let right = authenticator_response(auth_challenge, peer_challenge, nt_response, user, password)?;
     Ok(digest_of(received).is_some_and(|digest| digest.ct_eq(&right).into()))
 }
 
@@ -128,9 +126,17 @@ fn with_parity(key: &[u8; 7]) -> Zeroizing<[u8; 8]> {
 }
 
 /// The digest in GenerateAuthenticatorResponse (section 8.7).
-fn authenticator_response(challenge: &[u8; 8], nt_response: &[u8; NT_RESPONSE_LEN], hash_hash: &[u8; 16]) -> [u8; 20] {
-    let digest = Sha1::new().chain_update(hash_hash).chain_update(nt_response).chain_update(SIGNING).finalize();
-    Sha1::new().chain_update(digest).chain_update(challenge).chain_update(ITERATION).finalize().into()
+fn authenticator_response(
+    auth_challenge: &[u8; CHALLENGE_LEN],
+    peer_challenge: &[u8; CHALLENGE_LEN],
+    nt_response: &[u8; NT_RESPONSE_LEN],
+    user: &str,
+    password: &Secret,
+) -> Result<[u8; 20], MethodError> {
+    let hash_hash = hash_hash(password)?;
+    let digest = Sha1::new().chain_update(*hash_hash).chain_update(nt_response).chain_update(SIGNING).finalize();
+    let challenge = challenge_hash(peer_challenge, auth_challenge, user);
+    Ok(Sha1::new().chain_update(digest).chain_update(challenge).chain_update(ITERATION).finalize().into())
 }
 
 fn digest_of(message: &[u8]) -> Option<[u8; 20]> {
@@ -138,6 +144,19 @@ fn digest_of(message: &[u8]) -> Option<[u8; 20]> {
     let mut digest = [0; 20];
     hex::decode_to_slice(digits, &mut digest).ok()?;
     Some(digest)
+}
+
+/// What a server with this password says, for the tests of those who call [`verify_authenticator_response`].
+#[cfg(test)]
+pub(crate) fn authenticator_message(
+    auth_challenge: &[u8; CHALLENGE_LEN],
+    peer_challenge: &[u8; CHALLENGE_LEN],
+    nt_response: &[u8; NT_RESPONSE_LEN],
+    user: &str,
+    password: &Secret,
+) -> Result<String, MethodError> {
+    let digest = authenticator_response(auth_challenge, peer_challenge, nt_response, user, password)?;
+    Ok(format!("S={}", hex::encode_upper(digest)))
 }
 
 #[cfg(test)]

@@ -2,3 +2,6 @@
 //! reads one response in the clear finds the password's hash by trying 2^56 keys.
 
 pub mod crypto;
+mod peer;
+
+pub use peer::MsChapV2Peer;
