@@ -61,6 +61,9 @@ pub enum MethodError {
     /// No such key, or no such subscriber.
     #[error("there is no such identity")]
     UnknownIdentity,
+    /// A pre-shared key of ours that the method cannot take.
+    #[error("the pre-shared key has fewer than 16 octets; use the key that `hac subscriber add` wrote")]
+    ShortKey,
     /// A password that MSCHAPv2 cannot take.
     #[error("the password is not UTF-8 text of at most 256 characters; correct it in the configuration")]
     Password,

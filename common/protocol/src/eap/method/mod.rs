@@ -1,6 +1,7 @@
 //! EAP methods: one a file, with the ends that are built. A method sees Type-Data alone: Code, Identifier, Nak and the order of the whole
 //! are the machines' ([`super::peer`], [`super::authenticator`]).
 
+pub mod gpsk;
 pub mod md5;
 pub mod mschapv2;
 
