@@ -13,7 +13,7 @@ pub mod packet;
 pub mod pass_through;
 pub mod peer;
 
-pub use error::{EapError, MethodError};
+pub use error::{EapError, MethodError, TlsFailure};
 pub use msk::Msk;
 pub use packet::{Packet, Type};
 

@@ -4,6 +4,7 @@
 pub mod gpsk;
 pub mod md5;
 pub mod mschapv2;
+pub mod tls;
 
 use rand_core::CryptoRng;
 
