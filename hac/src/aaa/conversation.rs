@@ -1,0 +1,89 @@
+//! One EAP run with one AAA server.
+//!
+//! `session` begins it with the mobile node's first EAP response and asks once a round. The server is chosen in the first round, when a
+//! silent one may be left for the next; from then on State and the method's half-way are that server's alone.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::answer::Answer;
+use super::attribute::{Kind, at_most_one};
+use super::client::Client;
+use super::eap::{EapPacket, RESPONSE};
+use super::error::{AaaError, Unusable};
+use super::packet::MAX_VALUE;
+use super::reply::Reply;
+use super::request::{AccessRequest, Content};
+use super::server::Server;
+
+/// One EAP run. When it is dropped, or a future of [`Self::ask`] is, nothing waits for an answer any more.
+pub struct Conversation {
+    client: Arc<Client>,
+    calling_station: IpAddr,
+    number: u32,
+    server: Option<Arc<Server>>,
+    state: Option<Vec<u8>>,
+    /// The Identifier of the server's last EAP request; `None` before there is one.
+    identifier: Option<u8>,
+}
+
+impl Conversation {
+    pub(super) fn new(client: Arc<Client>, calling_station: IpAddr, number: u32) -> Self {
+        Self { client, calling_station, number, server: None, state: None, identifier: None }
+    }
+
+    /// Passes the mobile node's EAP packet to the server and waits for what it says.
+    ///
+    /// `user_name` is the Type-Data of the EAP-Response/Identity, in every round the same (RFC 3579 section 2.1); `eap` the whole packet.
+    ///
+    /// # Errors
+    /// The packet is no response to the server's last request (RFC 3579 section 2.2) or does not fit; no server answers; what it answers
+    /// is of no use.
+    pub async fn ask(&mut self, user_name: &[u8], eap: &[u8]) -> Result<Answer, AaaError> {
+        let content = self.content(user_name, eap)?;
+        let (server, reply) = self.reply(&content).await?;
+        let config = &server.peer.config;
+        let read = Answer::of(&reply, &config.secret).and_then(|answer| Ok((answer, state(&reply)?)));
+        let (answer, state) = read.map_err(|unusable| AaaError::Unusable { server: config.name.clone(), unusable })?;
+        self.state = state;
+        if let Answer::Challenge { eap } = &answer {
+            self.identifier = EapPacket::parse(eap).map(|request| request.identifier());
+        }
+        self.server = Some(server);
+        Ok(answer)
+    }
+
+    fn content(&self, user_name: &[u8], eap: &[u8]) -> Result<Content, AaaError> {
+        let eap = EapPacket::parse(eap).filter(|packet| packet.code() == RESPONSE).ok_or(AaaError::NotAResponse)?;
+        if self.identifier.is_some_and(|identifier| identifier != eap.identifier()) {
+            return Err(AaaError::NotAResponse);
+        }
+        if user_name.is_empty() || user_name.len() > MAX_VALUE {
+            return Err(AaaError::Identity(user_name.len()));
+        }
+        let nas_identifier = &self.client.nas_identifier;
+        let (nas_port, calling_station, state) = (self.number, self.calling_station, self.state.as_deref());
+        Ok(Content::access_request(&AccessRequest { user_name, nas_identifier, nas_port, calling_station, state, eap })?)
+    }
+
+    /// The reply of the run's server; in the first round of the first server that has one.
+    async fn reply(&self, content: &Content) -> Result<(Arc<Server>, Reply), AaaError> {
+        if let Some(server) = &self.server {
+            return Ok((Arc::clone(server), server.ask(content).await?));
+        }
+        let mut candidates = self.client.candidates().into_iter().peekable();
+        while let Some(server) = candidates.next() {
+            match server.ask(content).await {
+                Ok(reply) => return Ok((server, reply)),
+                Err(error) if candidates.peek().is_none() => return Err(error),
+                Err(error) => tracing::warn!(%error, "the next AAA server is asked"),
+            }
+        }
+        unreachable!("a client has a server")
+    }
+}
+
+/// State of an Access-Challenge, for the next request.
+fn state(reply: &Reply) -> Result<Option<Vec<u8>>, Unusable> {
+    Ok(at_most_one(reply.attributes(), Kind::STATE)?.map(<[u8]>::to_vec))
+}
