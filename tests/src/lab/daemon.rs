@@ -55,12 +55,17 @@ impl Daemon {
 
     /// SIGTERM, and the exit status; SIGKILL and an error when the program does not end within `limit`.
     pub fn terminate(&mut self, limit: Duration) -> Result<ExitStatus> {
-        programs::run(Command::new("sh").args(["-c", &format!("kill -TERM {}", self.pid())]))?;
+        self.signal("TERM")?;
         let ended = self.wait(limit);
         if ended.is_err() {
             self.kill()?;
         }
         ended
+    }
+
+    /// Sends a signal, by its name without `SIG`.
+    pub fn signal(&self, name: &str) -> Result<()> {
+        programs::run(Command::new("sh").args(["-c", &format!("kill -{name} {}", self.pid())])).map(drop)
     }
 
     /// Waits for the program to end by itself.

@@ -4,6 +4,7 @@
 //! the plan's links there ([`topology`], [`plan`]) and starts the programs ([`deployment`]). Whatever happens, all of it ends
 //! with the PID namespace; nothing is written outside the lab's folder, and labs at the same time do not see each other.
 
+pub mod aaa;
 pub mod capture;
 pub mod daemon;
 pub mod deployment;
@@ -23,6 +24,7 @@ pub mod topology;
 pub mod traffic;
 pub mod wait;
 
+pub use aaa::AaaServer;
 pub use daemon::Daemon;
 pub use deployment::{Deployment, Setup};
 pub use dns::NameServer;

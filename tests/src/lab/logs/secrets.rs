@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use super::{is_above_debug, name};
+use crate::lab::aaa::LOG_PREFIX;
 use crate::lab::deployment::NAI;
 use crate::secrets::Secrets;
 
@@ -39,11 +40,15 @@ impl Hidden {
         Ok(hidden)
     }
 
-    /// A sentence for each secret in a log.
+    /// A sentence for each secret in a log. AAA servers may say whom they were asked for.
     pub(super) fn given_away(&self, log: &Path, text: &str) -> Vec<String> {
         let keys = self.keys.found_in(text).into_iter().map(|what| format!("{}: {what} stands in it", name(log)));
         let tells = |line: &&str| is_above_debug(line) && self.names.iter().any(|name| line.contains(name));
-        let names = text.lines().filter(tells).map(|line| format!("{}: a name above DEBUG: {line}", name(log)));
+        let hides_names = !name(log).starts_with(LOG_PREFIX);
+        let names = text
+            .lines()
+            .filter(|line| hides_names && tells(line))
+            .map(|line| format!("{}: a name above DEBUG: {line}", name(log)));
         keys.chain(names).collect()
     }
 
@@ -129,5 +134,8 @@ mod tests {
             let found = hidden.given_away(Path::new("/lab/mn.log"), &log);
             assert!(found.len() == count && found.iter().all(|found| found.starts_with("mn: ")), "{log}: {found:?}");
         }
+        let servers = format!("{} 1F2E3D4C5B6A7988", NAI);
+        let found = hidden.given_away(Path::new("/lab/aaa-freeradius-1812.log"), &servers);
+        assert!(matches!(&found[..], [key] if key.contains("psk stands in it")), "{found:?}");
     }
 }

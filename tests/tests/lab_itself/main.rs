@@ -1,6 +1,8 @@
 //! The lab proves itself before it judges others: links, isolation, measuring tools, and that a failure is seen as one.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is how a test fails")]
 
+mod aaa;
+
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 

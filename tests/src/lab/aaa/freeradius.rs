@@ -1,0 +1,121 @@
+//! FreeRADIUS 3.2 as an AAA server: its configuration stands in `freeradius.conf`, what a test chooses is written here.
+
+use std::fs;
+
+use anyhow::{Context, Result};
+
+use super::{AaaServer, Lab, Method, Options, SECRET, Versions};
+
+const CONFIGURATION: &str = include_str!("freeradius.conf");
+
+/// Whom an Access-Accept names: who was authenticated inside, also in a session that is resumed, else who has the certificate.
+const NAMES_USER: &str = "
+if (&session-state:User-Name) {
+	update reply {
+		&User-Name := &session-state:User-Name
+	}
+}
+elsif (&request:TLS-Client-Cert-Subject-Alt-Name-Email) {
+	update reply {
+		&User-Name := &request:TLS-Client-Cert-Subject-Alt-Name-Email
+	}
+}
+update reply {
+	&User-Name = &request:User-Name
+}
+";
+const NAMES_NOBODY: &str = "
+update reply {
+	&User-Name !* ANY
+}
+";
+
+impl Lab {
+    /// Starts FreeRADIUS beside the HAC. It has all methods but EAP-GPSK. Returns when it answers; fails, with its log, when it does not
+    /// take its configuration.
+    pub fn freeradius(&self, options: &Options<'_>) -> Result<AaaServer> {
+        let folder = self.folder().join(format!("freeradius-{}", options.port));
+        fs::create_dir_all(folder.join("sessions")).context("cannot make FreeRADIUS's folder")?;
+        let certificates = self.aaa_certificates()?;
+        let certified = certificates.server(options.certificate);
+        let (authority, folder_name) = (certificates.authority(), folder.display());
+        let (certificate, key) = (certified.certificate.display(), certified.key.display());
+        let chosen = chosen(options)?;
+        let main = format!(
+            "raddbdir = {folder_name}\nauthority = {}\nserver_certificate = {certificate}\nserver_key = {key}\n{chosen}$INCLUDE lab.conf\n",
+            authority.display()
+        );
+        let accept = if options.names_user { NAMES_USER } else { NAMES_NOBODY };
+        for (name, text) in [
+            ("radiusd.conf", &main),
+            ("lab.conf", &CONFIGURATION.to_owned()),
+            ("methods", &options.methods.iter().filter_map(module).collect()),
+            ("accept", &format!("{accept}{}", reply(options))),
+            ("users", &users(options)),
+        ] {
+            fs::write(folder.join(name), text).with_context(|| format!("cannot write FreeRADIUS's {name}"))?;
+        }
+        let folder = folder.to_str().context("the lab's folder is no UTF-8")?;
+        // In the foreground, with what it does to each packet.
+        let arguments = ["-f", "-xx", "-l", "stdout", "-n", "radiusd", "-d", folder];
+        self.aaa_server("freeradius", options.port, &arguments, "Ready to process requests")
+    }
+}
+
+/// The variables of `freeradius.conf`.
+fn chosen(options: &Options<'_>) -> Result<String> {
+    let first = options.methods.iter().find_map(name).context("FreeRADIUS has none of these methods")?;
+    let (least, most) = match options.versions {
+        Versions::Tls12 => ("1.2", "1.2"),
+        Versions::Tls13 => ("1.3", "1.3"),
+        Versions::Both => ("1.2", "1.3"),
+    };
+    let resumption = if options.resumption { "yes" } else { "no" };
+    let port = options.port;
+    Ok(format!(
+        "secret = \"{SECRET}\"\nport = {port}\nfirst_method = {first}\ntls_min_version = {least}\ntls_max_version = {most}\n\
+         resumption = {resumption}\n"
+    ))
+}
+
+fn name(method: &Method) -> Option<&'static str> {
+    match method {
+        Method::Tls => Some("tls"),
+        Method::Ttls => Some("ttls"),
+        Method::Peap => Some("peap"),
+        Method::Md5 => Some("md5"),
+        Method::Gpsk => None,
+    }
+}
+
+/// A method's section of the module `eap`. What the inner server answers is the outer one's answer, and so kept with the session.
+fn module(method: &Method) -> Option<String> {
+    const TUNNEL: &str = "tls = lab
+virtual_server = inner
+default_eap_type = mschapv2
+copy_request_to_tunnel = no
+use_tunneled_reply = yes
+";
+    let name = name(method)?;
+    let keys = match method {
+        Method::Tls => "tls = lab\n",
+        Method::Ttls | Method::Peap => TUNNEL,
+        Method::Md5 | Method::Gpsk => "",
+    };
+    Some(format!("{name} {{\n{keys}}}\n"))
+}
+
+fn users(options: &Options<'_>) -> String {
+    options.users.iter().map(|(name, password)| format!("\"{name}\" Cleartext-Password := \"{password}\"\n")).collect()
+}
+
+fn reply(options: &Options<'_>) -> String {
+    let reply = options.reply;
+    let attributes = [
+        reply.session_timeout.map(|seconds| format!("&Session-Timeout := {seconds}\n")),
+        reply.class.map(|class| format!("&Class := \"{class}\"\n")),
+        reply.framed_ip_address.map(|address| format!("&Framed-IP-Address := {address}\n")),
+    ];
+    let attributes: String = attributes.into_iter().flatten().collect();
+    if attributes.is_empty() { attributes } else { format!("update reply {{\n{attributes}}}\n") }
+}

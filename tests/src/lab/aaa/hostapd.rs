@@ -1,0 +1,96 @@
+//! hostapd 2.10 as an AAA server: no access point, nothing but its RADIUS server and its EAP methods.
+
+use std::fs;
+
+use anyhow::{Context, Result};
+
+use super::{AaaServer, GPSK_KEY, Lab, Method, Options, SECRET, SERVER_NAME, Versions};
+
+impl Lab {
+    /// Starts hostapd beside the HAC. It has all methods. With [`Method::Gpsk`] among them EAP-MD5 has the octets of [`GPSK_KEY`] for a
+    /// password, since hostapd keeps one secret a user outside of tunnels. It offers both ciphersuites of EAP-GPSK, and the peer chooses.
+    /// Returns when it answers.
+    pub fn hostapd(&self, options: &Options<'_>) -> Result<AaaServer> {
+        let folder = self.folder().join(format!("hostapd-{}", options.port));
+        fs::create_dir_all(&folder).context("cannot make hostapd's folder")?;
+        let certificates = self.aaa_certificates()?;
+        let certified = certificates.server(options.certificate);
+        let folder_name = folder.display();
+        let main = format!(
+            "driver=none\neap_server=1\neap_user_file={folder_name}/users\nserver_id={SERVER_NAME}\nradius_server_clients={folder_name}/clients\n\
+             radius_server_auth_port={}\nca_cert={}\nserver_cert={}\nprivate_key={}\n{}",
+            options.port,
+            certificates.authority().display(),
+            certified.certificate.display(),
+            certified.key.display(),
+            tls(options)
+        );
+        for (name, text) in [("hostapd.conf", main), ("clients", format!("127.0.0.1/32 {SECRET}\n")), ("users", users(options))] {
+            fs::write(folder.join(name), text).with_context(|| format!("cannot write hostapd's {name}"))?;
+        }
+        let file = folder.join("hostapd.conf");
+        // With each step of a method in the log; keys are not.
+        let arguments = ["-d", file.to_str().context("the lab's folder is no UTF-8")?];
+        self.aaa_server("hostapd", options.port, &arguments, "AP-ENABLED")
+    }
+}
+
+/// What is not said is as OpenSSL has it: TLS 1.0 too, but not 1.3.
+fn tls(options: &Options<'_>) -> String {
+    let flags = match options.versions {
+        Versions::Tls12 => "[DISABLE-TLSv1.3]",
+        Versions::Tls13 => "[DISABLE-TLSv1.2][ENABLE-TLSv1.3]",
+        Versions::Both => "[ENABLE-TLSv1.3]",
+    };
+    let lifetime = if options.resumption { 3600 } else { 0 };
+    format!("tls_flags=[DISABLE-TLSv1.0][DISABLE-TLSv1.1]{flags}\ntls_session_lifetime={lifetime}\n")
+}
+
+/// The first line that fits counts. An attribute of an Access-Accept stands behind the line of the user that it is for; what was read
+/// last, inside a tunnel, counts.
+fn users(options: &Options<'_>) -> String {
+    let methods: Vec<_> = options.methods.iter().map(name).collect();
+    let tunnels: Vec<_> = options.methods.iter().filter(|method| needs_no_secret(method)).map(name).collect();
+    let has_gpsk = options.methods.contains(&Method::Gpsk);
+    let mut lines = String::new();
+    for (user, password) in options.users {
+        let secret = if has_gpsk { GPSK_KEY.to_owned() } else { format!("\"{password}\"") };
+        let reply = reply(options, user);
+        lines += &format!("\"{user}\" {} {secret}\n{reply}", methods.join(","));
+        lines += &format!("\"{user}\" TTLS-PAP,TTLS-MSCHAPV2,MSCHAPV2,MD5 \"{password}\" [2]\n{reply}");
+    }
+    if !tunnels.is_empty() {
+        // For all names but these hostapd has no answer: in EAP-TLS it asks for `cert-SERIAL` last, and whoever has that would be named.
+        lines += &format!("\"anonymous\"* {}\n", tunnels.join(","));
+    }
+    lines
+}
+
+fn name(method: &Method) -> &'static str {
+    match method {
+        Method::Tls => "TLS",
+        Method::Ttls => "TTLS",
+        Method::Peap => "PEAP",
+        Method::Md5 => "MD5",
+        Method::Gpsk => "GPSK",
+    }
+}
+
+fn needs_no_secret(method: &Method) -> bool {
+    match method {
+        Method::Tls | Method::Ttls | Method::Peap => true,
+        Method::Md5 | Method::Gpsk => false,
+    }
+}
+
+/// Attributes by number: a string, a decimal number, octets.
+fn reply(options: &Options<'_>, user: &str) -> String {
+    let reply = options.reply;
+    let attributes = [
+        options.names_user.then(|| format!("1:s:{user}")),
+        reply.session_timeout.map(|seconds| format!("27:d:{seconds}")),
+        reply.class.map(|class| format!("25:s:{class}")),
+        reply.framed_ip_address.map(|address| format!("8:x:{}", hex::encode(address.octets()))),
+    ];
+    attributes.into_iter().flatten().map(|attribute| format!("radius_accept_attr={attribute}\n")).collect()
+}
