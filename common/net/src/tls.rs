@@ -19,6 +19,7 @@ use rustls::{RootCertStore, ServerConfig};
 mod clients;
 mod connect;
 mod end_point;
+pub mod in_memory;
 pub mod inspect;
 mod name;
 mod sessions;
@@ -69,6 +70,9 @@ pub enum TlsError {
     /// The reference identifier cannot be one.
     #[error("{0:?} is neither a DNS name nor an address: correct `name` in [hac]")]
     NotAName(String),
+    /// The EAP server's name cannot be one.
+    #[error("{0:?} is neither a DNS name nor an address: correct the name that the EAP server's certificate must have")]
+    NotAnEapServer(String),
     /// The certificate is for somebody else.
     #[error(transparent)]
     Name(#[from] NameError),

@@ -1,5 +1,5 @@
 //! EAP-TLS (RFC 5216; with TLS 1.3 RFC 9190): both ends have certificates, and the handshake is all there is. [`peer`] is the mobile
-//! node's end, [`EapTlsServer`] that of a HAC which authenticates subscribers by their certificates itself.
+//! node's end, [`server`] that of a HAC which authenticates subscribers by their certificates itself.
 
 use rand_core::CryptoRng;
 
@@ -47,8 +47,12 @@ impl Inner for Certificates {
     }
 }
 
-/// The server's end of one run. The subscriber is whom the certificate names.
-pub struct EapTlsServer {
+/// The server's end of one run over this connection, which asks for the peer's certificate. The subscriber is whom that names.
+pub fn server(tls: Box<dyn ServerTlsConnection>) -> impl ServerMethod {
+    TlsServer { transport: Transport::new(tls, SERVER_FRAGMENT_LEN), state: State::Handshake }
+}
+
+struct TlsServer {
     transport: Transport<dyn ServerTlsConnection>,
     state: State,
 }
@@ -62,12 +66,7 @@ enum State {
     Alerted(TlsFailure),
 }
 
-impl EapTlsServer {
-    /// A run over this connection, which asks for the peer's certificate.
-    pub fn new(tls: Box<dyn ServerTlsConnection>) -> Self {
-        Self { transport: Transport::new(tls, SERVER_FRAGMENT_LEN), state: State::Handshake }
-    }
-
+impl TlsServer {
     fn message(&mut self, message: &[u8]) -> Result<ServerStep, MethodError> {
         let received = self.transport.receive(message);
         let mut output = self.transport.tls.take_output();
@@ -109,7 +108,7 @@ impl EapTlsServer {
     }
 }
 
-impl ServerMethod for EapTlsServer {
+impl ServerMethod for TlsServer {
     fn kind(&self) -> Type {
         Type::TLS
     }

@@ -130,7 +130,7 @@ impl Outgoing {
     }
 
     /// Type-Data with the next fragment; an acknowledgement where there is none.
-    pub fn next(&mut self) -> Vec<u8> {
+    pub fn next_fragment(&mut self) -> Vec<u8> {
         let rest = self.octets.get(self.sent..).unwrap_or_default();
         let (data, left) = rest.split_at_checked(self.fragment_len).unwrap_or((rest, &[]));
         let is_first_of_several = self.sent == 0 && !left.is_empty();
@@ -175,7 +175,7 @@ mod tests {
             let mut count = 0;
             let came = loop {
                 count += 1;
-                let octets = outgoing.next();
+                let octets = outgoing.next_fragment();
                 assert!(octets.len() <= 105);
                 let fragment = Fragment::parse(&octets).unwrap();
                 assert_eq!(fragment.total.is_some(), count == 1 && len > 100);

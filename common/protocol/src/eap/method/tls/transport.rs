@@ -34,7 +34,11 @@ impl<T: TlsConnection + ?Sized> Transport<T> {
     /// What [`Reassembly::take`] refuses; [`MethodError::OutOfPlace`] for anything but an acknowledgement while fragments are left.
     pub(super) fn take(&mut self, fragment: &Fragment<'_>) -> Result<Incoming, MethodError> {
         if self.outgoing.is_pending() {
-            return if fragment.is_acknowledgement() { Ok(Incoming::Answer(self.outgoing.next())) } else { Err(MethodError::OutOfPlace) };
+            return if fragment.is_acknowledgement() {
+                Ok(Incoming::Answer(self.outgoing.next_fragment()))
+            } else {
+                Err(MethodError::OutOfPlace)
+            };
         }
         let message = self.incoming.take(fragment)?;
         Ok(message.map_or_else(|| Incoming::Answer(Fragment::ACKNOWLEDGEMENT.write()), Incoming::Message))
@@ -51,6 +55,6 @@ impl<T: TlsConnection + ?Sized> Transport<T> {
     /// Type-Data with the first fragment of `message`.
     pub(super) fn send(&mut self, message: Vec<u8>) -> Vec<u8> {
         self.outgoing.load(message);
-        self.outgoing.next()
+        self.outgoing.next_fragment()
     }
 }

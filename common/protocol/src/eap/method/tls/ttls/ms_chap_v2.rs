@@ -4,9 +4,7 @@ use rand_core::CryptoRng;
 
 use super::Credentials;
 use crate::eap::method::Progress;
-use crate::eap::method::mschapv2::crypto::{
-    CHALLENGE_LEN, NT_RESPONSE_LEN, generate_nt_response, verify_authenticator_response,
-};
+use crate::eap::method::mschapv2::crypto::{CHALLENGE_LEN, NT_RESPONSE_LEN, generate_nt_response, verify_authenticator_response};
 use crate::eap::method::tls::avp::{Avp, Code};
 use crate::eap::method::tls::connection::PeerTlsConnection;
 use crate::eap::{MethodError, TlsFailure};
