@@ -1,5 +1,8 @@
 //! `hac.toml`: the HAC's configuration as a type, checked before anything is opened.
 
+mod authentication;
+
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,6 +15,8 @@ use service::config::{ConfigError, Finding, Findings, Located};
 
 use crate::provisioning::Policy;
 use crate::store::Pools;
+
+pub use authentication::{EapSection, LocalMethod, RadiusSection, RealmSection};
 
 /// The control socket where the configuration names none.
 pub const DEFAULT_CONTROL_SOCKET: &str = "/run/haltsec/hac.sock";
@@ -49,6 +54,16 @@ pub struct Config {
     /// What is granted.
     #[serde(default)]
     pub policy: PolicySection,
+    /// How nodes authenticate.
+    #[serde(default)]
+    pub authentication: RealmSection,
+    /// How nodes of one realm do.
+    #[serde(default)]
+    pub realm: BTreeMap<String, RealmSection>,
+    /// The AAA servers.
+    pub radius: Option<RadiusSection>,
+    /// The HAC's own EAP server.
+    pub eap: Option<EapSection>,
 }
 
 /// `[feed]`.
@@ -128,6 +143,7 @@ pub fn check(config: &Located<Config>) -> Findings {
     findings.extend(check_listen(config));
     findings.extend(check_pools(config));
     findings.extend(check_policy(config));
+    findings.extend(authentication::check(config));
     findings
 }
 

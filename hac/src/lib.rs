@@ -5,13 +5,18 @@
 //! - [`store`]: what is kept, on disk and sealed.
 //! - [`server`] drives sessions over TLS, as many as there are [`places`] for; [`feed`] sends associations to home agents; [`registry`] joins the two: a mobile
 //!   node hears of an association only after its home agent has acknowledged it.
+//! - [`authentication`] says how nodes of a realm authenticate; [`aaa`] asks RADIUS servers about those that are authenticated there;
+//!   [`eap_server`] makes both from the configuration.
 //! - [`serve`] starts all of it; [`config`] is `hac.toml`, [`check`] looks at what it leads to, [`cli`] is the command line.
 #![forbid(unsafe_code)]
 
+pub mod aaa;
 pub mod admission;
+pub mod authentication;
 pub mod check;
 pub mod cli;
 pub mod config;
+pub mod eap_server;
 pub mod feed;
 pub mod places;
 pub mod provisioning;

@@ -47,6 +47,8 @@ pub struct Request<'a> {
     pub suites: &'a [CipherSuite],
     /// The `mip6-sas` that it proposed.
     pub user_data: UserData,
+    /// How long an association may live at most, where a AAA server said so.
+    pub limit: Option<Duration>,
 }
 
 /// Why nothing was provisioned.
@@ -120,7 +122,7 @@ pub fn provision(
         mn_to_ha,
         ha_to_mn,
         pools: policy.pools,
-        lifetime: policy.sa_lifetime,
+        lifetime: request.limit.map_or(policy.sa_lifetime, |limit| limit.min(policy.sa_lifetime)),
     };
     let provisioned = store.provision(&order, now, rng)?;
     if !provisioned.sa.is_numbered() {

@@ -18,6 +18,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::admission::Admission;
 use crate::config::Config;
+use crate::eap_server;
 use crate::feed::Feed;
 use crate::places::Places;
 use crate::registry::Registry;
@@ -76,6 +77,8 @@ pub async fn start(config: &Located<Config>, store: SqliteStore) -> Result<Runni
     crate::check::certificate::refuse_useless(config, SystemTime::now())?;
     let files = TlsFiles { ca: config.read(&config.ca)?, certificate, key };
 
+    let authentication = eap_server::authentication(config)?;
+    let aaa = eap_server::aaa_client(config)?;
     let control = ControlSocket::bind(&config.resolve(&config.control_socket))?;
     let feed_listener = listen(config.feed.listen, "home agents").await?;
     let home_agents = address(&feed_listener, config.feed.listen);
@@ -90,6 +93,8 @@ pub async fn start(config: &Located<Config>, store: SqliteStore) -> Result<Runni
         store: store.clone(),
         registry: Arc::clone(&registry),
         policy: config.policy(),
+        authentication,
+        aaa,
         admission: Mutex::new(Admission::default()),
         results: Results::default(),
         acceptor: TlsAcceptor::from(tls.config),

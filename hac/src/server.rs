@@ -20,7 +20,9 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use zeroize::Zeroizing;
 
+use crate::aaa::{self, Conversation};
 use crate::admission::Admission;
+use crate::authentication::Authentication;
 use crate::places::{Place, Places};
 use crate::provisioning::Policy;
 use crate::registry::Registry;
@@ -43,6 +45,10 @@ pub struct MobileNodes {
     pub registry: Arc<Registry>,
     /// What is granted.
     pub policy: Policy,
+    /// How nodes authenticate.
+    pub authentication: Authentication,
+    /// The AAA servers, where a realm has its subscribers there.
+    pub aaa: Option<Arc<aaa::Client>>,
     /// Counted failures.
     pub admission: Mutex<Admission>,
     /// How sessions ended.
@@ -77,6 +83,8 @@ pub async fn serve(listener: TcpListener, mobile_nodes: Arc<MobileNodes>, places
 enum Broken {
     #[error("the TLS handshake failed: {0}")]
     Handshake(io::Error),
+    #[error("the realm's subscribers are at a AAA server, and none is configured")]
+    NoAaa,
     #[error("nothing more came within the time")]
     Silent,
     #[error("the connection broke off: {0}")]
@@ -121,10 +129,11 @@ impl MobileNodes {
 
     async fn exchange(self: &Arc<Self>, stream: &mut TlsStream<TcpStream>, source: IpAddr) -> Result<Status, Broken> {
         let mut session = Session::new(self.binding.clone(), source);
+        let mut conversation = None;
         loop {
             let request = next_request(stream).await?;
             let step;
-            (session, step) = self.handle(session, request.into()).await;
+            (session, step) = self.answer(session, request.into(), source, &mut conversation).await;
             let (status, response) = match step {
                 Step::Reply(response) => {
                     timeout(MESSAGE, send(stream, &response)).await.map_err(|_| Broken::Silent)??;
@@ -132,34 +141,57 @@ impl MobileNodes {
                 }
                 Step::Close(response) => (session.ended().unwrap_or(Status::ServerError), Zeroizing::new(response)),
                 Step::Deliver(pending) => self.settle(*pending).await,
+                // One question a request, and this was the answer to it.
+                Step::Ask(_) => return Err(Broken::NoAaa),
             };
             timeout(MESSAGE, send_last(stream, &response)).await.map_err(|_| Broken::Silent)??;
             return Ok(status);
         }
     }
 
-    /// One request, on a blocking thread that holds the store. Where that breaks off it is our fault, and the mobile node is told.
-    async fn handle(self: &Arc<Self>, mut session: Session, request: Arc<[u8]>) -> (Session, Step) {
+    /// One request; where the AAA servers are to be asked, with their answer, all in one conversation.
+    async fn answer(
+        self: &Arc<Self>,
+        session: Session,
+        request: Arc<[u8]>,
+        source: IpAddr,
+        conversation: &mut Option<Conversation>,
+    ) -> (Session, Step) {
+        let again = Arc::clone(&request);
+        let (session, step) =
+            self.handle(session, Arc::clone(&request), move |session, around| session.handle_request(&again, around)).await;
+        let (Step::Ask(question), Some(aaa)) = (&step, &self.aaa) else { return (session, step) };
+        let answer = conversation.get_or_insert_with(|| aaa.begin(source)).ask(&question.user_name, &question.eap).await;
+        self.handle(session, request, move |session, around| session.handle_answer(answer, around)).await
+    }
+
+    /// One input, on a blocking thread that holds the store. Where that breaks off it is our fault, and the mobile node is told.
+    async fn handle(
+        self: &Arc<Self>,
+        mut session: Session,
+        request: Arc<[u8]>,
+        input: impl FnOnce(&mut Session, &mut Surroundings<'_>) -> Step + Send + 'static,
+    ) -> (Session, Step) {
         let (shared, connected) = (Arc::clone(self), self.registry.names());
-        let (mut broken_off, again) = (session.clone(), Arc::clone(&request));
+        let understudy = session.understudy();
         let handled = self.store.run(move |store| {
             let mut admission = shared.admission.lock().unwrap_or_else(PoisonError::into_inner);
             let mut around = Surroundings {
                 store,
                 policy: &shared.policy,
+                authentication: &shared.authentication,
                 connected: &connected,
                 admission: &mut admission,
                 now: Instant::now(),
                 wall: SystemTime::now(),
                 rng: &mut rand::rng(),
             };
-            let step = session.handle_request(&request, &mut around);
+            let step = input(&mut session, &mut around);
             (session, step)
         });
         handled.await.unwrap_or_else(|error| {
             tracing::error!(%error, "a session ends with 500");
-            let step = broken_off.fail(&again, self.policy.profile);
-            (broken_off, step)
+            understudy.fail(&request, self.policy.profile)
         })
     }
 

@@ -4,25 +4,33 @@
 //! with admission, store and provisioning. The mobile node is told an SPI only after the association is committed and its
 //! home agent has acknowledged it or can look it up: between the two stands [`PendingGrant`], which the caller settles.
 
+mod eap;
 mod pending;
+mod understudy;
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant, SystemTime};
 
-use protocol::mhauth::{ChannelBinding, Known, NONCE_LEN, Psk, Refusal, Status, responder};
-use protocol::profile::WireProfile;
+use protocol::mhauth::{ChannelBinding, Known, Method, NONCE_LEN, Psk, Refusal, Status, responder};
 use rand::CryptoRng;
 
+use crate::aaa::{AaaError, Answer};
 use crate::admission::Admission;
+use crate::authentication::Authentication;
 use crate::provisioning::{self, Committed, Policy, Refused, Request};
 use crate::store::{Credentials, KeyId, Store, StoreError, SubscriberPolicy};
 
+pub use eap::Question;
 pub use pending::{PendingGrant, Settled};
+pub use understudy::Understudy;
 
 /// `retry-after` when no home agent could take the association: the feed is back within seconds.
 const RETRY_HOME_AGENT: Duration = Duration::from_secs(5);
 /// `retry-after` when addresses or SPIs have run out, or no home agent is of use: somebody has to do something.
 const RETRY_EXHAUSTED: Duration = Duration::from_secs(300);
+
+/// `retry-after` when too many requests wait for the AAA servers.
+const RETRY_BUSY: Duration = Duration::from_secs(5);
 
 /// What a session reaches for while it handles one request.
 pub struct Surroundings<'a> {
@@ -30,6 +38,8 @@ pub struct Surroundings<'a> {
     pub store: &'a mut dyn Store,
     /// What is granted.
     pub policy: &'a Policy,
+    /// How nodes authenticate.
+    pub authentication: &'a Authentication,
     /// Names of the home agents whose feed is up.
     pub connected: &'a [String],
     /// Counted failures.
@@ -46,6 +56,8 @@ pub struct Surroundings<'a> {
 pub enum Step {
     /// Send this and wait for the next request.
     Reply(Vec<u8>),
+    /// Ask the AAA servers, in one conversation a run, and hand in the answer.
+    Ask(Question),
     /// Have the home agent acknowledge the association, then settle the grant; send what that gives and close.
     Deliver(Box<PendingGrant>),
     /// Send this final response, then close_notify and close.
@@ -53,26 +65,29 @@ pub enum Step {
 }
 
 /// One run, from the first request to the final response.
-#[derive(Clone)]
 pub struct Session {
     state: State,
     source: IpAddr,
     ended: Option<Status>,
 }
 
-#[derive(Clone)]
 enum State {
     AwaitingInit(ChannelBinding),
-    AwaitingDone { exchange: Box<responder::AwaitingDone>, claimed: Claimed },
+    AwaitingDone { exchange: Box<responder::AwaitingDone>, claimed: Authorised },
+    Eap(Box<eap::Run>),
+    Asking(Box<eap::Asking>),
+    Told(Box<eap::Told>),
     Over,
 }
 
-/// Who the mobile node says it is, and what holds for that name.
+/// Who the mobile node is, and what holds for that name: claimed with a pre-shared key, authenticated with EAP.
 #[derive(Clone)]
-struct Claimed {
+struct Authorised {
     name: String,
     key: KeyId,
     policy: SubscriberPolicy,
+    /// How long an association may live at most.
+    limit: Option<Duration>,
 }
 
 impl Session {
@@ -86,33 +101,42 @@ impl Session {
         self.ended
     }
 
+    /// Who steps in where handling the next input breaks off.
+    pub fn understudy(&self) -> Understudy {
+        Understudy::of(&self.state, self.source)
+    }
+
     /// Takes one whole message. After [`Step::Deliver`] or [`Step::Close`] the run is over and nothing more is answered.
     pub fn handle_request(&mut self, octets: &[u8], around: &mut Surroundings<'_>) -> Step {
         match std::mem::replace(&mut self.state, State::Over) {
             State::AwaitingInit(binding) => self.handle_init(binding, octets, around),
-            State::AwaitingDone { exchange, claimed } => self.handle_done(*exchange, claimed, octets, around),
-            State::Over => Step::Close(Vec::new()),
+            State::AwaitingDone { exchange, claimed } => {
+                let handled = exchange.handle(octets);
+                self.handle_done(handled, &claimed, around)
+            }
+            State::Eap(run) => self.handle_eap(*run, octets, around),
+            State::Told(told) => {
+                let eap::Told { exchange, authorised } = *told;
+                let handled = exchange.handle(octets);
+                self.handle_done(handled, &authorised, around)
+            }
+            State::Asking(_) | State::Over => Step::Close(Vec::new()),
         }
     }
 
-    /// The end of a run whose request could not be handled: 500, or what is wrong with that request. `profile` is the HAC's default.
-    pub fn fail(&mut self, octets: &[u8], profile: WireProfile) -> Step {
-        let refusal = match std::mem::replace(&mut self.state, State::Over) {
-            State::AwaitingInit(binding) => match responder::AwaitingInit::new(profile, binding).handle(octets) {
-                Ok(init) => init.refuse(Status::ServerError, None),
-                Err(refusal) => refusal,
-            },
-            State::AwaitingDone { exchange, .. } => match exchange.handle(octets) {
-                Ok(authenticated) => authenticated.refuse(Status::ServerError, None),
-                Err(refusal) => refusal,
-            },
-            State::Over => return Step::Close(Vec::new()),
-        };
-        self.close(refusal)
+    /// Takes what the AAA servers said to the last [`Step::Ask`].
+    pub fn handle_answer(&mut self, answer: Result<Answer, AaaError>, around: &mut Surroundings<'_>) -> Step {
+        match std::mem::replace(&mut self.state, State::Over) {
+            State::Asking(asking) => self.handle_aaa_answer(*asking, answer, around),
+            State::AwaitingInit(_) | State::AwaitingDone { .. } | State::Eap(_) | State::Told(_) | State::Over => {
+                Step::Close(Vec::new())
+            }
+        }
     }
 
     fn handle_init(&mut self, binding: ChannelBinding, octets: &[u8], around: &mut Surroundings<'_>) -> Step {
-        let init = match responder::AwaitingInit::new(around.policy.profile, binding).handle(octets) {
+        let available = around.authentication.available();
+        let init = match responder::AwaitingInit::new(around.policy.profile, binding).with(available).handle(octets) {
             Ok(init) => init,
             Err(refusal) => {
                 around.admission.failed(self.source, None, around.now);
@@ -123,12 +147,25 @@ impl Session {
         if let Some(wait) = around.admission.wait(self.source, &name, around.now) {
             return self.close(init.refuse(Status::Unavailable, Some(around.wall + wait)));
         }
+        let realm = around.authentication.realm_of(&name);
+        match realm.choose(init.offered()) {
+            Some(Method::Psk) => self.begin_psk(init, name, around),
+            Some(Method::Eap) => self.begin_eap(init, realm.eap_server, around),
+            None => {
+                around.admission.failed(self.source, None, around.now);
+                self.close(init.refuse(Status::NotImplemented, None))
+            }
+        }
+    }
+
+    fn begin_psk(&mut self, init: responder::InitReceived, name: String, around: &mut Surroundings<'_>) -> Step {
         match look_up(around.store, &name) {
             Ok(Holder { psk, known, key, policy }) => {
                 let mut hac_rand = [0; NONCE_LEN];
                 around.rng.fill_bytes(&mut hac_rand);
                 let (exchange, response) = init.respond(psk, known, around.policy.profile_of(&policy), hac_rand);
-                self.state = State::AwaitingDone { exchange: Box::new(exchange), claimed: Claimed { name, key, policy } };
+                let claimed = Authorised { name, key, policy, limit: None };
+                self.state = State::AwaitingDone { exchange: Box::new(exchange), claimed };
                 Step::Reply(response)
             }
             Err(error) => {
@@ -140,21 +177,29 @@ impl Session {
 
     fn handle_done(
         &mut self,
-        exchange: responder::AwaitingDone,
-        Claimed { name, key, policy }: Claimed,
-        octets: &[u8],
+        handled: Result<responder::Authenticated, Refusal>,
+        who: &Authorised,
         around: &mut Surroundings<'_>,
     ) -> Step {
-        let authenticated = match exchange.handle(octets) {
-            Ok(authenticated) => authenticated,
+        match handled {
+            Ok(authenticated) => self.provision(authenticated, who, around),
             Err(refusal) => {
-                let named = (refusal.status == Status::NotAuthenticated).then_some(name.as_str());
+                let named = (refusal.status == Status::NotAuthenticated).then_some(who.name.as_str());
                 around.admission.failed(self.source, named, around.now);
-                return self.close(refusal);
+                self.close(refusal)
             }
+        }
+    }
+
+    fn provision(&mut self, authenticated: responder::Authenticated, who: &Authorised, around: &mut Surroundings<'_>) -> Step {
+        let request = Request {
+            nai: &who.name,
+            key: who.key,
+            own: &who.policy,
+            suites: authenticated.suites(),
+            user_data: authenticated.user_data(),
+            limit: who.limit,
         };
-        let (suites, user_data) = (authenticated.suites(), authenticated.user_data());
-        let request = Request { nai: &name, key, own: &policy, suites, user_data };
         let made = provisioning::provision(around.store, around.policy, &request, around.connected, around.wall, around.rng);
         match made {
             Ok(Committed { provisioned, home_agent }) => Step::Deliver(Box::new(PendingGrant {

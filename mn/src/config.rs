@@ -1,13 +1,15 @@
 //! `mn.toml`. `hac subscriber add` writes one; every key has a default or is explained there.
 
+mod eap;
+
 use std::net::IpAddr;
 use std::num::NonZeroU16;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ipnet::IpNet;
 use net::tun::{MAX_MTU, MIN_MTU, is_device_name};
-use protocol::mhauth::{Nai, Psk};
+use protocol::mhauth::{Method, Nai, Psk};
 use protocol::profile::WireProfile;
 use protocol::sa::{CipherSuite, Secret, UserData};
 use rustls::RootCertStore;
@@ -18,6 +20,8 @@ use service::config::{ConfigError, Finding, Findings, Located};
 const FREE_TABLES: std::ops::RangeInclusive<u32> = 256..=32_765;
 
 use crate::hac_client::MAX_CANDIDATES;
+
+pub use eap::{Eap, EapMethod};
 
 /// A mobile node's configuration.
 #[derive(Clone, Debug, Deserialize)]
@@ -30,6 +34,8 @@ pub struct Config {
     pub hac: Hac,
     /// Who this node is.
     pub identity: Identity,
+    /// How it authenticates with EAP.
+    pub eap: Option<Eap>,
     /// What it accepts.
     #[serde(default)]
     pub policy: Policy,
@@ -60,7 +66,10 @@ pub struct Identity {
     /// `mn-id`, a Network Access Identifier.
     pub nai: String,
     /// File with the pre-shared key: 64 hexadecimal digits.
-    pub psk_file: PathBuf,
+    pub psk_file: Option<PathBuf>,
+    /// What is offered to the HAC; without it EAP where there is a section [eap], else the pre-shared key.
+    #[serde(default, deserialize_with = "methods")]
+    pub methods: Option<Vec<Method>>,
 }
 
 /// What this node accepts.
@@ -88,9 +97,45 @@ pub fn check(config: &Located<Config>) -> Findings {
     if let Err(remedy) = config.identity.nai.parse::<Nai>() {
         findings.push(config.refused_unseen("identity.nai", remedy));
     }
+    findings.extend(check_methods(config));
+    if let Some(eap) = &config.eap {
+        findings.extend(eap::check(config, eap));
+    }
     findings.extend(check_policy(config));
     findings.extend(check_tunnel(config));
     findings
+}
+
+/// Each method that is offered needs what it is made of.
+fn check_methods(config: &Located<Config>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let methods = config.methods();
+    if methods.contains(&Method::Psk) && config.identity.psk_file.is_none() {
+        let remedy = "write psk-file = \"FILE\", which `hac subscriber add` makes, or a section [eap]";
+        findings.push(config.refused("identity", remedy));
+    }
+    if methods.contains(&Method::Eap) && config.eap.is_none() {
+        findings.push(config.refused("identity.methods", "\"eap\" needs a section [eap]"));
+    }
+    findings
+}
+
+impl Config {
+    /// What is offered to the HAC.
+    pub fn methods(&self) -> Vec<Method> {
+        let own = if self.eap.is_some() { Method::Eap } else { Method::Psk };
+        self.identity.methods.clone().unwrap_or_else(|| vec![own])
+    }
+}
+
+fn methods<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Method>>, D::Error> {
+    let names = Vec::<String>::deserialize(deserializer)?;
+    let methods = names.iter().map(|name| name.parse().map_err(serde::de::Error::custom)).collect::<Result<Vec<_>, _>>()?;
+    if methods.is_empty() {
+        Err(serde::de::Error::custom("no method; write \"psk\", \"eap\" or both"))
+    } else {
+        Ok(Some(methods))
+    }
 }
 
 fn check_policy(config: &Located<Config>) -> Option<Finding> {
@@ -119,12 +164,11 @@ fn check_tunnel(config: &Located<Config>) -> Vec<Finding> {
     findings
 }
 
-/// The pre-shared key of [`Identity`].
+/// The pre-shared key in the file that [`Identity`] names.
 ///
 /// # Errors
 /// The file cannot be read, or holds no key that is safe to use; the text has the place of the key that names it.
-pub fn read_psk(config: &Located<Config>) -> Result<Psk, ConfigError> {
-    let path = &config.identity.psk_file;
+pub fn read_psk(config: &Located<Config>, path: &Path) -> Result<Psk, ConfigError> {
     let digits = Secret::new(config.read(path)?.into_bytes());
     let digits = std::str::from_utf8(digits.expose()).unwrap_or_default();
     let refused = |error| config.refused_file(path, format!("{}: {error}", config.resolve(path).display()));
@@ -299,16 +343,17 @@ mod tests {
     fn a_file_that_cannot_be_used_is_named_with_the_place_of_its_key_and_a_key_is_not_shown() {
         let (folder, config) = located(LEAST);
         let path = |name: &str| folder.path().join(name);
-        let error = read_psk(&config).unwrap_err().to_string();
+        let read_psk = || super::read_psk(&config, Path::new("psk"));
+        let error = read_psk().unwrap_err().to_string();
         assert!(
             error.contains("mn.toml:6:1: [identity] psk-file = \"psk\": cannot read ") && error.contains("bring the file"),
             "{error}"
         );
         std::fs::write(path("psk"), "correct horse").unwrap();
-        let error = read_psk(&config).unwrap_err().to_string();
+        let error = read_psk().unwrap_err().to_string();
         assert!(error.contains(":6:1: ") && error.contains("not hexadecimal") && !error.contains("horse"), "{error}");
         std::fs::write(path("psk"), format!("{}\n", "ab".repeat(32))).unwrap();
-        assert!(read_psk(&config).is_ok());
+        assert!(read_psk().is_ok());
         std::fs::write(path("ca.pem"), "nothing").unwrap();
         let error = read_authorities(&config).unwrap_err().to_string();
         assert!(error.contains("mn.toml:3:1: [hac] ca = \"ca.pem\": ") && error.contains("holds no certificate"), "{error}");

@@ -9,8 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use net::tls;
+use protocol::mhauth::initiator::eap::{self, Step};
 use protocol::mhauth::initiator::{self, Offer};
-use protocol::mhauth::{ChannelBinding, Grant, Nai, Psk};
+use protocol::mhauth::{ChannelBinding, EapOffer, Grant, Nai, Psk};
 use protocol::wire::container;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -19,6 +20,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::config::Policy;
+use crate::credentials::{Credentials, EapCredentials};
 use crate::granted;
 
 mod candidate;
@@ -53,8 +55,8 @@ pub struct HacClient {
     pub fwmark: u32,
     /// This node's name.
     pub nai: Nai,
-    /// Its key.
-    pub psk: Psk,
+    /// What it authenticates with.
+    pub credentials: Credentials,
     /// The profile that the HAC has for this node, suites in order of preference, what is proposed for user data.
     pub policy: Policy,
     /// What the runs before have left.
@@ -189,18 +191,43 @@ impl HacClient {
 
     async fn run(&self, stream: &mut TlsStream<TcpStream>) -> Result<Grant, HacError> {
         let binding = binding_of(stream)?;
-        let offer = Offer {
-            mn_id: self.nai.clone(),
-            psk: self.psk.clone(),
-            profile: self.policy.profile,
-            suites: self.policy.suites.clone(),
-            user_data: self.policy.user_data,
-        };
+        match &self.credentials {
+            Credentials { psk, eap: Some(eap) } => self.run_eap(stream, binding, eap, psk.clone()).await,
+            Credentials { psk: Some(psk), eap: None } => self.run_psk(stream, binding, psk.clone()).await,
+            Credentials { psk: None, eap: None } => Err(HacError::NoCredentials),
+        }
+    }
+
+    async fn run_psk(&self, stream: &mut TlsStream<TcpStream>, binding: ChannelBinding, psk: Psk) -> Result<Grant, HacError> {
+        let Policy { profile, suites, user_data } = self.policy.clone();
+        let offer = Offer { mn_id: self.nai.clone(), psk, profile, suites, user_data };
         let (waiting, request) = initiator::start(offer, binding, &mut rand::rng());
         let response = ask(stream, &request).await?;
         let (waiting, request) = waiting.handle(&response)?;
         let response = ask(stream, &request).await?;
         Ok(waiting.handle(&response)?)
+    }
+
+    /// One EAP packet a message, until the HAC says how it ended.
+    async fn run_eap(
+        &self,
+        stream: &mut TlsStream<TcpStream>,
+        binding: ChannelBinding,
+        credentials: &EapCredentials,
+        psk: Option<Psk>,
+    ) -> Result<Grant, HacError> {
+        let Policy { profile, suites, user_data } = self.policy.clone();
+        let offer = EapOffer { mn_id: credentials.mn_id.clone(), peer: credentials.peer()?, psk, profile, suites, user_data };
+        let (waiting, request) = eap::start(offer, binding, &mut rand::rng());
+        let mut step = waiting.handle(&ask(stream, &request).await?, &mut rand::rng())?;
+        loop {
+            step = match step {
+                Step::Mid(waiting, request) => waiting.handle(&ask(stream, &request).await?, &mut rand::rng())?,
+                Step::Done(waiting, request) => waiting.handle(&ask(stream, &request).await?, &mut rand::rng())?,
+                Step::Psk(waiting, request) => return Ok(waiting.handle(&ask(stream, &request).await?)?),
+                Step::Granted(grant) => return Ok(*grant),
+            };
+        }
     }
 }
 

@@ -11,6 +11,7 @@ pub mod binding_update_list;
 pub mod bootstrap;
 pub mod cli;
 pub mod config;
+pub mod credentials;
 #[cfg(feature = "lab")]
 mod esp_sa;
 #[cfg(test)]

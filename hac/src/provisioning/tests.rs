@@ -63,7 +63,7 @@ fn try_own(
 ) -> Result<Committed, Refused> {
     let connected: Vec<String> = connected.iter().map(|name| (*name).to_owned()).collect();
     let key = store.credentials(nai).unwrap().map_or(KeyId::default(), |credentials| credentials.key);
-    let request = Request { nai, key, own, suites: &CipherSuite::ALL, user_data };
+    let request = Request { nai, key, own, suites: &CipherSuite::ALL, user_data, limit: None };
     provision(store, &policy(&[Aes128Gcm]), &request, &connected, now(), &mut rand::rng())
 }
 
@@ -78,7 +78,7 @@ fn decided(
     suites: &[CipherSuite],
     user_data: UserData,
 ) -> Option<(CipherSuite, UserData)> {
-    policy.decide(&Request { nai: NAI, key: KeyId::default(), own, suites, user_data })
+    policy.decide(&Request { nai: NAI, key: KeyId::default(), own, suites, user_data, limit: None })
 }
 
 #[test]

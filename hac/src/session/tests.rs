@@ -26,6 +26,7 @@ const KEY: [u8; 32] = [9; 32];
 struct World {
     store: SqliteStore,
     policy: Policy,
+    authentication: Authentication,
     connected: Vec<String>,
     admission: Admission,
     now: Instant,
@@ -57,7 +58,15 @@ impl World {
             dns: vec!["10.9.0.1".parse().unwrap()],
         };
         let connected = vec!["ha1".to_owned()];
-        Self { store, policy, connected, admission: Admission::default(), now: Instant::now(), wall }
+        Self {
+            store,
+            policy,
+            authentication: Authentication::default(),
+            connected,
+            admission: Admission::default(),
+            now: Instant::now(),
+            wall,
+        }
     }
 
     fn handle(&mut self, session: &mut Session, octets: &[u8]) -> Step {
@@ -66,6 +75,7 @@ impl World {
             &mut Surroundings {
                 store: &mut self.store,
                 policy: &self.policy,
+                authentication: &self.authentication,
                 connected: &self.connected,
                 admission: &mut self.admission,
                 now: self.now,
@@ -144,6 +154,7 @@ fn granted(pending: PendingGrant, delivered: Result<(), Undelivered>) -> Zeroizi
 fn refused(failure: Failure) -> (Status, Option<SystemTime>, bool) {
     match failure {
         Failure::Refused { status, retry_after, authenticated } => (status, retry_after, authenticated),
+        Failure::Eap(error) => panic!("no EAP here: {error}"),
         Failure::Rejected(rejection) => panic!("not a refusal: {rejection}"),
     }
 }
@@ -262,8 +273,8 @@ fn a_request_that_could_not_be_handled_is_500_and_one_that_is_not_taken_what_it_
     let alice = MobileNode::alice();
     let binding = || ChannelBinding::new(alice.binding.clone());
     let failed = |session: &Session, request: &[u8]| {
-        let mut session = session.clone();
-        let Step::Close(octets) = session.fail(request, WireProfile::Rfc6618) else { panic!("the run ends") };
+        let (session, step) = session.understudy().fail(request, WireProfile::Rfc6618);
+        let Step::Close(octets) = step else { panic!("the run ends") };
         (session.ended(), octets)
     };
     let mut session = Session::new(binding(), Ipv4Addr::LOCALHOST.into());

@@ -94,6 +94,9 @@ pub trait Store: Send {
     fn remove_subscriber(&mut self, nai: &str, now: SystemTime) -> Result<Vec<Spi>>;
     /// Key and own policy of an enabled subscriber; `None` for an unknown or disabled one, after as much work.
     fn credentials(&mut self, nai: &str) -> Result<Option<Credentials>>;
+    /// Key and own policy of a subscriber whom a AAA server has authenticated; `None` for one who is disabled here. One whom nobody has
+    /// recorded is recorded, with a key that nobody is told.
+    fn admit(&mut self, nai: &str, now: SystemTime, rng: &mut dyn CryptoRng) -> Result<Option<Credentials>>;
     /// The secret from which unknown names get their pseudo-PSK; drawn once, when the store was made.
     fn pseudo_psk_secret(&mut self) -> Result<Secret>;
     /// Records a home agent.

@@ -55,8 +55,9 @@ fn describe(config: &Located<Config>, check: &mut Check) {
 }
 
 fn check_psk(config: &Located<Config>, check: &mut Check) {
-    let path = config.resolve(&config.identity.psk_file);
-    check.note(read_psk(config));
+    let Some(path) = &config.identity.psk_file else { return };
+    check.note(read_psk(config, path));
+    let path = config.resolve(path);
     let mode = std::fs::metadata(&path).map_or(0, |metadata| metadata.permissions().mode() & 0o7777);
     if mode & 0o077 != 0 {
         let shown = path.display();

@@ -16,6 +16,7 @@ use tokio::sync::Notify;
 
 use super::{CliError, socket};
 use crate::config::{self, Config};
+use crate::credentials::Credentials;
 use crate::hac_client::{HacClient, Memory, Whereabouts};
 use crate::runtime;
 use crate::status::SharedStatus;
@@ -91,7 +92,7 @@ fn client(config: &Located<Config>) -> Result<HacClient, CliError> {
         tls: Arc::new(net::tls::Clients::new(config::read_authorities(config)?)),
         fwmark: config.tunnel.fwmark,
         nai: nai.map_err(|finding| ConfigError::from(Findings::from(finding)))?,
-        psk: config::read_psk(config)?,
+        credentials: Credentials::read(config)?,
         policy: config.policy.clone(),
         memory: Arc::new(Mutex::new(Memory::default())),
     })

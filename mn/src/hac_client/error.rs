@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
 use net::tls::{self, TlsError};
+use protocol::eap::{EapError, MethodError, TlsFailure};
 use protocol::mhauth::initiator::Failure;
 use protocol::mhauth::{Rejection, Status};
 
@@ -43,6 +44,9 @@ pub enum HacError {
         /// What is wrong with it.
         source: io::Error,
     },
+    /// Neither a key nor EAP.
+    #[error("this node has nothing to authenticate with: write `psk-file` in [identity], or a section [eap]")]
+    NoCredentials,
     /// The certificate gives no channel binding.
     #[error("the HAC's certificate cannot be bound to: {0}")]
     Binding(#[from] tls::EndPointError),
@@ -71,7 +75,7 @@ impl HacError {
     pub fn is_final(&self) -> bool {
         match self {
             Self::Tls { source, .. } => source.get_ref().is_some_and(|error| error.is::<rustls::Error>()),
-            Self::Binding(_) | Self::Configuration(_) => true,
+            Self::Binding(_) | Self::Configuration(_) | Self::NoCredentials => true,
             Self::Failure(_) => self.is_verdict(),
             Self::Tried(tried) => tried.counted().count() > 0 && tried.counted().all(|failed| failed.error.is_final()),
             Self::Discovery(_)
@@ -101,7 +105,8 @@ impl HacError {
             | Self::Broken(_)
             | Self::TimedOut(_)
             | Self::Ended(_)
-            | Self::Failure(Failure::Rejected(_)) => return None,
+            | Self::NoCredentials
+            | Self::Failure(Failure::Rejected(_) | Failure::Eap(_)) => return None,
         };
         Some(pause.clamp(SHORTEST_PAUSE, LONGEST_PAUSE))
     }
@@ -114,8 +119,9 @@ impl HacError {
             Self::Failure(Failure::Refused { status, authenticated, .. }) => {
                 *authenticated && matches!(status, Status::Malformed | Status::NotAuthenticated | Status::NotImplemented)
             }
-            Self::Ended(_) | Self::Configuration(_) => true,
+            Self::Ended(_) | Self::Configuration(_) | Self::NoCredentials => true,
             Self::Discovery(_)
+            | Self::Failure(Failure::Eap(_))
             | Self::Tried(_)
             | Self::Connect { .. }
             | Self::Tls { .. }
@@ -136,7 +142,7 @@ impl HacError {
     fn weight(&self) -> u8 {
         match self {
             Self::Failure(_) | Self::Ended(_) | Self::Paused(_) => 4,
-            Self::Tls { .. } | Self::Binding(_) | Self::Configuration(_) => 3,
+            Self::Tls { .. } | Self::Binding(_) | Self::Configuration(_) | Self::NoCredentials => 3,
             Self::Broken(_) | Self::TimedOut(_) => 2,
             Self::Connect { .. } if !self.is_without_network() => 1,
             Self::Connect { .. } | Self::Discovery(_) | Self::Tried(_) => 0,
@@ -153,6 +159,7 @@ impl HacError {
             | Self::Tried(_)
             | Self::Binding(_)
             | Self::Configuration(_)
+            | Self::NoCredentials
             | Self::Broken(_)
             | Self::Ended(_)
             | Self::Paused(_)
@@ -245,7 +252,24 @@ fn explain(failure: &Failure) -> String {
              under this name or from this address have failed within a minute"
                 .to_owned()
         }
+        Failure::Eap(error) => format!("EAP failed: {error}; {}", remedy(*error)),
         Failure::Rejected(_) | Failure::Refused { .. } => failure.to_string(),
+    }
+}
+
+fn remedy(error: EapError) -> &'static str {
+    match error {
+        EapError::Method(_, MethodError::Tls(TlsFailure::OwnCertificate)) => {
+            "ask the operator for a certificate that is valid, and check `certificate` and `key` in [eap]"
+        }
+        EapError::Method(_, MethodError::Tls(_)) => {
+            "check `ca` and `server-name` in [eap] against the EAP server's certificate: nothing was told to it"
+        }
+        EapError::Failure | EapError::Method(_, MethodError::WrongCredentials | MethodError::Refused) => {
+            "check `nai`, and the password, key or certificate in [eap], and with the operator whether the subscriber is enabled"
+        }
+        EapError::NoCommonMethod => "ask the operator which EAP methods there are, and name one in `methods` in [eap]",
+        _ => "ask the operator to look at the log of the HAC and of its EAP server",
     }
 }
 

@@ -57,7 +57,7 @@ impl World {
             tls: Arc::new(tls::Clients::new(Arc::new(roots))),
             fwmark: 7872,
             nai: "alice@example.org".parse().unwrap(),
-            psk: psk(),
+            credentials: Credentials::psk(psk()),
             policy: Policy::default(),
             memory: Arc::default(),
         }

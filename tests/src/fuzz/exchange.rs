@@ -118,6 +118,7 @@ fn handle_done_response(profile: WireProfile, message: &[u8]) {
     match mn_after_done(profile).0.handle(message) {
         Ok(grant) => check_grant(profile, &grant),
         Err(Failure::Refused { status, .. }) => assert_ne!(status.code(), 200, "a success is no refusal"),
+        Err(Failure::Eap(error)) => panic!("no EAP was offered: {error}"),
         Err(Failure::Rejected(_)) => {}
     }
 }

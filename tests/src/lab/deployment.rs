@@ -82,7 +82,13 @@ impl<'lab> Deployment<'lab> {
     /// Initialises a HAC as `setup` says, adds one home agent and one subscriber, and starts HAC and home agent. Returns when
     /// the home agent has connected to the feed.
     pub fn with(lab: &'lab Lab, setup: &Setup<'_>) -> Result<Self> {
+        Self::configured(lab, setup, |_| Ok(()))
+    }
+
+    /// [`with`](Self::with), and between the commands that write the configuration and the start of the programs what `change` does to it.
+    pub fn configured(lab: &'lab Lab, setup: &Setup<'_>, change: impl FnOnce(&Lab) -> Result<()>) -> Result<Self> {
         provision(lab, setup)?;
+        change(lab)?;
         let mut hac = lab.spawn(plan::HAC, "hac", &programs::path("hac")?, &["-c", &file(lab, "hac", "hac.toml")?, "serve"])?;
         wait_for("hac to serve", SOON, || {
             hac.check_running()?;
@@ -322,6 +328,11 @@ fn hac_command(lab: &Lab, words: &[&str]) -> Result<()> {
 
 fn folder(lab: &Lab, name: &str) -> Result<String> {
     lab.folder().join(name).into_os_string().into_string().ok().context("the lab's folder is no UTF-8")
+}
+
+/// The configuration of a program.
+pub fn configuration(lab: &Lab, program: &str) -> Result<PathBuf> {
+    Ok(PathBuf::from(file(lab, program, &format!("{program}.toml"))?))
 }
 
 fn file(lab: &Lab, program: &str, name: &str) -> Result<String> {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use feed::{Answer, FromHac};
 use hac::admission::Admission;
+use hac::authentication::Authentication;
 use hac::feed::{outgoing, outgoing_change};
 use hac::provisioning::Policy;
 use hac::registry::Undelivered;
@@ -63,6 +64,7 @@ impl Options {
 pub(super) struct Controller {
     store: SqliteStore,
     policy: Policy,
+    authentication: Authentication,
     options: Options,
     group: HaGroup,
     process: Option<Process>,
@@ -109,7 +111,15 @@ impl Controller {
             pools: options.pools,
             dns: Vec::new(),
         };
-        Self { store, policy, options, group, process: Some(Process::default()), withholds_changes: false }
+        Self {
+            store,
+            policy,
+            authentication: Authentication::default(),
+            options,
+            group,
+            process: Some(Process::default()),
+            withholds_changes: false,
+        }
     }
 
     pub(super) fn is_up(&self) -> bool {
@@ -171,7 +181,9 @@ impl Controller {
         let is_connected = process.home_agent.as_ref().is_some_and(|fed| fed.acknowledged.is_some());
         let connected = if is_connected { vec![HOME_AGENT.to_owned()] } else { Vec::new() };
         let (store, admission) = (&mut self.store, &mut process.admission);
-        let mut around = Surroundings { store, policy: &self.policy, connected: &connected, admission, now, wall, rng };
+        let authentication = &self.authentication;
+        let mut around =
+            Surroundings { store, policy: &self.policy, authentication, connected: &connected, admission, now, wall, rng };
         session.handle_request(octets, &mut around)
     }
 

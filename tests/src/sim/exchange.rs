@@ -164,6 +164,7 @@ impl World {
                 self.feed_changes();
             }
             (Step::Reply(octets) | Step::Close(octets), waiting) => self.send_on(exchange, Leg::Response(waiting, octets)),
+            (Step::Ask(_), _) => panic!("no AAA server is configured"),
             (Step::Deliver(_), Waiting::Init(_)) => panic!("a grant in answer to the first request"),
         }
     }

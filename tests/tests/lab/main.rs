@@ -5,6 +5,7 @@ mod capture;
 mod clean_up;
 mod commands;
 mod discovery;
+mod eap;
 mod handover;
 mod json;
 mod laptop;

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use fixture::shell;
+use mn::credentials::Credentials;
 use mn::config::Policy;
 use mn::hac_client::{HacClient, Whereabouts};
 use net::tls::Clients;
@@ -32,7 +33,7 @@ pub(super) fn believing_in(authorities: &[&str]) -> HacClient {
         tls: Arc::new(Clients::new(net::tls::load_authorities(&file).unwrap())),
         fwmark: 7872,
         nai: ALICE.parse().unwrap(),
-        psk: Psk::from_octets(Secret::new((0..32).collect())).unwrap(),
+        credentials: Credentials::psk(Psk::from_octets(Secret::new((0..32).collect())).unwrap()),
         policy: Policy::default(),
         memory: Arc::default(),
     }

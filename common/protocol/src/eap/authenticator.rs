@@ -63,8 +63,13 @@ impl Authenticator {
         let state = std::mem::replace(&mut self.state, State::Over);
         match self.answer(state, octets, around) {
             Ok(step) => step,
-            Err(error) => Step::Failure { packet: Packet::Failure { identifier: self.identifier }.write(), error },
+            Err(error) => Step::Failure { packet: self.failure(), error },
         }
+    }
+
+    /// EAP-Failure for a peer that is authenticated and refused all the same.
+    pub fn failure(&self) -> Vec<u8> {
+        Packet::Failure { identifier: self.identifier }.write()
     }
 
     fn answer(&mut self, state: State, octets: &[u8], around: &mut Around<'_>) -> Result<Step, EapError> {

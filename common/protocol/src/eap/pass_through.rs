@@ -10,6 +10,7 @@ pub struct PassThrough {
     requests: u8,
     /// What the peer gave as its identity; empty before.
     identity: Vec<u8>,
+    method: Option<Type>,
 }
 
 /// What the AAA server's packet is.
@@ -26,7 +27,7 @@ pub enum Kind {
 impl PassThrough {
     /// A run whose first request has this Identifier. It begins with [`Self::request_identity`].
     pub fn new(identifier: u8) -> Self {
-        Self { identifier, requests: 1, identity: Vec::new() }
+        Self { identifier, requests: 1, identity: Vec::new(), method: None }
     }
 
     /// The first request.
@@ -37,6 +38,11 @@ impl PassThrough {
     /// What the peer gave as its identity: User-Name in every request to the AAA server (RFC 3579 section 2.1).
     pub fn identity(&self) -> &[u8] {
         &self.identity
+    }
+
+    /// The method of the AAA server's last request.
+    pub fn method(&self) -> Option<Type> {
+        self.method
     }
 
     /// Takes the peer's packet, which then goes to the AAA server as it is.
@@ -63,9 +69,10 @@ impl PassThrough {
     pub fn handle_from_server(&mut self, octets: &[u8]) -> Result<Kind, EapError> {
         match Packet::parse(octets)? {
             Packet::Request { .. } if self.requests >= MAX_REQUESTS => Err(EapError::TooManyRequests),
-            Packet::Request { identifier, .. } => {
+            Packet::Request { identifier, kind, .. } => {
                 self.requests += 1;
                 self.identifier = identifier;
+                self.method = Some(kind);
                 Ok(Kind::Request)
             }
             Packet::Success { identifier } if identifier == self.identifier => Ok(Kind::Success),

@@ -45,7 +45,8 @@ impl Psk {
         Self(Secret::new(mac.to_vec()))
     }
 
-    pub(super) fn expose(&self) -> &[u8] {
+    /// The octets, for `auth` and for EAP-GPSK.
+    pub fn expose(&self) -> &[u8] {
         self.0.expose()
     }
 }

@@ -12,7 +12,8 @@ use crate::store::{KeyId, Store, SubscriberPolicy};
 
 /// That a mobile node which offers everything would be given something.
 pub(super) fn check(policy: &Policy, own: &SubscriberPolicy) -> Result<(), CliError> {
-    let everything = Request { nai: "", key: KeyId::default(), own, suites: &CipherSuite::ALL, user_data: UserData::Clear };
+    let (suites, user_data) = (&CipherSuite::ALL, UserData::Clear);
+    let everything = Request { nai: "", key: KeyId::default(), own, suites, user_data, limit: None };
     let useless = || {
         CliError::Argument(
             "in profile draft-04 a suite that does not encrypt is granted only with user data in the clear and without replay \

@@ -173,6 +173,10 @@ impl Store for SqliteStore {
         subscriber::credentials(&self.connection, &self.kek, nai, self.stand_ins.hash_one(canonical_nai(nai)))
     }
 
+    fn admit(&mut self, nai: &str, now: SystemTime, rng: &mut dyn CryptoRng) -> Result<Option<Credentials>> {
+        self.write(|transaction, kek| subscriber::admit(transaction, kek, nai, unix_seconds(now), rng))
+    }
+
     fn pseudo_psk_secret(&mut self) -> Result<Secret> {
         let query = "SELECT pseudo_psk_secret FROM server";
         let sealed: Vec<u8> = self.connection.query_row(query, [], |row| row.get(0))?;

@@ -15,6 +15,8 @@ use crate::store::{
     Credentials, KeyId, NewSubscriber, Result, StoreError, Subscriber, SubscriberPolicy, canonical_nai, from_unix_seconds,
 };
 
+/// Octets of a key that nobody is told: as many as every other has.
+const UNTOLD_KEY_LEN: usize = 32;
 /// One letter in so many may be another in a name that is meant.
 const LIKENESS: usize = 3;
 /// So many names are proposed.
@@ -64,6 +66,24 @@ pub(super) fn credentials(
     }
     let psk = psk.ok_or_else(|| StoreError::Sealed("the pre-shared key of a subscriber".to_owned()))?;
     Ok(Some(Credentials { psk, key: key_id(&sealed), policy: policy? }))
+}
+
+/// Key and own policy of a subscriber whom a AAA server has authenticated, recorded here where he is not yet; `None` for a disabled one.
+/// His key is random octets, which nobody is told until `hac subscriber rotate-psk` gives him another.
+pub(super) fn admit(
+    transaction: &Transaction<'_>,
+    kek: &KeyEncryptionKey,
+    nai: &str,
+    now: i64,
+    rng: &mut dyn CryptoRng,
+) -> Result<Option<Credentials>> {
+    if one(transaction, nai, now)?.is_none() {
+        let mut octets = vec![0; UNTOLD_KEY_LEN];
+        rng.fill_bytes(&mut octets);
+        let new = NewSubscriber { nai, psk: &Secret::new(octets), policy: SubscriberPolicy::default() };
+        add(transaction, kek, &new, now, rng)?;
+    }
+    credentials(transaction, kek, nai, 0)
 }
 
 /// A number from 1 to that of the newest subscriber.

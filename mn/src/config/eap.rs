@@ -1,0 +1,149 @@
+//! `[eap]`: how this node authenticates with EAP, and to whom.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use protocol::eap::Type;
+use protocol::mhauth::Nai;
+use serde::{Deserialize, Deserializer};
+use service::config::{Finding, Located};
+
+use super::Config;
+
+/// What this node authenticates with.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Eap {
+    /// In order of preference.
+    #[serde(deserialize_with = "methods")]
+    pub methods: Vec<EapMethod>,
+    /// What is given to whoever asks, instead of the name: a name without a user, such as `anonymous@example.org`.
+    pub anonymous_identity: Option<String>,
+    /// The name in the EAP server's certificate, for the methods over TLS.
+    pub server_name: Option<String>,
+    /// PEM file: who signs that certificate.
+    pub ca: Option<PathBuf>,
+    /// PEM file: this node's certificate chain, for "tls".
+    pub certificate: Option<PathBuf>,
+    /// PEM file: its private key.
+    pub key: Option<PathBuf>,
+    /// File with the password, for "ttls-pap", "ttls-mschapv2", "peap-mschapv2" and "md5".
+    pub password_file: Option<PathBuf>,
+}
+
+/// A method that this build has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EapMethod {
+    /// EAP-TLS.
+    Tls,
+    /// EAP-TTLS with PAP.
+    TtlsPap,
+    /// EAP-TTLS with MSCHAPv2.
+    TtlsMschapv2,
+    /// PEAPv0 with EAP-MSCHAPv2.
+    PeapMschapv2,
+    /// EAP-GPSK.
+    Gpsk,
+    /// EAP-MD5, which derives no key.
+    Md5,
+}
+
+impl EapMethod {
+    const ALL: [Self; 6] = [Self::Tls, Self::TtlsPap, Self::TtlsMschapv2, Self::PeapMschapv2, Self::Gpsk, Self::Md5];
+
+    /// As in the configuration.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Tls => "tls",
+            Self::TtlsPap => "ttls-pap",
+            Self::TtlsMschapv2 => "ttls-mschapv2",
+            Self::PeapMschapv2 => "peap-mschapv2",
+            Self::Gpsk => "gpsk",
+            Self::Md5 => "md5",
+        }
+    }
+
+    /// As on the wire.
+    pub const fn kind(self) -> Type {
+        match self {
+            Self::Tls => Type::TLS,
+            Self::TtlsPap | Self::TtlsMschapv2 => Type::TTLS,
+            Self::PeapMschapv2 => Type::PEAP,
+            Self::Gpsk => Type::GPSK,
+            Self::Md5 => Type::MD5,
+        }
+    }
+
+    const fn needs_server(self) -> bool {
+        matches!(self, Self::Tls | Self::TtlsPap | Self::TtlsMschapv2 | Self::PeapMschapv2)
+    }
+
+    const fn needs_password(self) -> bool {
+        matches!(self, Self::TtlsPap | Self::TtlsMschapv2 | Self::PeapMschapv2 | Self::Md5)
+    }
+}
+
+impl FromStr for EapMethod {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        let known = || Self::ALL.map(Self::name).join(", ");
+        Self::ALL
+            .into_iter()
+            .find(|method| method.name() == name)
+            .ok_or_else(|| format!("unknown EAP method \"{name}\"; write one of {}", known()))
+    }
+}
+
+fn methods<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<EapMethod>, D::Error> {
+    let names = Vec::<String>::deserialize(deserializer)?;
+    if names.is_empty() {
+        return Err(serde::de::Error::custom("no method: name at least one, such as \"tls\""));
+    }
+    names.iter().map(|name| name.parse().map_err(serde::de::Error::custom)).collect()
+}
+
+/// What a method needs and is not there, and what cannot be meant.
+pub(super) fn check(config: &Located<Config>, eap: &Eap) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut needs = |needed: bool, is_there: bool, key: &str, what: &str| {
+        if needed && !is_there {
+            findings.push(config.refused("eap.methods", format!("they need {key} = \"…\" in [eap], {what}")));
+        }
+    };
+    let any = |of: fn(EapMethod) -> bool| eap.methods.iter().copied().any(of);
+    needs(any(EapMethod::needs_server), eap.server_name.is_some(), "server-name", "the name in the EAP server's certificate");
+    needs(any(EapMethod::needs_server), eap.ca.is_some(), "ca", "the CA that signs the EAP server's certificate");
+    needs(any(EapMethod::needs_password), eap.password_file.is_some(), "password-file", "a file with the password alone");
+    let is_tls = eap.methods.contains(&EapMethod::Tls);
+    needs(is_tls, eap.certificate.is_some(), "certificate", "this node's certificate for \"tls\"");
+    needs(is_tls, eap.key.is_some(), "key", "the private key of this node's certificate");
+    if eap.methods.contains(&EapMethod::Gpsk) && config.identity.psk_file.is_none() {
+        findings.push(config.refused("eap.methods", "\"gpsk\" needs psk-file = \"…\" in [identity]"));
+    }
+    let kinds: Vec<Type> = eap.methods.iter().map(|method| method.kind()).collect();
+    if kinds.iter().enumerate().any(|(index, kind)| kinds.iter().take(index).any(|earlier| earlier == kind)) {
+        findings.push(config.refused("eap.methods", "a method stands there twice, or EAP-TTLS with two ways inside; keep one"));
+    }
+    findings.extend(check_names(config, eap));
+    findings
+}
+
+fn check_names(config: &Located<Config>, eap: &Eap) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if eap.server_name.as_ref().is_some_and(|name| !net::tls::is_name(name) || name.contains('*')) {
+        let remedy = "write the DNS name that the EAP server's certificate has, such as \"aaa.example.org\"";
+        findings.push(config.refused("eap.server-name", remedy));
+    }
+    if let Some(Err(remedy)) = eap.anonymous_identity.as_ref().map(|name| name.parse::<Nai>()) {
+        findings.push(config.refused("eap.anonymous-identity", remedy));
+    } else if eap.anonymous_identity.as_ref().is_some_and(|name| realm(name) != realm(&config.identity.nai)) {
+        let remedy = "its realm, behind the @, must be that of nai in [identity]: the HAC knows the subscriber by it";
+        findings.push(config.refused("eap.anonymous-identity", remedy));
+    }
+    findings
+}
+
+fn realm(name: &str) -> Option<String> {
+    name.split_once('@').map(|(_, realm)| realm.to_ascii_lowercase())
+}
