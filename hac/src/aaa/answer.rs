@@ -87,6 +87,7 @@ impl Answer {
             }
             // Unknown or unsupported services MUST be treated as an Access-Reject (RFC 2865 section 5.6).
             Decision::Accept if number(attributes, Kind::SERVICE_TYPE)?.is_some_and(|service| service != SERVICE_FRAMED) => {
+                tracing::warn!("an Access-Accept for another Service-Type than Framed is treated as an Access-Reject");
                 Ok(Self::Reject { eap: None })
             }
             Decision::Accept => {

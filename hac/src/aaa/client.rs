@@ -24,7 +24,7 @@ const _: () = assert!(MAX_LIMIT.as_secs() * (SERVERS_PER_RUN as u64) < crate::se
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timings {
     /// From a request to its first retransmission (IRT of RFC 5080 section 2.2.1); each further wait is twice the last.
-    pub first: Duration,
+    pub timeout: Duration,
     /// For one answer of one server, retransmissions included (MRD).
     pub limit: Duration,
     /// A server found dead is passed by for this long, unless it is heard of.
@@ -35,8 +35,8 @@ pub struct Timings {
 
 impl Default for Timings {
     fn default() -> Self {
-        let [first, limit, dead_time, probe] = [2, 10, 60, 10].map(Duration::from_secs);
-        Self { first, limit, dead_time, probe }
+        let [timeout, limit, dead_time, probe] = [2, 10, 60, 10].map(Duration::from_secs);
+        Self { timeout, limit, dead_time, probe }
     }
 }
 
@@ -119,9 +119,9 @@ fn check(servers: &[ServerConfig], timings: &Timings) -> Result<(), ConfigError>
     if let Some(server) = servers.iter().find(|server| server.secret.is_empty()) {
         return Err(ConfigError::EmptySecret(server.name.clone()));
     }
-    let Timings { first, limit, dead_time, probe } = *timings;
+    let Timings { timeout, limit, dead_time, probe } = *timings;
     let times =
-        [("first", first, None), ("limit", limit, Some(MAX_LIMIT)), ("dead_time", dead_time, None), ("probe", probe, None)];
+        [("timeout", timeout, None), ("limit", limit, Some(MAX_LIMIT)), ("dead-time", dead_time, None), ("probe", probe, None)];
     let wrong = |&(_, given, most): &(_, Duration, Option<Duration>)| given.is_zero() || most.is_some_and(|most| given > most);
     match times.into_iter().find(wrong) {
         Some((name, given, most)) => Err(ConfigError::Time { name, given, most }),
@@ -176,7 +176,7 @@ mod tests {
         let too_long = refused(|config| config.timings.limit = Duration::from_secs(15));
         assert_eq!(too_long.to_string(), "the time limit is 15s: it must be above zero and at most 14s");
         let zero: [fn(&mut Timings); 3] = [
-            |timings| timings.first = Duration::ZERO,
+            |timings| timings.timeout = Duration::ZERO,
             |timings| timings.dead_time = Duration::ZERO,
             |timings| timings.probe = Duration::ZERO,
         ];

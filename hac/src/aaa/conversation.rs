@@ -46,8 +46,15 @@ impl Conversation {
         let read = Answer::of(&reply, &config.secret).and_then(|answer| Ok((answer, state(&reply)?)));
         let (answer, state) = read.map_err(|unusable| AaaError::Unusable { server: config.name.clone(), unusable })?;
         self.state = state;
-        if let Answer::Challenge { eap } = &answer {
-            self.identifier = EapPacket::parse(eap).map(|request| request.identifier());
+        match &answer {
+            Answer::Challenge { eap } => self.identifier = EapPacket::parse(eap).map(|request| request.identifier()),
+            Answer::Accept(accept) if accept.eap.is_none() => {
+                tracing::warn!(
+                    server = config.name,
+                    "the AAA server grants access without an EAP-Success: the mobile node hears of none"
+                );
+            }
+            Answer::Accept(_) | Answer::Reject { .. } => {}
         }
         self.server = Some(server);
         Ok(answer)
@@ -76,7 +83,7 @@ impl Conversation {
             match server.ask(content).await {
                 Ok(reply) => return Ok((server, reply)),
                 Err(error) if candidates.peek().is_none() => return Err(error),
-                Err(error) => tracing::warn!(%error, "the next AAA server is asked"),
+                Err(error) => tracing::debug!(%error, "the next AAA server is asked"),
             }
         }
         unreachable!("a client has a server")

@@ -101,6 +101,17 @@ mod tests {
         assert_eq!(read(&[&send[..], &recv].concat()).unwrap(), expected);
     }
 
+    /// Computed apart from this code.
+    #[test]
+    fn keys_that_another_program_has_hidden_come_out() {
+        let octets = "1a3a0000013710348f011e25b1a6e577c6ea6af1df88ac602d86a34e4d3fc5453d78651cf01ce3197d7a6f8dd420b852ee7c4dd379536b0254a9\
+                      1a3a000001371134a17e96227ffd1b4c58025292f14143deb76b5a9f0ecf97377885f4ad81a854b0fbc904cf86f576952c57529d490d70b5ee61";
+        let octets = hex::decode(octets).unwrap();
+        let request = std::array::from_fn(|index| index as u8);
+        let msk = msk(Attributes::parse(&octets).unwrap(), &request, &Secret::new(b"testing123".to_vec())).unwrap();
+        assert_eq!(msk.expose(), (0x20..0x60).collect::<Vec<u8>>());
+    }
+
     #[test]
     fn both_keys_may_share_one_vendor_specific() {
         let (recv, send) = (hidden(17, [0x80, 1], &[0x11; 32]), hidden(16, [0x80, 2], &[0x22; 32]));

@@ -21,8 +21,8 @@ pub struct ServerConfig {
     pub address: SocketAddr,
     /// Shared with it.
     pub secret: Secret,
-    /// Whether it is probed with Status-Server while it is dead. It must be told so by whoever knows that the server supports it
-    /// (RFC 5997 section 4.1); without, it is tried again when the dead-time is over.
+    /// Whether it is probed with Status-Server while it is dead: where it is known to support that (RFC 5997 section 4.1). Without, it is
+    /// asked again when the dead-time is over.
     pub status_server: bool,
 }
 
@@ -46,16 +46,15 @@ impl Peer {
     /// Notes what became of a datagram from its address.
     pub(super) fn note(&self, received: Result<&Reply, Dropped>) {
         match received {
-            Ok(reply) => {
-                self.counts.reply(reply.decision());
-                if self.health().heard(Instant::now()) {
-                    tracing::info!(server = self.config.name, address = %self.config.address, "the AAA server answers again");
-                }
-            }
+            Ok(reply) => self.counts.reply(reply.decision()),
             Err(reason) => {
                 self.counts.dropped(reason);
                 tracing::trace!(server = self.config.name, ?reason, "a datagram from the AAA server's address is dropped");
             }
+        }
+        let is_there = matches!(received, Ok(_) | Err(Dropped::NoMessageAuthenticator));
+        if is_there && self.health().heard(Instant::now()) {
+            tracing::info!(server = self.config.name, address = %self.config.address, "the AAA server answers again");
         }
     }
 }

@@ -156,6 +156,8 @@ impl Exchange {
     }
 }
 
+/// The identifier of a request that was given up may be reused before that request would have timed out, though after all others: the
+/// server tells the two apart by their authenticators (RFC 5080 section 2.2.2), and so does `reply`.
 impl Drop for Exchange {
     fn drop(&mut self) {
         lock(&self.port.waiting).give_back(self.request.awaited().identifier);

@@ -65,7 +65,8 @@ pub enum Dropped {
     Unexpected,
     /// It is no Access-Accept, Access-Reject or Access-Challenge.
     Code,
-    /// Message-Authenticator is missing, or there are several.
+    /// There is not one Message-Authenticator, though Response Authenticator is right: it is believed for a sign of life and for nothing
+    /// else. A Status-Server may be answered so (RFC 5997 section 5), all else by a server that is too old to be used.
     NoMessageAuthenticator,
     /// Message-Authenticator is wrong: forged, of an earlier request with this Identifier, or of a server with another secret.
     MessageAuthenticator,
@@ -100,17 +101,20 @@ impl Dropped {
 /// Verifies a datagram that came from the server's address and port, which the socket sees to.
 ///
 /// # Errors
-/// The first that does not hold, in the order of [`Dropped`].
+/// The first that does not hold, in this order: lengths, Identifier, Code, Message-Authenticator, Response Authenticator.
 pub fn verify(datagram: &[u8], awaited: &Awaited, secret: &Secret) -> Result<Reply, Dropped> {
     let packet = Packet::parse(datagram).map_err(|_| Dropped::Malformed)?;
     if packet.identifier() != awaited.identifier {
         return Err(Dropped::Unexpected);
     }
     let decision = decision(packet.code()).ok_or(Dropped::Code)?;
-    check_message_authenticator(&packet, awaited, secret)?;
+    let is_signed = check_message_authenticator(&packet, awaited, secret)?;
     let expected = digest::response_authenticator(secret, &packet, &awaited.authenticator);
     if !bool::from(packet.authenticator().ct_eq(&expected)) {
         return Err(Dropped::ResponseAuthenticator);
+    }
+    if !is_signed {
+        return Err(Dropped::NoMessageAuthenticator);
     }
     Ok(Reply { decision, request: awaited.authenticator, attributes: packet.attributes().octets().to_vec() })
 }
@@ -124,15 +128,14 @@ fn decision(code: u8) -> Option<Decision> {
     }
 }
 
-/// RFC 3579 section 3.2. Required of every reply, those without EAP-Message included: without it an Access-Reject is made an
-/// Access-Accept by a collision of the Response Authenticator's MD5 (CVE-2024-3596).
-fn check_message_authenticator(packet: &Packet<'_>, awaited: &Awaited, secret: &Secret) -> Result<(), Dropped> {
-    let parts = packet.attributes().around_only(Kind::MESSAGE_AUTHENTICATOR);
-    let [before, value, behind] = parts.ok_or(Dropped::NoMessageAuthenticator)?;
+/// RFC 3579 section 3.2. `false` when there is none to check, or several. It is required of every reply, those without EAP-Message
+/// included: without it an Access-Reject is made an Access-Accept by a collision of the Response Authenticator's MD5 (CVE-2024-3596).
+fn check_message_authenticator(packet: &Packet<'_>, awaited: &Awaited, secret: &Secret) -> Result<bool, Dropped> {
+    let Some([before, value, behind]) = packet.attributes().around_only(Kind::MESSAGE_AUTHENTICATOR) else { return Ok(false) };
     let zeros = [0; size_of::<Authenticator>()];
     let expected = digest::hmac(secret, &[&packet.head(), &awaited.authenticator, before, &zeros, behind]);
     // Another length than 16 is unequal.
-    if bool::from(value.ct_eq(&expected)) { Ok(()) } else { Err(Dropped::MessageAuthenticator) }
+    if bool::from(value.ct_eq(&expected)) { Ok(true) } else { Err(Dropped::MessageAuthenticator) }
 }
 
 #[cfg(test)]
@@ -187,6 +190,13 @@ pub(super) mod tests {
         for code in [2, 3, 11] {
             assert_eq!(verdict(&reply(code, &[24, 3, 1])), Err(Dropped::NoMessageAuthenticator));
         }
+    }
+
+    #[test]
+    fn a_reply_without_either_authenticator_is_no_sign_of_life() {
+        let mut datagram = reply(2, &[24, 3, 1]);
+        datagram[4] ^= 1;
+        assert_eq!(verdict(&datagram), Err(Dropped::ResponseAuthenticator));
     }
 
     #[test]

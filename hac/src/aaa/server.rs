@@ -36,7 +36,7 @@ impl Server {
         let (asked, dropped) = (Instant::now(), self.peer.counts.all_dropped());
         let mut exchange = self.pool.begin(content, &self.peer).map_err(|full| self.explain(full))?;
         self.peer.counts.request();
-        match timeout(self.timings.limit, exchange.run(self.timings.first)).await {
+        match timeout(self.timings.limit, exchange.run(self.timings.timeout)).await {
             Ok(reply) => Ok(reply),
             Err(_) => {
                 exchange.give_up();
