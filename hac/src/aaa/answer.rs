@@ -1,8 +1,8 @@
 //! What an authentic reply comes to: the next EAP request, access, or none.
 //!
 //! `conversation` calls this. The decision is the packet's code alone, never the EAP packet in it, and no EAP packet is made here
-//! (RFC 3579 section 2.6.3, both MUST). One that says the contrary of its code is not passed on: the mobile node would believe it.
-//! Reply-Message is discarded (RFC 3579 section 2.6.5).
+//! (RFC 3579 section 2.6.3, both MUST). One that says the contrary of its code is not passed on: the mobile node would believe
+//! it. Reply-Message is discarded (RFC 3579 section 2.6.5).
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
@@ -40,8 +40,8 @@ pub enum Answer {
 /// What an Access-Accept says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Accept {
-    /// The EAP-Success for the mobile node; `None` when the server sent none or another packet. Access is granted all the same (RFC 3579
-    /// section 2.6.3): what the mobile node can prove is the MSK.
+    /// The EAP-Success for the mobile node; `None` when the server sent none or another packet. Access is granted all the same
+    /// (RFC 3579 section 2.6.3): what the mobile node can prove is the MSK.
     pub eap: Option<Vec<u8>>,
     /// 64 octets, of methods that make one.
     pub msk: Option<Secret>,
@@ -139,7 +139,8 @@ fn framed_ip4(attributes: Attributes<'_>) -> Result<Option<Ipv4Addr>, Unusable> 
     Ok(address.filter(|address| *address < 0xffff_fffe).map(Ipv4Addr::from_bits))
 }
 
-/// RFC 3162 section 2.3: a reserved octet, the length in bits, as many octets as are needed or more. Bits beyond the length MUST be zero.
+/// RFC 3162 section 2.3: a reserved octet, the length in bits, as many octets as are needed or more. Bits beyond the length MUST
+/// be zero.
 fn prefix(value: &[u8]) -> Result<Ipv6Net, Unusable> {
     let net = || {
         let (&[_, length], octets) = value.split_first_chunk::<2>()?;

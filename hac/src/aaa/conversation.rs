@@ -1,7 +1,7 @@
 //! One EAP run with one AAA server.
 //!
-//! `session` begins it with the mobile node's first EAP response and asks once a round. The server is chosen in the first round, when a
-//! silent one may be left for the next; from then on State and the method's half-way are that server's alone.
+//! `session` begins it with the mobile node's first EAP response and asks once a round. The server is chosen in the first round,
+//! when a silent one may be left for the next; from then on State and the method's half-way are that server's alone.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -34,30 +34,35 @@ impl Conversation {
 
     /// Passes the mobile node's EAP packet to the server and waits for what it says.
     ///
-    /// `user_name` is the Type-Data of the EAP-Response/Identity, in every round the same (RFC 3579 section 2.1); `eap` the whole packet.
+    /// `user_name` is the Type-Data of the EAP-Response/Identity, in every round the same (RFC 3579 section 2.1); `eap` the whole
+    /// packet.
     ///
-    /// # Errors
-    /// The packet is no response to the server's last request (RFC 3579 section 2.2) or does not fit; no server answers; what it answers
-    /// is of no use.
+    /// # Errors The packet is no response to the server's last request (RFC 3579 section 2.2) or does not fit; no server answers;
+    /// what it answers is of no use.
     pub async fn ask(&mut self, user_name: &[u8], eap: &[u8]) -> Result<Answer, AaaError> {
         let content = self.content(user_name, eap)?;
         let (server, reply) = self.reply(&content).await?;
         let config = &server.peer.config;
-        let read = Answer::of(&reply, &config.secret).and_then(|answer| Ok((answer, state(&reply)?)));
-        let (answer, state) = read.map_err(|unusable| AaaError::Unusable { server: config.name.clone(), unusable })?;
-        self.state = state;
-        match &answer {
-            Answer::Challenge { eap } => self.identifier = EapPacket::parse(eap).map(|request| request.identifier()),
+        let read =
+            Answer::of(&reply, &config.secret).and_then(|answer| self.follow(&answer, &reply, &config.name).map(|()| answer));
+        let answer = read.map_err(|unusable| AaaError::Unusable { server: config.name.clone(), unusable })?;
+        self.server = Some(server);
+        Ok(answer)
+    }
+
+    /// What the next round needs of this one.
+    fn follow(&mut self, answer: &Answer, reply: &Reply, server: &str) -> Result<(), Unusable> {
+        match answer {
+            Answer::Challenge { eap } => {
+                self.state = at_most_one(reply.attributes(), Kind::STATE)?.map(<[u8]>::to_vec);
+                self.identifier = EapPacket::parse(eap).map(|request| request.identifier());
+            }
             Answer::Accept(accept) if accept.eap.is_none() => {
-                tracing::warn!(
-                    server = config.name,
-                    "the AAA server grants access without an EAP-Success: the mobile node hears of none"
-                );
+                tracing::warn!(server, "the AAA server grants access without an EAP-Success: the mobile node hears of none");
             }
             Answer::Accept(_) | Answer::Reject { .. } => {}
         }
-        self.server = Some(server);
-        Ok(answer)
+        Ok(())
     }
 
     fn content(&self, user_name: &[u8], eap: &[u8]) -> Result<Content, AaaError> {
@@ -88,9 +93,4 @@ impl Conversation {
         }
         unreachable!("a client has a server")
     }
-}
-
-/// State of an Access-Challenge, for the next request.
-fn state(reply: &Reply) -> Result<Option<Vec<u8>>, Unusable> {
-    Ok(at_most_one(reply.attributes(), Kind::STATE)?.map(<[u8]>::to_vec))
 }

@@ -1,7 +1,8 @@
-//! The three keyed hashes of RADIUS, all of them MD5: Message-Authenticator, Response Authenticator, and the stream that hides keys.
+//! The three keyed hashes of RADIUS, all of them MD5: Message-Authenticator, Response Authenticator, and the stream that hides
+//! keys.
 //!
-//! `request`, `reply` and `mppe` use them; nothing else of the HAC does. Two of them are MD5 with the secret appended, which collisions
-//! forge (CVE-2024-3596): what a packet says is believed for its Message-Authenticator, an HMAC.
+//! `request`, `reply` and `mppe` use them; nothing else of the HAC does. Two of them are MD5 with the secret appended, which
+//! collisions forge (CVE-2024-3596): what a packet says is believed for its Message-Authenticator, an HMAC.
 
 use hmac::{Hmac, KeyInit, Mac};
 use md5::{Digest, Md5};
@@ -10,8 +11,8 @@ use zeroize::Zeroizing;
 
 use super::packet::{Authenticator, Packet};
 
-/// HMAC-MD5 over `parts`: Message-Authenticator (RFC 3579 section 3.2) when they are the packet with the Request Authenticator in its
-/// header, of a reply as well, and with 16 zero octets in its own place.
+/// HMAC-MD5 over `parts`: Message-Authenticator (RFC 3579 section 3.2) when they are the packet with the Request Authenticator in
+/// its header, of a reply as well, and with 16 zero octets in its own place.
 pub(super) fn hmac(secret: &Secret, parts: &[&[u8]]) -> Authenticator {
     let Ok(mut mac) = Hmac::<Md5>::new_from_slice(secret.expose()) else { unreachable!("HMAC takes a key of any length") };
     parts.iter().for_each(|part| mac.update(part));

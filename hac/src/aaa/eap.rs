@@ -19,8 +19,8 @@ pub(super) struct EapPacket<'a> {
 }
 
 impl<'a> EapPacket<'a> {
-    /// Reads Code (1), Identifier (1), Length (2, network order, the header included). Octets beyond Length are padding. `None` when
-    /// there are fewer octets than Length says or it is shorter than what its Code needs: a Type in requests and responses.
+    /// Reads Code (1), Identifier (1), Length (2, network order, the header included). Octets beyond Length are padding. `None`
+    /// when there are fewer octets than Length says or it is shorter than what its Code needs: a Type in requests and responses.
     pub(super) fn parse(octets: &'a [u8]) -> Option<Self> {
         let (&[code, identifier, high, low], _) = octets.split_first_chunk::<4>()?;
         let least = if matches!(code, REQUEST | RESPONSE) { 5 } else { 4 };

@@ -8,7 +8,8 @@ use super::attribute::Kind;
 use super::packet::TooLong;
 use super::pool::MAX_IN_FLIGHT;
 
-/// Why [`Conversation::ask`](super::Conversation::ask) has no answer. The run cannot go on, save after the mobile node's own mistakes.
+/// Why [`Conversation::ask`](super::Conversation::ask) has no answer. The run cannot go on, save after the mobile node's own
+/// mistakes.
 #[derive(Debug, thiserror::Error)]
 pub enum AaaError {
     /// No authentic answer within the limit: 504.
@@ -77,7 +78,8 @@ pub enum Unusable {
     /// RFC 3579 section 3.1.
     #[error("EAP-Messages with another attribute between them")]
     EapApart,
-    /// An Access-Challenge without an EAP request (RFC 3579 section 2.6.3), or with one of a wrong length: nothing to pass on, and no decision.
+    /// An Access-Challenge without an EAP request (RFC 3579 section 2.6.3), or with one of a wrong length: nothing to pass on,
+    /// and no decision.
     #[error("an Access-Challenge without a sound EAP request")]
     NoRequest,
     /// Which of several holds is anybody's guess.
@@ -106,7 +108,7 @@ pub enum ConfigError {
     #[error("the NAS-Identifier has {0} octets: 1 to 253 are allowed")]
     NasIdentifier(usize),
     /// A time that does not work.
-    #[error("the time {name} is {given:?}: it must be above zero{}", .most.map_or(String::new(), |most| format!(" and at most {most:?}")))]
+    #[error("the time {name} is {given:?}: it must be above zero{}", upper_bound(*.most))]
     Time {
         /// Which.
         name: &'static str,
@@ -115,4 +117,8 @@ pub enum ConfigError {
         /// The most, where there is one.
         most: Option<Duration>,
     },
+}
+
+fn upper_bound(most: Option<Duration>) -> String {
+    most.map_or_else(String::new, |most| format!(" and at most {most:?}"))
 }

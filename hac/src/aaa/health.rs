@@ -1,7 +1,8 @@
 //! Whether a AAA server is worth asking. Pure: `server` brings the time.
 //!
-//! Dead is a server that has let a request's whole limit pass without an authentic word to anybody. One silence alone proves nothing: a
-//! server is silent, too, about a realm whose own server is down (RFC 5997 section 4.3), which any mobile node could name.
+//! Dead is a server that has let a request's whole limit pass without an authentic word to anybody. One silence alone proves
+//! nothing: a server is silent, too, about a realm whose own server is down (RFC 5997 section 4.3), which any mobile node could
+//! name.
 
 use std::time::Duration;
 

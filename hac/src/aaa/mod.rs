@@ -1,19 +1,23 @@
-//! Asks AAA servers over RADIUS: what a HAC needs as the authenticator that EAP runs pass through (RFC 2865, RFC 3579). `session` begins
-//! a [`Conversation`] for a mobile node of a realm that is authenticated elsewhere; no other protocol and no accounting is here.
+//! Asks AAA servers over RADIUS: what a HAC needs as the authenticator that EAP runs pass through (RFC 2865, RFC 3579). `session`
+//! begins a [`Conversation`] for a mobile node of a realm that is authenticated elsewhere; no other protocol and no accounting is
+//! here.
 //!
 //! One run, in order:
 //! 1. [`Client::begin`] numbers the run, [`Conversation::ask`] takes the mobile node's EAP response: `eap` reads its header,
 //!    `request` writes it with who asks into attributes (`attribute`, `packet`).
-//! 2. `server` begins the request in its `pool`, on a `port` with a free identifier (`waiting`): there it gets 16 random octets as
-//!    Request Authenticator, Message-Authenticator as its first attribute, and is sent; again after 2 s, 4 s … (`retransmission`).
-//! 3. A datagram from the server's address is given to whom its identifier is for, and verified (`reply`, `digest`): Message-Authenticator
-//!    once and right in every reply, then Response Authenticator. All else is dropped and counted (`counts`), and the request waits on.
-//! 4. `answer` reads the authentic reply: the next EAP request, whose State goes back with the next round to the same server; access, with
-//!    the MSK that `mppe` unhides; or none.
-//! 5. A server that says nothing to anybody for 10 s is dead (`health`): first rounds go to the next one, and Status-Server (RFC 5997) asks
-//!    whether it is back.
+//! 2. `server` begins the request in its `pool`, on a `port` with a free identifier (`waiting`): there it gets 16 random octets
+//!    as Request Authenticator, Message-Authenticator as its first attribute, and is sent; again after 2 s, 4 s …
+//!    (`retransmission`).
+//! 3. A datagram from the server's address is given to whom its identifier is for, and verified (`reply`, `digest`):
+//!    Message-Authenticator once and right in every reply, then Response Authenticator. All else is dropped and counted
+//!    (`counts`), and the request waits on.
+//! 4. `answer` reads the authentic reply: the next EAP request, whose State goes back with the next round to the same server;
+//!    access, with the MSK that `mppe` unhides; or none.
+//! 5. A server that says nothing to anybody for 10 s is dead (`health`): first rounds go to the next one, and Status-Server (RFC
+//!    5997) asks whether it is back.
 //!
-//! RADIUS hides keys under MD5 and the secret alone, and hides no names: between the HAC and its servers belongs a network of their own, or IPsec.
+//! RADIUS hides keys under MD5 and the secret alone, and hides no names: between the HAC and its servers belongs a network of
+//! their own, or IPsec.
 
 mod answer;
 mod attribute;

@@ -1,5 +1,5 @@
-//! The MSK in an Access-Accept: MS-MPPE-Recv-Key and MS-MPPE-Send-Key (RFC 2548 sections 2.4.2 and 2.4.3), hidden under the secret and
-//! the Request Authenticator.
+//! The MSK in an Access-Accept: MS-MPPE-Recv-Key and MS-MPPE-Send-Key (RFC 2548 sections 2.4.2 and 2.4.3), hidden under the
+//! secret and the Request Authenticator.
 //!
 //! `answer` calls this once a reply is verified. MSK = Recv-Key followed by Send-Key (RFC 5216 section 2.3).
 
@@ -42,8 +42,8 @@ fn of_microsoft(value: &[u8]) -> Option<Attributes<'_>> {
     Attributes::parse(value.strip_prefix(&MICROSOFT)?).ok()
 }
 
-/// Takes Salt (2 octets) and String apart: p(1) = c(1) xor MD5(S + R + A), p(i) = c(i) xor MD5(S + c(i-1)); p is the key's length in
-/// one octet, the key, padding.
+/// Takes Salt (2 octets) and String apart: p(1) = c(1) xor MD5(S + R + A), p(i) = c(i) xor MD5(S + c(i-1)); p is the key's length
+/// in one octet, the key, padding.
 fn unhide(value: &[u8], request: &Authenticator, secret: &Secret) -> Option<Secret> {
     let (salt, hidden) = value.split_first_chunk::<2>()?;
     // Its highest bit MUST be set; a key that nobody has hidden comes with zeros (section 2.4.2, implementation notes).
@@ -104,8 +104,10 @@ mod tests {
     /// Computed apart from this code.
     #[test]
     fn keys_that_another_program_has_hidden_come_out() {
-        let octets = "1a3a0000013710348f011e25b1a6e577c6ea6af1df88ac602d86a34e4d3fc5453d78651cf01ce3197d7a6f8dd420b852ee7c4dd379536b0254a9\
-                      1a3a000001371134a17e96227ffd1b4c58025292f14143deb76b5a9f0ecf97377885f4ad81a854b0fbc904cf86f576952c57529d490d70b5ee61";
+        let octets = "1a3a0000013710348f011e25b1a6e577c6ea6af1df88ac602d86a34e4d\
+                      3fc5453d78651cf01ce3197d7a6f8dd420b852ee7c4dd379536b0254a9\
+                      1a3a000001371134a17e96227ffd1b4c58025292f14143deb76b5a9f0e\
+                      cf97377885f4ad81a854b0fbc904cf86f576952c57529d490d70b5ee61";
         let octets = hex::decode(octets).unwrap();
         let request = std::array::from_fn(|index| index as u8);
         let msk = msk(Attributes::parse(&octets).unwrap(), &request, &Secret::new(b"testing123".to_vec())).unwrap();

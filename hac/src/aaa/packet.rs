@@ -1,7 +1,7 @@
 //! A RADIUS packet as octets: its header, its attributes and their bounds (RFC 2865 section 3).
 //!
-//! `reply` reads with it what has come, before and after it is verified; `request` writes attributes with it. It judges lengths alone:
-//! nothing here is trusted for having been read.
+//! `reply` reads with it what has come, before and after it is verified; `request` writes attributes with it. It judges lengths
+//! alone: nothing here is trusted for having been read.
 
 use super::attribute::Kind;
 
@@ -113,7 +113,8 @@ impl<'a> Attributes<'a> {
         self.all(kind).next()
     }
 
-    /// The only attribute of this type: the octets before its value, its value, the octets behind. `None` without any and with several.
+    /// The only attribute of this type: the octets before its value, its value, the octets behind. `None` without any and with
+    /// several.
     pub fn around_only(self, kind: Kind) -> Option<[&'a [u8]; 3]> {
         let before: usize = self.into_iter().take_while(|attribute| attribute.kind != kind).map(Attribute::len).sum();
         let (before, rest) = self.0.split_at_checked(before + ATTRIBUTE_HEADER)?;

@@ -21,8 +21,8 @@ pub struct ServerConfig {
     pub address: SocketAddr,
     /// Shared with it.
     pub secret: Secret,
-    /// Whether it is probed with Status-Server while it is dead: where it is known to support that (RFC 5997 section 4.1). Without, it is
-    /// asked again when the dead-time is over.
+    /// Whether it is probed with Status-Server while it is dead: where it is known to support that (RFC 5997 section 4.1).
+    /// Without, it is asked again when the dead-time is over.
     pub status_server: bool,
 }
 

@@ -1,7 +1,7 @@
 //! One UDP socket to a AAA server, with its 256 identifiers, and what is under way on it.
 //!
-//! `pool` opens ports and gives their identifiers to requests. The socket is connected: the kernel lets pass what comes from the server's
-//! address and port, and nothing else. Its receiver runs until the last holder has gone.
+//! `pool` opens ports and gives their identifiers to requests. The socket is connected: the kernel lets pass what comes from the
+//! server's address and port, and nothing else. Its receiver runs until the last holder has gone.
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -52,8 +52,8 @@ impl Port {
         Some(Exchange { request, reply, port: Arc::clone(self), peer: Arc::clone(peer) })
     }
 
-    /// Whether no request is to begin here any more: one has had no answer, and the reason may be the socket, whose own address is fixed
-    /// and may be gone.
+    /// Whether no request is to begin here any more: one has had no answer, and the reason may be the socket, whose own address
+    /// is fixed and may be gone.
     pub(super) fn is_retired(&self) -> bool {
         self.is_retired.load(Ordering::Relaxed)
     }
@@ -122,8 +122,8 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
-    /// Sends the request, again and again, the same octets from the same port (RFC 5080 section 2.2.2: by them the server knows it again),
-    /// until its reply comes.
+    /// Sends the request, again and again, the same octets from the same port (RFC 5080 section 2.2.2: by them the server knows
+    /// it again), until its reply comes.
     pub(super) async fn run(&mut self, first_wait: Duration) -> Reply {
         let mut waits = Retransmission::new(first_wait);
         loop {
@@ -156,8 +156,8 @@ impl Exchange {
     }
 }
 
-/// The identifier of a request that was given up may be reused before that request would have timed out, though after all others: the
-/// server tells the two apart by their authenticators (RFC 5080 section 2.2.2), and so does `reply`.
+/// The identifier of a request that was given up may be reused before that request would have timed out, though after all others:
+/// the server tells the two apart by their authenticators (RFC 5080 section 2.2.2), and so does `reply`.
 impl Drop for Exchange {
     fn drop(&mut self) {
         lock(&self.port.waiting).give_back(self.request.awaited().identifier);

@@ -1,7 +1,7 @@
 //! Verifies what came from a AAA server's address: a [`Reply`] exists only after that, and nothing is read from anything else.
 //!
-//! `port` calls this with each datagram that arrives. What does not hold is dropped silently (RFC 2865 section 3) and counted; the request
-//! goes on waiting, so a forged reply that is faster than the real one changes nothing.
+//! `port` calls this with each datagram that arrives. What does not hold is dropped silently (RFC 2865 section 3) and counted;
+//! the request goes on waiting, so a forged reply that is faster than the real one changes nothing.
 
 use protocol::sa::Secret;
 use subtle::ConstantTimeEq;
@@ -65,8 +65,8 @@ pub enum Dropped {
     Unexpected,
     /// It is no Access-Accept, Access-Reject or Access-Challenge.
     Code,
-    /// There is not one Message-Authenticator, though Response Authenticator is right: it is believed for a sign of life and for nothing
-    /// else. A Status-Server may be answered so (RFC 5997 section 5), all else by a server that is too old to be used.
+    /// There is not one Message-Authenticator, though Response Authenticator is right: it is believed for a sign of life and for
+    /// nothing else. A Status-Server may be answered so (RFC 5997 section 5), all else by a server that is too old to be used.
     NoMessageAuthenticator,
     /// Message-Authenticator is wrong: forged, of an earlier request with this Identifier, or of a server with another secret.
     MessageAuthenticator,
@@ -128,8 +128,9 @@ fn decision(code: u8) -> Option<Decision> {
     }
 }
 
-/// RFC 3579 section 3.2. `false` when there is none to check, or several. It is required of every reply, those without EAP-Message
-/// included: without it an Access-Reject is made an Access-Accept by a collision of the Response Authenticator's MD5 (CVE-2024-3596).
+/// RFC 3579 section 3.2. `false` when there is none to check, or several. It is required of every reply, those without
+/// EAP-Message included: without it an Access-Reject is made an Access-Accept by a collision of the Response Authenticator's MD5
+/// (CVE-2024-3596).
 fn check_message_authenticator(packet: &Packet<'_>, awaited: &Awaited, secret: &Secret) -> Result<bool, Dropped> {
     let Some([before, value, behind]) = packet.attributes().around_only(Kind::MESSAGE_AUTHENTICATOR) else { return Ok(false) };
     let zeros = [0; size_of::<Authenticator>()];

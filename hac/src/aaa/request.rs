@@ -1,8 +1,8 @@
 //! What is sent to a AAA server: Access-Request with an EAP packet (RFC 3579), Status-Server (RFC 5997).
 //!
 //! `conversation` and `server` make [`Content`], which is the same for every server and every try; `port` seals it once it has an
-//! identifier. Message-Authenticator is the first attribute of every request: where an attacker could put octets of his own in front
-//! of it, he could have the server's MD5 collide (CVE-2024-3596).
+//! identifier. Message-Authenticator is the first attribute of every request: where an attacker could put octets of his own in
+//! front of it, he could have the server's MD5 collide (CVE-2024-3596).
 
 use std::net::IpAddr;
 
@@ -14,8 +14,8 @@ use super::eap::EapPacket;
 use super::packet::{AttributeList, Authenticator, HEADER_LEN, TooLong};
 use super::reply::Awaited;
 
-/// What an EAP packet from the server may have, so that TLS methods cut their fragments to it (RFC 3579 section 2.4). Nothing between
-/// the mobile node and the HAC asks for less; six EAP-Messages and what else comes fit into one datagram of an Ethernet.
+/// What an EAP packet from the server may have, so that TLS methods cut their fragments to it (RFC 3579 section 2.4). Nothing
+/// between the mobile node and the HAC asks for less; six EAP-Messages and what else comes fit into one datagram of an Ethernet.
 pub(super) const FRAMED_MTU: u32 = 1400;
 
 const ACCESS_REQUEST: u8 = 1;
@@ -76,8 +76,8 @@ impl Content {
         Ok(Self { code: STATUS_SERVER, attributes })
     }
 
-    /// The request as it is sent, and sent again. `authenticator` is 16 octets from a CSPRNG, fresh for each request: it is what a
-    /// reply is bound to.
+    /// The request as it is sent, and sent again. `authenticator` is 16 octets from a CSPRNG, fresh for each request: it is what
+    /// a reply is bound to.
     pub(super) fn seal(&self, identifier: u8, authenticator: Authenticator, secret: &Secret) -> Request {
         let attributes = self.attributes.octets();
         // Bounded by AttributeList::MAX_LEN.

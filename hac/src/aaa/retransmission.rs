@@ -1,5 +1,5 @@
-//! When a request is sent again (RFC 5080 section 2.2.1): each wait twice the last, all with jitter, so that HACs that were cut off
-//! together do not return together.
+//! When a request is sent again (RFC 5080 section 2.2.1): each wait twice the last, all with jitter, so that HACs that were cut
+//! off together do not return together.
 
 use std::time::Duration;
 

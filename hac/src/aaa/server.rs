@@ -58,8 +58,8 @@ impl Server {
         }
     }
 
-    /// One Status-Server, and its reply until `end`. The first goes out at once: where the silence was of one realm, or somebody's making,
-    /// the server is back after one round trip.
+    /// One Status-Server, and its reply until `end`. The first goes out at once: where the silence was of one realm, or
+    /// somebody's making, the server is back after one round trip.
     async fn probe_once(&self, content: &Content, end: Instant) {
         // Without a socket the next probe is another try.
         let Ok(mut exchange) = self.pool.begin(content, &self.peer) else { return };

@@ -108,4 +108,7 @@ async fn an_authentic_reply_of_no_use_ends_the_run_at_once() {
     let states = [(EAP_MESSAGE, EAP_REQUEST), (STATE, b"one"), (STATE, b"two")];
     let answer = first_round(&client, &server, async |request| server.answer(&request, CHALLENGE, &states).await).await;
     assert!(answer.unwrap_err().to_string().contains("attribute 24 several times"));
+    let states = [(EAP_MESSAGE, EAP_FAILURE), (STATE, b"one"), (STATE, b"two")];
+    let answer = first_round(&client, &server, async |request| server.answer(&request, REJECT, &states).await).await;
+    assert_eq!(answer.unwrap(), reject(), "an Access-Reject denies access whatever else it has");
 }

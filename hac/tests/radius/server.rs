@@ -1,5 +1,5 @@
-//! A AAA server that does what no real one does. Its hashes are written here once more, after the RFCs, so that a mistake of the client is not
-//! confirmed by itself.
+//! A AAA server that does what no real one does. Its hashes are written here once more, after the RFCs, so that a mistake of the
+//! client is not confirmed by itself.
 
 use std::net::SocketAddr;
 use std::time::Duration;
