@@ -11,7 +11,11 @@ use tests::lab::{AaaServer, Lab, inside};
 
 /// The port of hostapd where FreeRADIUS has its own.
 const OTHER_PORT: u16 = 1814;
-const TUNNELS: [(&str, &str); 3] = [("TTLS", "PAP"), ("TTLS", "MSCHAPV2"), ("PEAP", "MSCHAPV2")];
+/// Method, what is inside, and what else there is to say of the method: hostapd offers version 1 of PEAP and FreeRADIUS 0, and the keys of
+/// hostapd's cryptobinding are not wpa_supplicant's in TLS 1.3.
+const TUNNELS: [[&str; 3]; 4] =
+    [TTLS_PAP, ["TTLS", "MSCHAPV2", ""], ["PEAP", "MSCHAPV2", ""], ["PEAP", "MSCHAPV2", "peapver=0 crypto_binding=0"]];
+const TTLS_PAP: [&str; 3] = ["TTLS", "PAP", ""];
 
 /// A way to start a server.
 type Start = fn(&Lab, &Options<'_>) -> Result<AaaServer>;
@@ -26,8 +30,8 @@ fn a_peer_is_authenticated_by_each_method_and_version_of_tls_and_named() {
             for version in [Versions::Tls12, Versions::Tls13] {
                 let by_certificate = eap_tls(&certificates, NAI, ClientCertificate::Alice, version);
                 accepted(lab, server, &by_certificate, version)?;
-                for (method, inner) in TUNNELS {
-                    accepted(lab, server, &tunnel(&certificates, method, inner, PASSWORD, version), version)?;
+                for way in TUNNELS {
+                    accepted(lab, server, &tunnel(&certificates, way, PASSWORD, version), version)?;
                 }
             }
         }
@@ -75,8 +79,8 @@ fn a_wrong_password_or_certificate_is_rejected_and_the_name_is_that_of_the_certi
         let freeradius = lab.freeradius(&Options::default())?;
         let hostapd = lab.hostapd(&Options { port: OTHER_PORT, ..Options::default() })?;
         for server in [&freeradius, &hostapd] {
-            for (method, inner) in TUNNELS {
-                let wrong = tunnel(&certificates, method, inner, "wrong", Versions::Tls12);
+            for way in TUNNELS {
+                let wrong = tunnel(&certificates, way, "wrong", Versions::Tls12);
                 refused(lab, server, &wrong, "(Access-Reject)")?;
             }
             for (client, alert) in
@@ -99,7 +103,7 @@ fn a_wrong_password_or_certificate_is_rejected_and_the_name_is_that_of_the_certi
 fn a_server_with_a_wrong_certificate_is_refused_by_the_peer() {
     inside(|lab| {
         let certificates = lab.aaa_certificates()?;
-        let network = tunnel(&certificates, "TTLS", "PAP", PASSWORD, Versions::Tls12);
+        let network = tunnel(&certificates, TTLS_PAP, PASSWORD, Versions::Tls12);
         let starts: [Start; 2] = [Lab::freeradius, Lab::hostapd];
         for start in starts {
             for (certificate, reason) in [
@@ -133,7 +137,7 @@ fn a_server_has_the_versions_the_attributes_and_the_resumption_that_it_was_told(
             let reply = Reply { session_timeout: Some(3600), class: Some("gold"), framed_ip_address: Some("10.9.0.7".parse()?) };
             let server = start(lab, &Options { versions: Versions::Tls12, names_user: false, reply, ..Options::default() })?;
             let test =
-                lab.eapol_test(&tunnel(&certificates, "TTLS", "PAP", PASSWORD, Versions::Tls12), server.address(), &["-r", "1"])?;
+                lab.eapol_test(&tunnel(&certificates, TTLS_PAP, PASSWORD, Versions::Tls12), server.address(), &["-r", "1"])?;
             ensure!(test.succeeded && test.user_names == [None, None] && !test.resumed, "{}", test.output);
             for attribute in ["27 (Session-Timeout)", "25 (Class)", "8 (Framed-IP-Address)"] {
                 ensure!(
@@ -142,11 +146,11 @@ fn a_server_has_the_versions_the_attributes_and_the_resumption_that_it_was_told(
                     test.output
                 );
             }
-            refused(lab, &server, &tunnel(&certificates, "TTLS", "PAP", PASSWORD, Versions::Tls13), ":fatal:protocol version")?;
+            refused(lab, &server, &tunnel(&certificates, TTLS_PAP, PASSWORD, Versions::Tls13), ":fatal:protocol version")?;
             drop(server);
             let server = start(lab, &Options { resumption: true, ..Options::default() })?;
             for version in [Versions::Tls12, Versions::Tls13] {
-                let network = tunnel(&certificates, "TTLS", "PAP", PASSWORD, version);
+                let network = tunnel(&certificates, TTLS_PAP, PASSWORD, version);
                 let test = lab.eapol_test(&network, server.address(), &["-r", "1"])?;
                 ensure!(test.succeeded && test.resumed && test.equal_keys == 2, "{}", test.output);
                 // In TLS 1.3 FreeRADIUS 3.2.1 does not find whose the session was that it resumes, and names the outer identity.
@@ -162,7 +166,7 @@ fn a_server_has_the_versions_the_attributes_and_the_resumption_that_it_was_told(
 fn a_server_that_is_paused_or_stopped_gives_no_answer_and_answers_again() {
     inside(|lab| {
         let certificates = lab.aaa_certificates()?;
-        let network = tunnel(&certificates, "PEAP", "MSCHAPV2", PASSWORD, Versions::Tls13);
+        let network = tunnel(&certificates, TUNNELS[2], PASSWORD, Versions::Tls13);
         let starts: [Start; 2] = [Lab::freeradius, Lab::hostapd];
         for start in starts {
             let mut server = start(lab, &Options::default())?;
@@ -187,20 +191,20 @@ fn eap_tls(certificates: &Certificates, identity: &str, client: ClientCertificat
     let (certificate, key) = (certificate.display(), key.display());
     format!(
         "eap=TLS\nidentity=\"{identity}\"\nclient_cert=\"{certificate}\"\nprivate_key=\"{key}\"\n{}",
-        verified(certificates, version)
+        verified(certificates, "", version)
     )
 }
 
 /// A network of EAP-TTLS or PEAP.
-fn tunnel(certificates: &Certificates, method: &str, inner: &str, password: &str, version: Versions) -> String {
+fn tunnel(certificates: &Certificates, [method, inner, more]: [&str; 3], password: &str, version: Versions) -> String {
     format!(
         "eap={method}\nidentity=\"{NAI}\"\nanonymous_identity=\"{ANONYMOUS}\"\npassword=\"{password}\"\nphase2=\"auth={inner}\"\n{}",
-        verified(certificates, version)
+        verified(certificates, more, version)
     )
 }
 
-/// Who the server has to be, and the one version of TLS.
-fn verified(certificates: &Certificates, version: Versions) -> String {
+/// Who the server has to be, what there is to say of the method, and the one version of TLS.
+fn verified(certificates: &Certificates, more: &str, version: Versions) -> String {
     let off = match version {
         Versions::Tls12 => &["1_0", "1_1", "1_3"][..],
         Versions::Tls13 => &["1_0", "1_1", "1_2"],
@@ -212,5 +216,5 @@ fn verified(certificates: &Certificates, version: Versions) -> String {
         .map(|one| format!("tls_disable_tlsv{one}={} ", u8::from(off.contains(one))))
         .collect();
     let authority = certificates.authority();
-    format!("ca_cert=\"{}\"\ndomain_match=\"{SERVER_NAME}\"\nphase1=\"{}\"", authority.display(), flags.trim_end())
+    format!("ca_cert=\"{}\"\ndomain_match=\"{SERVER_NAME}\"\nphase1=\"{flags}{more}\"", authority.display())
 }
