@@ -11,8 +11,8 @@ use tests::lab::{AaaServer, Lab, inside};
 
 /// The port of hostapd where FreeRADIUS has its own.
 const OTHER_PORT: u16 = 1814;
-/// Method, what is inside, and what else there is to say of the method: hostapd offers version 1 of PEAP and FreeRADIUS 0, and the keys of
-/// hostapd's cryptobinding are not wpa_supplicant's in TLS 1.3.
+/// Method, what is inside, and what else there is to say of the method: hostapd offers version 1 of PEAP and FreeRADIUS 0, and the
+/// keys of hostapd's cryptobinding are not wpa_supplicant's in TLS 1.3.
 const TUNNELS: [[&str; 3]; 4] =
     [TTLS_PAP, ["TTLS", "MSCHAPV2", ""], ["PEAP", "MSCHAPV2", ""], ["PEAP", "MSCHAPV2", "peapver=0 crypto_binding=0"]];
 const TTLS_PAP: [&str; 3] = ["TTLS", "PAP", ""];

@@ -1,4 +1,5 @@
-//! The certificates of AAA in a lab: an authority, what it gave to the server and to subscribers, and what a peer or a server has to refuse.
+//! The certificates of AAA in a lab: an authority, what it gave to the server and to subscribers, and what a peer or a server has
+//! to refuse.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,10 +1,12 @@
 //! FreeRADIUS 3.2 as an AAA server: its configuration stands in `freeradius.conf`, what a test chooses is written here.
 
 use std::fs;
+use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use super::{AaaServer, Lab, Method, Options, SECRET, Versions};
+use super::certificates::Pair;
+use super::{AaaServer, Certificates, Lab, Method, Options, SECRET, Versions, write};
 
 const CONFIGURATION: &str = include_str!("freeradius.conf");
 
@@ -31,30 +33,20 @@ update reply {
 ";
 
 impl Lab {
-    /// Starts FreeRADIUS beside the HAC. It has all methods but EAP-GPSK. Returns when it answers; fails, with its log, when it does not
-    /// take its configuration.
+    /// Starts FreeRADIUS beside the HAC. It has all methods but EAP-GPSK. Returns when it answers; fails, with its log, when it does
+    /// not take its configuration.
     pub fn freeradius(&self, options: &Options<'_>) -> Result<AaaServer> {
         let folder = self.folder().join(format!("freeradius-{}", options.port));
         fs::create_dir_all(folder.join("sessions")).context("cannot make FreeRADIUS's folder")?;
-        let certificates = self.aaa_certificates()?;
-        let certified = certificates.server(options.certificate);
-        let (authority, folder_name) = (certificates.authority(), folder.display());
-        let (certificate, key) = (certified.certificate.display(), certified.key.display());
-        let chosen = chosen(options)?;
-        let main = format!(
-            "raddbdir = {folder_name}\nauthority = {}\nserver_certificate = {certificate}\nserver_key = {key}\n{chosen}$INCLUDE lab.conf\n",
-            authority.display()
-        );
         let accept = if options.names_user { NAMES_USER } else { NAMES_NOBODY };
-        for (name, text) in [
-            ("radiusd.conf", &main),
-            ("lab.conf", &CONFIGURATION.to_owned()),
-            ("methods", &options.methods.iter().filter_map(module).collect()),
-            ("accept", &format!("{accept}{}", reply(options))),
-            ("users", &users(options)),
-        ] {
-            fs::write(folder.join(name), text).with_context(|| format!("cannot write FreeRADIUS's {name}"))?;
-        }
+        let files = [
+            ("radiusd.conf", format!("{}$INCLUDE lab.conf\n", variables(&folder, &self.aaa_certificates()?, options)?)),
+            ("lab.conf", CONFIGURATION.to_owned()),
+            ("methods", options.methods.iter().filter_map(module).collect()),
+            ("accept", format!("{accept}{}", reply(options))),
+            ("users", users(options)),
+        ];
+        write(&folder, &files)?;
         let folder = folder.to_str().context("the lab's folder is no UTF-8")?;
         // In the foreground, with what it does to each packet.
         let arguments = ["-f", "-xx", "-l", "stdout", "-n", "radiusd", "-d", folder];
@@ -62,20 +54,29 @@ impl Lab {
     }
 }
 
-/// The variables of `freeradius.conf`.
-fn chosen(options: &Options<'_>) -> Result<String> {
+/// What `freeradius.conf` has variables for.
+fn variables(folder: &Path, certificates: &Certificates, options: &Options<'_>) -> Result<String> {
     let first = options.methods.iter().find_map(name).context("FreeRADIUS has none of these methods")?;
     let (least, most) = match options.versions {
         Versions::Tls12 => ("1.2", "1.2"),
         Versions::Tls13 => ("1.3", "1.3"),
         Versions::Both => ("1.2", "1.3"),
     };
-    let resumption = if options.resumption { "yes" } else { "no" };
-    let port = options.port;
-    Ok(format!(
-        "secret = \"{SECRET}\"\nport = {port}\nfirst_method = {first}\ntls_min_version = {least}\ntls_max_version = {most}\n\
-         resumption = {resumption}\n"
-    ))
+    let Pair { certificate, key } = certificates.server(options.certificate);
+    let (authority, port) = (certificates.authority(), options.port.to_string());
+    let variables = [
+        ("raddbdir", &*folder.to_string_lossy()),
+        ("authority", &*authority.to_string_lossy()),
+        ("server_certificate", &*certificate.to_string_lossy()),
+        ("server_key", &*key.to_string_lossy()),
+        ("secret", SECRET),
+        ("port", &port),
+        ("first_method", first),
+        ("tls_min_version", least),
+        ("tls_max_version", most),
+        ("resumption", if options.resumption { "yes" } else { "no" }),
+    ];
+    Ok(variables.iter().map(|(name, value)| format!("{name} = \"{value}\"\n")).collect())
 }
 
 fn name(method: &Method) -> Option<&'static str> {

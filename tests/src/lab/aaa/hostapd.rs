@@ -1,38 +1,46 @@
 //! hostapd 2.10 as an AAA server: no access point, nothing but its RADIUS server and its EAP methods.
 
 use std::fs;
+use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use super::{AaaServer, GPSK_KEY, Lab, Method, Options, SECRET, SERVER_NAME, Versions};
+use super::certificates::Pair;
+use super::{AaaServer, Certificates, GPSK_KEY, Lab, Method, Options, SECRET, SERVER_NAME, Versions, write};
 
 impl Lab {
-    /// Starts hostapd beside the HAC. It has all methods. With [`Method::Gpsk`] among them EAP-MD5 has the octets of [`GPSK_KEY`] for a
-    /// password, since hostapd keeps one secret a user outside of tunnels. It offers both ciphersuites of EAP-GPSK, and the peer chooses.
-    /// Returns when it answers.
+    /// Starts hostapd beside the HAC. It has all methods. With [`Method::Gpsk`] among them EAP-MD5 has the octets of [`GPSK_KEY`]
+    /// for a password, since hostapd keeps one secret a user outside of tunnels. Of EAP-GPSK it offers both ciphersuites, and the
+    /// peer chooses. Returns when it answers.
     pub fn hostapd(&self, options: &Options<'_>) -> Result<AaaServer> {
         let folder = self.folder().join(format!("hostapd-{}", options.port));
         fs::create_dir_all(&folder).context("cannot make hostapd's folder")?;
-        let certificates = self.aaa_certificates()?;
-        let certified = certificates.server(options.certificate);
-        let folder_name = folder.display();
-        let main = format!(
-            "driver=none\neap_server=1\neap_user_file={folder_name}/users\nserver_id={SERVER_NAME}\nradius_server_clients={folder_name}/clients\n\
-             radius_server_auth_port={}\nca_cert={}\nserver_cert={}\nprivate_key={}\n{}",
-            options.port,
-            certificates.authority().display(),
-            certified.certificate.display(),
-            certified.key.display(),
-            tls(options)
-        );
-        for (name, text) in [("hostapd.conf", main), ("clients", format!("127.0.0.1/32 {SECRET}\n")), ("users", users(options))] {
-            fs::write(folder.join(name), text).with_context(|| format!("cannot write hostapd's {name}"))?;
-        }
+        let files = [
+            ("hostapd.conf", configuration(&folder, &self.aaa_certificates()?, options)),
+            ("clients", format!("127.0.0.1/32 {SECRET}\n")),
+            ("users", users(options)),
+        ];
+        write(&folder, &files)?;
         let file = folder.join("hostapd.conf");
         // With each step of a method in the log; keys are not.
         let arguments = ["-d", file.to_str().context("the lab's folder is no UTF-8")?];
         self.aaa_server("hostapd", options.port, &arguments, "AP-ENABLED")
     }
+}
+
+fn configuration(folder: &Path, certificates: &Certificates, options: &Options<'_>) -> String {
+    let (folder, authority) = (folder.display(), certificates.authority());
+    let Pair { certificate, key } = certificates.server(options.certificate);
+    format!(
+        "driver=none\neap_server=1\nserver_id={SERVER_NAME}\neap_user_file={folder}/users\n\
+         radius_server_clients={folder}/clients\nradius_server_auth_port={}\n\
+         ca_cert={}\nserver_cert={}\nprivate_key={}\n{}",
+        options.port,
+        authority.display(),
+        certificate.display(),
+        key.display(),
+        tls(options)
+    )
 }
 
 /// What is not said is as OpenSSL has it: TLS 1.0 too, but not 1.3.
@@ -46,8 +54,8 @@ fn tls(options: &Options<'_>) -> String {
     format!("tls_flags=[DISABLE-TLSv1.0][DISABLE-TLSv1.1]{flags}\ntls_session_lifetime={lifetime}\n")
 }
 
-/// The first line that fits counts. An attribute of an Access-Accept stands behind the line of the user that it is for; what was read
-/// last, inside a tunnel, counts.
+/// The first line that fits counts. An attribute of an Access-Accept stands behind the line of the user that it is for; those of
+/// the line that was asked for last, inside a tunnel, are sent.
 fn users(options: &Options<'_>) -> String {
     let methods: Vec<_> = options.methods.iter().map(name).collect();
     let tunnels: Vec<_> = options.methods.iter().filter(|method| needs_no_secret(method)).map(name).collect();
@@ -60,7 +68,7 @@ fn users(options: &Options<'_>) -> String {
         lines += &format!("\"{user}\" TTLS-PAP,TTLS-MSCHAPV2,MSCHAPV2,MD5 \"{password}\" [2]\n{reply}");
     }
     if !tunnels.is_empty() {
-        // For all names but these hostapd has no answer: in EAP-TLS it asks for `cert-SERIAL` last, and whoever has that would be named.
+        // Not for every name: in EAP-TLS hostapd asks for `cert-SERIAL` at the end, and would answer with what it finds there.
         lines += &format!("\"anonymous\"* {}\n", tunnels.join(","));
     }
     lines

@@ -13,7 +13,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 pub use certificates::{Certificates, ClientCertificate, ServerCertificate};
 pub use eapol_test::EapolTest;
@@ -47,7 +47,8 @@ pub struct Options<'a> {
     pub versions: Versions,
     /// The methods that it has, the one that it proposes first; not all servers have all.
     pub methods: &'a [Method],
-    /// Names and passwords, of EAP-MD5 and inside EAP-TTLS and PEAP. Whoever has a certificate of the AAA's authority needs no entry.
+    /// Names and passwords, of EAP-MD5 and inside EAP-TTLS and PEAP. With a certificate of the AAA's authority nobody needs an
+    /// entry at FreeRADIUS; at hostapd outer identities other than `anonymous…` do.
     pub users: &'a [(&'a str, &'a str)],
     /// Whether TLS sessions may be resumed.
     pub resumption: bool,
@@ -174,4 +175,13 @@ impl Lab {
         server.wait_until_ready(before)?;
         Ok(server)
     }
+}
+
+/// Writes the files of a server's configuration, by name.
+fn write(folder: &Path, files: &[(&str, String)]) -> Result<()> {
+    for (name, text) in files {
+        let file = folder.join(name);
+        fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    Ok(())
 }
