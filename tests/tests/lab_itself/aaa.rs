@@ -1,4 +1,4 @@
-//! The AAA servers of the lab, asked by a peer that is not ours: each method and version of TLS works, and what has to fail fails.
+//! The AAA servers of the lab, asked by a peer that is not ours: each method and version of TLS works, what has to fail fails.
 
 use anyhow::{Result, ensure};
 use tests::lab::aaa::certificates::{BOB, Pair};
@@ -11,8 +11,8 @@ use tests::lab::{AaaServer, Lab, inside};
 
 /// The port of hostapd where FreeRADIUS has its own.
 const OTHER_PORT: u16 = 1814;
-/// Method, what is inside, and what else there is to say of the method: hostapd offers version 1 of PEAP and FreeRADIUS 0, and the
-/// keys of hostapd's cryptobinding are not wpa_supplicant's in TLS 1.3.
+/// Method, what is inside, and what else there is to say of the method: hostapd offers version 1 of PEAP and FreeRADIUS 0, and
+/// the keys of hostapd's cryptobinding are not wpa_supplicant's in TLS 1.3.
 const TUNNELS: [[&str; 3]; 4] =
     [TTLS_PAP, ["TTLS", "MSCHAPV2", ""], ["PEAP", "MSCHAPV2", ""], ["PEAP", "MSCHAPV2", "peapver=0 crypto_binding=0"]];
 const TTLS_PAP: [&str; 3] = ["TTLS", "PAP", ""];

@@ -1,5 +1,5 @@
-//! `eapol_test`: an EAP peer and RADIUS client of wpa_supplicant's, independent of our code. With it the lab's AAA servers are known
-//! to work, whatever our own peer does.
+//! `eapol_test`: an EAP peer and RADIUS client of wpa_supplicant's, independent of our code. With it the lab's AAA servers are
+//! known to work, whatever our own peer does.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -12,7 +12,7 @@ use crate::lab::{plan, programs};
 /// What one run of `eapol_test` came to.
 #[derive(Debug)]
 pub struct EapolTest {
-    /// The server accepted, the peer as well, and the keys are as expected: none with the option `-n`, else equal ones at both ends.
+    /// The server accepted, the peer as well, and the keys are as expected: none with the option `-n`, else equal at both ends.
     pub succeeded: bool,
     /// Authentications after which the MSK and the keys in the Access-Accept (RFC 2548 section 2.4) were the same.
     pub equal_keys: u32,

@@ -33,8 +33,8 @@ update reply {
 ";
 
 impl Lab {
-    /// Starts FreeRADIUS beside the HAC. It has all methods but EAP-GPSK. Returns when it answers; fails, with its log, when it does
-    /// not take its configuration.
+    /// Starts FreeRADIUS beside the HAC. It has all methods but EAP-GPSK. Returns when it answers; fails, with its log, when
+    /// it does not take its configuration.
     pub fn freeradius(&self, options: &Options<'_>) -> Result<AaaServer> {
         let folder = self.folder().join(format!("freeradius-{}", options.port));
         fs::create_dir_all(folder.join("sessions")).context("cannot make FreeRADIUS's folder")?;
