@@ -57,14 +57,13 @@ impl Peer {
     /// Takes one packet.
     ///
     /// # Errors
-    /// The run is over: the server said so, or what it sent cannot be answered.
+    /// The run is over, and stays so: the server said so, or what it sent cannot be answered.
     pub fn handle(&mut self, octets: &[u8], rng: &mut dyn CryptoRng) -> Result<Step, EapError> {
-        match Packet::parse(octets)? {
-            Packet::Request { identifier, kind, data } => self.handle_request(identifier, kind, data, rng),
-            Packet::Success { identifier } => self.handle_success(identifier),
-            Packet::Failure { identifier } => self.handle_failure(identifier),
-            Packet::Response { .. } => Err(EapError::Malformed),
+        let step = self.handle_packet(octets, rng);
+        if step.is_err() {
+            self.state = State::Over { method: None };
         }
+        step
     }
 
     /// The key, once a response may be the last.
@@ -86,20 +85,28 @@ impl Peer {
         }
     }
 
+    fn handle_packet(&mut self, octets: &[u8], rng: &mut dyn CryptoRng) -> Result<Step, EapError> {
+        match Packet::parse(octets)? {
+            Packet::Request { identifier, kind, data } => self.handle_request(identifier, kind, data, rng),
+            Packet::Success { identifier } => self.handle_success(identifier),
+            Packet::Failure { identifier } => self.handle_failure(identifier),
+            Packet::Response { .. } => Err(EapError::Malformed),
+        }
+    }
+
     fn handle_request(&mut self, identifier: u8, kind: Type, data: &[u8], rng: &mut dyn CryptoRng) -> Result<Step, EapError> {
         self.requests = self.requests.saturating_add(1);
         if self.requests > MAX_REQUESTS {
             return Err(EapError::TooManyRequests);
         }
-        if let Some((_, response)) = self.last.as_ref().filter(|(last, _)| *last == identifier) {
-            return Ok(self.respond(response.clone()));
-        }
-        let (kind, data) = match (&self.state, kind) {
-            (State::Over { .. }, _) => return Err(EapError::OutOfPlace(kind)),
-            (_, Type::NOTIFICATION) => (kind, Vec::new()),
-            (State::Idle, Type::IDENTITY) => (kind, self.identity.clone()),
-            (State::Idle, _) => self.begin(identifier, kind, data, rng)?,
-            (State::Running { method, .. }, _) => (kind, self.run(*method, identifier, kind, data, rng)?),
+        let repeated = self.last.as_ref().filter(|(last, _)| *last == identifier).map(|(_, response)| response.clone());
+        let (kind, data) = match (&self.state, repeated, kind) {
+            (State::Over { .. }, ..) => return Err(EapError::OutOfPlace(kind)),
+            (_, Some(response), _) => return Ok(self.respond(response)),
+            (_, None, Type::NOTIFICATION) => (kind, Vec::new()),
+            (State::Idle, None, Type::IDENTITY) => (kind, self.identity.clone()),
+            (State::Idle, None, _) => self.begin(identifier, kind, data, rng)?,
+            (State::Running { method, .. }, None, _) => (kind, self.run(*method, identifier, kind, data, rng)?),
         };
         let response = Packet::Response { identifier, kind, data: &data }.write();
         self.last = Some((identifier, response.clone()));
@@ -131,10 +138,7 @@ impl Peer {
                 self.state = State::Running { method: place, progress };
                 Ok(data)
             }
-            Err(error) => {
-                self.state = State::Over { method: None };
-                Err(EapError::Method(kind, error))
-            }
+            Err(error) => Err(EapError::Method(kind, error)),
         }
     }
 
@@ -154,11 +158,9 @@ impl Peer {
         Ok(Step::Succeeded)
     }
 
-    fn handle_failure(&mut self, identifier: u8) -> Result<Step, EapError> {
+    fn handle_failure(&self, identifier: u8) -> Result<Step, EapError> {
         self.check_result(identifier)?;
-        let error = self.failed_or(EapError::Failure);
-        self.state = State::Over { method: None };
-        Err(error)
+        Err(self.failed_or(EapError::Failure))
     }
 
     /// A result belongs to the last response (RFC 3748 section 4.2), and nothing follows it.
