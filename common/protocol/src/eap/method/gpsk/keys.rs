@@ -8,9 +8,9 @@ use super::{RAND_LEN, Suite};
 use crate::eap::{MethodError, Msk};
 use crate::sa::Secret;
 
-/// What both ends put into the derivation.
+/// What both ends put into the derivation: the RFC's inputString, in its order.
 #[derive(Clone, Copy)]
-pub struct Input<'a> {
+pub struct Seed<'a> {
     /// The peer's nonce.
     pub rand_peer: &'a [u8; RAND_LEN],
     /// The peer's identity.
@@ -34,18 +34,18 @@ impl Keys {
     /// # Errors
     /// [`MethodError::WrongCredentials`]: a pre-shared key that is too short for the suite (or longer than its length can be written).
     /// The other end would not have chosen the suite with that key.
-    pub fn derive(suite: Suite, psk: &Secret, input: &Input<'_>) -> Result<Self, MethodError> {
-        Self::try_derive(suite, psk.expose(), input).ok_or(MethodError::WrongCredentials)
+    pub fn derive(suite: Suite, psk: &Secret, seed: &Seed<'_>) -> Result<Self, MethodError> {
+        Self::try_derive(suite, psk.expose(), seed).ok_or(MethodError::WrongCredentials)
     }
 
-    fn try_derive(suite: Suite, psk: &[u8], input: &Input<'_>) -> Option<Self> {
+    fn try_derive(suite: Suite, psk: &[u8], seed: &Seed<'_>) -> Option<Self> {
         let (key, _) = psk.split_at_checked(suite.key_len())?;
         let psk_len = u16::try_from(psk.len()).ok()?.to_be_bytes();
-        let seed: [&[u8]; 4] = [input.rand_peer, input.id_peer, input.rand_server, input.id_server];
+        let parts: [&[u8]; 4] = [seed.rand_peer, seed.id_peer, seed.rand_server, seed.id_server];
         let suite_octets = suite.octets();
-        let master_seed = [&[&psk_len, psk, &suite_octets], &seed[..]].concat();
+        let master_seed = [&[&psk_len, psk, &suite_octets], &parts[..]].concat();
         let master = gkdf(suite, suite.key_len(), key, &master_seed)?;
-        let block = gkdf(suite, MSK_LEN + EMSK_LEN + 2 * suite.key_len(), &master, &seed)?;
+        let block = gkdf(suite, MSK_LEN + EMSK_LEN + 2 * suite.key_len(), &master, &parts)?;
         let (msk, rest) = block.split_at_checked(MSK_LEN)?;
         let session = rest.get(EMSK_LEN..)?.get(..suite.key_len())?;
         Some(Self { suite, msk: Msk::new(&Secret::new(msk.to_vec()))?, session: Secret::new(session.to_vec()) })
@@ -100,13 +100,13 @@ mod tests {
 
     fn derive(suite: Suite, psk_len: u8) -> Option<Keys> {
         let psk = Secret::new((0..psk_len).collect());
-        let input = Input {
+        let seed = Seed {
             rand_peer: &[0x11; RAND_LEN],
             id_peer: b"mn@example.org",
             rand_server: &[0x22; RAND_LEN],
             id_server: b"hac.example.org",
         };
-        Keys::derive(suite, &psk, &input).ok()
+        Keys::derive(suite, &psk, &seed).ok()
     }
 
     /// RFC 5433 has no vectors: the numbers are of another implementation of it.

@@ -10,7 +10,7 @@ mod peer;
 mod server;
 mod suite;
 
-pub use keys::Keys;
+pub use keys::{Keys, Seed};
 pub use peer::GpskPeer;
 pub use server::GpskServer;
 pub use suite::Suite;

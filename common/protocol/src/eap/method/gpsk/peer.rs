@@ -2,9 +2,8 @@
 
 use rand_core::CryptoRng;
 
-use super::keys::Input;
 use super::message::{Gpsk1, Gpsk2, Gpsk3, Message, Signed, parse, write_gpsk4};
-use super::{Keys, MIN_PSK_LEN, RAND_LEN, Suite};
+use super::{Keys, MIN_PSK_LEN, RAND_LEN, Seed, Suite};
 use crate::eap::method::{PeerMethod, Progress, Reply};
 use crate::eap::{EapError, MAX_IDENTITY_LEN, MethodError, Msk, Type};
 use crate::sa::Secret;
@@ -57,8 +56,8 @@ impl GpskPeer {
         let mut rand_peer = [0; RAND_LEN];
         rng.fill_bytes(&mut rand_peer);
         let Gpsk1 { id_server, rand_server, suites } = *received;
-        let input = Input { rand_peer: &rand_peer, id_peer: &self.identity, rand_server, id_server };
-        let keys = Keys::derive(suite, &self.psk, &input)?;
+        let seed = Seed { rand_peer: &rand_peer, id_peer: &self.identity, rand_server, id_server };
+        let keys = Keys::derive(suite, &self.psk, &seed)?;
         let id_peer = &self.identity;
         let answer = Gpsk2 { id_peer, id_server, rand_peer: &rand_peer, rand_server, suites, suite: suite.octets() };
         let data = answer.write(&keys);

@@ -1,9 +1,8 @@
 //! The server's end of EAP-GPSK, in a HAC that is the EAP server itself. A name that does not exist gets the same answers as a wrong key:
 //! the directory has a pseudo-key for it.
 
-use super::keys::Input;
 use super::message::{FailureCode, Gpsk1, Gpsk2, Gpsk3, Message, Signed, parse};
-use super::{Keys, RAND_LEN, Suite};
+use super::{Keys, RAND_LEN, Seed, Suite};
 use crate::eap::method::{Around, ServerMethod, ServerStep};
 use crate::eap::{EapError, MAX_IDENTITY_LEN, MethodError, Type};
 
@@ -54,8 +53,8 @@ impl GpskServer {
         let psk = around.directory.pre_shared_key(identity)?;
         let Gpsk2 { rand_peer, id_peer, .. } = *received;
         // The nonce and the name are ours, not those that came: with others no MAC is right.
-        let input = Input { rand_peer, id_peer, rand_server, id_server: &self.id_server };
-        let keys = Keys::derive(suite, &psk, &input).ok().filter(|keys| keys.verify(signed));
+        let seed = Seed { rand_peer, id_peer, rand_server, id_server: &self.id_server };
+        let keys = Keys::derive(suite, &psk, &seed).ok().filter(|keys| keys.verify(signed));
         let Some(keys) = keys else {
             self.state = State::AwaitingEcho;
             return Ok(ServerStep::Request(FailureCode::AUTHENTICATION.write_fail()));

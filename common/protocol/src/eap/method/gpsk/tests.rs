@@ -8,7 +8,6 @@ use std::convert::Infallible;
 
 use rand_core::{TryCryptoRng, TryRng};
 
-use super::keys::Input;
 use super::message::{FailureCode, Gpsk1, Gpsk2, Gpsk3, Message, Rand, SuiteOctets, parse, write_gpsk4};
 use super::*;
 use crate::eap::method::{Around, Directory, PeerMethod, Progress, Reply, ServerMethod, ServerStep};
@@ -60,9 +59,8 @@ fn psk(len: u8) -> Secret {
 }
 
 fn keys(suite: Suite, psk: &Secret) -> Keys {
-    let input =
-        Input { rand_peer: &RAND_PEER, id_peer: PEER.as_bytes(), rand_server: &RAND_SERVER, id_server: SERVER.as_bytes() };
-    Keys::derive(suite, psk, &input).unwrap()
+    let seed = Seed { rand_peer: &RAND_PEER, id_peer: PEER.as_bytes(), rand_server: &RAND_SERVER, id_server: SERVER.as_bytes() };
+    Keys::derive(suite, psk, &seed).unwrap()
 }
 
 fn gpsk1() -> Gpsk1<'static> {
