@@ -85,11 +85,13 @@ fn what_gpsk_3_repeats_is_compared_even_under_a_right_mac() {
 }
 
 #[test]
-fn a_failure_is_sent_back_as_it_came() {
+fn a_failure_is_sent_back_as_it_came_and_nothing_follows_it() {
     let refused = |data: Vec<u8>| Reply { data, progress: Progress::Failed(MethodError::Refused) };
     for code in [FailureCode::PSK_NOT_FOUND, FailureCode::AUTHENTICATION, FailureCode(99)] {
         let mut peer = answered();
         assert_eq!(peer_handle(&mut peer, &code.write_fail()), Ok(refused(code.write_fail())));
+        let third = gpsk3(SUITE.octets()).write(&the_keys());
+        assert_eq!(peer_handle(&mut peer, &third), Err(MethodError::OutOfPlace));
         assert!(peer.msk().is_none());
     }
     let protected = FailureCode::AUTHORIZATION.write_protected_fail(&the_keys());
