@@ -1,12 +1,14 @@
 //! Tests of the three machines: their rules in sentences with methods that follow a script, every order of messages against a model, and
 //! EAP-GPSK from end to end.
 
+mod any_octets;
 mod authenticator_rules;
 mod authenticator_walk;
 mod gpsk_runs;
 mod gpsk_walk;
 mod pass_through_rules;
 mod pass_through_walk;
+mod passwords;
 mod peer_rules;
 mod peer_walk;
 
