@@ -167,7 +167,7 @@ impl RadiusSection {
     pub fn timings(&self) -> crate::aaa::Timings {
         let [limit, dead_time] = [self.timeout_seconds, self.dead_time_seconds].map(Duration::from_secs);
         let default = crate::aaa::Timings::default();
-        crate::aaa::Timings { first: default.first.min(limit), limit, dead_time, ..default }
+        crate::aaa::Timings { timeout: default.timeout.min(limit), limit, dead_time, ..default }
     }
 }
 

@@ -130,7 +130,7 @@ fn first_responses_have_one_form_for_every_name_in_both_profiles() {
         let mut world = world(default);
         let forms = [NAI, DRAFT, RFC, DISABLED, UNKNOWN].map(|name| match begun(&mut world, name).1 {
             Step::Reply(octets) => form(&octets),
-            Step::Deliver(_) | Step::Close(_) => panic!("{name} gets a first response"),
+            Step::Ask(_) | Step::Deliver(_) | Step::Close(_) => panic!("{name} gets a first response"),
         });
         assert!(forms.iter().all(|other| *other == forms[0]), "{default}: {forms:?}");
     }
@@ -163,7 +163,7 @@ fn a_refusal_before_any_key_is_octet_for_octet_the_same_for_every_name() {
         }
         let answers = [NAI, DRAFT, RFC, DISABLED, UNKNOWN].map(|name| match begun(&mut world, name).1 {
             Step::Close(octets) => octets,
-            Step::Reply(_) | Step::Deliver(_) => panic!("{name} waits"),
+            Step::Reply(_) | Step::Ask(_) | Step::Deliver(_) => panic!("{name} waits"),
         });
         assert!(answers.iter().all(|octets| *octets == answers[0]), "{default}");
     }
