@@ -18,6 +18,9 @@ use super::*;
 mod eap_tls_fails;
 mod eap_tls_succeeds;
 mod identity;
+mod ms_chap_v2;
+mod ttls;
+mod tunnel;
 
 const SERVER: &str = "aaa.example.org";
 const ALICE: &str = "alice@example.org";

@@ -53,8 +53,11 @@ struct Ttls {
 
 enum State {
     Handshake,
-    /// This session was authenticated before: the server may be content, or ask again.
-    Resumed,
+    /// This session was authenticated before: the server may be content, or want the password all the same. Its tickets may come first,
+    /// so it wants that who says nothing for a second time.
+    Resumed {
+        has_acknowledged: bool,
+    },
     PapSent,
     MsChapV2Sent(MsChapV2),
 }
@@ -64,7 +67,7 @@ impl Inner for Ttls {
         if !tls.is_resumed() {
             return Progress::Continue;
         }
-        self.state = State::Resumed;
+        self.state = State::Resumed { has_acknowledged: false };
         Progress::MayEnd
     }
 
@@ -77,14 +80,13 @@ impl Inner for Ttls {
     ) -> Result<Progress, MethodError> {
         let has_indicated = tls.version() == Some(TlsVersion::V13) && plaintext.expose() == SUCCESS_INDICATION;
         match &self.state {
-            State::Resumed | State::PapSent if has_indicated => Ok(Progress::Done),
-            // Tickets may come first: who wants the password says nothing once more.
-            State::Resumed if plaintext.is_empty() => {
-                self.state = State::Handshake;
+            State::Resumed { .. } | State::PapSent if has_indicated => Ok(Progress::Done),
+            State::Resumed { has_acknowledged: false } if plaintext.is_empty() => {
+                self.state = State::Resumed { has_acknowledged: true };
                 Ok(Progress::MayEnd)
             }
-            State::Handshake if plaintext.is_empty() => self.begin(tls, rng),
-            State::Handshake | State::Resumed => Err(MethodError::OutOfPlace),
+            State::Handshake | State::Resumed { .. } if plaintext.is_empty() => self.begin(tls, rng),
+            State::Handshake | State::Resumed { .. } => Err(MethodError::OutOfPlace),
             State::PapSent => check_known(&avp::parse(plaintext.expose())?).map(|()| Progress::MayEnd),
             State::MsChapV2Sent(_) if plaintext.is_empty() => Ok(Progress::Continue),
             State::MsChapV2Sent(sent) => {
