@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use protocol::eap::authenticator::{self, Authenticator};
 use protocol::eap::method::tls::eap_tls;
-use protocol::eap::method::{Around, Directory};
+use protocol::eap::method::{Around, Directory, PeerMethod};
 use protocol::eap::peer::{self, Peer};
 use protocol::eap::{EapError, MethodError, Msk};
 use rcgen::{
@@ -19,6 +19,7 @@ mod eap_tls_fails;
 mod eap_tls_succeeds;
 mod identity;
 mod ms_chap_v2;
+mod peap;
 mod ttls;
 mod tunnel;
 

@@ -1,6 +1,5 @@
 //! A server of a method that has another within TLS, as little of it as the peer's end needs to be shown.
 
-use protocol::eap::method::PeerMethod;
 use protocol::eap::method::tls::fragment::{Fragment, Outgoing, Reassembly, SERVER_FRAGMENT_LEN};
 use protocol::eap::{Packet, Type};
 use rustls::ServerConnection;
