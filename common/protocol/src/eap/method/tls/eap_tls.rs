@@ -67,28 +67,25 @@ enum State {
 }
 
 impl TlsServer {
-    fn message(&mut self, message: &[u8]) -> Result<ServerStep, MethodError> {
+    fn handshake(&mut self, message: &[u8]) -> Result<ServerStep, MethodError> {
         let received = self.transport.receive(message);
         let mut output = self.transport.tls.take_output();
+        let is_handshaking = self.transport.tls.is_handshaking();
         match received {
-            Ok(plaintext) if !plaintext.is_empty() => return Err(MethodError::OutOfPlace),
-            Ok(_) if matches!(self.state, State::Finished) && message.is_empty() => return self.authenticated(),
-            Ok(_) if self.transport.tls.is_handshaking() || matches!(self.state, State::Finished) => {}
+            Ok(plaintext) if !plaintext.is_empty() || is_handshaking && output.is_empty() => return Err(MethodError::OutOfPlace),
+            Ok(_) if is_handshaking => {}
             Ok(_) => {
                 output.extend(self.indicate_success()?);
-                self.state = State::Finished;
                 // TLS 1.2, resumed: the peer's Finished is the last message.
                 if output.is_empty() {
                     return self.authenticated();
                 }
+                self.state = State::Finished;
             }
+            Err(failure) if output.is_empty() => return Err(MethodError::Tls(failure)),
             Err(failure) => self.state = State::Alerted(failure),
         }
-        match (output.is_empty(), self.state) {
-            (false, _) => Ok(ServerStep::Request(self.transport.send(output))),
-            (true, State::Alerted(failure)) => Err(MethodError::Tls(failure)),
-            (true, State::Handshake | State::Finished) => Err(MethodError::OutOfPlace),
-        }
+        Ok(ServerStep::Request(self.transport.send(output)))
     }
 
     /// The handshake is complete. If the peer is somebody, it is told so under TLS 1.3.
@@ -99,6 +96,12 @@ impl TlsServer {
             tls.write(SUCCESS_INDICATION).map_err(MethodError::Tls)?;
         }
         Ok(tls.take_output())
+    }
+
+    /// What follows the last message: nothing, or an alert.
+    fn end(&mut self, message: &[u8]) -> Result<ServerStep, MethodError> {
+        self.transport.receive(message).map_err(MethodError::Tls)?;
+        if message.is_empty() { self.authenticated() } else { Err(MethodError::OutOfPlace) }
     }
 
     fn authenticated(&self) -> Result<ServerStep, MethodError> {
@@ -121,9 +124,10 @@ impl ServerMethod for TlsServer {
         if let State::Alerted(failure) = self.state {
             return Err(MethodError::Tls(failure));
         }
-        match self.transport.take(&Fragment::parse(data)?)? {
-            Incoming::Answer(data) => Ok(ServerStep::Request(data)),
-            Incoming::Message(message) => self.message(&message),
+        match (self.transport.take(&Fragment::parse(data)?)?, self.state) {
+            (Incoming::Answer(data), _) => Ok(ServerStep::Request(data)),
+            (Incoming::Message(message), State::Finished) => self.end(&message),
+            (Incoming::Message(message), State::Handshake | State::Alerted(_)) => self.handshake(&message),
         }
     }
 }
