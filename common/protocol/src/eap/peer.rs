@@ -155,6 +155,7 @@ impl Peer {
             return Err(self.failed_or(EapError::EarlySuccess));
         };
         self.state = State::Over { method: Some(method) };
+        self.methods.get_mut(method).into_iter().for_each(|method| method.succeed());
         Ok(Step::Succeeded)
     }
 

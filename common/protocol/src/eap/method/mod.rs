@@ -25,6 +25,9 @@ pub trait PeerMethod: Send {
 
     /// The key, from the first [`Progress::MayEnd`] or [`Progress::Done`] on; `None` for a method that derives none.
     fn msk(&self) -> Option<Msk>;
+
+    /// A Success was accepted: what is of use to a later run may be kept.
+    fn succeed(&mut self) {}
 }
 
 /// A peer's response.
