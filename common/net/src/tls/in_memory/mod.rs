@@ -7,6 +7,7 @@
 mod failure;
 mod identity;
 mod peer;
+mod run;
 mod server;
 mod sessions;
 
@@ -37,7 +38,7 @@ pub struct Identity {
 /// What the two ends have of their own.
 trait End: Send {
     /// The handshake is complete: whether the other end's certificate holds, where it was not shown but comes from a session.
-    fn confirm(&self, connection: &Connection) -> Result<(), rustls::Error>;
+    fn confirm(&mut self, connection: &Connection) -> Result<(), rustls::Error>;
 }
 
 /// A connection of either end.

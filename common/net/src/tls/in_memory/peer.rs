@@ -1,25 +1,19 @@
 //! The mobile node's connections to an EAP server: whom it believes, what it shows, and the sessions that it may resume.
 
-use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use protocol::eap::method::tls::PeerTlsConnection;
 use rustls::client::danger::ServerCertVerifier;
-use rustls::client::{ClientSessionStore, Resumption, Tls12ClientSessionValue, Tls12Resumption, Tls13ClientSessionValue};
+use rustls::client::{Resumption, Tls12Resumption};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::time_provider::{DefaultTimeProvider, TimeProvider};
-use rustls::{
-    ClientConfig, ClientConnection, Connection, Error, HandshakeKind, NamedGroup, RootCertStore, SupportedProtocolVersion,
-};
+use rustls::{ClientConfig, ClientConnection, Connection, Error, HandshakeKind, RootCertStore, SupportedProtocolVersion};
 
+use super::run::{Memory, Run};
 use super::{End, Identity, InMemory};
 use crate::tls::name::{Reference, Verifier};
-use crate::tls::sessions::Sessions;
 use crate::tls::{TlsError, provider};
-
-/// Tickets taken in one run: the server says how many come.
-const MAX_TICKETS: usize = 2;
 
 /// How a mobile node meets its EAP server.
 #[derive(Debug)]
@@ -42,7 +36,7 @@ pub struct EapTlsClient {
     config: ClientConfig,
     server_name: ServerName<'static>,
     verifier: Arc<Verifier>,
-    sessions: Arc<Sessions>,
+    memory: Arc<Memory>,
     time: Arc<dyn TimeProvider>,
 }
 
@@ -72,8 +66,8 @@ impl EapTlsClient {
         config.enable_early_data = false;
         // The name is not one that was looked up, and on the way to the server everybody could read it.
         config.enable_sni = false;
-        let sessions = Arc::new(Sessions::new(time.clone()));
-        Ok(Self { config, server_name, verifier, sessions, time })
+        let memory = Arc::new(Memory::new(time.clone()));
+        Ok(Self { config, server_name, verifier, memory, time })
     }
 
     /// A connection for one run.
@@ -81,7 +75,7 @@ impl EapTlsClient {
     /// # Errors
     /// The library refuses; this is a defect.
     pub fn connection(&self) -> Result<Box<dyn PeerTlsConnection>, TlsError> {
-        let run = Arc::new(Run { sessions: self.sessions.clone(), tickets: Mutex::default() });
+        let run = Arc::new(Run::new(self.memory.clone()));
         let mut config = self.config.clone();
         config.resumption = Resumption::store(run.clone()).tls12_resumption(Tls12Resumption::Disabled);
         let connection = ClientConnection::new(Arc::new(config), self.server_name.clone()).map_err(TlsError::Setup)?;
@@ -107,11 +101,12 @@ impl Peer {
 }
 
 impl End for Peer {
-    fn confirm(&self, connection: &Connection) -> Result<(), Error> {
+    fn confirm(&mut self, connection: &Connection) -> Result<(), Error> {
         if connection.handshake_kind() != Some(HandshakeKind::Resumed) {
             return Ok(());
         }
-        self.verify(connection.peer_certificates().unwrap_or_default()).inspect_err(|_| self.run.sessions.forget())
+        self.run.resume();
+        self.verify(connection.peer_certificates().unwrap_or_default())
     }
 }
 
@@ -121,57 +116,6 @@ impl PeerTlsConnection for InMemory<Peer> {
     }
 
     fn keep_session(&mut self) {
-        let Peer { run, server_name, .. } = &self.end;
-        if !Self::is_resumed(self) {
-            run.sessions.confirm(self.connection.peer_certificates().unwrap_or_default());
-        }
-        for ticket in run.tickets().drain(..) {
-            run.sessions.insert_tls13_ticket(server_name.clone(), ticket);
-        }
-    }
-}
-
-/// The tickets of one run, which are worth nothing before it has succeeded.
-struct Run {
-    sessions: Arc<Sessions>,
-    tickets: Mutex<Vec<Tls13ClientSessionValue>>,
-}
-
-impl Run {
-    fn tickets(&self) -> MutexGuard<'_, Vec<Tls13ClientSessionValue>> {
-        self.tickets.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl fmt::Debug for Run {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Run").field("sessions", &self.sessions).finish_non_exhaustive()
-    }
-}
-
-impl ClientSessionStore for Run {
-    fn set_kx_hint(&self, _: ServerName<'static>, _: NamedGroup) {}
-
-    fn kx_hint(&self, _: &ServerName<'_>) -> Option<NamedGroup> {
-        None
-    }
-
-    fn set_tls12_session(&self, _: ServerName<'static>, _: Tls12ClientSessionValue) {}
-
-    fn tls12_session(&self, _: &ServerName<'_>) -> Option<Tls12ClientSessionValue> {
-        None
-    }
-
-    fn remove_tls12_session(&self, _: &ServerName<'static>) {}
-
-    fn insert_tls13_ticket(&self, _: ServerName<'static>, ticket: Tls13ClientSessionValue) {
-        let mut tickets = self.tickets();
-        if tickets.len() < MAX_TICKETS {
-            tickets.push(ticket);
-        }
-    }
-
-    fn take_tls13_ticket(&self, server_name: &ServerName<'static>) -> Option<Tls13ClientSessionValue> {
-        self.sessions.take_tls13_ticket(server_name)
+        self.end.run.keep(self.connection.peer_certificates().unwrap_or_default(), &self.end.server_name);
     }
 }

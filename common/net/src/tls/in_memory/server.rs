@@ -73,7 +73,7 @@ struct Server {
 }
 
 impl End for Server {
-    fn confirm(&self, connection: &Connection) -> Result<(), Error> {
+    fn confirm(&mut self, connection: &Connection) -> Result<(), Error> {
         if connection.handshake_kind() != Some(HandshakeKind::Resumed) {
             return Ok(());
         }

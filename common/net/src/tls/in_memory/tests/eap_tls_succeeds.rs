@@ -32,33 +32,3 @@ fn chains_of_many_fragments_get_through_within_the_requests_that_a_run_may_take(
         assert!((20..usize::from(MAX_REQUESTS)).contains(&outcome.requests), "{}", outcome.requests);
     }
 }
-
-#[test]
-fn a_session_is_resumed_in_fewer_requests_under_another_key_and_with_the_same_identity() {
-    let authority = Authority::new().below("issuing CA", 3_000);
-    let (client, server) = World::under(&authority, TLS_13).ends();
-    let full = run(&client, &server);
-    for _ in 0..2 {
-        let resumed = run(&client, &server);
-        assert!(resumed.requests + 4 <= full.requests, "{} of {}", resumed.requests, full.requests);
-        assert_ne!(resumed.msk(), full.msk());
-        assert_eq!(resumed.server.unwrap().0, ALICE);
-    }
-}
-
-#[test]
-fn under_tls_1_2_nothing_is_resumed() {
-    let (client, server) = World::new(TLS_12).ends();
-    assert_eq!(run(&client, &server).requests, run(&client, &server).requests);
-}
-
-#[test]
-fn a_session_is_of_no_use_to_a_server_that_began_anew() {
-    let authority = Authority::new();
-    let (client, server) = World::under(&authority, TLS_13).ends();
-    let (_, other) = World::under(&authority, TLS_13).ends();
-    let full = run(&client, &server).requests;
-    let again = run(&client, &other);
-    again.msk();
-    assert!(again.requests >= full);
-}

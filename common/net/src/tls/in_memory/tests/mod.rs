@@ -20,6 +20,7 @@ mod eap_tls_succeeds;
 mod identity;
 mod ms_chap_v2;
 mod peap;
+mod resumption;
 mod ttls;
 mod tunnel;
 

@@ -56,8 +56,8 @@ pub trait PeerTlsConnection: TlsConnection {
     /// Whether this is a session of before, authenticated then.
     fn is_resumed(&self) -> bool;
 
-    /// The run has succeeded: this session may be resumed by a later run. One that is not kept is never resumed, so a resumed one was
-    /// once authenticated by the whole method, not by TLS alone.
+    /// The run has succeeded, and is over: this session may be resumed by a later run. One that is not kept is never resumed, so a
+    /// resumed one was once authenticated by the whole method, not by TLS alone.
     fn keep_session(&mut self);
 }
 

@@ -72,7 +72,6 @@ impl<I: Inner> TlsPeer<I> {
         output.extend(self.transport.tls.take_output());
         if matches!(self.progress, Progress::MayEnd | Progress::Done) {
             self.msk = Some(keys::msk(&*self.transport.tls, self.kind)?);
-            self.transport.tls.keep_session();
         }
         Ok(self.transport.send(output))
     }
@@ -111,5 +110,9 @@ impl<I: Inner> PeerMethod for TlsPeer<I> {
 
     fn msk(&self) -> Option<Msk> {
         self.msk.clone()
+    }
+
+    fn succeed(&mut self) {
+        self.transport.tls.keep_session();
     }
 }

@@ -4,13 +4,11 @@ use crate::eap::method::tls::{eap_tls, ttls};
 use crate::eap::{EapError, peer};
 
 /// A run of EAP-TLS whose Start was answered with this ClientHello.
-fn started(version: TlsVersion, hello: &str) -> (impl PeerMethod + use<>, Seen) {
-    let connection = Scripted { output: hello.into(), ..Scripted::new(version) };
-    let seen = connection.seen.clone();
-    let mut method = eap_tls::peer(Box::new(connection));
+fn started(version: TlsVersion, hello: &str) -> impl PeerMethod + use<> {
+    let mut method = eap_tls::peer(Box::new(Scripted { output: hello.into(), ..Scripted::new(version) }));
     let Reply { progress, .. } = method.handle(0, &Fragment::START.write(), &mut rng()).unwrap();
     assert_eq!(progress, Progress::Continue);
-    (method, seen)
+    method
 }
 
 fn handle(method: &mut impl PeerMethod, message: &str) -> Result<(String, Progress), MethodError> {
@@ -24,57 +22,73 @@ fn said(text: &str, progress: Progress) -> Result<(String, Progress), MethodErro
 
 #[test]
 fn under_tls_1_3_a_run_is_done_with_the_servers_indication_and_not_before() {
-    let (mut method, seen) = started(TlsVersion::V13, "hello");
+    let mut method = started(TlsVersion::V13, "hello");
     assert_eq!(handle(&mut method, "done|say finished"), said("finished", Progress::Continue));
     assert_eq!(handle(&mut method, "say "), said("", Progress::Continue), "tickets");
-    assert!(method.msk().is_none() && !seen.is_kept());
+    assert!(method.msk().is_none());
     assert_eq!(handle(&mut method, "data 00"), said("", Progress::Done));
     assert_eq!(msk_text(method.msk()), "EXPORTER_EAP_TLS_Key_Material/\r");
-    assert!(seen.is_kept());
 }
 
 #[test]
 fn under_tls_1_2_a_run_is_done_with_the_handshake() {
-    let (mut method, seen) = started(TlsVersion::V12, "hello");
+    let mut method = started(TlsVersion::V12, "hello");
     assert_eq!(handle(&mut method, "say certificate"), said("certificate", Progress::Continue));
     assert_eq!(handle(&mut method, "done"), said("", Progress::Done));
     assert_eq!(msk_text(method.msk()), "client EAP encryption/none");
-    assert!(seen.is_kept());
-    let (mut method, _) = started(TlsVersion::V12, "hello");
+    let mut method = started(TlsVersion::V12, "hello");
     assert_eq!(handle(&mut method, "done|say finished"), said("finished", Progress::Done), "resumed");
 }
 
 #[test]
 fn other_application_data_than_the_indication_ends_the_run_and_so_does_an_early_one() {
     for data in ["01", "0000", "00ff"] {
-        let (mut method, _) = started(TlsVersion::V13, "hello");
+        let mut method = started(TlsVersion::V13, "hello");
         handle(&mut method, "done|say finished").unwrap();
         assert_eq!(handle(&mut method, &format!("data {data}")), Err(MethodError::OutOfPlace), "{data}");
     }
-    let (mut method, _) = started(TlsVersion::V13, "hello");
+    let mut method = started(TlsVersion::V13, "hello");
     assert_eq!(handle(&mut method, "done|say finished|data 00"), Err(MethodError::OutOfPlace));
-    let (mut method, _) = started(TlsVersion::V12, "hello");
+    let mut method = started(TlsVersion::V12, "hello");
     assert_eq!(handle(&mut method, "done|data 00"), Err(MethodError::OutOfPlace));
 }
 
-#[test]
-fn a_success_before_the_indication_is_not_believed() {
+/// Start and the end of the handshake in EAP's machine, with the Identifiers 1 and 2.
+fn machine() -> (peer::Peer, Seen) {
     let connection = Scripted { output: b"hello".to_vec(), ..Scripted::new(TlsVersion::V13) };
+    let seen = connection.seen.clone();
     let mut machine = peer::Peer::new("@example.org", vec![Box::new(eap_tls::peer(Box::new(connection)))]).unwrap();
     for (identifier, data) in [(1, Fragment::START.write()), (2, whole("done|say finished"))] {
         let request = Packet::Request { identifier, kind: Type::TLS, data: &data }.write();
         assert!(matches!(machine.handle(&request, &mut rng()), Ok(peer::Step::Respond(_))));
     }
+    (machine, seen)
+}
+
+#[test]
+fn a_success_before_the_indication_is_not_believed() {
+    let (mut machine, seen) = machine();
     assert_eq!(machine.handle(&Packet::Success { identifier: 2 }.write(), &mut rng()), Err(EapError::EarlySuccess));
+    assert!(!seen.is_kept());
+}
+
+#[test]
+fn a_session_is_kept_when_the_run_has_succeeded_and_not_before() {
+    let (mut machine, seen) = machine();
+    let indication = Packet::Request { identifier: 3, kind: Type::TLS, data: &whole("data 00") }.write();
+    assert!(matches!(machine.handle(&indication, &mut rng()), Ok(peer::Step::RespondLast(_))));
+    assert!(!seen.is_kept());
+    assert_eq!(machine.handle(&Packet::Success { identifier: 3 }.write(), &mut rng()), Ok(peer::Step::Succeeded));
+    assert!(seen.is_kept());
 }
 
 #[test]
 fn what_tls_finds_wrong_goes_with_its_alert_and_an_alert_of_the_servers_is_answered_with_nothing() {
     for (message, alert) in [("say alert|fail", "alert"), ("fail", "")] {
-        let (mut method, seen) = started(TlsVersion::V13, "hello");
+        let mut method = started(TlsVersion::V13, "hello");
         let failed = Progress::Failed(MethodError::Tls(TlsFailure::Expired));
         assert_eq!(handle(&mut method, message), said(alert, failed));
-        assert!(method.msk().is_none() && !seen.is_kept());
+        assert!(method.msk().is_none());
     }
 }
 
@@ -82,20 +96,20 @@ fn what_tls_finds_wrong_goes_with_its_alert_and_an_alert_of_the_servers_is_answe
 fn a_run_begins_with_start_and_has_one() {
     let mut method = eap_tls::peer(Box::new(Scripted::new(TlsVersion::V13)));
     assert_eq!(method.handle(0, &whole("say hello"), &mut rng()), Err(MethodError::OutOfPlace));
-    let (mut method, _) = started(TlsVersion::V13, "hello");
+    let mut method = started(TlsVersion::V13, "hello");
     assert_eq!(method.handle(1, &Fragment::START.write(), &mut rng()), Err(MethodError::OutOfPlace));
 }
 
 #[test]
 fn an_empty_request_while_the_handshake_waits_for_the_server_has_no_place() {
-    let (mut method, _) = started(TlsVersion::V13, "hello");
+    let mut method = started(TlsVersion::V13, "hello");
     assert_eq!(handle(&mut method, ""), Err(MethodError::OutOfPlace));
 }
 
 #[test]
 fn a_long_message_waits_for_acknowledgements_and_nothing_is_reached_before_its_last_fragment() {
     let long = "c".repeat(2 * PEER_FRAGMENT_LEN + 1);
-    let (mut method, _) = started(TlsVersion::V12, "hello");
+    let mut method = started(TlsVersion::V12, "hello");
     let mut came = String::new();
     let mut request = whole(&format!("done|say {long}"));
     for (is_more, expected) in [(true, Progress::Continue), (true, Progress::Continue), (false, Progress::Done)] {
@@ -112,21 +126,21 @@ fn a_long_message_waits_for_acknowledgements_and_nothing_is_reached_before_its_l
 fn anything_but_an_acknowledgement_between_fragments_ends_the_run() {
     let more = Fragment { total: Some(9), is_more: true, is_start: false, data: b"say" }.write();
     for request in [whole("say x"), more, Fragment { is_more: true, ..Fragment::ACKNOWLEDGEMENT }.write()] {
-        let (mut method, _) = started(TlsVersion::V13, &"h".repeat(PEER_FRAGMENT_LEN + 1));
+        let mut method = started(TlsVersion::V13, &"h".repeat(PEER_FRAGMENT_LEN + 1));
         assert_eq!(method.handle(1, &request, &mut rng()), Err(MethodError::OutOfPlace));
     }
 }
 
 #[test]
 fn fragments_of_the_servers_are_acknowledged_and_one_that_lies_about_its_length_ends_the_run() {
-    let (mut method, _) = started(TlsVersion::V13, "hello");
+    let mut method = started(TlsVersion::V13, "hello");
     let first = Fragment { total: Some(9), is_more: true, is_start: false, data: b"say" }.write();
     let Reply { data, progress } = method.handle(1, &first, &mut rng()).unwrap();
     assert_eq!((data, progress), (Fragment::ACKNOWLEDGEMENT.write(), Progress::Continue));
     assert_eq!(handle(&mut method, " hello"), said("hello", Progress::Continue));
     method.handle(1, &first, &mut rng()).unwrap();
     assert_eq!(handle(&mut method, " hello again"), Err(MethodError::Malformed));
-    let (mut method, _) = started(TlsVersion::V13, "hello");
+    let mut method = started(TlsVersion::V13, "hello");
     let endless = Fragment { total: u32::try_from(MAX_MESSAGE_LEN + 1).ok(), is_more: true, is_start: false, data: b"s" };
     assert_eq!(method.handle(1, &endless.write(), &mut rng()), Err(MethodError::TooLong));
 }
