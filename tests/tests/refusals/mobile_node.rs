@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use fixture::shell;
-use mn::credentials::Credentials;
 use mn::config::Policy;
+use mn::credentials::Credentials;
 use mn::hac_client::{HacClient, Whereabouts};
 use net::tls::Clients;
 use protocol::mhauth::Psk;

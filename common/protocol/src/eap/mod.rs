@@ -17,7 +17,8 @@ pub use error::{EapError, MethodError, TlsFailure};
 pub use msk::Msk;
 pub use packet::{Packet, Type};
 
-/// Requests that one run may take: the longest method, EAP-TLS with chains of 16 KiB each way, takes 30.
+/// Requests that one run may take: the longest method, EAP-TLS with chains of 16 KiB each way in fragments of a
+/// kilobyte, takes 35.
 pub const MAX_REQUESTS: u8 = 50;
 /// Octets of an identity: the longest NAI (RFC 7542 section 2.2), and what a RADIUS attribute carries.
 pub const MAX_IDENTITY_LEN: usize = 253;

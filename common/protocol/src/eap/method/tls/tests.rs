@@ -11,6 +11,7 @@ use crate::eap::method::{Around, Directory, PeerMethod, Progress, Reply, ServerM
 use crate::eap::{MethodError, Msk, Packet, TlsFailure, Type};
 use crate::sa::Secret;
 
+mod any_octets;
 mod peer;
 mod server;
 
