@@ -4,6 +4,7 @@
 //! so a misspelt key is an error and never silently a default. Relative paths are relative to the file's folder. What only
 //! the program knows to be wrong it says with [`Located::refused`], in the same words and with the same places.
 
+use std::ffi::OsString;
 use std::fmt::Display;
 use std::io;
 use std::ops::Deref;
@@ -23,6 +24,8 @@ pub use place::Place;
 
 use place::Keys;
 
+/// The environment variable in which systemd names the folder of a service's credentials.
+const CREDENTIALS_DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
 /// The longest configuration file that is read, in octets.
 pub const MAX_FILE: u64 = 1 << 20;
 
@@ -77,8 +80,17 @@ impl<T> Located<T> {
         Finding { place: self.place_of(key), severity, key: Some(key.to_owned()), text }
     }
 
-    /// `path` as it stands in the file: an absolute one as it is, a relative one under the file's folder.
+    /// `path` as it stands in the file: an absolute one as it is, a relative one under the file's folder, one that begins with
+    /// `$CREDENTIALS_DIRECTORY/` where systemd put the service's credentials (`LoadCredential=`).
     pub fn resolve(&self, path: impl AsRef<Path>) -> PathBuf {
+        self.resolve_under(path.as_ref(), std::env::var_os(CREDENTIALS_DIRECTORY))
+    }
+
+    fn resolve_under(&self, path: &Path, credentials: Option<OsString>) -> PathBuf {
+        let name = path.strip_prefix(format!("${CREDENTIALS_DIRECTORY}"));
+        if let (Ok(name), Some(folder)) = (name, credentials) {
+            return Path::new(&folder).join(name);
+        }
         self.file.parent().unwrap_or_else(|| Path::new("")).join(path)
     }
 

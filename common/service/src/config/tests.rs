@@ -182,3 +182,16 @@ fn a_named_file_that_cannot_be_used_has_the_place_of_its_key_its_path_and_a_reme
     let error = config.refused_file("another", "empty").to_string();
     assert!(error.ends_with("ha.toml:1:1: empty"), "{error}");
 }
+
+#[test]
+fn a_path_is_where_the_file_is_or_where_systemd_put_the_credentials() {
+    let config = Located::new((), "/etc/haltsec/mn.toml");
+    let resolve = |path: &str, credentials: Option<&str>| config.resolve_under(Path::new(path), credentials.map(Into::into));
+    assert_eq!(resolve("password", None), Path::new("/etc/haltsec/password"));
+    assert_eq!(resolve("/run/password", Some("/run/credentials/mn")), Path::new("/run/password"));
+    assert_eq!(
+        resolve("$CREDENTIALS_DIRECTORY/password", Some("/run/credentials/mn")),
+        Path::new("/run/credentials/mn/password")
+    );
+    assert_eq!(resolve("$CREDENTIALS_DIRECTORY/password", None), Path::new("/etc/haltsec/$CREDENTIALS_DIRECTORY/password"));
+}
