@@ -40,6 +40,16 @@ pub enum EapServer {
     Radius,
 }
 
+impl EapServer {
+    /// As in the configuration.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Radius => "radius",
+        }
+    }
+}
+
 impl Default for Authentication {
     fn default() -> Self {
         let default = Realm { methods: vec![Method::Psk], eap_server: EapServer::Local, keyless: Vec::new() };

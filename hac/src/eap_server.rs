@@ -41,8 +41,11 @@ pub fn aaa_client(config: &Located<Config>) -> Result<Option<Arc<Client>>, Confi
     Client::new(client).map(Some).map_err(refused)
 }
 
-/// White space around it is an editor's.
-fn read_secret(config: &Located<Config>, radius: &RadiusSection) -> Result<Secret, ConfigError> {
+/// The secret that the AAA servers share with this HAC; white space around it is an editor's.
+///
+/// # Errors
+/// Its file cannot be read, or is empty.
+pub fn read_secret(config: &Located<Config>, radius: &RadiusSection) -> Result<Secret, ConfigError> {
     let text = Secret::new(config.read(&radius.secret_file)?.into_bytes());
     let secret = text.expose().trim_ascii();
     if secret.is_empty() {

@@ -197,6 +197,11 @@ async fn serve_control(control: ControlSocket, shared: Arc<MobileNodes>) {
     control.serve(handler).await;
 }
 
+fn aaa_servers(shared: &MobileNodes) -> Vec<serde_json::Value> {
+    let servers = shared.aaa.iter().flat_map(|client| client.status());
+    servers.map(|server| json!({ "name": server.name, "alive": server.is_alive, "counts": server.counts })).collect()
+}
+
 async fn status(shared: &MobileNodes, uptime: Duration) -> Result<serde_json::Value, StoreError> {
     let read = |store: &mut dyn crate::store::Store| Ok::<_, StoreError>((store.counts(SystemTime::now())?, store.revision()?));
     let (counts, revision) = shared.store.run(read).await??;
@@ -215,5 +220,6 @@ async fn status(shared: &MobileNodes, uptime: Duration) -> Result<serde_json::Va
         "revision": revision.0,
         "connected": home_agents,
         "sessions": shared.results.snapshot(),
+        "aaa_servers": aaa_servers(shared),
     }))
 }

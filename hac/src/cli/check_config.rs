@@ -7,14 +7,17 @@ use std::process::ExitCode;
 use std::time::SystemTime;
 
 use net::tls::inspect::rfc3339;
-use serde_json::Value;
+use protocol::mhauth::Method;
+use serde_json::{Value, json};
 use service::check::{Certificate, Check};
 use service::config::Located;
 
 use super::{CliError, names};
+use crate::authentication::Realm;
 use crate::check::certificate;
 use crate::check::recorded::Recorded;
 use crate::config::{self, Config};
+use crate::eap_server;
 use crate::store::sealing::KeyEncryptionKey;
 use crate::store::sqlite::{Inspected, SqliteStore};
 
@@ -31,6 +34,7 @@ pub(super) fn check(file: &Path) -> Check {
     let (mut check, now) = (Check::new(file), SystemTime::now());
     check.find_all(config::check(&config));
     describe(&config, &mut check);
+    check_authentication(&config, &mut check);
     check_certificates(&config, &mut check, now);
     check_ca_key(&config, &mut check);
     check_database(&config, &mut check, now);
@@ -50,6 +54,43 @@ fn describe(config: &Located<Config>, check: &mut Check) {
     check.holds("user_data", policy.user_data.name());
     check.holds("sa_lifetime_seconds", policy.sa_lifetime_seconds);
     check.holds("control_socket", config.resolve(&config.control_socket).display().to_string());
+}
+
+fn check_authentication(config: &Located<Config>, check: &mut Check) {
+    let default = config.default_realm();
+    check.holds("methods", method_names(&default));
+    check.holds("eap_server", server_name(&default));
+    let realms: Vec<_> = config.realms().into_iter().collect();
+    let told = realms
+        .iter()
+        .map(|(name, realm)| (name.clone(), json!({ "methods": method_names(realm), "eap_server": server_name(realm) })));
+    let shown = realms.iter().map(|(name, realm)| format!("{name} ({})", method_names(realm).join(", ")));
+    check.holds_shown("realms", Value::Object(told.collect()), shown.collect::<Vec<_>>().join(", "));
+    let servers = config.radius.iter().flat_map(|radius| &radius.servers);
+    check.holds("aaa_servers", servers.map(ToString::to_string).collect::<Vec<_>>());
+    check.note(eap_server::authentication(config));
+    let Some(radius) = &config.radius else { return };
+    check.note(eap_server::read_secret(config, radius));
+    let path = config.resolve(&radius.secret_file);
+    if let Some(remedy) = readable_by_others(&path, "the secret of the AAA servers") {
+        check.find(config.warned("radius.secret-file", remedy));
+    }
+}
+
+fn method_names(realm: &Realm) -> Vec<&'static str> {
+    realm.methods.iter().map(|method| method.name()).collect()
+}
+
+/// `None` of a realm without EAP.
+fn server_name(realm: &Realm) -> Option<&'static str> {
+    realm.methods.contains(&Method::Eap).then(|| realm.eap_server.name())
+}
+
+/// What to do about a file that others may read; `None` where they may not.
+fn readable_by_others(path: &Path, what: &str) -> Option<String> {
+    let mode = std::fs::metadata(path).map_or(0, |metadata| metadata.permissions().mode() & 0o7777);
+    let shown = path.display();
+    (mode & 0o077 != 0).then(|| format!("{shown} has mode {mode:04o}: others may read {what}; run `chmod 600 {shown}`"))
 }
 
 fn check_certificates(config: &Located<Config>, check: &mut Check, now: SystemTime) {
@@ -87,10 +128,7 @@ fn check_ca_key(config: &Located<Config>, check: &mut Check) {
         check.find(config.warned("ca-key", remedy));
         return;
     }
-    let mode = std::fs::metadata(&path).map_or(0, |metadata| metadata.permissions().mode() & 0o7777);
-    if mode & 0o077 != 0 {
-        let shown = path.display();
-        let remedy = format!("{shown} has mode {mode:04o}: others may read the key of the CA; run `chmod 600 {shown}`");
+    if let Some(remedy) = readable_by_others(&path, "the key of the CA") {
         check.find(config.warned("ca-key", remedy));
     }
 }

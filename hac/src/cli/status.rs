@@ -52,6 +52,14 @@ fn print(status: &Value, start_with: &str) {
         let name = connected.get("name").and_then(Value::as_str).unwrap_or("?");
         println!("  connected   {name}, acknowledged up to revision {}", connected.get("acknowledged").unwrap_or(&Value::Null));
     }
+    for server in status.get("aaa_servers").and_then(Value::as_array).into_iter().flatten() {
+        let name = server.get("name").and_then(Value::as_str).unwrap_or("?");
+        let is_alive = server.get("alive").and_then(Value::as_bool) == Some(true);
+        println!(
+            "AAA server    {name}, {}",
+            if is_alive { "answers" } else { "silent: is it running, and has it this HAC's secret?" }
+        );
+    }
     let sessions = status.get("sessions").and_then(Value::as_object);
     for (result, count) in sessions.into_iter().flatten().filter(|(_, count)| count.as_u64() != Some(0)) {
         println!("sessions      {result}: {count}");

@@ -186,11 +186,10 @@ fn methods<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Meth
 }
 
 fn eap_server<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<EapServer>, D::Error> {
-    match String::deserialize(deserializer)?.as_str() {
-        "local" => Ok(Some(EapServer::Local)),
-        "radius" => Ok(Some(EapServer::Radius)),
-        _ => Err(serde::de::Error::custom("unknown EAP server; write \"radius\" or \"local\"")),
-    }
+    let name = String::deserialize(deserializer)?;
+    let server = [EapServer::Local, EapServer::Radius].into_iter().find(|server| server.name() == name);
+    let unknown = || serde::de::Error::custom("unknown EAP server; write \"radius\" or \"local\"");
+    server.map(Some).ok_or_else(unknown)
 }
 
 fn keyless<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Type>>, D::Error> {

@@ -10,7 +10,8 @@ use net::tls::inspect::{self, Severity, rfc3339};
 use service::check::{Certificate, Check};
 use service::config::{Finding, Located};
 
-use crate::config::{self, Config, read_psk};
+use crate::config::{self, Config};
+use crate::credentials::Credentials;
 use crate::hac_client::DEFAULT_PORT;
 
 pub(super) fn run(file: &Path, json: bool) -> ExitCode {
@@ -25,7 +26,7 @@ fn check(file: &Path) -> Check {
     let mut check = Check::new(file);
     check.find_all(config::check(&config));
     describe(&config, &mut check);
-    check_psk(&config, &mut check);
+    check_credentials(&config, &mut check);
     check_authorities(&config, &mut check);
     check
 }
@@ -42,6 +43,9 @@ fn describe(config: &Located<Config>, check: &mut Check) {
     );
     check.holds("hac_addresses", texts(&mut hac.addresses.iter().map(ToString::to_string)));
     check.holds("nai", identity.nai.as_str());
+    check.holds("methods", texts(&mut config.methods().iter().map(ToString::to_string)));
+    let eap_methods = config.eap.iter().flat_map(|eap| &eap.methods);
+    check.holds("eap_methods", texts(&mut eap_methods.map(|method| method.name().to_owned())));
     check.holds("profile", policy.profile.name());
     check.holds("suites", texts(&mut policy.suites.iter().map(|suite| suite.name().to_owned())));
     check.holds("user_data", policy.user_data.name());
@@ -54,15 +58,23 @@ fn describe(config: &Located<Config>, check: &mut Check) {
     check.holds("control_socket", super::socket(config).display().to_string());
 }
 
-fn check_psk(config: &Located<Config>, check: &mut Check) {
-    let Some(path) = &config.identity.psk_file else { return };
-    check.note(read_psk(config, path));
-    let path = config.resolve(path);
-    let mode = std::fs::metadata(&path).map_or(0, |metadata| metadata.permissions().mode() & 0o7777);
-    if mode & 0o077 != 0 {
-        let shown = path.display();
-        let remedy = format!("{shown} has mode {mode:04o}: others may read the key; run `chmod 600 {shown}`");
-        check.find(config.warned("identity.psk-file", remedy));
+/// What the node authenticates with: each file, and who may read it.
+fn check_credentials(config: &Located<Config>, check: &mut Check) {
+    check.note(Credentials::read(config));
+    let eap = config.eap.as_ref();
+    let secrets = [
+        ("identity.psk-file", config.identity.psk_file.as_ref()),
+        ("eap.password-file", eap.and_then(|eap| eap.password_file.as_ref())),
+        ("eap.key", eap.and_then(|eap| eap.key.as_ref())),
+    ];
+    for (key, file) in secrets {
+        let Some(path) = file.map(|file| config.resolve(file)) else { continue };
+        let mode = std::fs::metadata(&path).map_or(0, |metadata| metadata.permissions().mode() & 0o7777);
+        if mode & 0o077 != 0 {
+            let shown = path.display();
+            let remedy = format!("{shown} has mode {mode:04o}: others may read the key; run `chmod 600 {shown}`");
+            check.find(config.warned(key, remedy));
+        }
     }
 }
 
