@@ -7,6 +7,7 @@ use clap::{Command, CommandFactory};
 use protocol::sa::CipherSuite;
 use protocol::tunnel::DropReason;
 use serde::de::DeserializeOwned;
+use service::config::{Findings, Located};
 
 #[test]
 fn every_command_and_every_option_is_in_the_manual() {
@@ -53,9 +54,9 @@ fn words(command: &Command, name: &str) -> Vec<String> {
 
 #[test]
 fn the_manuals_configuration_is_understood_and_has_every_key() {
-    check_keys::<hac::config::Config>("hac", &["feed", "home", "policy"]);
+    check_keys::<hac::config::Config>("hac", &["feed", "home", "policy", "authentication", "radius", "eap"]);
     check_keys::<ha::config::Config>("ha", &["feed", "tunnel", "routes"]);
-    check_keys::<mn::config::Config>("mn", &["hac", "identity", "policy", "tunnel"]);
+    check_keys::<mn::config::Config>("mn", &["hac", "identity", "eap", "policy", "tunnel"]);
 }
 
 fn check_keys<T: DeserializeOwned>(program: &str, sections: &[&str]) {
@@ -84,9 +85,16 @@ fn check_keys<T: DeserializeOwned>(program: &str, sections: &[&str]) {
 
 #[test]
 fn the_defaults_that_the_manual_names_are_those_of_the_programs() {
-    let hac: hac::config::Config = toml::from_str(&example("hac")).unwrap();
+    let mut hac: hac::config::Config = toml::from_str(&example("hac")).unwrap();
     assert_eq!(format!("{:?}", hac.policy), format!("{:?}", hac::config::PolicySection::default()));
     assert_eq!(hac.control_socket, Path::new(hac::config::DEFAULT_CONTROL_SOCKET));
+    let mut radius = hac.radius.clone().unwrap();
+    (radius.servers, radius.secret_file) = (Vec::new(), "".into());
+    let least: hac::config::RadiusSection = toml::from_str("servers = []\nsecret-file = ''").unwrap();
+    assert_eq!(format!("{radius:?}"), format!("{least:?}"));
+    let chosen = hac.default_realm();
+    hac.authentication = hac::config::RealmSection::default();
+    assert_eq!(chosen, hac.default_realm());
     let ha: ha::config::Config = toml::from_str(&example("ha")).unwrap();
     assert_eq!(format!("{:?}", ha.routes), format!("{:?}", ha::config::Routes::default()));
     let mut mn: mn::config::Config = toml::from_str(&example("mn")).unwrap();
@@ -98,6 +106,35 @@ fn the_defaults_that_the_manual_names_are_those_of_the_programs() {
     assert_eq!(format!("{:?}", mn.policy), format!("{policy:?}"));
 }
 
+/// The sections of each are put in the place of those of the page's whole configuration; what is of EAP does not stay from there.
+#[test]
+fn every_other_example_of_a_configuration_in_the_documents_can_be_used() {
+    let readme = blocks(&read("README.md"));
+    let [of_hac, of_mn] = readme.as_slice() else { panic!("README.md has {} examples", readme.len()) };
+    let mut checked = 0;
+    for block in blocks(&manual("hac")).iter().skip(1).chain([of_hac]) {
+        checked += 1;
+        check_example("hac", block, &["authentication", "realm", "radius", "eap"], hac::config::check);
+    }
+    for block in blocks(&manual("mn")).iter().skip(1).chain([of_mn]) {
+        checked += 1;
+        check_example("mn", block, &["eap"], mn::config::check);
+    }
+    assert!(checked >= 8, "only {checked} examples");
+}
+
+fn check_example<T: DeserializeOwned>(program: &str, block: &str, left_out: &[&str], check: fn(&Located<T>) -> Findings) {
+    let mut table: toml::Table = example(program).parse().unwrap();
+    table.retain(|section, _| !left_out.contains(&section));
+    table.extend(block.parse::<toml::Table>().unwrap());
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), table.to_string()).unwrap();
+    let config = service::config::load(file.path()).unwrap_or_else(|error| panic!("{program}: {error}\n{block}"));
+    if let Err(wrong) = check(&config).check() {
+        panic!("{program}: {wrong:?}\n{block}");
+    }
+}
+
 #[test]
 fn every_reason_to_drop_a_packet_is_in_the_manual() {
     let text = manual("ha");
@@ -105,14 +142,21 @@ fn every_reason_to_drop_a_packet_is_in_the_manual() {
     assert!(missing.is_empty(), "docs/manual/ha.md lacks {missing:?}");
 }
 
-/// The configuration in the manual.
+/// The whole configuration in the manual: the first example.
 fn example(program: &str) -> String {
-    let text = manual(program);
-    let (_, rest) = text.split_once("```toml\n").unwrap();
-    rest.split_once("```").unwrap().0.to_owned()
+    blocks(&manual(program)).remove(0)
+}
+
+fn blocks(text: &str) -> Vec<String> {
+    let blocks = text.split("```toml\n").skip(1);
+    blocks.map(|rest| rest.split_once("```").unwrap().0.to_owned()).collect()
 }
 
 fn manual(program: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join(format!("docs/manual/{program}.md"));
+    read(&format!("docs/manual/{program}.md"))
+}
+
+fn read(document: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join(document);
     std::fs::read_to_string(path).unwrap()
 }
