@@ -44,7 +44,7 @@ fn a_function_that_the_walks_name_without_a_file_is_in_the_file_named_last() {
 #[test]
 fn the_walks_name_the_functions_that_a_packet_and_a_binding_update_pass() {
     let text = read(Path::new(ARCHITECTURE));
-    for (walk, least) in [("## Walk 1", 25), ("## Walk 2", 25), ("## Walk 3", 20)] {
+    for (walk, least) in [("## Walk 1", 25), ("## Walk 2", 25), ("## Walk 3", 20), ("## Walk 4", 25)] {
         let section = text.split("\n## ").find(|section| format!("## {section}").starts_with(walk)).unwrap_or_default();
         let named = code_words(section).iter().filter(|word| word.contains(".rs::")).count();
         assert!(named >= least, "{walk} names {named} functions");
