@@ -8,6 +8,8 @@ use std::thread::JoinHandle;
 use super::*;
 
 const SIGKILL: i32 = 9;
+/// Ticks a second in `/proc/PID/stat`: 100 on every architecture that Debian has.
+const USER_HZ: f64 = 100.0;
 
 /// A HAC that serves; it dies with the value.
 pub(super) struct Process {
@@ -36,6 +38,27 @@ impl Process {
         let (mobile_nodes, home_agents) = (address("mobile_nodes"), address("home_agents"));
         let log = Some(std::thread::spawn(move || lines.collect()));
         Self { child, log, mobile_nodes, home_agents }
+    }
+
+    /// Seconds of CPU that it takes while `work` is done.
+    pub(super) async fn cpu_of(&self, work: impl Future<Output = ()>) -> f64 {
+        let before = self.ticks();
+        work.await;
+        (self.ticks() - before) as f64 / USER_HZ
+    }
+
+    /// Of user and system, since its start.
+    fn ticks(&self) -> u64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        let behind_the_name = stat.rsplit_once(") ").unwrap().1;
+        behind_the_name.split(' ').skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum()
+    }
+
+    /// Memory that it has now.
+    pub(super) fn resident_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 
     /// Sends SIGKILL, waits for its end and gives what it logged.
