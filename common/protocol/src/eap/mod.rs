@@ -24,4 +24,4 @@ pub const MAX_REQUESTS: u8 = 50;
 pub const MAX_IDENTITY_LEN: usize = 253;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,5 +1,5 @@
 //! Tests of the three machines: their rules in sentences with methods that follow a script, every order of messages against a model, and
-//! EAP-GPSK from end to end.
+//! EAP-GPSK from end to end. How every order is walked serves the tests of MHAuth too.
 
 mod any_octets;
 mod authenticator_rules;
@@ -133,7 +133,7 @@ impl Directory for Subscribers {
 
 /// What a machine does with one more message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verdict {
+pub(crate) enum Verdict {
     /// It answers, and more must come.
     Goes,
     /// It answers, and that may be the last.
@@ -146,7 +146,7 @@ enum Verdict {
 
 /// Calls `check` with every sequence of `depth` inputs out of `alphabet`, and gives how many there were. All shorter ones are beginnings
 /// of these.
-fn walk<I: Copy>(alphabet: &[I], depth: u32, mut check: impl FnMut(&[I])) -> usize {
+pub(crate) fn walk<I: Copy>(alphabet: &[I], depth: u32, mut check: impl FnMut(&[I])) -> usize {
     let mut sequence = Vec::new();
     let sequences = alphabet.len().pow(depth);
     for number in 0..sequences {
@@ -159,7 +159,7 @@ fn walk<I: Copy>(alphabet: &[I], depth: u32, mut check: impl FnMut(&[I])) -> usi
 
 /// Whether `step`, a machine, says to each input of a sequence what the model says: `judge` gets the inputs before it, none of which has
 /// ended the run, and the input.
-fn agree<I: Copy + Debug>(sequence: &[I], judge: impl Fn(&[I], I) -> Verdict, mut step: impl FnMut(I) -> Verdict) {
+pub(crate) fn agree<I: Copy + Debug>(sequence: &[I], judge: impl Fn(&[I], I) -> Verdict, mut step: impl FnMut(I) -> Verdict) {
     let mut is_running = true;
     for (at, input) in sequence.iter().enumerate() {
         let expected = if is_running { judge(&sequence[..at], *input) } else { Verdict::Ended };

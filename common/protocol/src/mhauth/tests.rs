@@ -1,6 +1,7 @@
 //! The exchange, one end against the other; what each end refuses, and the draft's profile, are in the modules below.
 
 mod draft_04;
+mod eap;
 mod initiator_rejects;
 mod responder_refuses;
 
