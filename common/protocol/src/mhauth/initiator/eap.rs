@@ -11,7 +11,7 @@ use rand_core::CryptoRng;
 
 use super::{AwaitingInitResponse, Failure, Offer, check_user_data, receive, refused};
 use crate::eap::peer::{Peer, Step as EapStep};
-use crate::eap::{EapError, Msk};
+use crate::eap::{EapError, Msk, Packet};
 use crate::mhauth::authenticator::{Authenticator, ChannelBinding, Key, Sender};
 use crate::mhauth::message::{self, Message};
 use crate::mhauth::{Grant, Method, NONCE_LEN, Nai, Psk, Rejection, Status};
@@ -195,17 +195,21 @@ impl Run {
         Step::Done(AwaitingDoneResponse { run: self, msk, is_complete: packet.is_none() }, request)
     }
 
-    /// A final response other than a grant. What EAP itself has found wrong says more than the status.
+    /// A final response other than a grant. What EAP itself has found wrong says more than the status. No packet but EAP-Failure is looked
+    /// at: the response may be anybody's, and another would be answered, or kept by the method for a success.
     fn ended(&mut self, response: &Message, status: Status, msk: Option<&Msk>, rng: &mut dyn CryptoRng) -> Failure {
         let failure = refused(response, status, msk.map(Key::Msk), &self.by, true);
         let is_failure = matches!(failure, Failure::Refused { status: Status::NotAuthenticated, .. });
-        let packet = response.eap_payload().ok().flatten().filter(|_| is_failure);
+        let packet = response.eap_payload().ok().flatten().filter(|packet| is_failure && is_eap_failure(packet));
         match packet.map(|packet| self.peer.handle(&packet, rng)) {
-            Some(Err(error @ EapError::Method(..))) => Failure::Eap(error),
-            Some(Err(EapError::Failure)) => Failure::Eap(EapError::Failure),
+            Some(Err(error @ (EapError::Method(..) | EapError::Failure))) => Failure::Eap(error),
             Some(_) | None => failure,
         }
     }
+}
+
+fn is_eap_failure(packet: &[u8]) -> bool {
+    matches!(Packet::parse(packet), Ok(Packet::Failure { .. }))
 }
 
 fn check(response: &Message, key: Key<'_>, by: &Authenticator) -> Result<(), Rejection> {
