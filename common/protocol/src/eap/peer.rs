@@ -161,7 +161,14 @@ impl Peer {
 
     fn handle_failure(&self, identifier: u8) -> Result<Step, EapError> {
         self.check_result(identifier)?;
-        Err(self.failed_or(EapError::Failure))
+        let otherwise = if self.has_proposed() { EapError::NoCommonMethod } else { EapError::Failure };
+        Err(self.failed_or(otherwise))
+    }
+
+    /// Whether the last word was a Nak: to that a Failure says that the server has none of our methods (RFC 3748 section 5.3.1).
+    fn has_proposed(&self) -> bool {
+        let last = self.last.as_ref().map(|(_, response)| Packet::parse(response));
+        matches!(last, Some(Ok(Packet::Response { kind: Type::NAK, .. })))
     }
 
     /// A result belongs to the last response (RFC 3748 section 4.2), and nothing follows it.

@@ -83,6 +83,17 @@ fn a_failure_ends_the_run_wherever_it_comes() {
 }
 
 #[test]
+fn a_failure_in_answer_to_what_we_proposed_says_that_there_is_no_common_method() {
+    let mut proposed = peer();
+    handle(&mut proposed, &request(5, Type::TLS, b"")).unwrap();
+    assert_eq!(handle(&mut proposed, &failure(5)), Err(EapError::NoCommonMethod));
+    let mut begun = peer();
+    handle(&mut begun, &request(5, Type::TLS, b"")).unwrap();
+    handle(&mut begun, &request(6, FIRST, b"")).unwrap();
+    assert_eq!(handle(&mut begun, &failure(6)), Err(EapError::Failure));
+}
+
+#[test]
 fn a_result_has_the_identifier_of_the_last_response() {
     for result in [success(1), success(3), failure(1), failure(3)] {
         assert_eq!(handle(&mut in_round(2), &result), Err(EapError::Identifier));

@@ -202,7 +202,7 @@ impl Run {
         let is_failure = matches!(failure, Failure::Refused { status: Status::NotAuthenticated, .. });
         let packet = response.eap_payload().ok().flatten().filter(|packet| is_failure && is_eap_failure(packet));
         match packet.map(|packet| self.peer.handle(&packet, rng)) {
-            Some(Err(error @ (EapError::Method(..) | EapError::Failure))) => Failure::Eap(error),
+            Some(Err(error @ (EapError::Method(..) | EapError::Failure | EapError::NoCommonMethod))) => Failure::Eap(error),
             Some(_) | None => failure,
         }
     }
