@@ -82,11 +82,19 @@ impl Realm {
 }
 
 /// Whether a mobile node that called itself `mn_id` may be the subscriber `identity`, as its EAP method has authenticated it: of the same
-/// realm, and under no name, the name `anonymous` or its own (RFC 7542 section 2.4).
+/// realm, and under nobody's name or its own. Nobody is no subscriber.
 pub fn may_be(mn_id: &str, identity: &str) -> bool {
-    let user = |name: &str| name.split_once('@').map_or(name.to_owned(), |(user, _)| user.to_owned());
-    let claimed = user(mn_id);
-    realm(mn_id) == realm(identity) && (claimed.is_empty() || claimed == "anonymous" || claimed == user(identity))
+    !is_nobody(identity) && realm(mn_id) == realm(identity) && (is_nobody(mn_id) || user(mn_id) == user(identity))
+}
+
+/// Whether a name is that of a realm alone: without a user, or with the user `anonymous` (RFC 7542 section 2.4), however it is written.
+pub fn is_nobody(name: &str) -> bool {
+    let user = user(name);
+    user.is_empty() || user.eq_ignore_ascii_case("anonymous")
+}
+
+fn user(name: &str) -> &str {
+    name.split_once('@').map_or(name, |(user, _)| user)
 }
 
 /// The realm in lower case: it is compared without case (RFC 7542 section 2.4).
@@ -105,6 +113,7 @@ mod tests {
             ("alice@EXAMPLE.org", "alice@example.ORG"),
             ("@example.org", "alice@example.org"),
             ("anonymous@example.org", "alice@example.org"),
+            ("Anonymous@example.org", "alice@example.org"),
             ("anonymous", "alice"),
         ] {
             assert!(may_be(mn_id, identity), "{mn_id} {identity}");
@@ -116,6 +125,11 @@ mod tests {
             ("anonymous@example.org", "alice"),
             ("alice", "alice@example.org"),
             ("anonymous@example.org", "alice@example.org@example.net"),
+            ("anonymous@example.org", "anonymous@example.org"),
+            ("Anonymous@example.org", "Anonymous@example.org"),
+            ("@example.org", "@example.org"),
+            ("@example.org", "anonymous@example.org"),
+            ("", ""),
         ] {
             assert!(!may_be(mn_id, identity), "{mn_id} {identity}");
         }

@@ -14,7 +14,7 @@ use rand::RngExt;
 
 use super::{Authorised, RETRY_BUSY, Session, State, Step, Surroundings};
 use crate::aaa::{AaaError, Accept, Answer};
-use crate::authentication::{EapServer, may_be};
+use crate::authentication::{EapServer, is_nobody, may_be};
 use crate::store::{Credentials, Store, StoreError, SubscriberPolicy};
 
 /// Waits for the mobile node.
@@ -271,6 +271,13 @@ impl Session {
 /// The subscriber that was authenticated; `None` where he is not whom the mobile node named, or unknown or disabled here. One whom a AAA
 /// server has authenticated is recorded where he is not yet: from then on his home addresses are his. The profile is the exchange's.
 fn authorise(mn_id: &str, who: &Authenticated, around: &mut Surroundings<'_>) -> Result<Option<Authorised>, StoreError> {
+    if is_nobody(&who.identity) {
+        tracing::warn!(
+            "an EAP server names nobody, or a realm alone: have it send the name that it has authenticated as User-Name in its \
+             Access-Accept, for sessions of TLS that are resumed too"
+        );
+        return Ok(None);
+    }
     if !may_be(mn_id, &who.identity) || who.identity.parse::<Nai>().is_err() {
         tracing::debug!(identity = who.identity, mn_id, "a mobile node authenticated as somebody whom it had not named");
         return Ok(None);
@@ -292,8 +299,7 @@ fn authorise(mn_id: &str, who: &Authenticated, around: &mut Surroundings<'_>) ->
 
 /// Failures are counted under a name that is somebody's: the anonymous one is shared by a whole realm.
 fn named(mn_id: &str) -> Option<&str> {
-    let user = mn_id.split('@').next().unwrap_or_default();
-    (!user.is_empty() && user != "anonymous").then_some(mn_id)
+    (!is_nobody(mn_id)).then_some(mn_id)
 }
 
 fn status_of(error: EapError) -> Status {
