@@ -64,9 +64,10 @@ pub enum AaaError {
     TooLong(#[from] TooLong),
 }
 
+/// A server drops a request without a word where the secret is another (RFC 3579 section 3.2).
 fn advice(dropped: u64) -> &'static str {
     if dropped == 0 {
-        ": is it running, does it know this HAC as a client?"
+        ": is it running, does it know this HAC as a client, with the same secret?"
     } else {
         ": does it have the same secret, and does it send Message-Authenticator with every reply?"
     }
