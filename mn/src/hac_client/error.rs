@@ -252,6 +252,16 @@ fn explain(failure: &Failure) -> String {
              under this name or from this address have failed within a minute"
                 .to_owned()
         }
+        Failure::Refused { status: Status::NotImplemented, .. } => {
+            "the HAC has nothing in common with this node (501): ask the operator how nodes of this realm authenticate and which cipher \
+             suites there are, and check `methods` in [identity] and `suites` in [policy]"
+                .to_owned()
+        }
+        Failure::Refused { status: Status::GatewayTimeout, .. } => {
+            "the AAA server did not answer the HAC (504): this node tries again by itself; if that lasts, ask the operator to look at \
+             the log of the HAC"
+                .to_owned()
+        }
         Failure::Eap(error) => format!("EAP failed: {error}; {}", remedy(*error)),
         Failure::Rejected(_) | Failure::Refused { .. } => failure.to_string(),
     }

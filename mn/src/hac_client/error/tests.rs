@@ -113,6 +113,17 @@ fn a_hac_that_knows_who_asks_decides_for_all_and_one_that_is_busy_for_itself() {
 }
 
 #[test]
+fn a_501_and_a_504_say_what_to_do() {
+    for (status, remedies) in [
+        (Status::NotImplemented, ["501", "ask the operator how nodes of this realm authenticate", "`methods` in [identity]"]),
+        (Status::GatewayTimeout, ["504", "tries again by itself", "the log of the HAC"]),
+    ] {
+        let said = refused(1, status, None).1.to_string();
+        assert!(remedies.iter().all(|remedy| said.contains(remedy)), "{said}");
+    }
+}
+
+#[test]
 fn a_503_is_explained_by_all_that_it_may_mean() {
     let said = refused(1, Status::Unavailable, None).1.to_string();
     for cause in ["no home agent is connected", "pools are used up", "under this name or from this address"] {
