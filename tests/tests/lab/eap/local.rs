@@ -7,7 +7,7 @@ use tests::lab::aaa::{ClientCertificate, Options, PASSWORD};
 use tests::lab::deployment::{NAI, edit};
 use tests::lab::{AaaServer, Deployment, Lab, inside, programs};
 
-use super::refusal::{CREDENTIALS, Refusal};
+use super::refusal::{CREDENTIALS, METHODS, OWN_CERTIFICATE, Refusal};
 use super::{Node, associations, carries, deployment, requests, subscribers, text};
 
 /// A subscriber whom the AAA server has, and the HAC not yet.
@@ -41,12 +41,11 @@ fn the_hac_authenticates_its_own_subscribers_and_nobody_else_who_has_a_certifica
         let bob = Node { certificate: ClientCertificate::Bob, ..own(lab, "tls") };
         Refusal::new("Bob, who is no subscriber", bob, "401", &[CREDENTIALS]).check(lab, &mut deployment)?;
         let expired = Node { certificate: ClientCertificate::Expired, ..own(lab, "tls") };
-        Refusal::new("expired certificate", expired, "401", &[CREDENTIALS]).check(lab, &mut deployment)?;
+        Refusal::new("expired certificate", expired, "401", &[OWN_CERTIFICATE]).check(lab, &mut deployment)?;
         let stranger = Node { certificate: ClientCertificate::OtherAuthority, ..own(lab, "tls") };
-        Refusal::new("another CA's", stranger, "401", &[CREDENTIALS]).check(lab, &mut deployment)?;
-        let password = Node { server_name: HAC_NAME, authority: own(lab, "tls").authority, ..Node::by("ttls-pap") };
-        let says = &["which EAP methods there are"];
-        Refusal::new("a method that the HAC lacks", password, "401", says).check(lab, &mut deployment)?;
+        Refusal::new("another CA's", stranger, "401", &[OWN_CERTIFICATE]).check(lab, &mut deployment)?;
+        let lacking = Refusal::new("a method that the HAC lacks", own(lab, "ttls-pap"), "401", &[METHODS]);
+        lacking.check(lab, &mut deployment)?;
         carries(lab, &mut deployment, &own(lab, "tls")).context("by a certificate, afterwards")?;
         ensure!(requests(&server) == 0, "the AAA server was asked for a realm that is not its own");
         Ok(())

@@ -7,6 +7,10 @@ use super::{Node, associations, endings, last_error, leaves, start, subscribers}
 
 /// What the node is told to look at when it is its own name, password, key or certificate.
 pub(super) const CREDENTIALS: &str = "check `nai`, and the password, key or certificate in [eap]";
+/// When the server has said that it is the certificate.
+pub(super) const OWN_CERTIFICATE: &str = "ask the operator for a certificate that is valid";
+/// When it is the method.
+pub(super) const METHODS: &str = "ask the operator which EAP methods there are";
 /// When it is what the server showed.
 pub(super) const SERVER: &str = "check `ca` and `server-name` in [eap]";
 
