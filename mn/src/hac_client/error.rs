@@ -279,7 +279,13 @@ fn remedy(error: EapError) -> &'static str {
             "check `nai`, and the password, key or certificate in [eap], and with the operator whether the subscriber is enabled"
         }
         EapError::NoCommonMethod => "ask the operator which EAP methods there are, and name one in `methods` in [eap]",
-        _ => "ask the operator to look at the log of the HAC and of its EAP server",
+        EapError::Malformed
+        | EapError::Identifier
+        | EapError::EarlySuccess
+        | EapError::OutOfPlace(_)
+        | EapError::TooManyRequests
+        | EapError::Identity
+        | EapError::Method(..) => "ask the operator to look at the log of the HAC and of its EAP server",
     }
 }
 
