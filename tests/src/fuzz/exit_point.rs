@@ -19,6 +19,8 @@ use protocol::tunnel::{
 use protocol::wire::envelope::{self, Envelope, PType};
 use protocol::wire::ip::InnerPacket;
 
+use super::pieces;
+
 /// The first octet's bit that says that each datagram is plain text, to be sealed under the suite's keys.
 pub const SEALED: u8 = 0x40;
 /// The first octet's bit that says that the exit-point is a mobile node's.
@@ -38,7 +40,7 @@ pub fn verdicts(data: &[u8]) -> Vec<Verdict> {
     let Some((first, rest)) = data.split_first() else { return Vec::new() };
     let suite = numbered(first & 0x3f);
     let role = if first & MOBILE_NODE == 0 { Role::HomeAgent } else { Role::MobileNode };
-    let datagrams = datagrams(rest).map(|datagram| match first & SEALED {
+    let datagrams = pieces::split(rest, MOST).map(|datagram| match first & SEALED {
         0 => datagram.to_vec(),
         _ => sealed(suite, role, datagram),
     });
@@ -138,17 +140,6 @@ fn receive_batch(datagrams: &[Vec<u8>]) -> (ReceiveBatch, Vec<Range<usize>>) {
         ranges.push(range);
     }
     (batch, ranges)
-}
-
-/// Two octets of length and as many octets, up to [`MOST`]; the last one may be cut.
-fn datagrams(mut rest: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let next = move || {
-        let (len, octets) = rest.split_first_chunk::<2>()?;
-        let (datagram, after) = octets.split_at(octets.len().min(usize::from(u16::from_be_bytes(*len))));
-        rest = after;
-        Some(datagram)
-    };
-    std::iter::from_fn(next).take(MOST)
 }
 
 /// `plain` sealed: PType and sequence number from its first eight octets; behind them payload, padding, Pad Length and Next Header

@@ -5,6 +5,7 @@ pub mod clear;
 pub mod exchange;
 pub mod exit_point;
 pub mod packet;
+pub mod pieces;
 pub mod world;
 
 /// What a target does with one input.

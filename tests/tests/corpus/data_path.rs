@@ -12,6 +12,7 @@ use protocol::wire::mobility::{
 use protocol::wire::signalling;
 use tests::fuzz::clear::{self, ELSEWHERE};
 use tests::fuzz::exit_point::{self, MOBILE_NODE, SEALED};
+use tests::fuzz::pieces::join as input;
 
 use crate::Seed;
 
@@ -109,15 +110,6 @@ fn refused_datagrams() -> Vec<Seed> {
     let sealed = sealed.map(|(name, datagrams)| (name.to_owned(), input(SEALED, datagrams)));
     let unsealed = unsealed.map(|(name, datagrams)| (name.to_owned(), input(0, datagrams)));
     [sealed.to_vec(), unsealed.to_vec()].concat()
-}
-
-fn input(first: u8, datagrams: &[Vec<u8>]) -> Vec<u8> {
-    let mut input = vec![first];
-    for datagram in datagrams {
-        input.extend(u16::try_from(datagram.len()).unwrap().to_be_bytes());
-        input.extend(datagram);
-    }
-    input
 }
 
 /// PType and sequence number, payload, padding, Pad Length, Next Header: what the target seals.
