@@ -6,6 +6,7 @@ pub mod exchange;
 pub mod exit_point;
 pub mod packet;
 pub mod pieces;
+pub mod radius;
 pub mod world;
 
 /// What a target does with one input.
@@ -20,6 +21,7 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("mhauth_initiator", exchange::mhauth_initiator),
     ("mhauth_responder", exchange::mhauth_responder),
     ("ptype_0", clear::ptype_0),
+    ("radius", radius::radius),
     ("signalling", packet::signalling),
     ("world", world::world),
 ];

@@ -3,6 +3,7 @@
 
 mod data_path;
 mod exchange;
+mod radius;
 mod world;
 
 use std::path::{Path, PathBuf};
@@ -59,7 +60,7 @@ fn the_seeds_are_written_anew() {
 
 /// Target and seeds.
 fn seeds() -> Vec<(&'static str, Vec<Seed>)> {
-    [exchange::all(), data_path::all(), world::all()].concat()
+    [exchange::all(), data_path::all(), radius::all(), world::all()].concat()
 }
 
 fn fuzz() -> PathBuf {
