@@ -2,8 +2,11 @@
 //! corpus with any toolchain. A body panics where a promise is broken; whatever else it is given, it returns.
 
 pub mod clear;
+pub mod eap;
 pub mod exchange;
 pub mod exit_point;
+pub mod gpsk;
+pub mod over_tls;
 pub mod packet;
 pub mod pieces;
 pub mod radius;
@@ -16,12 +19,16 @@ pub type Body = fn(&[u8]);
 /// there are a new target.
 pub const TARGETS: &[(&str, Body)] = &[
     ("container", exchange::container),
+    ("eap", eap::eap),
+    ("eap_tls_fragments", over_tls::eap_tls_fragments),
     ("exit_point", exit_point::exit_point),
+    ("gpsk", gpsk::gpsk),
     ("inner_packet", packet::inner_packet),
     ("mhauth_initiator", exchange::mhauth_initiator),
     ("mhauth_responder", exchange::mhauth_responder),
     ("ptype_0", clear::ptype_0),
     ("radius", radius::radius),
     ("signalling", packet::signalling),
+    ("ttls_avp", over_tls::ttls_avp),
     ("world", world::world),
 ];

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod data_path;
+mod eap;
+mod eap_methods;
 mod exchange;
 mod radius;
 mod world;
@@ -60,7 +62,7 @@ fn the_seeds_are_written_anew() {
 
 /// Target and seeds.
 fn seeds() -> Vec<(&'static str, Vec<Seed>)> {
-    [exchange::all(), data_path::all(), radius::all(), world::all()].concat()
+    [exchange::all(), data_path::all(), eap::all(), eap_methods::all(), radius::all(), world::all()].concat()
 }
 
 fn fuzz() -> PathBuf {
