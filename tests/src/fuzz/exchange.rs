@@ -4,7 +4,7 @@
 use protocol::addr::{HomeAddresses, HomeAgentAddresses};
 use protocol::mhauth::authenticator::{self, Sender};
 use protocol::mhauth::initiator::{self, AwaitingDoneResponse, AwaitingInitResponse};
-use protocol::mhauth::responder::{AwaitingDone, AwaitingInit};
+use protocol::mhauth::responder::{Authenticated, AwaitingDone, AwaitingInit};
 use protocol::mhauth::{ChannelBinding, DEFAULT_PORT, Failure, Grant, Known, NONCE_LEN, Offer, Psk, Refusal};
 use protocol::profile::WireProfile;
 use protocol::sa::{CipherSuite, DirectionKeys, Secret, SecurityAssociation, Spi, UserData};
@@ -14,7 +14,8 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use std::time::{Duration, UNIX_EPOCH};
 
-const KEY: [u8; 32] = [0x5a; 32];
+/// The pre-shared key.
+pub(super) const KEY: [u8; 32] = [0x5a; 32];
 const HAC_RAND: [u8; NONCE_LEN] = [0xb2; NONCE_LEN];
 const SEED: u64 = 7872;
 
@@ -61,23 +62,26 @@ pub fn mhauth_responder(data: &[u8]) {
             Err(refusal) => check_refusal(profile, &refusal, b"1"),
         },
         1 => handle_done(profile, message),
-        _ => handle_done(profile, &resealed(profile, message, Sender::MobileNode)),
+        _ => handle_done(profile, &resealed(profile, &KEY, message, Sender::MobileNode)),
     }
 }
 
 fn handle_done(profile: WireProfile, message: &[u8]) {
     match hac_after_init(profile).0.handle(message) {
-        Ok(hac) => {
-            let Some(suite) = hac.suites().first().copied() else { panic!("authenticated without a suite") };
-            let octets = hac.grant(&grant(profile, suite));
-            assert!(Container::parse(&octets).is_ok_and(|last| Headers::parse(last.content).is_ok()), "the grant is malformed");
-        }
+        Ok(hac) => check_authenticated(profile, hac),
         Err(refusal) => check_refusal(profile, &refusal, &KEY),
     }
 }
 
+/// That the grant is a message.
+pub(super) fn check_authenticated(profile: WireProfile, hac: Authenticated) {
+    let Some(suite) = hac.suites().first().copied() else { panic!("authenticated without a suite") };
+    let octets = hac.grant(&grant(profile, suite));
+    assert!(Container::parse(&octets).is_ok_and(|last| Headers::parse(last.content).is_ok()), "the grant is malformed");
+}
+
 /// That what is sent before the close is a message, keyed as it must be.
-fn check_refusal(profile: WireProfile, refusal: &Refusal, key: &[u8]) {
+pub(super) fn check_refusal(profile: WireProfile, refusal: &Refusal, key: &[u8]) {
     let Ok(container) = Container::parse(&refusal.octets) else { panic!("a refusal is no container") };
     let Ok(headers) = Headers::parse(container.content) else { panic!("a refusal has malformed headers") };
     let status = headers.get(Name::StatusCode).map(|digits| value::decimal(digits, 3));
@@ -94,9 +98,9 @@ pub fn mhauth_initiator(data: &[u8]) {
     let profile = profile(kind / 4);
     match kind % 4 {
         0 => handle_init_response(profile, message),
-        1 => handle_init_response(profile, &resealed(profile, message, Sender::Controller)),
+        1 => handle_init_response(profile, &resealed(profile, &KEY, message, Sender::Controller)),
         2 => handle_done_response(profile, message),
-        _ => handle_done_response(profile, &resealed(profile, message, Sender::Controller)),
+        _ => handle_done_response(profile, &resealed(profile, &KEY, message, Sender::Controller)),
     }
 }
 
@@ -123,7 +127,8 @@ fn handle_done_response(profile: WireProfile, message: &[u8]) {
     }
 }
 
-fn check_grant(profile: WireProfile, grant: &Grant) {
+/// That a mobile node takes no grant but one that it can use.
+pub(super) fn check_grant(profile: WireProfile, grant: &Grant) {
     let sa = &grant.sa;
     assert_eq!(sa.profile, profile, "the association follows another profile");
     assert_eq!(sa.user_data, UserData::Protected, "user data would go in the clear");
@@ -138,13 +143,13 @@ fn check_grant(profile: WireProfile, grant: &Grant) {
     assert!(grant.date.is_none_or(|date| date < grant.validity_end), "the association has ended");
 }
 
-/// The message with an `auth` that is right, so that a fuzzer gets behind it; as it is where it has none.
-fn resealed(profile: WireProfile, message: &[u8], sender: Sender) -> Vec<u8> {
+/// The message with the `auth` of this key, so that a fuzzer gets behind it; as it is where it has none.
+pub(super) fn resealed(profile: WireProfile, key: &[u8], message: &[u8], sender: Sender) -> Vec<u8> {
     let unchanged = message.to_vec();
     let Ok(container) = Container::parse(message) else { return unchanged };
     let Ok(headers) = Headers::parse(container.content) else { return unchanged };
     let Some(msg_octets) = headers.msg_octets() else { return unchanged };
-    let auth = authenticator::auth(&KEY, sender.label(profile), msg_octets, &binding());
+    let auth = authenticator::auth(key, sender.label(profile), msg_octets, &binding());
     let content = [msg_octets, b"auth:", hex::encode(auth).as_bytes(), b"\r\n\r\n\r\n"].concat();
     let Ok(content_len) = u16::try_from(content.len()) else { return unchanged };
     [&container::header(container.identifier, content_len)[..], &content].concat()
@@ -155,7 +160,7 @@ pub fn binding() -> ChannelBinding {
     ChannelBinding::new(vec![0xcb; 32])
 }
 
-fn psk() -> Psk {
+pub(super) fn psk() -> Psk {
     match Psk::from_octets(Secret::new(KEY.to_vec())) {
         Ok(psk) => psk,
         Err(error) => unreachable!("{error}"),

@@ -6,6 +6,7 @@ pub mod eap;
 pub mod exchange;
 pub mod exit_point;
 pub mod gpsk;
+pub mod mhauth_eap;
 pub mod over_tls;
 pub mod packet;
 pub mod pieces;
@@ -24,6 +25,7 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("exit_point", exit_point::exit_point),
     ("gpsk", gpsk::gpsk),
     ("inner_packet", packet::inner_packet),
+    ("mhauth_eap", mhauth_eap::mhauth_eap),
     ("mhauth_initiator", exchange::mhauth_initiator),
     ("mhauth_responder", exchange::mhauth_responder),
     ("ptype_0", clear::ptype_0),

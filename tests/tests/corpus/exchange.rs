@@ -9,7 +9,7 @@ use tests::fuzz::exchange as fuzz;
 use crate::Seed;
 
 /// What is changed: name of the seed, text that is looked for, text that is put there.
-type Change = (&'static str, &'static str, &'static str);
+pub(crate) type Change = (&'static str, &'static str, &'static str);
 
 const INIT: &[Change] = &[
     ("no_name", "mn-id:", "x:"),
@@ -191,14 +191,14 @@ fn kind(octet: u8, message: &[u8]) -> Vec<u8> {
 }
 
 /// The same message under another Identifier.
-fn numbered(message: &[u8], identifier: u8) -> Vec<u8> {
+pub(crate) fn numbered(message: &[u8], identifier: u8) -> Vec<u8> {
     let mut message = message.to_vec();
     message[1] = identifier;
     message
 }
 
 /// The message with a text replaced everywhere and the container's Length put right.
-fn changed(message: &[u8], (name, from, to): &Change) -> Vec<u8> {
+pub(crate) fn changed(message: &[u8], (name, from, to): &(&str, &str, &str)) -> Vec<u8> {
     let content = std::str::from_utf8(&message[container::HEADER_LEN..]).unwrap();
     assert!(content.contains(from), "the change {name} finds nothing to change");
     let content = content.replace(from, to);

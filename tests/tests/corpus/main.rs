@@ -5,6 +5,7 @@ mod data_path;
 mod eap;
 mod eap_methods;
 mod exchange;
+mod mhauth_eap;
 mod radius;
 mod world;
 
@@ -62,7 +63,7 @@ fn the_seeds_are_written_anew() {
 
 /// Target and seeds.
 fn seeds() -> Vec<(&'static str, Vec<Seed>)> {
-    [exchange::all(), data_path::all(), eap::all(), eap_methods::all(), radius::all(), world::all()].concat()
+    [exchange::all(), data_path::all(), eap::all(), eap_methods::all(), mhauth_eap::all(), radius::all(), world::all()].concat()
 }
 
 fn fuzz() -> PathBuf {
