@@ -18,7 +18,7 @@ use net::tls::Clients;
 use protocol::mhauth::initiator::{self, Offer};
 use protocol::mhauth::{ChannelBinding, Psk};
 use protocol::profile::WireProfile;
-use protocol::sa::{CipherSuite, Secret, UserData};
+use protocol::sa::{CipherSuite, Secret, Spi, UserData};
 use protocol::wire::container::{HEADER_LEN, frame_len};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
@@ -68,10 +68,17 @@ impl Drop for Hac {
 impl Hac {
     /// Serves, with the subscriber [`ALICE`] and one home agent connected.
     pub(super) async fn start() -> Self {
+        Self::start_with("").await
+    }
+
+    /// The same with more in its configuration.
+    pub(super) async fn start_with(sections: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
         let sockets = ["--listen", "127.0.0.1:0", "--feed-listen", "127.0.0.1:0", "--control-socket", &path("hac.sock")];
         command(folder.path(), &[&["init", "--dir", &path("hac")][..], &sockets].concat());
+        let written = std::fs::read_to_string(path("hac/hac.toml")).unwrap();
+        std::fs::write(path("hac/hac.toml"), written + sections).unwrap();
         command(folder.path(), &["ha", "add", "ha1", "--address", "198.51.100.1", "--out", &path("ha1")]);
         command(folder.path(), &["subscriber", "add", ALICE, "--out", &path("alice")]);
         let store =
@@ -153,7 +160,11 @@ impl Hac {
         stream.write_all(&request).await.unwrap();
         let (waiting, request) = waiting.handle(&message(&mut stream).await).unwrap();
         stream.write_all(&request).await.unwrap();
-        let spi = waiting.handle(&message(&mut stream).await).unwrap().sa.spi;
+        self.ends(waiting.handle(&message(&mut stream).await).unwrap().sa.spi).await;
+    }
+
+    /// Ends an association, so that the store is as before.
+    pub(super) async fn ends(&self, spi: Spi) {
         let ended = self.running.shared().store.run(move |store| store.end(spi)).await.unwrap();
         assert!(ended.unwrap().is_some(), "the association was there");
     }

@@ -6,6 +6,7 @@
 
 mod certificates;
 mod controller;
+mod eap;
 mod mhauth;
 mod mobile_node;
 mod openssl;

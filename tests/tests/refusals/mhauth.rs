@@ -2,7 +2,7 @@
 //!
 //! A first request is refused under the key "1", since no response was keyed with a PSK yet; a last request under the PSK.
 
-mod answer;
+pub(super) mod answer;
 mod names;
 pub(super) mod request;
 
@@ -19,7 +19,7 @@ use answer::Answer;
 use request::{Auth, Made, Request};
 
 /// A HAC counts failures by name, and sends whoever claims a name away that has had one more.
-const MOST_FAILURES: usize = NAME_LIMIT as usize - 1;
+pub(super) const MOST_FAILURES: usize = NAME_LIMIT as usize - 1;
 
 /// What is wrong with a request, how a right one is made so, and the status of the answer.
 type Row = (&'static str, fn(&mut Request), Status);
@@ -129,7 +129,7 @@ fn done_of_another_exchange(identifier: u8) -> Request {
     Request { identifier, ..Request::done(&"00".repeat(32), made) }
 }
 
-fn other_binding() -> protocol::mhauth::ChannelBinding {
+pub(super) fn other_binding() -> protocol::mhauth::ChannelBinding {
     protocol::mhauth::ChannelBinding::new(vec![0xcb; 32])
 }
 
@@ -140,7 +140,7 @@ fn made_by_alice(hac: &Hac) -> Made {
 }
 
 /// Says Init; gives the answer.
-async fn say(stream: &mut TlsStream<TcpStream>, request: &Request) -> Answer {
+pub(super) async fn say(stream: &mut TlsStream<TcpStream>, request: &Request) -> Answer {
     stream.write_all(&request.octets()).await.unwrap();
     Answer(message(stream).await)
 }
@@ -154,17 +154,39 @@ async fn before_done(hac: &Hac) -> (TlsStream<TcpStream>, Request) {
 }
 
 /// That the answer is final, with this status under this key, and that close_notify follows.
-async fn assert_refused(hac: &Hac, input: &str, mut stream: TlsStream<TcpStream>, sent: &Request, status: Status, key: &[u8]) {
-    let answer = say(&mut stream, sent).await;
-    let said: Vec<_> = answer.headers().iter().map(|(name, _)| name.to_owned()).collect();
-    assert_eq!(answer.get("status-code"), Some(&*status.code().to_string()), "{input}: {said:?}");
-    assert_eq!(answer.identifier(), sent.identifier, "{input}: the request's Identifier");
-    assert!(answer.is_keyed_with(key, WireProfile::Rfc6618, &hac.binding), "{input}: keyed otherwise");
+async fn assert_refused(hac: &Hac, input: &str, stream: TlsStream<TcpStream>, sent: &Request, status: Status, key: &[u8]) {
     let nonces: &[&str] = if key == b"1" { &[] } else { &["mn-rand", "hac-rand"] };
     let later: &[&str] = if status == Unavailable { &["retry-after"] } else { &[] };
-    assert_eq!(said, [nonces, &["status-code"], later, &["auth"]].concat(), "{input}: and nothing else is said");
+    let headers = [nonces, &["status-code"], later, &["auth"]].concat();
+    assert_ends(hac, input, stream, sent, &Ending { status, key, headers }).await;
+}
+
+/// How an exchange ends.
+pub(super) struct Ending<'a> {
+    pub(super) status: Status,
+    /// What the answer is keyed with.
+    pub(super) key: &'a [u8],
+    /// All that it has, in this order.
+    pub(super) headers: Vec<&'a str>,
+}
+
+/// That the answer is this one, and that close_notify follows; gives the answer.
+pub(super) async fn assert_ends(
+    hac: &Hac,
+    input: &str,
+    mut stream: TlsStream<TcpStream>,
+    sent: &Request,
+    ending: &Ending<'_>,
+) -> Answer {
+    let answer = say(&mut stream, sent).await;
+    let said: Vec<_> = answer.headers().iter().map(|(name, _)| name.to_owned()).collect();
+    assert_eq!(answer.get("status-code"), Some(&*ending.status.code().to_string()), "{input}: {said:?}");
+    assert_eq!(answer.identifier(), sent.identifier, "{input}: the request's Identifier");
+    assert!(answer.is_keyed_with(ending.key, WireProfile::Rfc6618, &hac.binding), "{input}: keyed otherwise");
+    assert_eq!(said, ending.headers, "{input}: and nothing else is said");
     // Without close_notify this is an error of rustls.
     assert_eq!(stream.read(&mut [0; 1]).await.unwrap(), 0, "{input}: close_notify follows");
+    answer
 }
 
 #[tokio::test(flavor = "multi_thread")]
