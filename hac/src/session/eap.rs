@@ -17,6 +17,9 @@ use crate::aaa::{AaaError, Accept, Answer};
 use crate::authentication::{EapServer, is_nobody, may_be};
 use crate::store::{Credentials, Store, StoreError, SubscriberPolicy};
 
+/// Below this a mobile node would renew without end; 0, which some servers send for "no limit", would be over at once.
+const SHORTEST_SESSION: Duration = Duration::from_secs(10);
+
 /// Waits for the mobile node.
 pub(super) struct Run {
     exchange: eap::AwaitingRequest,
@@ -282,11 +285,15 @@ fn authorise(mn_id: &str, who: &Authenticated, around: &mut Surroundings<'_>) ->
         tracing::debug!(identity = who.identity, mn_id, "a mobile node authenticated as somebody whom it had not named");
         return Ok(None);
     }
+    let limit = who.access.as_ref().and_then(|access| access.limit);
+    if limit.is_some_and(|limit| limit < SHORTEST_SESSION) {
+        tracing::warn!(?limit, "a AAA server allows a session that is too short for an association: look at its Session-Timeout");
+        return Ok(None);
+    }
     let found = match who.access {
         Some(_) => around.store.admit(&who.identity, around.wall, around.rng)?,
         None => around.store.credentials(&who.identity)?,
     };
-    let limit = who.access.as_ref().and_then(|access| access.limit);
     let profile = Some(around.policy.profile);
     let authorised = |Credentials { key, policy, .. }| Authorised {
         name: who.identity.clone(),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use protocol::eap::Type;
-use protocol::mhauth::Nai;
+use protocol::mhauth::{Method, Nai};
 use serde::{Deserialize, Deserializer};
 use service::config::{Finding, Located};
 
@@ -139,6 +139,10 @@ fn check_names(config: &Located<Config>, eap: &Eap) -> Vec<Finding> {
         findings.push(config.refused("eap.anonymous-identity", remedy));
     } else if eap.anonymous_identity.as_ref().is_some_and(|name| realm(name) != realm(&config.identity.nai)) {
         let remedy = "its realm, behind the @, must be that of nai in [identity]: the HAC knows the subscriber by it";
+        findings.push(config.refused("eap.anonymous-identity", remedy));
+    }
+    if eap.anonymous_identity.is_some() && config.methods().contains(&Method::Psk) {
+        let remedy = "with \"psk\" among `methods` in [identity] the HAC must know the name: take one of the two out";
         findings.push(config.refused("eap.anonymous-identity", remedy));
     }
     findings
