@@ -1,7 +1,7 @@
 //! Every order of eight responses up to the sixth, sent to a node, against a model that is written from RFC 6618 section 5.9 and knows no
 //! states: it looks at what came before.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use super::*;
 use crate::eap::tests::{Verdict, agree, walk};
@@ -9,7 +9,7 @@ use crate::eap::tests::{Verdict, agree, walk};
 /// Another round after the first Done, and after the second.
 const LONG: Script = Script { says: &[Progress::Continue, Progress::MayEnd, Progress::MayEnd, Progress::Done], ..SHORT };
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Input {
     /// The method's next request, in the form that has its place. The second may be the last, the fourth is.
     Request,
@@ -56,7 +56,7 @@ fn judge(before: &[Input], input: Input) -> Verdict {
 }
 
 /// Responses by what they are, their Identifier and that of the last EAP request: each is made once.
-type Made = HashMap<(Input, u8, u8), Vec<u8>>;
+type Made = BTreeMap<(Input, u8, u8), Vec<u8>>;
 
 /// Who sends these responses.
 struct Responses<'a> {

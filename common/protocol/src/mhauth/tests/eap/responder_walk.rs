@@ -1,12 +1,12 @@
 //! Every order of eight requests up to the sixth, sent to a HAC, against a model that is written from RFC 6618 section 5.9 and knows no
 //! states: it looks at what came before.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use super::*;
 use crate::eap::tests::{Verdict, agree, walk};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Input {
     /// The right EAP packet; the third is the last.
     Mid,
@@ -58,7 +58,7 @@ enum State {
 }
 
 /// Requests by what they are, their Identifier and that of the EAP packet: each is made once.
-type Made = HashMap<(Input, u8, u8), Vec<u8>>;
+type Made = BTreeMap<(Input, u8, u8), Vec<u8>>;
 
 /// Who sends these requests.
 struct Requests<'a> {
