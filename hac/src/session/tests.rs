@@ -1,6 +1,7 @@
 //! Whole runs against the mobile node's own state machine, without sockets and with a clock that stands still.
 
 mod draft_04;
+mod eap;
 mod superseded;
 
 use std::net::Ipv4Addr;
@@ -70,19 +71,20 @@ impl World {
     }
 
     fn handle(&mut self, session: &mut Session, octets: &[u8]) -> Step {
-        session.handle_request(
-            octets,
-            &mut Surroundings {
-                store: &mut self.store,
-                policy: &self.policy,
-                authentication: &self.authentication,
-                connected: &self.connected,
-                admission: &mut self.admission,
-                now: self.now,
-                wall: self.wall,
-                rng: &mut rand::rng(),
-            },
-        )
+        self.around(|around| session.handle_request(octets, around))
+    }
+
+    fn around<T>(&mut self, does: impl FnOnce(&mut Surroundings<'_>) -> T) -> T {
+        does(&mut Surroundings {
+            store: &mut self.store,
+            policy: &self.policy,
+            authentication: &self.authentication,
+            connected: &self.connected,
+            admission: &mut self.admission,
+            now: self.now,
+            wall: self.wall,
+            rng: &mut rand::rng(),
+        })
     }
 
     /// Runs to the end of the HAC's decision.
