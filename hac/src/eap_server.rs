@@ -95,3 +95,85 @@ fn tls_server(config: &Located<Config>, section: &EapSection) -> Result<EapTlsSe
     let settings = ServerSettings { identity: Identity { chain, key }, client_roots, versions: rustls::ALL_VERSIONS };
     EapTlsServer::new(settings).map_err(in_certificate)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use protocol::eap::Type;
+
+    use super::*;
+
+    const CONFIG: &str = "name = \"hac.example.org\"\nlisten = [\"[::]:7872\"]\ncertificate = \"hac.pem\"\nkey = \"hac-key.pem\"\n\
+        ca = \"ca.pem\"\ndatabase = \"hac.db\"\nkey-encryption-key = \"kek\"\nfeed.listen = \"[::]:7873\"\n\
+        home.pool4 = \"10.9.0.0/24\"\n";
+    const RADIUS: &str = "[radius]\nservers = [\"192.0.2.1\"]\nsecret-file = \"secret\"\n";
+    const TLS: &str = "[eap]\nmethods = [\"tls\", \"gpsk\"]\nclient-ca = \"clients.pem\"\n";
+
+    fn located(folder: &Path, lines: &str) -> Located<Config> {
+        let path = folder.join("hac.toml");
+        std::fs::write(&path, format!("{CONFIG}{lines}")).unwrap();
+        crate::config::load(&path).unwrap()
+    }
+
+    fn client_error(folder: &Path) -> String {
+        fixture::block_on(async { aaa_client(&located(folder, RADIUS)).err().unwrap().to_string() })
+    }
+
+    #[test]
+    fn a_secret_that_is_missing_or_empty_is_refused_where_its_file_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = client_error(folder.path());
+        assert!(error.contains("hac.toml:12:1: [radius] secret-file = \"secret\": cannot read "), "{error}");
+        for empty in ["", "\n", " \t\r\n"] {
+            std::fs::write(folder.path().join("secret"), empty).unwrap();
+            let error = client_error(folder.path());
+            assert!(error.contains("hac.toml:12:1: ") && error.contains("is empty; write the secret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn white_space_around_a_secret_is_an_editors_and_within_it_the_secrets() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("secret"), " correct horse\r\n").unwrap();
+        let config = located(folder.path(), RADIUS);
+        let secret = read_secret(&config, config.radius.as_ref().unwrap()).unwrap();
+        assert_eq!(secret.expose(), b"correct horse");
+        fixture::block_on(async {
+            assert!(aaa_client(&config).unwrap().is_some());
+            assert!(aaa_client(&located(folder.path(), "")).unwrap().is_none());
+        });
+    }
+
+    #[test]
+    fn the_methods_of_the_local_server_are_made_anew_for_each_run_in_the_order_that_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let authority = fixture::Authority::new();
+        let certified = authority.certify("hac.example.org");
+        let files = [("hac.pem", &certified.certificate), ("hac-key.pem", &certified.key), ("clients.pem", &authority.pem)];
+        for (name, text) in files {
+            std::fs::write(folder.path().join(name), text).unwrap();
+        }
+        let kinds = |lines: &str| {
+            let methods = authentication(&located(folder.path(), lines)).unwrap().local.unwrap();
+            let kinds = || methods().iter().map(|method| method.kind()).collect::<Vec<_>>();
+            assert_eq!(kinds(), kinds());
+            kinds()
+        };
+        assert_eq!(kinds(TLS), [Type::TLS, Type::GPSK]);
+        assert_eq!(kinds("[eap]\nmethods = [\"gpsk\"]\n"), [Type::GPSK]);
+        assert!(authentication(&located(folder.path(), "")).unwrap().local.is_none());
+    }
+
+    #[test]
+    fn a_file_of_the_local_server_that_cannot_be_used_is_named_where_it_stands() {
+        let folder = tempfile::tempdir().unwrap();
+        let certified = fixture::Authority::new().certify("hac.example.org");
+        std::fs::write(folder.path().join("hac.pem"), &certified.certificate).unwrap();
+        std::fs::write(folder.path().join("hac-key.pem"), &certified.key).unwrap();
+        let error = || authentication(&located(folder.path(), TLS)).err().unwrap().to_string();
+        assert!(error().contains("hac.toml:12:1: [eap] client-ca = \"clients.pem\": "), "{}", error());
+        std::fs::write(folder.path().join("clients.pem"), "nothing").unwrap();
+        assert!(error().contains("hac.toml:12:1: [eap] client-ca = \"clients.pem\": "), "{}", error());
+    }
+}

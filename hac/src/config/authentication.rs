@@ -218,3 +218,6 @@ fn local_methods<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Local
     let methods = list(deserializer, read)?;
     if methods.is_empty() { Err(serde::de::Error::custom("no method; write \"tls\", \"gpsk\" or both")) } else { Ok(methods) }
 }
+
+#[cfg(test)]
+mod tests;

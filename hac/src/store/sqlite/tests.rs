@@ -1,5 +1,6 @@
 //! The store's promises, each on a real SQLite database in memory or in a file.
 
+mod admitted;
 mod home_addresses;
 mod look_up;
 mod migration;
