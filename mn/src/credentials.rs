@@ -132,3 +132,88 @@ fn without_line_end(text: String) -> Vec<u8> {
     }
     octets
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    const CONFIG: &str = "[hac]\nname = \"hac.example.org\"\nca = \"ca.pem\"\n[identity]\nnai = \"alice@example.org\"\n";
+    const MD5: &str = "[eap]\nmethods = [\"md5\"]\npassword-file = \"password\"\n";
+    const GPSK: &str = "psk-file = \"psk\"\n[eap]\nmethods = [\"gpsk\"]\n";
+
+    /// A folder with a pre-shared key and a password.
+    fn folder() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("psk"), "ab".repeat(32)).unwrap();
+        std::fs::write(folder.path().join("password"), "sesame\n").unwrap();
+        folder
+    }
+
+    fn read(folder: &Path, lines: &str) -> Result<Credentials, ConfigError> {
+        let path = folder.join("mn.toml");
+        std::fs::write(&path, format!("{CONFIG}{lines}")).unwrap();
+        Credentials::read(&service::config::load(&path).unwrap())
+    }
+
+    #[test]
+    fn the_pre_shared_key_is_offered_where_the_methods_say_so_and_serves_eap_gpsk_all_the_same() {
+        let folder = folder();
+        let with_key = read(folder.path(), "psk-file = \"psk\"\n").unwrap();
+        assert!(with_key.eap.is_none());
+        assert_eq!(with_key.psk.unwrap().expose(), [0xab; 32]);
+
+        let with_eap = read(folder.path(), GPSK).unwrap();
+        assert!(with_eap.psk.is_none());
+        assert!(with_eap.eap.unwrap().peer().is_ok());
+
+        let both = read(folder.path(), &format!("methods = [\"eap\", \"psk\"]\n{GPSK}")).unwrap();
+        assert!(both.psk.is_some() && both.eap.is_some());
+        let key_alone = read(folder.path(), &format!("methods = [\"psk\"]\n{GPSK}")).unwrap();
+        assert!(key_alone.psk.is_some() && key_alone.eap.is_none());
+        assert!(read(folder.path(), MD5).unwrap().psk.is_none(), "no key is needed");
+    }
+
+    #[test]
+    fn a_password_is_the_files_octets_without_the_end_of_its_line() {
+        let folder = folder();
+        for (text, expected) in [
+            ("sesame", "sesame"),
+            ("sesame\n", "sesame"),
+            ("sesame\r\n", "sesame"),
+            (" se same \n", " se same "),
+            ("two\nlines\n", "two\nlines"),
+            ("", ""),
+        ] {
+            std::fs::write(folder.path().join("password"), text).unwrap();
+            let eap = read(folder.path(), MD5).unwrap().eap.unwrap();
+            assert_eq!(eap.password.expose(), expected.as_bytes(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_hac_is_told_the_anonymous_name_where_there_is_one() {
+        let folder = folder();
+        let mn_id = |lines: &str| read(folder.path(), lines).unwrap().eap.unwrap().mn_id.as_str().to_owned();
+        assert_eq!(mn_id(MD5), "alice@example.org");
+        assert_eq!(mn_id(&format!("{MD5}anonymous-identity = \"@example.org\"\n")), "@example.org");
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_used_is_named_where_it_stands() {
+        let folder = folder();
+        let error = |lines: &str| read(folder.path(), lines).err().unwrap().to_string();
+        let tls = "[eap]\nmethods = [\"ttls-pap\"]\nserver-name = \"aaa.example.org\"\nca = \"aaa.pem\"\npassword-file = \"password\"\n";
+        let text = error(tls);
+        assert!(text.contains("mn.toml:9:1: [eap] ca = \"aaa.pem\": "), "{text}");
+        std::fs::write(folder.path().join("aaa.pem"), fixture::Authority::new().pem).unwrap();
+        assert!(read(folder.path(), tls).unwrap().eap.unwrap().peer().is_ok());
+        std::fs::remove_file(folder.path().join("password")).unwrap();
+        let text = error(MD5);
+        assert!(text.contains("mn.toml:8:1: [eap] password-file = \"password\": cannot read "), "{text}");
+        std::fs::write(folder.path().join("psk"), "sesame").unwrap();
+        let text = error(GPSK);
+        assert!(text.contains("mn.toml:6:1: [identity] psk-file = \"psk\": ") && !text.contains("sesame"), "{text}");
+    }
+}

@@ -151,3 +151,79 @@ fn check_names(config: &Located<Config>, eap: &Eap) -> Vec<Finding> {
 fn realm(name: &str) -> Option<String> {
     name.split_once('@').map(|(_, realm)| realm.to_ascii_lowercase())
 }
+
+#[cfg(test)]
+mod tests {
+    use protocol::mhauth::Method;
+    use service::config::Findings;
+
+    use super::super::tests::{LEAST, located};
+    use super::*;
+
+    const GPSK: &str = "[eap]\nmethods = [\"gpsk\"]\n";
+    const ALL: &str = "[eap]\nmethods = [\"tls\", \"ttls-mschapv2\", \"peap-mschapv2\", \"gpsk\", \"md5\"]\n\
+        anonymous-identity = \"anonymous@example.org\"\nserver-name = \"aaa.example.org\"\nca = \"aaa.pem\"\n\
+        certificate = \"a.pem\"\nkey = \"a-key.pem\"\npassword-file = \"password\"\n";
+
+    fn findings(text: &str) -> Findings {
+        super::super::check(&located(text).1)
+    }
+
+    #[test]
+    fn a_section_with_all_that_its_methods_need_is_good_and_offers_eap_alone() {
+        for lines in [ALL, GPSK, &ALL.replace("ttls-mschapv2", "ttls-pap"), &ALL.replace("anonymous@", "@")] {
+            let (_folder, config) = located(&format!("{LEAST}{lines}"));
+            assert_eq!(super::super::check(&config), Findings::default(), "{lines}");
+            assert_eq!(config.methods(), [Method::Eap]);
+        }
+        assert_eq!(located(LEAST).1.methods(), [Method::Psk]);
+        let both = LEAST.replace("psk-file", "methods = [\"eap\", \"psk\"]\npsk-file") + GPSK;
+        assert_eq!((located(&both).1.methods(), findings(&both)), (vec![Method::Eap, Method::Psk], Findings::default()));
+    }
+
+    #[test]
+    fn a_method_is_read_by_the_name_that_it_is_written_with() {
+        for method in EapMethod::ALL {
+            assert_eq!(method.name().parse(), Ok(method));
+        }
+        let error = "ttls".parse::<EapMethod>().unwrap_err();
+        assert!(error.contains("\"ttls\"") && error.contains("ttls-pap, ttls-mschapv2"), "{error}");
+        let error = toml::from_str::<Config>(&format!("{LEAST}[eap]\nmethods = []\n")).unwrap_err().to_string();
+        assert!(error.contains("name at least one"), "{error}");
+    }
+
+    #[test]
+    fn what_is_missing_or_cannot_be_meant_is_refused_where_it_stands_with_what_to_write() {
+        let without = |name: &str| ALL.split_inclusive('\n').filter(|line| !line.starts_with(name)).collect::<String>();
+        let without_psk = LEAST.replace("psk-file = \"psk\"\n", "");
+        let with = |from: &str, to: &str| format!("{LEAST}{}", ALL.replace(from, to));
+        let rows = [
+            (format!("{LEAST}{}", without("server-name")), ":8:1: [eap] methods = ", "server-name = "),
+            (format!("{LEAST}{}", without("ca =")), ":8:1: [eap] methods = ", "ca = "),
+            (format!("{LEAST}{}", without("password-file")), ":8:1: [eap] methods = ", "password-file = "),
+            (format!("{LEAST}{}", without("certificate")), ":8:1: [eap] methods = ", "certificate = "),
+            (format!("{LEAST}{}", without("key =")), ":8:1: [eap] methods = ", "key = "),
+            (format!("{LEAST}[eap]\nmethods = [\"md5\"]\n"), ":8:1: [eap] methods = ", "password-file = "),
+            (format!("{without_psk}{GPSK}"), ":7:1: [eap] methods = ", "psk-file = "),
+            (with("\"md5\"", "\"md5\", \"md5\""), ":8:1: [eap] methods = ", "stands there twice"),
+            (with("\"md5\"", "\"md5\", \"ttls-pap\""), ":8:1: [eap] methods = ", "two ways inside"),
+            (with("aaa.example.org", "*.example.org"), ":10:1: [eap] server-name = ", "write the DNS name"),
+            (with("aaa.example.org", "a b"), ":10:1: [eap] server-name = ", "write the DNS name"),
+            (with("anonymous@example.org", "anonymous@"), ":9:1: [eap] anonymous-identity = ", "the realm must be"),
+            (with("anonymous@example.org", "anonymous@example.net"), ":9:1: [eap] anonymous-identity = ", "must be that of nai"),
+            (with("anonymous@example.org", "roaming@example.org"), ":9:1: [eap] anonymous-identity = ", "before the @"),
+            (without_psk.clone(), ":4:2: [identity]: ", "psk-file = "),
+            (format!("{}methods = [\"eap\"]\n", LEAST), ":7:1: [identity] methods = ", "needs a section [eap]"),
+            (
+                format!("{without_psk}methods = [\"psk\", \"eap\"]\n{}", ALL.replace(" \"gpsk\",", "")),
+                ":4:2: [identity]",
+                "psk-file = ",
+            ),
+        ];
+        for (text, place, words) in rows {
+            let error = findings(&text).to_string();
+            let is_right = error.contains(&format!("/mn.toml{place}")) && error.contains(words);
+            assert!(is_right && error.lines().count() == 1, "{text}: {error}");
+        }
+    }
+}
