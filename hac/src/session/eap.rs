@@ -174,7 +174,8 @@ impl Session {
         }
     }
 
-    /// Who the AAA server has authenticated: User-Name in its Access-Accept, else the identity that it was asked with.
+    /// Who the AAA server has authenticated: User-Name in its Access-Accept, else the identity that it was asked with. Where both are
+    /// anonymous that is nobody: all who are anonymous there would be one subscriber, with one home address.
     fn accept(
         &mut self,
         received: eap::Received,
@@ -185,9 +186,11 @@ impl Session {
     ) -> Step {
         let success = accept.eap.filter(|packet| machine.handle_from_server(packet) == Ok(Kind::Success));
         let asked = String::from_utf8(machine.identity().to_vec()).ok();
-        let (Some(packet), Some(identity)) = (success, accept.user_name.or(asked)) else {
+        let identity = accept.user_name.or(asked).filter(|identity| named(identity).is_some());
+        let (Some(packet), Some(identity)) = (success, identity) else {
             tracing::error!(
-                "a AAA server granted access without EAP-Success or to nobody: a session ends with 500; look into its configuration"
+                "a AAA server granted access without EAP-Success, or to an anonymous name: a session ends with 500; have the server put \
+                 the name that it has authenticated into User-Name"
             );
             return self.close(received.refuse(Status::ServerError, None, Some(&machine.failure())));
         };
