@@ -230,7 +230,9 @@ impl Session {
     ) -> Step {
         let status = status_of(error);
         tracing::debug!(source = %self.source, %error, status = status.code(), "an EAP run failed");
-        around.admission.failed(self.source, named(mn_id), around.now);
+        if status != Status::ServerError {
+            around.admission.failed(self.source, named(mn_id), around.now);
+        }
         self.close(received.refuse(status, None, Some(failure)))
     }
 
