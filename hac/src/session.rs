@@ -112,13 +112,13 @@ impl Session {
             State::AwaitingInit(binding) => self.handle_init(binding, octets, around),
             State::AwaitingDone { exchange, claimed } => {
                 let handled = exchange.handle(octets);
-                self.handle_done(handled, &claimed, around)
+                self.handle_done(handled, &claimed, Some(&claimed.name), around)
             }
             State::Eap(run) => self.handle_eap(*run, octets, around),
             State::Told(told) => {
-                let eap::Told { exchange, authorised } = *told;
+                let eap::Told { exchange, mn_id, authorised } = *told;
                 let handled = exchange.handle(octets);
-                self.handle_done(handled, &authorised, around)
+                self.handle_done(handled, &authorised, eap::named(&mn_id), around)
             }
             State::Asking(_) | State::Over => Step::Close(Vec::new()),
         }
@@ -179,12 +179,13 @@ impl Session {
         &mut self,
         handled: Result<responder::Authenticated, Refusal>,
         who: &Authorised,
+        claimed: Option<&str>,
         around: &mut Surroundings<'_>,
     ) -> Step {
         match handled {
             Ok(authenticated) => self.provision(authenticated, who, around),
             Err(refusal) => {
-                let named = (refusal.status == Status::NotAuthenticated).then_some(who.name.as_str());
+                let named = claimed.filter(|_| refusal.status == Status::NotAuthenticated);
                 around.admission.failed(self.source, named, around.now);
                 self.close(refusal)
             }

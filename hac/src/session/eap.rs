@@ -42,6 +42,7 @@ pub(super) struct Asking {
 /// EAP has ended in success, of which the mobile node was told; waits for its MHAuth-Done.
 pub(super) struct Told {
     pub(super) exchange: eap::AwaitingDone,
+    pub(super) mn_id: String,
     pub(super) authorised: Authorised,
 }
 
@@ -174,8 +175,7 @@ impl Session {
         }
     }
 
-    /// Who the AAA server has authenticated: User-Name in its Access-Accept, else the identity that it was asked with. Where both are
-    /// anonymous that is nobody: all who are anonymous there would be one subscriber, with one home address.
+    /// Who the AAA server has authenticated: User-Name in its Access-Accept, else the identity that it was asked with.
     fn accept(
         &mut self,
         received: eap::Received,
@@ -186,11 +186,9 @@ impl Session {
     ) -> Step {
         let success = accept.eap.filter(|packet| machine.handle_from_server(packet) == Ok(Kind::Success));
         let asked = String::from_utf8(machine.identity().to_vec()).ok();
-        let identity = accept.user_name.or(asked).filter(|identity| named(identity).is_some());
-        let (Some(packet), Some(identity)) = (success, identity) else {
+        let (Some(packet), Some(identity)) = (success, accept.user_name.or(asked)) else {
             tracing::error!(
-                "a AAA server granted access without EAP-Success, or to an anonymous name: a session ends with 500; have the server put \
-                 the name that it has authenticated into User-Name"
+                "a AAA server granted access without EAP-Success or to nobody: a session ends with 500; look into its configuration"
             );
             return self.close(received.refuse(Status::ServerError, None, Some(&machine.failure())));
         };
@@ -265,7 +263,7 @@ impl Session {
         match received.succeed(who.msk, success) {
             Ok(eap::Succeeded::Authenticated(authenticated)) => self.provision(authenticated, &authorised, around),
             Ok(eap::Succeeded::Told(exchange, response)) => {
-                self.state = State::Told(Box::new(Told { exchange, authorised }));
+                self.state = State::Told(Box::new(Told { exchange, mn_id: mn_id.to_owned(), authorised }));
                 Step::Reply(response)
             }
             Err(refusal) => {
@@ -310,7 +308,7 @@ fn authorise(mn_id: &str, who: &Authenticated, around: &mut Surroundings<'_>) ->
 }
 
 /// Failures are counted under a name that is somebody's: the anonymous one is shared by a whole realm.
-fn named(mn_id: &str) -> Option<&str> {
+pub(super) fn named(mn_id: &str) -> Option<&str> {
     (!is_nobody(mn_id)).then_some(mn_id)
 }
 
