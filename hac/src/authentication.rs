@@ -93,6 +93,11 @@ pub fn is_nobody(name: &str) -> bool {
     user.is_empty() || user.eq_ignore_ascii_case("anonymous")
 }
 
+/// `name` where it is somebody's: failures are not counted under one that a whole realm shares.
+pub fn named(name: &str) -> Option<&str> {
+    (!is_nobody(name)).then_some(name)
+}
+
 fn user(name: &str) -> &str {
     name.split_once('@').map_or(name, |(user, _)| user)
 }

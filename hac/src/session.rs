@@ -16,7 +16,7 @@ use rand::CryptoRng;
 
 use crate::aaa::{AaaError, Answer};
 use crate::admission::Admission;
-use crate::authentication::Authentication;
+use crate::authentication::{Authentication, named};
 use crate::provisioning::{self, Committed, Policy, Refused, Request};
 use crate::store::{Credentials, KeyId, Store, StoreError, SubscriberPolicy};
 
@@ -118,7 +118,7 @@ impl Session {
             State::Told(told) => {
                 let eap::Told { exchange, mn_id, authorised } = *told;
                 let handled = exchange.handle(octets);
-                self.handle_done(handled, &authorised, eap::named(&mn_id), around)
+                self.handle_done(handled, &authorised, named(&mn_id), around)
             }
             State::Asking(_) | State::Over => Step::Close(Vec::new()),
         }

@@ -1,24 +1,23 @@
 //! A run with EAP (RFC 6618 section 5.9): the packets between the mobile node and its EAP server, which is this HAC or a AAA server, and
-//! what follows from the server's word.
+//! what follows from the server's word. [`subscriber`] tells whose word that is.
+
+mod subscriber;
 
 use std::time::Duration;
 
 use protocol::eap::authenticator::{self, Authenticator};
-use protocol::eap::method::{Around, Directory};
+use protocol::eap::method::Around;
 use protocol::eap::pass_through::{Kind, PassThrough};
 use protocol::eap::{EapError, MethodError, Msk, Type};
+use protocol::mhauth::Status;
 use protocol::mhauth::responder::{self, eap};
-use protocol::mhauth::{Nai, Status};
-use protocol::sa::Secret;
 use rand::RngExt;
+
+use subscriber::{Subscribers, authorise};
 
 use super::{Authorised, RETRY_BUSY, Session, State, Step, Surroundings};
 use crate::aaa::{AaaError, Accept, Answer};
-use crate::authentication::{EapServer, is_nobody, may_be};
-use crate::store::{Credentials, Store, StoreError, SubscriberPolicy};
-
-/// Below this a mobile node would renew without end; 0, which some servers send for "no limit", would be over at once.
-const SHORTEST_SESSION: Duration = Duration::from_secs(10);
+use crate::authentication::{EapServer, named};
 
 /// Waits for the mobile node.
 pub(super) struct Run {
@@ -274,44 +273,6 @@ impl Session {
     }
 }
 
-/// The subscriber that was authenticated; `None` where he is not whom the mobile node named, or unknown or disabled here. One whom a AAA
-/// server has authenticated is recorded where he is not yet: from then on his home addresses are his. The profile is the exchange's.
-fn authorise(mn_id: &str, who: &Authenticated, around: &mut Surroundings<'_>) -> Result<Option<Authorised>, StoreError> {
-    if is_nobody(&who.identity) {
-        tracing::warn!(
-            "an EAP server names nobody, or a realm alone: have it send the name that it has authenticated as User-Name in its \
-             Access-Accept, for sessions of TLS that are resumed too"
-        );
-        return Ok(None);
-    }
-    if !may_be(mn_id, &who.identity) || who.identity.parse::<Nai>().is_err() {
-        tracing::debug!(identity = who.identity, mn_id, "a mobile node authenticated as somebody whom it had not named");
-        return Ok(None);
-    }
-    let limit = who.access.as_ref().and_then(|access| access.limit);
-    if limit.is_some_and(|limit| limit < SHORTEST_SESSION) {
-        tracing::warn!(?limit, "a AAA server allows a session that is too short for an association: look at its Session-Timeout");
-        return Ok(None);
-    }
-    let found = match who.access {
-        Some(_) => around.store.admit(&who.identity, around.wall, around.rng)?,
-        None => around.store.credentials(&who.identity)?,
-    };
-    let profile = Some(around.policy.profile);
-    let authorised = |Credentials { key, policy, .. }| Authorised {
-        name: who.identity.clone(),
-        key,
-        policy: SubscriberPolicy { profile, ..policy },
-        limit,
-    };
-    Ok(found.map(authorised))
-}
-
-/// Failures are counted under a name that is somebody's: the anonymous one is shared by a whole realm.
-pub(super) fn named(mn_id: &str) -> Option<&str> {
-    (!is_nobody(mn_id)).then_some(mn_id)
-}
-
 fn status_of(error: EapError) -> Status {
     match error {
         EapError::Malformed
@@ -322,20 +283,5 @@ fn status_of(error: EapError) -> Status {
         | EapError::Method(_, MethodError::Malformed | MethodError::OutOfPlace | MethodError::TooLong) => Status::Malformed,
         EapError::Method(_, MethodError::Unavailable) => Status::ServerError,
         EapError::EarlySuccess | EapError::Failure | EapError::NoCommonMethod | EapError::Method(..) => Status::NotAuthenticated,
-    }
-}
-
-/// Subscribers as the methods of the local server see them.
-struct Subscribers<'a> {
-    store: &'a mut dyn Store,
-}
-
-impl Directory for Subscribers<'_> {
-    fn pre_shared_key(&mut self, identity: &str) -> Result<Secret, MethodError> {
-        let holder = super::look_up(self.store, identity).map_err(|error| {
-            tracing::error!(%error, "a pre-shared key cannot be read");
-            MethodError::Unavailable
-        })?;
-        Ok(Secret::new(holder.psk.expose().to_vec()))
     }
 }
