@@ -50,7 +50,7 @@ fn from_mobile_nodes() -> Vec<Seed> {
 fn from_home_agents() -> Vec<Seed> {
     let seed = |suite: CipherSuite| {
         let first = exit_point::number(suite) | SEALED | MOBILE_NODE;
-        (format!("to_mn_{suite}"), input(first, &good_datagrams(suite, Role::MobileNode)))
+        (format!("to_mn_{suite}"), input(first, good_datagrams(suite, Role::MobileNode)))
     };
     CipherSuite::ALL.map(seed).to_vec()
 }

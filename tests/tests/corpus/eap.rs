@@ -18,7 +18,7 @@ pub(crate) fn all() -> Vec<(&'static str, Vec<Seed>)> {
 
 /// The packets of one run of both ends, the server's and the peer's.
 pub(crate) fn conversation() -> [Vec<Vec<u8>>; 2] {
-    let (mut peer, mut server, mut rng) = (fuzz::peer(), fuzz::authenticator(), fuzz::rng());
+    let (mut peer, mut server, mut rng) = (fuzz::peer(fuzz::psk()), fuzz::authenticator(), fuzz::rng());
     let (mut requests, mut responses) = (vec![server.request_identity()], Vec::new());
     loop {
         let (peer::Step::Respond(response) | peer::Step::RespondLast(response)) =

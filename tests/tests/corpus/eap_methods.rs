@@ -45,24 +45,25 @@ fn fragments() -> Vec<Seed> {
     outgoing.load(message.clone());
     let three: Vec<Vec<u8>> = (0..3).map(|_| outgoing.next_fragment()).collect();
     let whole = Fragment { data: &message, ..Fragment::ACKNOWLEDGEMENT }.write();
-    let trickle = Fragment { total: Some(60_000), is_more: true, ..Fragment { data: &[7], ..Fragment::ACKNOWLEDGEMENT } }.write();
-    let too_long =
-        Fragment { total: Some(65_537), is_more: true, ..Fragment { data: &[7], ..Fragment::ACKNOWLEDGEMENT } }.write();
-    let cut = |times: u8, len: u16| [&[MESSAGE | times], &len.to_be_bytes()[..], &message].concat();
-    let rows: [(&str, Vec<u8>); 10] = [
+    let part = |total| Fragment { total: Some(total), is_more: true, is_start: false, data: &[7] };
+    let trickle = part(60_000).write();
+    let too_long = part(65_537).write();
+    // A message of so many times 1,024 octets, in fragments of this length.
+    let cut = |times: u8, len: u16| [&[MESSAGE | times], &len.to_be_bytes()[..], &message.repeat(4)].concat();
+    let rows: [(&str, Vec<u8>); 11] = [
         ("three", join(0, &three)),
         ("three_twice", join(0, three.iter().chain(&three))),
         ("last_missing", join(0, three[..2].iter().chain([&whole]))),
         ("whole", join(0, [&whole, &Fragment::START.write()])),
         ("trickle", join(0, vec![trickle; 60])),
         ("too_long", join(0, [too_long])),
-        ("cut_in_one", cut(1, 256)),
-        ("cut_in_many", cut(20, 1_280)),
-        ("cut_in_too_many", cut(20, 100)),
-        ("cut_too_long", cut(127, 3_072)),
+        ("cut_in_one", cut(1, 1_024)),
+        ("cut_in_many", cut(5, 1_280)),
+        ("cut_in_too_many", cut(5, 100)),
+        ("cut_longest", cut(64, 3_072)),
+        ("cut_too_long", cut(65, 3_072)),
     ];
-    let longest = [[MESSAGE | 64, 0x0c, 0x00].to_vec(), message.repeat(4)].concat();
-    rows.map(|(name, octets)| (name.to_owned(), octets)).into_iter().chain([("cut_longest".to_owned(), longest)]).collect()
+    rows.map(|(name, octets)| (name.to_owned(), octets)).to_vec()
 }
 
 fn avps() -> Vec<Seed> {

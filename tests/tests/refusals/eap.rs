@@ -12,18 +12,18 @@ use protocol::profile::WireProfile;
 use super::controller::{ALICE, Hac};
 use super::mhauth::request::{Auth, Request};
 use super::mhauth::{Ending, MOST_FAILURES, assert_ends, other_binding, say};
-use Refused::{BeforeEap, BehindEap, ByEap};
+use Refused::{Before, Behind, Within};
 use node::{Node, Who, change, init, put};
 
 /// How a request ends its exchange.
 #[derive(Clone, Copy)]
 enum Refused {
     /// The EAP server has not seen it: under the key "1".
-    BeforeEap(Status),
+    Before(Status),
     /// With EAP-Failure, under the key "1".
-    ByEap(Status),
+    Within(Status),
     /// The EAP server was content: under the MSK.
-    BehindEap(Status),
+    Behind(Status),
 }
 
 /// What is wrong with a request, how a right one is made so, and how that ends.
@@ -42,95 +42,95 @@ const GPSK: u8 = 51;
 
 /// Mid with the identity.
 const IDENTITY_MID: &[Row] = &[
-    ("Ver 1", |mid| mid.version = 1, BeforeEap(NotImplemented)),
-    ("Length 0", |mid| mid.length = Some(0), BeforeEap(Malformed)),
-    ("Identifier 0", |mid| mid.identifier = 0, BeforeEap(Malformed)),
-    ("Identifier 1 again", |mid| mid.identifier = 1, BeforeEap(Malformed)),
-    ("Init again", |mid| *mid = init(ALICE), BeforeEap(Malformed)),
-    ("Init again, Identifier 2", |mid| *mid = Request { identifier: 2, ..init(ALICE) }, BeforeEap(Malformed)),
-    ("a folded line", |mid| mid.add(" 1"), BeforeEap(Malformed)),
-    ("auth missing", |mid| mid.auth = Auth::Missing, BeforeEap(Malformed)),
-    ("auth of 31 octets", |mid| mid.auth = Auth::Text("00".repeat(31)), BeforeEap(Malformed)),
-    ("a guessed auth", |mid| mid.auth = Auth::Text("00".repeat(32)), BeforeEap(NotAuthenticated)),
-    ("another key than \"1\"", |mid| mid.made().key = vec![0x42; 32], BeforeEap(NotAuthenticated)),
-    ("the key 1 as a number", |mid| mid.made().key = vec![1], BeforeEap(NotAuthenticated)),
-    ("no key", |mid| mid.made().key.clear(), BeforeEap(NotAuthenticated)),
-    ("the label of the other direction", |mid| mid.made().sender = Sender::Controller, BeforeEap(NotAuthenticated)),
-    ("the draft's formula", |mid| mid.made().profile = WireProfile::Draft04, BeforeEap(NotAuthenticated)),
-    ("another channel binding", |mid| mid.made().binding = other_binding(), BeforeEap(NotAuthenticated)),
-    ("no eap-payload", |mid| mid.replace("eap-payload", "x-payload"), BeforeEap(Malformed)),
-    ("an empty eap-payload", |mid| mid.set("eap-payload", ""), BeforeEap(Malformed)),
-    ("eap-payload of half an octet more", |mid| mid.replace("eap-payload:", "eap-payload:0"), BeforeEap(Malformed)),
-    ("eap-payload that is not hexadecimal", |mid| mid.replace("eap-payload:0", "eap-payload:g"), BeforeEap(Malformed)),
-    ("eap-payload twice", |mid| mid.add("eap-payload:0101000501"), BeforeEap(Malformed)),
-    ("eap-payload of 4,097 octets", |mid| mid.set("eap-payload", &"00".repeat(4097)), BeforeEap(Malformed)),
-    ("an EAP packet of three octets", |mid| change(mid, |packet| packet.truncate(3)), ByEap(Malformed)),
-    ("an EAP packet that is cut", |mid| change(mid, |packet| packet.truncate(packet.len() - 1)), ByEap(Malformed)),
-    ("an EAP packet of an unknown Code", |mid| change(mid, |packet| packet[0] = 5), ByEap(Malformed)),
-    ("an EAP-Request", |mid| change(mid, |packet| packet[0] = 1), ByEap(Malformed)),
-    ("an EAP-Success", |mid| mid.set("eap-payload", "03010004"), ByEap(Malformed)),
-    ("an EAP-Failure", |mid| mid.set("eap-payload", "04010004"), ByEap(Malformed)),
-    ("another EAP Identifier", |mid| change(mid, |packet| packet[1] ^= 1), ByEap(Malformed)),
-    ("an empty identity", |mid| put(mid, IDENTITY, b""), ByEap(Malformed)),
-    ("an identity of 254 octets", |mid| put(mid, IDENTITY, &[b'a'; 254]), ByEap(Malformed)),
-    ("Nak before a method", |mid| put(mid, NAK, &[GPSK]), ByEap(Malformed)),
-    ("a method before it was proposed", |mid| put(mid, GPSK, &[4, 0, 0]), ByEap(Malformed)),
+    ("Ver 1", |mid| mid.version = 1, Before(NotImplemented)),
+    ("Length 0", |mid| mid.length = Some(0), Before(Malformed)),
+    ("Identifier 0", |mid| mid.identifier = 0, Before(Malformed)),
+    ("Identifier 1 again", |mid| mid.identifier = 1, Before(Malformed)),
+    ("Init again", |mid| *mid = init(ALICE), Before(Malformed)),
+    ("Init again, Identifier 2", |mid| *mid = Request { identifier: 2, ..init(ALICE) }, Before(Malformed)),
+    ("a folded line", |mid| mid.add(" 1"), Before(Malformed)),
+    ("auth missing", |mid| mid.auth = Auth::Missing, Before(Malformed)),
+    ("auth of 31 octets", |mid| mid.auth = Auth::Text("00".repeat(31)), Before(Malformed)),
+    ("a guessed auth", |mid| mid.auth = Auth::Text("00".repeat(32)), Before(NotAuthenticated)),
+    ("another key than \"1\"", |mid| mid.made().key = vec![0x42; 32], Before(NotAuthenticated)),
+    ("the key 1 as a number", |mid| mid.made().key = vec![1], Before(NotAuthenticated)),
+    ("no key", |mid| mid.made().key.clear(), Before(NotAuthenticated)),
+    ("the label of the other direction", |mid| mid.made().sender = Sender::Controller, Before(NotAuthenticated)),
+    ("the draft's formula", |mid| mid.made().profile = WireProfile::Draft04, Before(NotAuthenticated)),
+    ("another channel binding", |mid| mid.made().binding = other_binding(), Before(NotAuthenticated)),
+    ("no eap-payload", |mid| mid.replace("eap-payload", "x-payload"), Before(Malformed)),
+    ("an empty eap-payload", |mid| mid.set("eap-payload", ""), Before(Malformed)),
+    ("eap-payload of half an octet more", |mid| mid.replace("eap-payload:", "eap-payload:0"), Before(Malformed)),
+    ("eap-payload that is not hexadecimal", |mid| mid.replace("eap-payload:0", "eap-payload:g"), Before(Malformed)),
+    ("eap-payload twice", |mid| mid.add("eap-payload:0101000501"), Before(Malformed)),
+    ("eap-payload of 4,097 octets", |mid| mid.set("eap-payload", &"00".repeat(4097)), Before(Malformed)),
+    ("an EAP packet of three octets", |mid| change(mid, |packet| packet.truncate(3)), Within(Malformed)),
+    ("an EAP packet that is cut", |mid| change(mid, |packet| packet.truncate(packet.len() - 1)), Within(Malformed)),
+    ("an EAP packet of an unknown Code", |mid| change(mid, |packet| packet[0] = 5), Within(Malformed)),
+    ("an EAP-Request", |mid| change(mid, |packet| packet[0] = 1), Within(Malformed)),
+    ("an EAP-Success", |mid| mid.set("eap-payload", "03010004"), Within(Malformed)),
+    ("an EAP-Failure", |mid| mid.set("eap-payload", "04010004"), Within(Malformed)),
+    ("another EAP Identifier", |mid| change(mid, |packet| packet[1] ^= 1), Within(Malformed)),
+    ("an empty identity", |mid| put(mid, IDENTITY, b""), Within(Malformed)),
+    ("an identity of 254 octets", |mid| put(mid, IDENTITY, &[b'a'; 254]), Within(Malformed)),
+    ("Nak before a method", |mid| put(mid, NAK, &[GPSK]), Within(Malformed)),
+    ("a method before it was proposed", |mid| put(mid, GPSK, &[4, 0, 0]), Within(Malformed)),
 ];
 
 /// Mid with GPSK-2. One with a wrong MAC is answered with GPSK-Fail: see below.
 const GPSK_2_MID: &[Row] = &[
-    ("Identifier 2 again", |mid| mid.identifier = 2, BeforeEap(Malformed)),
-    ("a guessed auth", |mid| mid.auth = Auth::Text("00".repeat(32)), BeforeEap(NotAuthenticated)),
-    ("no eap-payload", |mid| mid.replace("eap-payload", "x-payload"), BeforeEap(Malformed)),
-    ("the EAP Identifier of before", |mid| change(mid, |packet| packet[1] = packet[1].wrapping_sub(1)), ByEap(Malformed)),
-    ("Nak with a method that the HAC has not", |mid| put(mid, NAK, &[TLS]), ByEap(NotAuthenticated)),
-    ("Nak without a method", |mid| put(mid, NAK, &[0]), ByEap(NotAuthenticated)),
-    ("another method", |mid| put(mid, MD5, &[16; 17]), ByEap(Malformed)),
-    ("the identity again", |mid| put(mid, IDENTITY, ALICE.as_bytes()), ByEap(Malformed)),
-    ("no Type-Data", |mid| put(mid, GPSK, &[]), ByEap(Malformed)),
-    ("an unknown OP-Code", |mid| put(mid, GPSK, &[7, 0, 0]), ByEap(Malformed)),
-    ("GPSK-2 that is cut", |mid| put(mid, GPSK, &[2, 0, 9, b'a']), ByEap(Malformed)),
-    ("GPSK-4 instead", |mid| put(mid, GPSK, &[4, 0, 0]), ByEap(Malformed)),
-    ("GPSK-Fail instead", |mid| put(mid, GPSK, &[5, 0, 0, 0, 2]), ByEap(Malformed)),
-    ("a suite that is none", |mid| change(mid, |packet| *suite(packet) = 7), ByEap(NotAuthenticated)),
+    ("Identifier 2 again", |mid| mid.identifier = 2, Before(Malformed)),
+    ("a guessed auth", |mid| mid.auth = Auth::Text("00".repeat(32)), Before(NotAuthenticated)),
+    ("no eap-payload", |mid| mid.replace("eap-payload", "x-payload"), Before(Malformed)),
+    ("the EAP Identifier of before", |mid| change(mid, |packet| packet[1] = packet[1].wrapping_sub(1)), Within(Malformed)),
+    ("Nak with a method that the HAC has not", |mid| put(mid, NAK, &[TLS]), Within(NotAuthenticated)),
+    ("Nak without a method", |mid| put(mid, NAK, &[0]), Within(NotAuthenticated)),
+    ("another method", |mid| put(mid, MD5, &[16; 17]), Within(Malformed)),
+    ("the identity again", |mid| put(mid, IDENTITY, ALICE.as_bytes()), Within(Malformed)),
+    ("no Type-Data", |mid| put(mid, GPSK, &[]), Within(Malformed)),
+    ("an unknown OP-Code", |mid| put(mid, GPSK, &[7, 0, 0]), Within(Malformed)),
+    ("GPSK-2 that is cut", |mid| put(mid, GPSK, &[2, 0, 9, b'a']), Within(Malformed)),
+    ("GPSK-4 instead", |mid| put(mid, GPSK, &[4, 0, 0]), Within(Malformed)),
+    ("GPSK-Fail instead", |mid| put(mid, GPSK, &[5, 0, 0, 0, 2]), Within(Malformed)),
+    ("a suite that is none", |mid| change(mid, |packet| *suite(packet) = 7), Within(NotAuthenticated)),
 ];
 
 /// Done with GPSK-4.
 const DONE: &[Row] = &[
-    ("Ver 1", |done| done.version = 1, BeforeEap(NotImplemented)),
-    ("Identifier 3 again", |done| done.identifier = 3, BeforeEap(Malformed)),
-    ("no eap-payload", |done| done.replace("eap-payload", "x-payload"), BeforeEap(Malformed)),
-    ("a Mid under the MSK", |done| done.replace("mip6-s", "x-s"), BeforeEap(NotAuthenticated)),
-    ("an EAP-Success", |done| done.set("eap-payload", "03010004"), ByEap(Malformed)),
-    ("another EAP Identifier", |done| change(done, |packet| packet[1] ^= 1), ByEap(Malformed)),
-    ("GPSK-4 with another MAC", |done| change(done, |packet| *packet.last_mut().unwrap() ^= 1), ByEap(NotAuthenticated)),
-    ("GPSK-4 without a MAC", |done| put(done, GPSK, &[4, 0, 0]), ByEap(NotAuthenticated)),
-    ("GPSK-Fail instead", |done| put(done, GPSK, &[5, 0, 0, 0, 2]), ByEap(Malformed)),
-    ("auth missing", |done| done.auth = Auth::Missing, BehindEap(Malformed)),
-    ("a guessed auth", |done| done.auth = Auth::Text("00".repeat(32)), BehindEap(NotAuthenticated)),
-    ("the key \"1\"", |done| done.made().key = b"1".into(), BehindEap(NotAuthenticated)),
-    ("half the MSK", |done| done.made().key.truncate(32), BehindEap(NotAuthenticated)),
-    ("no key", |done| done.made().key.clear(), BehindEap(NotAuthenticated)),
-    ("the label of the other direction", |done| done.made().sender = Sender::Controller, BehindEap(NotAuthenticated)),
-    ("the draft's formula", |done| done.made().profile = WireProfile::Draft04, BehindEap(NotAuthenticated)),
-    ("another channel binding", |done| done.made().binding = other_binding(), BehindEap(NotAuthenticated)),
-    ("no mip6-sas", |done| done.without("mip6-sas"), BehindEap(Malformed)),
-    ("mip6-sas 2", |done| done.set("mip6-sas", "2"), BehindEap(Malformed)),
-    ("no mip6-suitelist", |done| done.without("mip6-suitelist"), BehindEap(Malformed)),
-    ("only suites that nobody has", |done| done.set("mip6-suitelist", "{00,35},{13,01}"), BehindEap(NotImplemented)),
-    ("only a suite that the policy has not", |done| done.set("mip6-suitelist", "{00,02}"), BehindEap(NotImplemented)),
+    ("Ver 1", |done| done.version = 1, Before(NotImplemented)),
+    ("Identifier 3 again", |done| done.identifier = 3, Before(Malformed)),
+    ("no eap-payload", |done| done.replace("eap-payload", "x-payload"), Before(Malformed)),
+    ("a Mid under the MSK", |done| done.replace("mip6-s", "x-s"), Before(NotAuthenticated)),
+    ("an EAP-Success", |done| done.set("eap-payload", "03010004"), Within(Malformed)),
+    ("another EAP Identifier", |done| change(done, |packet| packet[1] ^= 1), Within(Malformed)),
+    ("GPSK-4 with another MAC", |done| change(done, |packet| *packet.last_mut().unwrap() ^= 1), Within(NotAuthenticated)),
+    ("GPSK-4 without a MAC", |done| put(done, GPSK, &[4, 0, 0]), Within(NotAuthenticated)),
+    ("GPSK-Fail instead", |done| put(done, GPSK, &[5, 0, 0, 0, 2]), Within(Malformed)),
+    ("auth missing", |done| done.auth = Auth::Missing, Behind(Malformed)),
+    ("a guessed auth", |done| done.auth = Auth::Text("00".repeat(32)), Behind(NotAuthenticated)),
+    ("the key \"1\"", |done| done.made().key = b"1".into(), Behind(NotAuthenticated)),
+    ("half the MSK", |done| done.made().key.truncate(32), Behind(NotAuthenticated)),
+    ("no key", |done| done.made().key.clear(), Behind(NotAuthenticated)),
+    ("the label of the other direction", |done| done.made().sender = Sender::Controller, Behind(NotAuthenticated)),
+    ("the draft's formula", |done| done.made().profile = WireProfile::Draft04, Behind(NotAuthenticated)),
+    ("another channel binding", |done| done.made().binding = other_binding(), Behind(NotAuthenticated)),
+    ("no mip6-sas", |done| done.without("mip6-sas"), Behind(Malformed)),
+    ("mip6-sas 2", |done| done.set("mip6-sas", "2"), Behind(Malformed)),
+    ("no mip6-suitelist", |done| done.without("mip6-suitelist"), Behind(Malformed)),
+    ("only suites that nobody has", |done| done.set("mip6-suitelist", "{00,35},{13,01}"), Behind(NotImplemented)),
+    ("only a suite that the policy has not", |done| done.set("mip6-suitelist", "{00,02}"), Behind(NotImplemented)),
 ];
 
 /// Done without an EAP packet, after EAP-Success has come in answer to a Mid.
 const DONE_AFTER_SUCCESS: &[Row] = &[
-    ("Identifier 4 again", |done| done.identifier = 4, BehindEap(Malformed)),
-    ("Mid", |done| done.lines = "eap-payload:0201000501\r\n".into(), BehindEap(Malformed)),
-    ("an EAP packet", |done| done.add("eap-payload:0201000501"), BehindEap(Malformed)),
-    ("auth missing", |done| done.auth = Auth::Missing, BehindEap(Malformed)),
-    ("the key \"1\"", |done| done.made().key = b"1".into(), BehindEap(NotAuthenticated)),
-    ("a guessed auth", |done| done.auth = Auth::Text("00".repeat(32)), BehindEap(NotAuthenticated)),
-    ("no mip6-sas", |done| done.without("mip6-sas"), BehindEap(Malformed)),
-    ("only suites that nobody has", |done| done.set("mip6-suitelist", "{00,35}"), BehindEap(NotImplemented)),
+    ("Identifier 4 again", |done| done.identifier = 4, Behind(Malformed)),
+    ("Mid", |done| done.lines = "eap-payload:0201000501\r\n".into(), Behind(Malformed)),
+    ("an EAP packet", |done| done.add("eap-payload:0201000501"), Behind(Malformed)),
+    ("auth missing", |done| done.auth = Auth::Missing, Behind(Malformed)),
+    ("the key \"1\"", |done| done.made().key = b"1".into(), Behind(NotAuthenticated)),
+    ("a guessed auth", |done| done.auth = Auth::Text("00".repeat(32)), Behind(NotAuthenticated)),
+    ("no mip6-sas", |done| done.without("mip6-sas"), Behind(Malformed)),
+    ("only suites that nobody has", |done| done.set("mip6-suitelist", "{00,35}"), Behind(NotImplemented)),
 ];
 
 /// The last octet of CSuite_Sel in GPSK-2: protected data of no octets and a MAC of 32 stand behind it.
@@ -171,10 +171,10 @@ fn in_mid(done: &Request) -> Request {
 }
 
 async fn assert_refused(hac: &Hac, input: &str, node: Node, sent: &Request, refused: Refused) -> Status {
-    let msk = if matches!(refused, BehindEap(_)) { node.msk() } else { b"1".into() };
+    let msk = if matches!(refused, Behind(_)) { node.msk() } else { b"1".into() };
     let (status, payload): (_, &[&str]) = match refused {
-        BeforeEap(status) | BehindEap(status) => (status, &[]),
-        ByEap(status) => (status, &["eap-payload"]),
+        Before(status) | Behind(status) => (status, &[]),
+        Within(status) => (status, &["eap-payload"]),
     };
     let ending = Ending { status, key: &msk, headers: [payload, &["status-code", "auth"]].concat() };
     let answer = assert_ends(hac, input, node.stream, sent, &ending).await;
@@ -234,7 +234,7 @@ async fn who_has_not_the_key_of_the_name_is_401_with_eap_failure_and_nothing_is_
         for _ in 0..2 {
             request = node.go_on(&request).await;
         }
-        assert_refused(&hac, input, node, &request, ByEap(NotAuthenticated)).await;
+        assert_refused(&hac, input, node, &request, Within(NotAuthenticated)).await;
         assert_eq!(hac.books().await, before.with_one_more("401"), "{input}");
         grants_the_right_node(&hac).await;
     }

@@ -5,7 +5,7 @@ use protocol::eap::method::Around;
 use protocol::eap::{MAX_REQUESTS, Packet};
 
 use super::key_holder::KeyHolder;
-use super::{ALICE, Subscribers, gpsk_server, psk, rng};
+use super::{ALICE, Subscribers, gpsk_server, psk, rng, unshared_psk};
 
 /// Of the first request.
 const IDENTIFIER: u8 = 250;
@@ -17,7 +17,7 @@ pub fn authenticator() -> Authenticator {
 
 pub(super) fn run(packets: &[&[u8]], is_keyed: bool) -> bool {
     let (mut authenticator, mut rng, mut peer) = (authenticator(), rng(), KeyHolder::default());
-    let mut directory = Subscribers(psk());
+    let mut directory = Subscribers(if is_keyed { psk() } else { unshared_psk() });
     let (mut is_over, mut succeeded, mut last, mut requests) = (false, false, IDENTIFIER, 1);
     for packet in packets {
         let packet = if is_keyed { peer.says(packet) } else { packet.to_vec() };

@@ -60,16 +60,21 @@ pub fn psk() -> Secret {
     Secret::new((0..32).collect())
 }
 
+/// The key of our end where the other has none: no input has a MAC under it.
+fn unshared_psk() -> Secret {
+    Secret::new(vec![0xc4; 32])
+}
+
 /// The peer's methods, best first.
-pub fn peer_methods() -> Vec<Box<dyn PeerMethod>> {
-    match GpskPeer::new(ALICE, psk()) {
+fn peer_methods(psk: Secret) -> Vec<Box<dyn PeerMethod>> {
+    match GpskPeer::new(ALICE, psk) {
         Ok(gpsk) => vec![Box::new(gpsk), Box::new(Md5::new(Secret::new(b"sesame".to_vec())))],
         Err(error) => unreachable!("{error}"),
     }
 }
 
 /// The server's one method.
-pub fn gpsk_server() -> GpskServer {
+fn gpsk_server() -> GpskServer {
     match GpskServer::new(SERVER) {
         Ok(server) => server,
         Err(error) => unreachable!("{error}"),

@@ -2,20 +2,22 @@
 
 use protocol::eap::peer::{Peer, Step};
 use protocol::eap::{MAX_REQUESTS, Packet, Type};
+use protocol::sa::Secret;
 
 use super::key_holder::KeyHolder;
-use super::{ALICE, peer_methods, rng};
+use super::{ALICE, peer_methods, psk, rng, unshared_psk};
 
-/// A peer with EAP-GPSK and EAP-MD5.
-pub fn peer() -> Peer {
-    match Peer::new(ALICE, peer_methods()) {
+/// A peer with EAP-GPSK, which has this key, and EAP-MD5.
+pub fn peer(psk: Secret) -> Peer {
+    match Peer::new(ALICE, peer_methods(psk)) {
         Ok(peer) => peer,
         Err(error) => unreachable!("{error}"),
     }
 }
 
 pub(super) fn run(packets: &[&[u8]], is_keyed: bool) -> bool {
-    let (mut peer, mut rng, mut server) = (peer(), rng(), KeyHolder::default());
+    let psk = if is_keyed { psk() } else { unshared_psk() };
+    let (mut peer, mut rng, mut server) = (peer(psk), rng(), KeyHolder::default());
     let (mut is_over, mut succeeded, mut responses) = (false, false, 0);
     for packet in packets {
         let packet = if is_keyed { server.says(packet) } else { packet.to_vec() };

@@ -48,7 +48,7 @@ pub fn script(profile: WireProfile) -> &'static Script {
 pub(super) fn start(profile: WireProfile) -> (AwaitingSelection, Vec<u8>, StdRng) {
     let (Ok(mn_id), mut rng) = (eap::ALICE.parse(), eap::rng()) else { unreachable!("the name is a NAI") };
     let (suites, user_data) = (CipherSuite::ALL.to_vec(), UserData::Protected);
-    let offer = EapOffer { mn_id, peer: eap::peer(), psk: Some(psk()), profile, suites, user_data };
+    let offer = EapOffer { mn_id, peer: eap::peer(eap::psk()), psk: Some(psk()), profile, suites, user_data };
     let (waiting, request) = initiator::start(offer, binding(), &mut rng);
     (waiting, request, rng)
 }
