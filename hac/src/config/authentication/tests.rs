@@ -65,7 +65,7 @@ fn a_realm_takes_over_what_it_does_not_say() {
 #[test]
 fn values_that_cannot_work_are_refused_where_they_stand_with_what_to_write() {
     let radius = |from: &str, to: &str| RADIUS.replace(from, to);
-    let many = vec!["\"192.0.2.1\""; crate::aaa::MAX_SERVERS + 1].join(", ");
+    let many = ["\"192.0.2.1\""; crate::aaa::MAX_SERVERS + 1].join(", ");
     let rows = [
         ("[realm.\"Example.org\"]\nmethods = [\"psk\"]\n".to_owned(), ":13:", "the part behind the @"),
         ("[realm.\"a@example.org\"]\n".to_owned(), ":13:", "the part behind the @"),
