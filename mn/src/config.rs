@@ -67,7 +67,7 @@ pub struct Identity {
     pub nai: String,
     /// File with the pre-shared key: 64 hexadecimal digits.
     pub psk_file: Option<PathBuf>,
-    /// What is offered to the HAC; without it EAP where there is a section [eap], else the pre-shared key.
+    /// What is offered to the HAC; without it EAP where there is a section `[eap]`, else the pre-shared key.
     #[serde(default, deserialize_with = "methods")]
     pub methods: Option<Vec<Method>>,
 }
