@@ -135,10 +135,8 @@ fn check_names(config: &Located<Config>, eap: &Eap) -> Vec<Finding> {
         let remedy = "write the DNS name that the EAP server's certificate has, such as \"aaa.example.org\"";
         findings.push(config.refused("eap.server-name", remedy));
     }
-    if let Some(Err(remedy)) = eap.anonymous_identity.as_ref().map(|name| name.parse::<Nai>()) {
-        findings.push(config.refused("eap.anonymous-identity", remedy));
-    } else if eap.anonymous_identity.as_ref().is_some_and(|name| realm(name) != realm(&config.identity.nai)) {
-        let remedy = "its realm, behind the @, must be that of nai in [identity]: the HAC knows the subscriber by it";
+    let anonymous = eap.anonymous_identity.as_ref().map(|name| check_anonymous(name, &config.identity.nai));
+    if let Some(Err(remedy)) = anonymous {
         findings.push(config.refused("eap.anonymous-identity", remedy));
     }
     if eap.anonymous_identity.is_some() && config.methods().contains(&Method::Psk) {
@@ -146,6 +144,22 @@ fn check_names(config: &Located<Config>, eap: &Eap) -> Vec<Finding> {
         findings.push(config.refused("eap.anonymous-identity", remedy));
     }
     findings
+}
+
+/// Whom the HAC takes for the subscriber `nai` (RFC 7542 section 2.4).
+fn check_anonymous(name: &str, nai: &str) -> Result<(), String> {
+    name.parse::<Nai>().map_err(|error| error.to_string())?;
+    if realm(name) != realm(nai) {
+        return Err("its realm, behind the @, must be that of nai in [identity]: the HAC knows the subscriber by it".to_owned());
+    }
+    let user = user(name);
+    let is_taken = user.is_empty() || user == "anonymous" || user == self::user(nai);
+    let remedy = || "write nothing or \"anonymous\" before the @: under another name the HAC takes you for another".to_owned();
+    if is_taken { Ok(()) } else { Err(remedy()) }
+}
+
+fn user(name: &str) -> &str {
+    name.split_once('@').map_or(name, |(user, _)| user)
 }
 
 fn realm(name: &str) -> Option<String> {
