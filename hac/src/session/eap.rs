@@ -174,7 +174,8 @@ impl Session {
         }
     }
 
-    /// Who the AAA server has authenticated: User-Name in its Access-Accept, else the identity that it was asked with.
+    /// Who the AAA server has authenticated: User-Name in its Access-Accept, else the identity that it was asked with, where that is the
+    /// one that the method authenticates. Else a node would be whomever it names.
     fn accept(
         &mut self,
         received: eap::Received,
@@ -184,10 +185,12 @@ impl Session {
         around: &mut Surroundings<'_>,
     ) -> Step {
         let success = accept.eap.filter(|packet| machine.handle_from_server(packet) == Ok(Kind::Success));
-        let asked = String::from_utf8(machine.identity().to_vec()).ok();
-        let (Some(packet), Some(identity)) = (success, accept.user_name.or(asked)) else {
+        let is_proved = machine.method().is_some_and(|method| !method.hides_identity());
+        let asked = str::from_utf8(machine.identity()).ok().filter(|_| is_proved).map(ToOwned::to_owned);
+        let identity = accept.user_name.or(asked).unwrap_or_default();
+        let Some(packet) = success else {
             tracing::error!(
-                "a AAA server granted access without EAP-Success or to nobody: a session ends with 500; look into its configuration"
+                "a AAA server granted access without EAP-Success: a session ends with 500; look into its configuration"
             );
             return self.close(received.refuse(Status::ServerError, None, Some(&machine.failure())));
         };

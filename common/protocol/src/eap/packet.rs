@@ -40,6 +40,12 @@ impl Type {
     /// EAP-GPSK (RFC 5433).
     pub const GPSK: Self = Self(51);
 
+    /// Whether the identity that a peer gives before this method begins is not the one that the method authenticates: within TLS, or in a
+    /// certificate, there is another. 43 is EAP-FAST, 55 TEAP.
+    pub const fn hides_identity(self) -> bool {
+        matches!(self, Self::TLS | Self::TTLS | Self::PEAP | Self(43 | 55))
+    }
+
     const fn name(self) -> Option<&'static str> {
         Some(match self {
             Self::IDENTITY => "Identity",
@@ -201,6 +207,12 @@ mod tests {
         assert!(longest.len() == MAX_LEN && Packet::parse(&longest).is_ok());
         let longer = [&[1, 0, 0x10, 1, 13][..], &[0; MAX_LEN]].concat();
         assert_eq!(Packet::parse(&longer), Err(EapError::Malformed));
+    }
+
+    #[test]
+    fn the_identity_outside_is_not_the_one_inside_of_methods_over_tls() {
+        let hiding: Vec<u8> = (0..=255).filter(|kind| Type(*kind).hides_identity()).collect();
+        assert_eq!(hiding, [13, 21, 25, 43, 55]);
     }
 
     #[test]

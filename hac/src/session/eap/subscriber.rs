@@ -14,7 +14,7 @@ use crate::session::{Authorised, Surroundings, look_up};
 use crate::store::{Credentials, Store, StoreError, SubscriberPolicy};
 
 /// Below this a mobile node would renew without end; 0, which some servers send for "no limit", would be over at once.
-const SHORTEST_SESSION: Duration = Duration::from_secs(10);
+const SHORTEST_SESSION: Duration = Duration::from_secs(5);
 
 /// Subscribers as the methods of the local server see them.
 pub(super) struct Subscribers<'a> {

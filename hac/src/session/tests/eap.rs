@@ -28,11 +28,11 @@ const CHALLENGE: u8 = 100;
 const MSK: [u8; Msk::LEN] = [0x5a; Msk::LEN];
 
 /// Answers one request, which is its last.
-struct NodesEnd;
+struct NodesEnd(Type);
 
 impl PeerMethod for NodesEnd {
     fn kind(&self) -> Type {
-        KIND
+        self.0
     }
 
     fn handle(&mut self, _identifier: u8, _data: &[u8], _rng: &mut dyn CryptoRng) -> Result<Reply, MethodError> {
@@ -65,7 +65,7 @@ fn gpsk(mn_id: &str, identity: &str, key: [u8; 32]) -> EapOffer {
 
 /// Of a node whose EAP server is a AAA server.
 fn scripted(mn_id: &str) -> EapOffer {
-    offer(mn_id, Box::new(NodesEnd))
+    offer(mn_id, Box::new(NodesEnd(KIND)))
 }
 
 fn source() -> IpAddr {

@@ -41,6 +41,22 @@ fn the_subscriber_is_user_name_and_without_it_the_identity_that_was_asked_with()
     }
 }
 
+/// Outside of TLS a node may give any name: without User-Name whoever has a password of the realm would be alice.
+#[test]
+fn without_user_name_the_identity_outside_of_tls_is_nobodys() {
+    for (user_name, is_granted) in [(None, false), (Some(NAI), true)] {
+        let mut world = world(EapServer::Radius);
+        let mut aaa = Aaa { kind: Type::TTLS, ..Aaa::saying(Ok(Answer::Accept(accept(user_name)))) };
+        let (run, lines) = fixture::logged(|| world.eap_with(offer(NAI, Box::new(NodesEnd(Type::TTLS))), &mut aaa));
+        if is_granted {
+            run.granted();
+        } else {
+            assert_eq!(run.closed().0, Status::NotAuthenticated);
+            assert!(lines.iter().any(|line| line.contains("WARN") && line.contains("User-Name")), "{lines:?}");
+        }
+    }
+}
+
 /// Everybody of the realm would be this one, with his home addresses.
 #[test]
 fn who_was_authenticated_under_the_anonymous_name_alone_is_nobody_and_the_log_says_what_to_do() {
@@ -89,7 +105,7 @@ fn a_session_timeout_below_the_policys_lifetime_ends_the_association_and_a_longe
 /// Some servers say 0 for "no limit"; the node would be told of an association that is over.
 #[test]
 fn a_session_that_is_too_short_to_renew_is_401_and_the_log_says_what_to_look_at() {
-    for seconds in [0, 9] {
+    for seconds in [0, 4] {
         let mut world = world(EapServer::Radius);
         let accept = Accept { session_timeout: Some(Duration::from_secs(seconds)), ..accept(Some(NAI)) };
         let (run, lines) = fixture::logged(|| world.accepted(NAI, accept));
