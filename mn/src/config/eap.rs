@@ -226,10 +226,15 @@ mod tests {
             (with("anonymous@example.org", "anonymous@"), ":9:1: [eap] anonymous-identity = ", "the realm must be"),
             (with("anonymous@example.org", "anonymous@example.net"), ":9:1: [eap] anonymous-identity = ", "must be that of nai"),
             (with("anonymous@example.org", "roaming@example.org"), ":9:1: [eap] anonymous-identity = ", "before the @"),
+            (
+                format!("{LEAST}methods = [\"psk\", \"eap\"]\n{ALL}"),
+                ":10:1: [eap] anonymous-identity = ",
+                "take one of the two out",
+            ),
             (without_psk.clone(), ":4:2: [identity]: ", "psk-file = "),
             (format!("{}methods = [\"eap\"]\n", LEAST), ":7:1: [identity] methods = ", "needs a section [eap]"),
             (
-                format!("{without_psk}methods = [\"psk\", \"eap\"]\n{}", ALL.replace(" \"gpsk\",", "")),
+                format!("{without_psk}methods = [\"psk\", \"eap\"]\n{}", without("anonymous-identity").replace(" \"gpsk\",", "")),
                 ":4:2: [identity]",
                 "psk-file = ",
             ),

@@ -252,11 +252,10 @@ fn explain(failure: &Failure) -> String {
              under this name or from this address have failed within a minute"
                 .to_owned()
         }
-        Failure::Refused { status: Status::NotImplemented, .. } => {
-            "the HAC has nothing in common with this node (501): ask the operator how nodes of this realm authenticate and which cipher \
-             suites there are, and check `methods` in [identity] and `suites` in [policy]"
-                .to_owned()
-        }
+        Failure::Refused { status: Status::NotImplemented, .. } => format!(
+            "{failure}; the HAC has nothing in common with this node: ask the operator how nodes of this realm authenticate and which \
+             cipher suites there are, and check `methods` in [identity] and `suites` in [policy]"
+        ),
         Failure::Refused { status: Status::GatewayTimeout, .. } => {
             "the AAA server did not answer the HAC (504): this node tries again by itself; if that lasts, ask the operator to look at \
              the log of the HAC"
