@@ -35,7 +35,7 @@ fn eleven_renewals_under_100_megabits_a_second_each_way_lose_no_packet() {
         carried_all(&lab.load(plan::CN6, QUIET, LOAD)?, QUIET).context("without a renewal")?;
         let length = length()?;
         let capture = lab.capture(plan::NET, plan::WIFI, "sample", 64, SAMPLE)?;
-        let streams = during(|| lab.load(plan::CN6, length, LOAD), || renew(&deployment, (length - QUIET) / (RENEWALS + 2)))?;
+        let streams = during(|| lab.load(plan::CN6, length, LOAD), || renew(&deployment, (length - QUIET) / (RENEWALS + 6)))?;
         carried_all(&streams, length)?;
         let spis = spis(&capture.stop()?)?;
         ensure!(spis.len() >= 2 + RENEWALS as usize, "only these SPIs carried data both ways: {spis:x?}");
