@@ -4,6 +4,7 @@
 //! are printed; warnings are told in any case. Nothing is opened for long, bound or changed.
 #![allow(clippy::print_stdout, reason = "a command line answers on standard output")]
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -141,6 +142,13 @@ impl Check {
         }
         object
     }
+}
+
+/// What to do about a file that others than its owner may read, `what` being in it; `None` where they may not, or it is not there.
+pub fn readable_by_others(path: &Path, what: &str) -> Option<String> {
+    let mode = std::fs::metadata(path).map_or(0, |metadata| metadata.permissions().mode() & 0o7777);
+    let shown = path.display();
+    (mode & 0o077 != 0).then(|| format!("{shown} has mode {mode:04o}: others may read {what}; run `chmod 600 {shown}`"))
 }
 
 fn unix_seconds(time: SystemTime) -> u64 {

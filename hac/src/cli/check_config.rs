@@ -1,7 +1,6 @@
 //! `hac check-config`: everything that is wrong with the configuration, the files that it names and what is recorded; or what
 //! will hold.
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::SystemTime;
@@ -9,7 +8,7 @@ use std::time::SystemTime;
 use net::tls::inspect::rfc3339;
 use protocol::mhauth::Method;
 use serde_json::{Value, json};
-use service::check::{Certificate, Check};
+use service::check::{Certificate, Check, readable_by_others};
 use service::config::Located;
 
 use super::{CliError, names};
@@ -84,13 +83,6 @@ fn method_names(realm: &Realm) -> Vec<&'static str> {
 /// `None` of a realm without EAP.
 fn server_name(realm: &Realm) -> Option<&'static str> {
     realm.methods.contains(&Method::Eap).then(|| realm.eap_server.name())
-}
-
-/// What to do about a file that others may read; `None` where they may not.
-fn readable_by_others(path: &Path, what: &str) -> Option<String> {
-    let mode = std::fs::metadata(path).map_or(0, |metadata| metadata.permissions().mode() & 0o7777);
-    let shown = path.display();
-    (mode & 0o077 != 0).then(|| format!("{shown} has mode {mode:04o}: others may read {what}; run `chmod 600 {shown}`"))
 }
 
 fn check_certificates(config: &Located<Config>, check: &mut Check, now: SystemTime) {

@@ -1,13 +1,12 @@
 //! `mn check-config`: everything that is wrong with the configuration and the files that it names, or what will hold.
 
 use std::num::NonZeroU16;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
 use net::tls::inspect::{self, Severity, rfc3339};
-use service::check::{Certificate, Check};
+use service::check::{Certificate, Check, readable_by_others};
 use service::config::{Finding, Located};
 
 use crate::config::{self, Config};
@@ -69,10 +68,7 @@ fn check_credentials(config: &Located<Config>, check: &mut Check) {
     ];
     for (key, file) in secrets {
         let Some(path) = file.map(|file| config.resolve(file)) else { continue };
-        let mode = std::fs::metadata(&path).map_or(0, |metadata| metadata.permissions().mode() & 0o7777);
-        if mode & 0o077 != 0 {
-            let shown = path.display();
-            let remedy = format!("{shown} has mode {mode:04o}: others may read the key; run `chmod 600 {shown}`");
+        if let Some(remedy) = readable_by_others(&path, "the key") {
             check.find(config.warned(key, remedy));
         }
     }
@@ -106,6 +102,7 @@ fn in_file(config: &Located<Config>, finding: &inspect::Finding) -> Finding {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::os::unix::fs::PermissionsExt;
 
     use super::*;
 

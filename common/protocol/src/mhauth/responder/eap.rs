@@ -73,7 +73,7 @@ impl Received {
         &self.packet
     }
 
-    /// The request in two: what [`Refusal`]s are made of without it, where handling it may break off.
+    /// What a [`Refusal`] of this request is made of, for a caller whose handling of it may break off.
     pub fn understudy(&self) -> Understudy {
         Understudy { by: self.by.clone(), identifier: self.request.identifier }
     }
