@@ -8,10 +8,11 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use ipnet::Ipv6Net;
+use protocol::eap::Packet;
 use protocol::sa::Secret;
 
 use super::attribute::{self, Kind, SERVICE_FRAMED, at_most_one};
-use super::eap::{self, EapPacket};
+use super::eap::EapPacket;
 use super::error::Unusable;
 use super::mppe;
 use super::packet::{Attributes, Authenticator};
@@ -80,9 +81,13 @@ impl Answer {
     ) -> Result<Self, Unusable> {
         let eap = attribute::join_eap(attributes);
         match decision {
-            Decision::Reject => Ok(Self::Reject { eap: eap.ok().flatten().and_then(|eap| only(eap::FAILURE, &eap)) }),
+            Decision::Reject => Ok(Self::Reject {
+                eap: eap.ok().flatten().and_then(|eap| only(&eap, |packet| matches!(packet, Packet::Failure { .. }))),
+            }),
             Decision::Challenge => {
-                let eap = eap?.and_then(|eap| only(eap::REQUEST, &eap)).ok_or(Unusable::NoRequest)?;
+                let eap = eap?
+                    .and_then(|eap| only(&eap, |packet| matches!(packet, Packet::Request { .. })))
+                    .ok_or(Unusable::NoRequest)?;
                 Ok(Self::Challenge { eap })
             }
             // Unknown or unsupported services MUST be treated as an Access-Reject (RFC 2865 section 5.6).
@@ -91,16 +96,16 @@ impl Answer {
                 Ok(Self::Reject { eap: None })
             }
             Decision::Accept => {
-                let eap = eap?.and_then(|eap| only(eap::SUCCESS, &eap));
+                let eap = eap?.and_then(|eap| only(&eap, |packet| matches!(packet, Packet::Success { .. })));
                 Ok(Self::Accept(Accept { eap, ..accept(attributes, request, secret)? }))
             }
         }
     }
 }
 
-/// The EAP packet if it has this code, without padding.
-fn only(code: u8, eap: &[u8]) -> Option<Vec<u8>> {
-    EapPacket::parse(eap).filter(|packet| packet.code() == code).map(|packet| packet.octets().to_vec())
+/// The EAP packet if it is of the right code, without padding.
+fn only(eap: &[u8], is_right: impl Fn(Packet<'_>) -> bool) -> Option<Vec<u8>> {
+    EapPacket::parse(eap).filter(|eap| is_right(eap.packet())).map(|packet| packet.octets().to_vec())
 }
 
 fn accept(attributes: Attributes<'_>, request: &Authenticator, secret: &Secret) -> Result<Accept, Unusable> {

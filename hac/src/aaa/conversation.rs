@@ -6,10 +6,12 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use protocol::eap::Packet;
+
 use super::answer::Answer;
 use super::attribute::{Kind, at_most_one};
 use super::client::Client;
-use super::eap::{EapPacket, RESPONSE};
+use super::eap::EapPacket;
 use super::error::{AaaError, Unusable};
 use super::packet::MAX_VALUE;
 use super::reply::Reply;
@@ -55,7 +57,7 @@ impl Conversation {
         match answer {
             Answer::Challenge { eap } => {
                 self.state = at_most_one(reply.attributes(), Kind::STATE)?.map(<[u8]>::to_vec);
-                self.identifier = EapPacket::parse(eap).map(|request| request.identifier());
+                self.identifier = EapPacket::parse(eap).map(|request| request.packet().identifier());
             }
             Answer::Accept(accept) if accept.eap.is_none() => {
                 tracing::warn!(server, "the AAA server grants access without an EAP-Success: the mobile node hears of none");
@@ -66,8 +68,9 @@ impl Conversation {
     }
 
     fn content(&self, user_name: &[u8], eap: &[u8]) -> Result<Content, AaaError> {
-        let eap = EapPacket::parse(eap).filter(|packet| packet.code() == RESPONSE).ok_or(AaaError::NotAResponse)?;
-        if self.identifier.is_some_and(|identifier| identifier != eap.identifier()) {
+        let eap =
+            EapPacket::parse(eap).filter(|eap| matches!(eap.packet(), Packet::Response { .. })).ok_or(AaaError::NotAResponse)?;
+        if self.identifier.is_some_and(|identifier| identifier != eap.packet().identifier()) {
             return Err(AaaError::NotAResponse);
         }
         if user_name.is_empty() || user_name.len() > MAX_VALUE {
