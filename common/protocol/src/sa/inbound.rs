@@ -3,15 +3,16 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::cipher::{KeyError, Transform, layout};
 use super::replay::ReplayWindow;
 use super::wear::Wear;
-use super::{Role, UserData};
+use super::{Direction, Role, UserData};
 use crate::addr::{HomeAddresses, HomeAgentAddresses};
 use crate::tunnel::rate_limit::RateLimit;
-use crate::tunnel::{DropReason, Install};
+use crate::tunnel::{DropReason, Install, TrafficCounters};
 use crate::wire::envelope::PType;
 
 /// Keys and replay window of one direction, owned by an exit-point.
@@ -26,6 +27,8 @@ pub struct InboundSa {
     closes: Instant,
     lease: u32,
     sightings: RateLimit,
+    direction: Direction,
+    traffic: Arc<TrafficCounters>,
 }
 
 /// How long an SA still opens packets after its validity has ended.
@@ -50,9 +53,9 @@ impl InboundSa {
     /// # Errors
     /// When the keys do not fit the suite.
     pub fn new(install: &Install, role: Role) -> Result<Self, KeyError> {
-        let sa = &install.sa;
+        let (sa, direction) = (&install.sa, role.receives());
         Ok(Self {
-            transform: Transform::new(sa.suite, sa.keys(role.receives()))?,
+            transform: Transform::new(sa.suite, sa.keys(direction))?,
             window: sa.is_numbered().then(ReplayWindow::default),
             wear: Wear::new(sa.suite),
             home: sa.home,
@@ -61,6 +64,8 @@ impl InboundSa {
             closes: install.valid_until + GRACE,
             lease: install.lease,
             sightings: RateLimit::new(1, SIGHTING_INTERVAL),
+            direction,
+            traffic: install.traffic.clone(),
         })
     }
 
@@ -117,6 +122,11 @@ impl InboundSa {
     pub fn is_home_agent(&self, from: SocketAddr) -> bool {
         let ip: IpAddr = from.ip().to_canonical();
         from.port() == self.home_agent.port() && self.home_agent.of_family(ip) == Some(ip)
+    }
+
+    /// Counts an inner packet of `octets` that is delivered.
+    pub fn count_user_data(&self, octets: usize) {
+        self.traffic.count(self.direction, octets);
     }
 
     /// Whether control may be told now that a packet came from elsewhere.

@@ -1,13 +1,14 @@
 //! The sending half of a security association: numbers packets, lays them out and seals them.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use rand_core::CryptoRng;
 
 use super::cipher::{KeyError, Transform, layout};
 use super::wear::Wear;
-use super::{CipherSuite, Role, Spi};
-use crate::tunnel::{DropReason, Install, SendBatch};
+use super::{CipherSuite, Direction, Role, Spi};
+use crate::tunnel::{DropReason, Install, SendBatch, TrafficCounters};
 use crate::wire::envelope::{Envelope, PType};
 
 /// Keys and counter of one direction, owned by an entry-point. The counter never wraps and never restarts.
@@ -16,6 +17,8 @@ pub struct OutboundSa {
     spi: Spi,
     numbers: Numbers,
     wear: Wear,
+    direction: Direction,
+    traffic: Arc<TrafficCounters>,
 }
 
 /// Sequence numbers that may still be sent.
@@ -48,7 +51,15 @@ impl OutboundSa {
         let sa = &install.sa;
         let (next, last) = run_of_lease(install.lease);
         let numbers = if sa.is_numbered() { Numbers::Left { next, last } } else { Numbers::Zero };
-        Ok(Self { transform: Transform::new(sa.suite, sa.keys(role.sends()))?, spi: sa.spi, numbers, wear: Wear::new(sa.suite) })
+        let direction = role.sends();
+        Ok(Self {
+            transform: Transform::new(sa.suite, sa.keys(direction))?,
+            spi: sa.spi,
+            numbers,
+            wear: Wear::new(sa.suite),
+            direction,
+            traffic: install.traffic.clone(),
+        })
     }
 
     /// The suite, and with it every length.
@@ -72,6 +83,11 @@ impl OutboundSa {
         if let Numbers::Left { next, .. } = &mut self.numbers {
             *next = number.into();
         }
+    }
+
+    /// Counts an inner packet of `octets` that was sent under this SA.
+    pub fn count_user_data(&self, octets: usize) {
+        self.traffic.count(self.direction, octets);
     }
 
     /// Takes the sequence number of a datagram of `octets`.

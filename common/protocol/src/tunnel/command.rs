@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::Guard;
+use super::{Guard, TrafficCounters};
 use crate::addr::HomeAddresses;
 use crate::sa::spi::SpiBlocks;
 use crate::sa::{SecurityAssociation, Spi};
@@ -117,6 +117,8 @@ pub struct Install {
     pub valid_until: Instant,
     /// How often it was delivered to a home agent's process before: 0 the first time. A mobile node always has 0.
     pub lease: u32,
+    /// Where the halves count the user data that they carry under it.
+    pub traffic: Arc<TrafficCounters>,
 }
 
 /// An instruction to both halves.

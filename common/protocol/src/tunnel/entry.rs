@@ -128,16 +128,17 @@ impl EntryPoint {
         });
         let tunnel = self.table.get_mut(home).ok_or(DropReason::NoTunnel)?;
         let payload = packet.get(..inner.len).ok_or(DropReason::BadInnerPacket)?;
+        let sa = self.sas.get_mut(tunnel.sending).ok_or(DropReason::UnknownSpi)?;
         match tunnel.encapsulation {
-            Encapsulation::ClearUdp => lay_out_clear(&mut tunnel.paths, payload, send),
+            Encapsulation::ClearUdp => lay_out_clear(&mut tunnel.paths, payload, send)?,
             Encapsulation::ProtectedUdp => {
-                let sa = self.sas.get_mut(tunnel.sending).ok_or(DropReason::UnknownSpi)?;
                 let outer = Outer { ptype: PType::Protected, next_header: inner.next_header(), payload };
                 let laid_out = lay_out(sa, &mut tunnel.paths, &outer, rng, send)?;
                 note(laid_out, sa.spi(), &mut self.pending, &mut self.events);
-                Ok(())
             }
         }
+        sa.count_user_data(payload.len());
+        Ok(())
     }
 
     /// Sends a packet that control has made.

@@ -188,6 +188,7 @@ impl ExitPoint {
         if is_elsewhere(tunnel, received) {
             self.report_sighting(authentic, received, now);
         }
+        self.count_user_data(authentic.spi, packet.len());
         Ok(authentic.payload.start..authentic.payload.start + packet.len())
     }
 
@@ -212,7 +213,8 @@ impl ExitPoint {
         let payload = datagram.strip_prefix(&envelope::CLEAR).ok_or(DropReason::PlaintextRefused)?;
         let (inner, packet) = inner_packet(payload)?;
         let tunnel = self.table.get(self.nodes_own(&inner)).ok_or(DropReason::PlaintextRefused)?;
-        let sa = self.sas.get_mut(tunnel.sending).ok_or(DropReason::PlaintextRefused)?;
+        let spi = tunnel.sending;
+        let sa = self.sas.get_mut(spi).ok_or(DropReason::PlaintextRefused)?;
         let from_its_peer = match self.role {
             Role::HomeAgent => tunnel.paths.iter().next().is_some_and(|path| path.leads_to(received.socket, received.from)),
             Role::MobileNode => sa.is_home_agent(received.from),
@@ -222,7 +224,14 @@ impl ExitPoint {
         }
         self.check_may_cross(&inner, packet)?;
         self.counters.count_received(1, packet.len() as u64);
+        self.count_user_data(spi, packet.len());
         Ok(envelope::LEN..envelope::LEN + packet.len())
+    }
+
+    fn count_user_data(&mut self, spi: Spi, octets: usize) {
+        if let Some(sa) = self.sas.get_mut(spi) {
+            sa.count_user_data(octets);
+        }
     }
 
     /// The inner address that must be the mobile node's.

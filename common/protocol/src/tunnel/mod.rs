@@ -15,6 +15,7 @@ pub mod guard;
 pub mod look_up;
 pub mod rate_limit;
 pub mod table;
+pub mod traffic;
 
 pub use batch::{PacketBatch, ReceiveBatch, SendBatch};
 pub use command::{Allowance, Command, Encapsulation, Install, Path, Paths, SocketId};
@@ -25,6 +26,7 @@ pub use event::{Event, Sighting, SignallingReceived};
 pub use exit::{ExitPoint, Verdict};
 pub use guard::Guard;
 pub use table::TunnelTable;
+pub use traffic::{Traffic, TrafficCounters, Volume};
 
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 mod clear;
 mod events;
 mod look_up;
+mod traffic;
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -66,7 +67,7 @@ impl Pair {
             ha: Ends::new(Role::HomeAgent, icmp),
         };
         for (end, lease) in [(&mut pair.mn, 0), (&mut pair.ha, lease)] {
-            let install = Install { sa: sa.clone(), valid_until: now + Duration::from_secs(100), lease };
+            let install = Install { sa: sa.clone(), valid_until: now + Duration::from_secs(100), lease, traffic: Arc::default() };
             end.apply(&Command::Install(Arc::new(install)), &mut pair.rng);
         }
         pair

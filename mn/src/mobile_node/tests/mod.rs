@@ -70,7 +70,12 @@ impl Story {
     }
 
     fn is_granted(&mut self, spi: u32) {
-        let install = Install { sa: (self.sa)(spi), valid_until: self.now + Duration::from_secs(86_400), lease: 0 };
+        let install = Install {
+            sa: (self.sa)(spi),
+            valid_until: self.now + Duration::from_secs(86_400),
+            lease: 0,
+            traffic: Arc::default(),
+        };
         let run = self.run();
         self.node.handle_grant(run, Arc::new(install), self.now, &mut self.rng);
     }

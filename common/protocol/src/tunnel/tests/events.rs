@@ -86,7 +86,7 @@ fn what_an_unproved_path_has_used_stays_used_when_the_binding_is_written_again()
 fn install(suite: CipherSuite) -> Install {
     #[expect(clippy::disallowed_methods, reason = "a test needs some instant to start from")]
     let now = Instant::now();
-    Install { sa: association(suite), valid_until: now + Duration::from_secs(100), lease: 0 }
+    Install { sa: association(suite), valid_until: now + Duration::from_secs(100), lease: 0, traffic: Arc::default() }
 }
 
 #[test]
