@@ -16,7 +16,7 @@ use protocol::sa::cipher::Transform;
 use protocol::sa::{CipherSuite, DirectionKeys, Secret, UserData};
 use rand::{CryptoRng, RngExt};
 
-use crate::store::{HomeAgent, KeyId, Order, Pools, Provisioned, Store, StoreError, SubscriberPolicy};
+use crate::store::{Framed, HomeAgent, KeyId, Order, Pools, Provisioned, Store, StoreError, SubscriberPolicy};
 
 /// What the HAC grants: `[policy]` and `[home]` of its configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,6 +123,8 @@ pub fn provision(
         ha_to_mn,
         pools: policy.pools,
         lifetime: request.limit.map_or(policy.sa_lifetime, |limit| limit.min(policy.sa_lifetime)),
+        access: None,
+        framed: Framed::default(),
     };
     let provisioned = store.provision(&order, now, rng)?;
     if !provisioned.sa.is_numbered() {

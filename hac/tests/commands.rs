@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use hac::store::sealing::KeyEncryptionKey;
 use hac::store::sqlite::SqliteStore;
-use hac::store::{Order, Pools, Store};
+use hac::store::{Framed, Order, Pools, Store};
 use protocol::profile::WireProfile;
 use protocol::sa::{CipherSuite, DirectionKeys, Secret, Spi, UserData};
 use serde_json::Value;
@@ -103,6 +103,8 @@ impl World {
             ha_to_mn: keys(0xcd),
             pools: Pools { ip6: None, ip4: Some("10.9.0.0/24".parse().unwrap()) },
             lifetime: Duration::from_secs(86_400),
+            access: None,
+            framed: Framed::default(),
         };
         store.provision(&order, SystemTime::now(), &mut rand::rng()).unwrap().sa.spi
     }

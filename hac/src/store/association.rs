@@ -7,6 +7,7 @@ use protocol::profile::WireProfile;
 use protocol::sa::spi::HaGroup;
 use protocol::sa::{CipherSuite, DirectionKeys, SecurityAssociation, Spi, UserData};
 
+use super::session::{Access, Framed};
 use super::{HomeAgent, InstanceId, KeyId, Pools, Revision};
 
 /// What a new association is made from; the store adds SPI, home addresses and revision.
@@ -31,6 +32,10 @@ pub struct Order<'a> {
     pub pools: Pools,
     /// From now to the validity end.
     pub lifetime: Duration,
+    /// What the AAA server said that has authorised it; `None` where none did.
+    pub access: Option<&'a Access>,
+    /// Home addresses that the AAA server chose.
+    pub framed: Framed,
 }
 
 /// An association that is on disk.
@@ -134,6 +139,10 @@ pub struct AssociationRecord {
     pub is_registered: bool,
     /// At the time that was asked for.
     pub state: AssociationState,
+    /// Whether a AAA server has authorised it.
+    pub is_authorised_by_aaa: bool,
+    /// Acct-Session-Id of the session under it that goes on, where a home agent has reported one.
+    pub session: Option<String>,
 }
 
 /// What has become of an association.

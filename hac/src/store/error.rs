@@ -1,5 +1,7 @@
 //! Why the store could not do it, in a sentence for the person who must act.
 
+use super::session::{Chosen, Unfit};
+
 /// Result of a store call.
 pub type Result<T> = std::result::Result<T, StoreError>;
 
@@ -34,6 +36,27 @@ pub enum StoreError {
     /// No home address left.
     #[error("the home address pool {0} is exhausted: configure a larger pool in [home] and restart, or remove subscribers")]
     PoolExhausted(ipnet::IpNet),
+    /// A AAA server chose a home address that cannot be given.
+    #[error(
+        "a AAA server chose a home address that {reason}: {chosen}; have it choose one in a pool of [home] (neither its first two \
+         addresses nor IPv4's last), or none, or configure another pool"
+    )]
+    Unfit {
+        /// What it chose.
+        chosen: Chosen,
+        /// Why not.
+        reason: Unfit,
+    },
+    /// A AAA server chose a home address that another subscriber is or may still be served under.
+    #[error(
+        "a AAA server chose a home address under which another subscriber may still be served: {chosen}; have it choose another, or \
+         wait: it is free {} minutes past the validity end of his last association, which `hac sa list --all` shows",
+        super::QUARANTINE.as_secs() / 60
+    )]
+    HomeAddressTaken {
+        /// What it chose.
+        chosen: Chosen,
+    },
     /// No SPI left.
     #[error("home agent group {0} has no free SPI: add a home agent in another group")]
     SpisExhausted(u8),

@@ -8,9 +8,11 @@
 mod association;
 mod error;
 pub mod sealing;
+mod session;
 mod shared;
 pub mod sqlite;
 mod subscriber;
+mod usage;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -24,6 +26,10 @@ pub use association::{
     AssociationRecord, AssociationState, Change, Delivery, EndedPage, Order, Provisioned, Recipient, Selection, SnapshotPage,
 };
 pub use error::{Result, StoreError};
+pub use session::{
+    Access, AccessChange, Chosen, Framed, FramedIp6, SessionCause, SessionEnd, SessionQuery, SessionRecord, SessionReport, Told,
+    Traffic, Unfit, Volume,
+};
 pub use shared::SharedStore;
 pub use subscriber::{Credentials, KeyId, NewSubscriber, Subscriber, SubscriberPolicy, canonical_nai};
 
@@ -33,6 +39,13 @@ pub const QUARANTINE: Duration = Duration::from_secs(600);
 pub const MAX_SAS_PER_SUBSCRIBER: usize = 4;
 /// The lease number with which an association ends: 0xF000_0000 + 4,096 * 65,536 is the end of the sequence numbers.
 pub const LAST_LEASE: u32 = 4097;
+
+/// A home agent reports the end of a session within seconds: so long after its association is over nothing more is expected.
+pub const LAST_REPORT: Duration = Duration::from_secs(60);
+/// Sessions that have ended and wait for an accounting server that does not answer: 400 octets each. The oldest are given up.
+pub const MAX_ENDED_SESSIONS: i64 = 1_000_000;
+/// So long one of them waits.
+pub const ENDED_SESSION_WAITS: Duration = Duration::from_secs(7 * 86_400);
 
 /// A position in the log of changes; every new or ended association takes the next one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -71,6 +84,8 @@ pub struct Counts {
     pub home_agents: u64,
     /// Associations that have neither ended nor run out.
     pub live_sas: u64,
+    /// Sessions of whose beginning or end an accounting server has to be told.
+    pub waiting_sessions: u64,
 }
 
 /// Where the HAC keeps its state. Each method is one transaction; what it returned is on disk.
@@ -147,6 +162,31 @@ pub trait Store: Send {
     fn note_registered(&mut self, from: &Recipient<'_>, spis: &[Spi], now: SystemTime) -> Result<()>;
     /// The blocks of `group` in which SPIs are given out.
     fn spi_blocks(&mut self, group: HaGroup) -> Result<SpiBlocks>;
+    /// What a process of a home agent reports. Of an association that no AAA server has authorised, that is of another group or that the
+    /// process was never given, nothing is recorded, and nothing of a session that has ended. Sessions of other processes of this home
+    /// agent have ended ([`SessionCause::HomeAgentRestarted`]).
+    fn note_usage(&mut self, from: &Recipient<'_>, reports: &[SessionReport], now: SystemTime) -> Result<()>;
+    /// Sessions that an accounting server is to be told of now, and what: first what has been due longest, at most `limit`.
+    /// [`Told::Start`] where nothing is acknowledged, [`Told::Stop`] when it has ended, [`Told::Interim`] when there is a newer report
+    /// than what is acknowledged and that lies an interval back: `interim`, or without one the AAA server's own.
+    fn accounting_due(&mut self, interim: Option<Duration>, limit: usize, now: SystemTime) -> Result<Vec<(SessionRecord, Told)>>;
+    /// An accounting server has acknowledged it; with [`Told::Stop`] the session is forgotten. An unknown session is none of its
+    /// business.
+    fn accounting_told(&mut self, id: &str, told: Told, now: SystemTime) -> Result<()>;
+    /// Ends sessions whose association has been over for [`LAST_REPORT`] without a report, with what is known of them, and gives how
+    /// many. Gives up those that have waited too long for an accounting server ([`MAX_ENDED_SESSIONS`], [`ENDED_SESSION_WAITS`]), and
+    /// says so in the log.
+    fn end_stale_sessions(&mut self, now: SystemTime) -> Result<u64>;
+    /// Live associations that a AAA server has authorised and that fit everything that is named, in SPI order, at most `limit`; none
+    /// where nothing is named.
+    fn authorised(&mut self, of: &SessionQuery<'_>, limit: usize, now: SystemTime) -> Result<Vec<Spi>>;
+    /// Ends these associations where they are live: their sessions end as [`SessionCause::Disconnected`].
+    fn disconnect(&mut self, spis: &[Spi], now: SystemTime) -> Result<()>;
+    /// Changes what a AAA server said of a live association, and of its session.
+    fn reauthorise(&mut self, spi: Spi, change: &AccessChange, now: SystemTime) -> Result<()>;
+    /// Ends associations whose time by [`Self::reauthorise`] is over, some hundred at once, and gives them: their sessions end as
+    /// [`SessionCause::Expired`].
+    fn end_due(&mut self, now: SystemTime) -> Result<Vec<Spi>>;
     /// Counts for `hac status`.
     fn counts(&mut self, now: SystemTime) -> Result<Counts>;
 }

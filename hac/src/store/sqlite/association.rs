@@ -24,7 +24,9 @@ pub(super) fn page(
     let query = format!(
         "SELECT spi, (SELECT nai FROM subscriber WHERE id = association.subscriber), home_agent, home6, home4, suite, profile,
              user_data, created, valid_until, ended, (SELECT MAX(number) FROM lease WHERE lease.spi = association.spi),
-             registered
+             registered, EXISTS (SELECT 1 FROM access WHERE access.spi = association.spi), (SELECT id FROM session
+                 WHERE session.spi = association.spi AND session.created = association.created AND session.ended IS NULL
+                 ORDER BY began DESC LIMIT 1)
          FROM security_association AS association WHERE {conditions} {live} ORDER BY spi LIMIT {limit}"
     );
     let mut query = connection.prepare_cached(&query)?;
@@ -58,6 +60,8 @@ fn record(row: &Row<'_>, now: i64) -> Result<AssociationRecord> {
         lease: row.get(11)?,
         is_registered: row.get(12)? && state == AssociationState::Live,
         state,
+        is_authorised_by_aaa: row.get(13)?,
+        session: row.get(14)?,
     })
 }
 

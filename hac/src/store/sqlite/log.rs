@@ -7,6 +7,7 @@
 use rusqlite::{Connection, OptionalExtension, Transaction};
 
 use super::row::{self, LIVE_COLUMNS, SaRow};
+use super::session;
 use crate::store::sealing::KeyEncryptionKey;
 use crate::store::{
     Change, Delivery, InstanceId, LAST_LEASE, Recipient, Result, Revision, SnapshotPage, StoreError, from_unix_seconds,
@@ -42,6 +43,7 @@ pub(super) fn end_row(transaction: &Transaction<'_>, spi: i64) -> Result<Option<
     transaction
         .prepare_cached("UPDATE security_association SET ended = 1, keys = NULL, revision = ?2 WHERE spi = ?1")?
         .execute((spi, as_column(revision)))?;
+    session::association_ended(transaction, spi)?;
     Ok(Some(revision))
 }
 

@@ -5,10 +5,14 @@ use rusqlite::Transaction;
 use crate::store::Result;
 
 /// The version of `schema.sql`.
-pub(super) const VERSION: i64 = 4;
+pub(super) const VERSION: i64 = 5;
 /// Each version behind the first, with what makes it out of the one before.
-const STEPS: [(i64, &str); 3] =
-    [(2, include_str!("migration_2.sql")), (3, include_str!("migration_3.sql")), (4, include_str!("migration_4.sql"))];
+const STEPS: [(i64, &str); 4] = [
+    (2, include_str!("migration_2.sql")),
+    (3, include_str!("migration_3.sql")),
+    (4, include_str!("migration_4.sql")),
+    (5, include_str!("migration_5.sql")),
+];
 
 /// What a database of another version can come to.
 pub(super) fn is_known(version: i64) -> bool {

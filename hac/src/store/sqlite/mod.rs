@@ -3,6 +3,8 @@
 //! The tables are in `schema.sql`. Each file beside this one holds the queries of one concern and takes the transaction that
 //! the [`Store`] method here opened; transactions are IMMEDIATE, since the command line writes beside the server.
 
+mod access;
+mod accounting;
 mod association;
 mod home_address;
 mod home_agent;
@@ -11,6 +13,7 @@ mod migration;
 mod provision;
 mod registration;
 mod row;
+mod session;
 mod spi;
 mod subscriber;
 
@@ -27,8 +30,9 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, Transactio
 
 use super::sealing::{Context, KeyEncryptionKey};
 use super::{
-    AssociationRecord, Change, Counts, Credentials, Delivery, EndedPage, HomeAgent, NewSubscriber, Order, Provisioned, Recipient,
-    Result, Revision, Selection, SnapshotPage, Store, StoreError, Subscriber, SubscriberPolicy, canonical_nai, unix_seconds,
+    AccessChange, AssociationRecord, Change, Counts, Credentials, Delivery, EndedPage, HomeAgent, NewSubscriber, Order,
+    Provisioned, Recipient, Result, Revision, Selection, SessionQuery, SessionRecord, SessionReport, SnapshotPage, Store,
+    StoreError, Subscriber, SubscriberPolicy, Told, canonical_nai, unix_seconds,
 };
 
 const SCHEMA: &str = include_str!("schema.sql");
@@ -262,12 +266,51 @@ impl Store for SqliteStore {
         spi::blocks(&self.connection, group)
     }
 
+    fn note_usage(&mut self, from: &Recipient<'_>, reports: &[SessionReport], now: SystemTime) -> Result<()> {
+        self.write(|transaction, _| session::note(transaction, from, reports, unix_seconds(now)))
+    }
+
+    fn accounting_due(&mut self, interim: Option<Duration>, limit: usize, now: SystemTime) -> Result<Vec<(SessionRecord, Told)>> {
+        accounting::due(&self.connection, interim, limit, unix_seconds(now))
+    }
+
+    fn accounting_told(&mut self, id: &str, told: Told, now: SystemTime) -> Result<()> {
+        self.write(|transaction, _| accounting::told(transaction, id, told, unix_seconds(now)))
+    }
+
+    fn end_stale_sessions(&mut self, now: SystemTime) -> Result<u64> {
+        self.write(|transaction, _| session::end_stale(transaction, unix_seconds(now)))
+    }
+
+    fn authorised(&mut self, of: &SessionQuery<'_>, limit: usize, now: SystemTime) -> Result<Vec<Spi>> {
+        access::authorised(&self.connection, of, limit, unix_seconds(now))
+    }
+
+    fn disconnect(&mut self, spis: &[Spi], now: SystemTime) -> Result<()> {
+        self.write(|transaction, _| access::disconnect(transaction, spis, unix_seconds(now)))
+    }
+
+    fn reauthorise(&mut self, spi: Spi, change: &AccessChange, now: SystemTime) -> Result<()> {
+        self.write(|transaction, _| access::reauthorise(transaction, spi, change, unix_seconds(now)))
+    }
+
+    fn end_due(&mut self, now: SystemTime) -> Result<Vec<Spi>> {
+        self.write(|transaction, _| access::end_due(transaction, unix_seconds(now)))
+    }
+
     fn counts(&mut self, now: SystemTime) -> Result<Counts> {
         let query = "SELECT (SELECT COUNT(*) FROM subscriber), (SELECT COUNT(*) FROM home_agent),
-             (SELECT COUNT(*) FROM security_association WHERE ended = 0 AND valid_until > ?1)";
+             (SELECT COUNT(*) FROM security_association WHERE ended = 0 AND valid_until > ?1),
+             (SELECT COUNT(*) FROM session WHERE told IS NULL)
+                 + (SELECT COUNT(*) FROM session WHERE ended IS NOT NULL AND told IS NOT NULL)";
         let count = |row: &rusqlite::Row<'_>, column| row.get::<_, i64>(column).map(i64::unsigned_abs);
         Ok(self.connection.query_row(query, [unix_seconds(now)], |row| {
-            Ok(Counts { subscribers: count(row, 0)?, home_agents: count(row, 1)?, live_sas: count(row, 2)? })
+            Ok(Counts {
+                subscribers: count(row, 0)?,
+                home_agents: count(row, 1)?,
+                live_sas: count(row, 2)?,
+                waiting_sessions: count(row, 3)?,
+            })
         })?)
     }
 }

@@ -4,7 +4,7 @@ use protocol::sa::SecurityAssociation;
 use rand::CryptoRng;
 use rusqlite::Transaction;
 
-use super::{home_address, home_agent, log, row, seal, spi, subscriber};
+use super::{access, home_address, home_agent, log, row, seal, spi, subscriber};
 use crate::store::sealing::{Context, KeyEncryptionKey};
 use crate::store::{MAX_SAS_PER_SUBSCRIBER, Order, Provisioned, Result, StoreError, from_unix_seconds};
 
@@ -26,7 +26,7 @@ pub(super) fn provision(
         user_data: order.user_data,
         mn_to_ha: order.mn_to_ha.clone(),
         ha_to_mn: order.ha_to_mn.clone(),
-        home: home_address::assign(transaction, subscriber, &order.pools, rng)?,
+        home: home_address::assign(transaction, subscriber, &order.pools, &order.framed, rng)?,
         home_agent: order.home_agent.addresses,
     };
     let lifetime = i64::try_from(order.lifetime.as_secs()).unwrap_or(i64::MAX);
@@ -56,6 +56,7 @@ pub(super) fn provision(
             log::as_column(revision),
             sa.profile.name(),
         ])?;
+    order.access.map_or(Ok(()), |access| access::record(transaction, sa.spi, access))?;
     Ok(Provisioned { sa, revision, valid_until: from_unix_seconds(valid_until) })
 }
 

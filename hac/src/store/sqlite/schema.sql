@@ -61,9 +61,9 @@ CREATE INDEX security_association_log ON security_association (home_agent, revis
 CREATE INDEX security_association_end ON security_association (valid_until);
 -- With the SPI, which every index ends with: a home agent's associations in pages.
 CREATE INDEX security_association_home_agent ON security_association (home_agent);
--- Home addresses of removed subscribers, which nobody else is given yet.
-CREATE INDEX security_association_home6_held ON security_association (home6) WHERE subscriber IS NULL;
-CREATE INDEX security_association_home4_held ON security_association (home4) WHERE subscriber IS NULL;
+-- Who may still be served a home address: a removed subscriber, or one who has been given another.
+CREATE INDEX security_association_home6 ON security_association (home6, subscriber);
+CREATE INDEX security_association_home4 ON security_association (home4, subscriber);
 
 -- How many SPIs of a block are taken, so that a free one is found without counting the table.
 CREATE TABLE spi_block (
@@ -77,11 +77,66 @@ CREATE TRIGGER spi_freed AFTER DELETE ON security_association BEGIN
     UPDATE spi_block SET used = used - 1 WHERE block = OLD.spi >> 12;
 END;
 
--- Which process of a home agent was given an association under which lease number.
+-- Which process of a home agent was given an association under which lease number, and how many sessions under it that process has
+-- reported: one that an accounting server has heard the end of is not recorded anew.
 CREATE TABLE lease (
     spi      INTEGER NOT NULL REFERENCES security_association (spi) ON DELETE CASCADE,
     instance BLOB    NOT NULL CHECK (length(instance) = 16),
     number   INTEGER NOT NULL CHECK (number BETWEEN 0 AND 4096),
+    sessions INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (spi, instance),
     UNIQUE (spi, number)
 ) STRICT, WITHOUT ROWID;
+
+-- What a AAA server said of an association that it has authorised. class: every value behind its length in one octet. sessions: how
+-- many there were under it. ends: when the server has it end, where that is before its validity end. cause: why the HAC has ended it,
+-- where no operator did.
+CREATE TABLE access (
+    spi       INTEGER PRIMARY KEY REFERENCES security_association (spi) ON DELETE CASCADE,
+    user_name TEXT    NOT NULL,
+    class     BLOB    NOT NULL,
+    interim   INTEGER,
+    sessions  INTEGER NOT NULL DEFAULT 0,
+    ends      INTEGER,
+    cause     TEXT
+) STRICT;
+CREATE INDEX access_user_name ON access (user_name);
+CREATE INDEX access_end ON access (ends) WHERE ends IS NOT NULL;
+
+-- Sessions whose end an accounting server has not acknowledged. A row outlives its association, and has all that the server is told.
+-- created: when the association was made. number: which binding under it in the process instance. reported: when it was reported
+-- last, or found to have ended. over: when the association is over; 0 where it was ended, and when is not noted yet. ended: why, NULL
+-- while it goes on. told: when an accounting server acknowledged something last.
+CREATE TABLE session (
+    id                TEXT    PRIMARY KEY,
+    spi               INTEGER NOT NULL,
+    created           INTEGER NOT NULL,
+    home_agent        TEXT    NOT NULL,
+    instance          BLOB    NOT NULL CHECK (length(instance) = 16),
+    number            INTEGER NOT NULL,
+    user_name         TEXT    NOT NULL,
+    class             BLOB    NOT NULL,
+    interim           INTEGER,
+    home6             BLOB    CHECK (length(home6) = 16),
+    home4             BLOB    CHECK (length(home4) = 4),
+    care_of           TEXT    NOT NULL,
+    began             INTEGER NOT NULL,
+    seconds           INTEGER NOT NULL,
+    packets_from_node INTEGER NOT NULL,
+    octets_from_node  INTEGER NOT NULL,
+    packets_to_node   INTEGER NOT NULL,
+    octets_to_node    INTEGER NOT NULL,
+    reported          INTEGER NOT NULL,
+    over              INTEGER NOT NULL,
+    ended             TEXT,
+    told              INTEGER
+) STRICT;
+CREATE UNIQUE INDEX session_binding ON session (spi, created, instance, number);
+CREATE INDEX session_process ON session (home_agent, instance) WHERE ended IS NULL;
+CREATE INDEX session_over ON session (over) WHERE ended IS NULL;
+CREATE INDEX session_ended ON session (reported) WHERE ended IS NOT NULL;
+-- What is due: of each kind the oldest is found without a look at what is not.
+CREATE INDEX session_start ON session (began) WHERE told IS NULL;
+CREATE INDEX session_stop ON session (reported) WHERE ended IS NOT NULL AND told IS NOT NULL;
+CREATE INDEX session_interim ON session (told + interim) WHERE ended IS NULL AND reported > told;
+CREATE INDEX session_told ON session (told) WHERE ended IS NULL AND reported > told;

@@ -1,12 +1,16 @@
 //! The store's promises, each on a real SQLite database in memory or in a file.
 
+mod access;
+mod accounting;
 mod admitted;
+mod framed;
 mod home_addresses;
 mod look_up;
 mod migration;
 mod registration;
 mod removal;
 mod selection;
+mod sessions;
 mod subscribers;
 
 use std::collections::BTreeSet;
@@ -95,7 +99,45 @@ fn order<'a>(nai: &'a str, home_agent: &'a HomeAgent) -> Order<'a> {
         ha_to_mn: keys(2),
         pools: pools(),
         lifetime: LIFETIME,
+        access: None,
+        framed: Framed::default(),
     }
+}
+
+/// An association that a AAA server has authorised, delivered to the process 1 of `ha1`.
+fn authorised(store: &mut SqliteStore, nai: &str, access: &Access) -> Spi {
+    let ha1 = agent("ha1", 0);
+    let order = Order { key: key(store, nai), access: Some(access), ..order(nai, &ha1) };
+    let spi = store.provision(&order, now(), &mut rand::rng()).unwrap().sa.spi;
+    store.look_up(&to(1), spi, now()).unwrap().unwrap();
+    spi
+}
+
+/// What a AAA server said of `nai`.
+fn access(nai: &str) -> Access {
+    Access { user_name: nai.to_owned(), class: vec![vec![1, 2], vec![0; 253]], interim: Some(Duration::from_secs(600)) }
+}
+
+fn after(seconds: u64) -> SystemTime {
+    now() + Duration::from_secs(seconds)
+}
+
+/// A report of a session that is `age` seconds old, with as many packets of 100 octets uplink and one downlink.
+fn report(spi: Spi, number: u32, age: u64) -> SessionReport {
+    let traffic = Traffic { from_node: Volume { packets: age, octets: 100 * age }, to_node: Volume { packets: 1, octets: 100 } };
+    SessionReport {
+        spi,
+        number,
+        care_of: "192.0.2.77:40000".parse().unwrap(),
+        age: Duration::from_secs(age),
+        traffic,
+        ended: None,
+    }
+}
+
+/// What accounting is due, as Acct-Session-Id and kind.
+fn due(store: &mut SqliteStore, at: SystemTime) -> Vec<(String, Told)> {
+    store.accounting_due(None, 100, at).unwrap().into_iter().map(|(session, told)| (session.id, told)).collect()
 }
 
 fn provision(store: &mut SqliteStore, nai: &str) -> Provisioned {

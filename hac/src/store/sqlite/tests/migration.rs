@@ -7,8 +7,12 @@ use crate::store::sealing::Context;
 use crate::store::sqlite::{migration, row};
 
 /// Each earlier version with its schema.
-const EARLIER: [(i64, &str); 3] =
-    [(1, include_str!("schema_1.sql")), (2, include_str!("schema_2.sql")), (3, include_str!("schema_3.sql"))];
+const EARLIER: [(i64, &str); 4] = [
+    (1, include_str!("schema_1.sql")),
+    (2, include_str!("schema_2.sql")),
+    (3, include_str!("schema_3.sql")),
+    (4, include_str!("schema_4.sql")),
+];
 /// A live association, delivered to two processes.
 const SPI: u32 = 0x123_4567;
 /// One that has ended, and whose SPI is in quarantine.
@@ -109,6 +113,31 @@ fn in_a_migrated_database_nobody_has_registered_until_a_home_agent_says_so() {
     }
 }
 
+/// What version 5 is there for, on an association that was made before.
+#[test]
+fn a_migrated_database_has_no_word_of_a_aaa_server_and_keeps_the_next_one() {
+    for earlier in EARLIER {
+        let mut store = Earlier::new(earlier).open();
+        store.note_usage(&recipient(1), &[report(Spi::new(SPI).unwrap(), 1, 10)], now()).unwrap();
+        assert_eq!(due(&mut store, now()), []);
+        let spi = authorised_at(&mut store, "alice@example.org");
+        let before = store.associations(&Selection::default(), false, None, 10, now()).unwrap();
+        let words: BTreeSet<_> = before.iter().map(|record| (record.spi, record.is_authorised_by_aaa)).collect();
+        assert_eq!(words, [(Spi::new(SPI).unwrap(), false), (spi, true)].into());
+        store.note_usage(&recipient(1), &[report(spi, 1, 10)], now()).unwrap();
+        assert_eq!(due(&mut store, now()).len(), 1);
+    }
+}
+
+/// Likewise, of the group that an earlier database has.
+fn authorised_at(store: &mut SqliteStore, nai: &str) -> Spi {
+    let ha1 = store.home_agent("ha1").unwrap().unwrap();
+    let order = Order { key: key(store, nai), access: Some(&access(nai)), ..order(nai, &ha1) };
+    let spi = store.provision(&order, now(), &mut rand::rng()).unwrap().sa.spi;
+    store.look_up(&recipient(1), spi, now()).unwrap().unwrap();
+    spi
+}
+
 /// What version 3 is there for, on associations that were made before.
 #[test]
 fn a_migrated_database_takes_new_subscribers_and_lets_old_ones_and_home_agents_go() {
@@ -122,7 +151,7 @@ fn a_migrated_database_takes_new_subscribers_and_lets_old_ones_and_home_agents_g
         assert_eq!(store.remove_subscriber("alice@example.org", now()).unwrap().len(), 2);
         assert_eq!(provision(&mut store, "bob@example.org").sa.home.ip4(), "10.9.0.6".parse().ok());
         assert_eq!(store.remove_home_agent("ha1", now()).unwrap(), 1);
-        assert_eq!(store.counts(now()).unwrap(), Counts { subscribers: 2, home_agents: 0, live_sas: 0 });
+        assert_eq!(store.counts(now()).unwrap(), Counts { subscribers: 2, home_agents: 0, live_sas: 0, waiting_sessions: 0 });
     }
 }
 
@@ -133,7 +162,9 @@ fn a_migrated_database_has_tables_indexes_and_triggers_of_a_new_one() {
     for earlier in EARLIER {
         let migrated = Earlier::new(earlier).open();
         assert_eq!(objects(&migrated), objects(&new));
-        for table in ["server", "subscriber", "home_address", "home_agent", "security_association", "spi_block", "lease"] {
+        let with_session = ["access", "session"];
+        let before = ["server", "subscriber", "home_address", "home_agent", "security_association", "spi_block", "lease"];
+        for table in before.into_iter().chain(with_session) {
             assert_eq!(columns(&migrated, table), columns(&new, table), "{table}");
             assert_eq!(foreign_keys(&migrated, table), foreign_keys(&new, table), "{table}");
         }
@@ -179,6 +210,7 @@ fn a_migration_that_fails_half_way_changes_nothing() {
         (EARLIER[0], "CREATE INDEX security_association_home_agent ON server (one)"),
         (EARLIER[1], "CREATE INDEX security_association_home4_held ON server (one)"),
         (EARLIER[2], "ALTER TABLE security_association ADD COLUMN registered TEXT"),
+        (EARLIER[3], "ALTER TABLE lease ADD COLUMN sessions INTEGER"),
     ] {
         let world = Earlier::new(earlier);
         let dump = || {
@@ -212,7 +244,7 @@ fn a_newer_version_and_a_file_of_something_else_are_refused_and_left_alone() {
         let world = Earlier::new(EARLIER[0]);
         Connection::open(world.path()).unwrap().pragma_update(None, "user_version", found).unwrap();
         let refused = SqliteStore::open(&world.path(), kek(1)).err().unwrap();
-        assert!(matches!(refused, StoreError::SchemaVersion { wanted: 4, .. }), "{refused}");
+        assert!(matches!(refused, StoreError::SchemaVersion { wanted: 5, .. }), "{refused}");
         assert_eq!(world.version(), found);
     }
 }

@@ -19,10 +19,6 @@ fn given(store: &mut SqliteStore, nai: &str, at: SystemTime) -> Result<u8> {
     Ok(try_provision(store, nai, &agent("ha1", 0), small4(), at)?.sa.home.ip4().unwrap().octets()[3])
 }
 
-fn after(seconds: u64) -> SystemTime {
-    now() + Duration::from_secs(seconds)
-}
-
 fn count(store: &SqliteStore, query: &str) -> i64 {
     store.connection.query_row(query, [], |row| row.get(0)).unwrap()
 }
