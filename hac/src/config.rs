@@ -1,6 +1,8 @@
 //! `hac.toml`: the HAC's configuration as a type, checked before anything is opened.
 
 mod authentication;
+mod radius;
+mod server_entry;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -16,7 +18,9 @@ use service::config::{ConfigError, Finding, Findings, Located};
 use crate::provisioning::Policy;
 use crate::store::Pools;
 
-pub use authentication::{EapSection, LocalMethod, RadiusSection, RealmSection};
+pub use authentication::{EapSection, LocalMethod, RealmSection};
+pub use radius::{NamedFile, RadiusSection};
+pub use server_entry::{IdentityFiles, ServerEntry};
 
 /// The control socket where the configuration names none.
 pub const DEFAULT_CONTROL_SOCKET: &str = "/run/haltsec/hac.sock";
@@ -144,6 +148,7 @@ pub fn check(config: &Located<Config>) -> Findings {
     findings.extend(check_pools(config));
     findings.extend(check_policy(config));
     findings.extend(authentication::check(config));
+    findings.extend(radius::check(config));
     findings
 }
 

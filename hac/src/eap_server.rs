@@ -1,17 +1,13 @@
-//! Makes what sessions authenticate with out of the configuration: the HAC's own EAP server, and the client of the AAA servers.
-
-use std::sync::Arc;
+//! Makes the HAC's own EAP server, and which realm has which, out of the configuration.
 
 use net::tls::in_memory::{EapTlsServer, Identity, ServerSettings};
 use protocol::eap::method::ServerMethod;
 use protocol::eap::method::gpsk::GpskServer;
 use protocol::eap::method::tls::eap_tls;
-use protocol::sa::Secret;
-use service::config::{ConfigError, Findings, Located};
+use service::config::{ConfigError, Located};
 
-use crate::aaa::{Client, ClientConfig, ServerConfig};
 use crate::authentication::{Authentication, LocalMethods};
-use crate::config::{Config, EapSection, LocalMethod, RadiusSection};
+use crate::config::{Config, EapSection, LocalMethod};
 
 /// How nodes authenticate.
 ///
@@ -20,41 +16,6 @@ use crate::config::{Config, EapSection, LocalMethod, RadiusSection};
 pub fn authentication(config: &Located<Config>) -> Result<Authentication, ConfigError> {
     let local = config.eap.as_ref().map(|section| local_methods(config, section)).transpose()?;
     Ok(Authentication { default: config.default_realm(), realms: config.realms(), local })
-}
-
-/// The client of the AAA servers, where there are any. Must be called within a tokio runtime.
-///
-/// # Errors
-/// The secret's file cannot be used, or the client says what it cannot work with.
-pub fn aaa_client(config: &Located<Config>) -> Result<Option<Arc<Client>>, ConfigError> {
-    let Some(radius) = &config.radius else { return Ok(None) };
-    let secret = read_secret(config, radius)?;
-    let server = |address: &std::net::SocketAddr| ServerConfig {
-        name: address.to_string(),
-        address: *address,
-        secret: secret.clone(),
-        status_server: radius.status_server,
-    };
-    let servers = radius.servers.iter().map(server).collect();
-    let client = ClientConfig { servers, nas_identifier: config.name.clone(), timings: radius.timings() };
-    let refused = |error| ConfigError::from(Findings::from(config.refused("radius", error)));
-    Client::new(client).map(Some).map_err(refused)
-}
-
-/// The secret that the AAA servers share with this HAC; white space around it is an editor's.
-///
-/// # Errors
-/// Its file cannot be read, or is empty.
-pub fn read_secret(config: &Located<Config>, radius: &RadiusSection) -> Result<Secret, ConfigError> {
-    let text = Secret::new(config.read(&radius.secret_file)?.into_bytes());
-    let secret = text.expose().trim_ascii();
-    if secret.is_empty() {
-        let path = config.resolve(&radius.secret_file);
-        let problem =
-            format!("{} is empty; write the secret that the AAA servers have for this HAC as their client", path.display());
-        return Err(config.refused_file(&radius.secret_file, problem));
-    }
-    Ok(Secret::new(secret.to_vec()))
 }
 
 fn local_methods(config: &Located<Config>, section: &EapSection) -> Result<LocalMethods, ConfigError> {
@@ -107,42 +68,12 @@ mod tests {
     const CONFIG: &str = "name = \"hac.example.org\"\nlisten = [\"[::]:7872\"]\ncertificate = \"hac.pem\"\nkey = \"hac-key.pem\"\n\
         ca = \"ca.pem\"\ndatabase = \"hac.db\"\nkey-encryption-key = \"kek\"\nfeed.listen = \"[::]:7873\"\n\
         home.pool4 = \"10.9.0.0/24\"\n";
-    const RADIUS: &str = "[radius]\nservers = [\"192.0.2.1\"]\nsecret-file = \"secret\"\n";
     const TLS: &str = "[eap]\nmethods = [\"tls\", \"gpsk\"]\nclient-ca = \"clients.pem\"\n";
 
     fn located(folder: &Path, lines: &str) -> Located<Config> {
         let path = folder.join("hac.toml");
         std::fs::write(&path, format!("{CONFIG}{lines}")).unwrap();
         crate::config::load(&path).unwrap()
-    }
-
-    fn client_error(folder: &Path) -> String {
-        fixture::block_on(async { aaa_client(&located(folder, RADIUS)).err().unwrap().to_string() })
-    }
-
-    #[test]
-    fn a_secret_that_is_missing_or_empty_is_refused_where_its_file_is_named() {
-        let folder = tempfile::tempdir().unwrap();
-        let error = client_error(folder.path());
-        assert!(error.contains("hac.toml:12:1: [radius] secret-file = \"secret\": cannot read "), "{error}");
-        for empty in ["", "\n", " \t\r\n"] {
-            std::fs::write(folder.path().join("secret"), empty).unwrap();
-            let error = client_error(folder.path());
-            assert!(error.contains("hac.toml:12:1: ") && error.contains("is empty; write the secret"), "{error}");
-        }
-    }
-
-    #[test]
-    fn white_space_around_a_secret_is_an_editors_and_within_it_the_secrets() {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("secret"), " correct horse\r\n").unwrap();
-        let config = located(folder.path(), RADIUS);
-        let secret = read_secret(&config, config.radius.as_ref().unwrap()).unwrap();
-        assert_eq!(secret.expose(), b"correct horse");
-        fixture::block_on(async {
-            assert!(aaa_client(&config).unwrap().is_some());
-            assert!(aaa_client(&located(folder.path(), "")).unwrap().is_none());
-        });
     }
 
     #[test]

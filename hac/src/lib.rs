@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 pub mod aaa;
+pub mod aaa_servers;
 pub mod admission;
 pub mod authentication;
 pub mod check;

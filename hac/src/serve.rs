@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
+use crate::aaa_servers;
 use crate::admission::Admission;
 use crate::config::Config;
 use crate::eap_server;
@@ -78,7 +79,7 @@ pub async fn start(config: &Located<Config>, store: SqliteStore) -> Result<Runni
     let files = TlsFiles { ca: config.read(&config.ca)?, certificate, key };
 
     let authentication = eap_server::authentication(config)?;
-    let aaa = eap_server::aaa_client(config)?;
+    let aaa = aaa_servers::client(config)?;
     let control = ControlSocket::bind(&config.resolve(&config.control_socket))?;
     let feed_listener = listen(config.feed.listen, "home agents").await?;
     let home_agents = address(&feed_listener, config.feed.listen);
@@ -197,7 +198,7 @@ async fn serve_control(control: ControlSocket, shared: Arc<MobileNodes>) {
     control.serve(handler).await;
 }
 
-fn aaa_servers(shared: &MobileNodes) -> Vec<serde_json::Value> {
+fn aaa_status(shared: &MobileNodes) -> Vec<serde_json::Value> {
     let servers = shared.aaa.iter().flat_map(|client| client.status());
     servers.map(|server| json!({ "name": server.name, "alive": server.is_alive, "counts": server.counts })).collect()
 }
@@ -220,6 +221,6 @@ async fn status(shared: &MobileNodes, uptime: Duration) -> Result<serde_json::Va
         "revision": revision.0,
         "connected": home_agents,
         "sessions": shared.results.snapshot(),
-        "aaa_servers": aaa_servers(shared),
+        "aaa_servers": aaa_status(shared),
     }))
 }

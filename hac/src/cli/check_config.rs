@@ -1,6 +1,7 @@
 //! `hac check-config`: everything that is wrong with the configuration, the files that it names and what is recorded; or what
 //! will hold.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::SystemTime;
@@ -12,10 +13,11 @@ use service::check::{Certificate, Check, readable_by_others};
 use service::config::Located;
 
 use super::{CliError, names};
+use crate::aaa_servers;
 use crate::authentication::Realm;
 use crate::check::certificate;
 use crate::check::recorded::Recorded;
-use crate::config::{self, Config};
+use crate::config::{self, Config, RadiusSection, ServerEntry};
 use crate::eap_server;
 use crate::store::sealing::KeyEncryptionKey;
 use crate::store::sqlite::{Inspected, SqliteStore};
@@ -34,6 +36,7 @@ pub(super) fn check(file: &Path) -> Check {
     check.find_all(config::check(&config));
     describe(&config, &mut check);
     check_authentication(&config, &mut check);
+    check_aaa_servers(&config, &mut check);
     check_certificates(&config, &mut check, now);
     check_ca_key(&config, &mut check);
     check_database(&config, &mut check, now);
@@ -65,14 +68,24 @@ fn check_authentication(config: &Located<Config>, check: &mut Check) {
         .map(|(name, realm)| (name.clone(), json!({ "methods": method_names(realm), "eap_server": server_name(realm) })));
     let shown = realms.iter().map(|(name, realm)| format!("{name} ({})", method_names(realm).join(", ")));
     check.holds_shown("realms", Value::Object(told.collect()), shown.collect::<Vec<_>>().join(", "));
-    let servers = config.radius.iter().flat_map(|radius| &radius.servers);
-    check.holds("aaa_servers", servers.map(ToString::to_string).collect::<Vec<_>>());
     check.note(eap_server::authentication(config));
-    let Some(radius) = &config.radius else { return };
-    check.note(eap_server::read_secret(config, radius));
-    let path = config.resolve(&radius.secret_file);
-    if let Some(remedy) = readable_by_others(&path, "the secret of the AAA servers") {
-        check.find(config.warned("radius.secret-file", remedy));
+}
+
+fn check_aaa_servers(config: &Located<Config>, check: &mut Check) {
+    let entries: Vec<_> = config.radius.iter().flat_map(RadiusSection::entries).collect();
+    let told = entries.iter().map(|(_, entry)| json!({ "name": entry.to_string(), "transport": entry.transport() }));
+    let shown = entries.iter().map(|(_, entry)| match entry {
+        ServerEntry::Udp { .. } => entry.to_string(),
+        ServerEntry::Tls { .. } => format!("{entry} (TLS)"),
+    });
+    check.holds_shown("aaa_servers", told.collect::<Vec<_>>(), shown.collect::<Vec<_>>().join(", "));
+    let secrets = config.radius.iter().flat_map(|radius| entries.iter().map(|(key, entry)| radius.secret_of(key, entry)));
+    let secrets: BTreeSet<_> = secrets.flatten().collect();
+    for secret in secrets {
+        check.note(aaa_servers::read_secret(config, &secret));
+        if let Some(remedy) = readable_by_others(&config.resolve(secret.path), "the secret of a AAA server") {
+            check.find(config.warned(&secret.key, remedy));
+        }
     }
 }
 

@@ -1,9 +1,7 @@
-//! `[authentication]` and `[realm.NAME]`: how nodes authenticate; `[radius]` and `[eap]`: who their EAP server is.
+//! `[authentication]` and `[realm.NAME]`: how nodes authenticate; `[eap]`: the HAC's own EAP server.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
-use std::time::Duration;
 
 use protocol::eap::Type;
 use protocol::mhauth::Method;
@@ -12,9 +10,6 @@ use service::config::{Finding, Located};
 
 use super::Config;
 use crate::authentication::{EapServer, Realm};
-
-/// Where RADIUS servers listen if the configuration names no port (RFC 2865 section 3).
-const RADIUS_PORT: u16 = 1812;
 
 /// What `[authentication]` says of every realm, or `[realm.NAME]` of one.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -29,26 +24,6 @@ pub struct RealmSection {
     /// EAP methods without a key that are taken all the same.
     #[serde(deserialize_with = "keyless")]
     pub without_key: Option<Vec<Type>>,
-}
-
-/// `[radius]`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct RadiusSection {
-    /// In the order in which they are asked; without a port 1812.
-    #[serde(deserialize_with = "servers")]
-    pub servers: Vec<SocketAddr>,
-    /// File with the secret that they share with this HAC.
-    pub secret_file: PathBuf,
-    /// Whether they answer Status-Server, by which one that is back is noticed: who asks must know (RFC 5997 section 4.1).
-    #[serde(default)]
-    pub status_server: bool,
-    /// How long one of them may take to answer.
-    #[serde(default = "default_timeout")]
-    pub timeout_seconds: u64,
-    /// How long one that has not answered is passed by.
-    #[serde(default = "default_dead_time")]
-    pub dead_time_seconds: u64,
 }
 
 /// `[eap]`: the HAC's own EAP server.
@@ -71,21 +46,10 @@ pub enum LocalMethod {
     Gpsk,
 }
 
-fn default_timeout() -> u64 {
-    crate::aaa::Timings::default().limit.as_secs()
-}
-
-fn default_dead_time() -> u64 {
-    crate::aaa::Timings::default().dead_time.as_secs()
-}
-
 /// What cannot work together.
 pub(super) fn check(config: &Located<Config>) -> Vec<Finding> {
     let mut findings = check_realm_names(config);
     findings.extend(check_methods(config));
-    if let Some(radius) = &config.radius {
-        findings.extend(check_radius(config, radius));
-    }
     if let Some(eap) = &config.eap
         && eap.methods.contains(&LocalMethod::Tls)
         && eap.client_ca.is_none()
@@ -119,23 +83,6 @@ fn check_methods(config: &Located<Config>) -> Vec<Finding> {
     named.chain([of("authentication".to_owned(), &config.default_realm())]).flatten().collect()
 }
 
-fn check_radius(config: &Located<Config>, radius: &RadiusSection) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let most = crate::aaa::MAX_SERVERS;
-    if radius.servers.is_empty() || radius.servers.len() > most {
-        findings.push(config.refused("radius.servers", format!("write 1 to {most} addresses, such as \"192.0.2.1:1812\"")));
-    }
-    let longest = crate::aaa::MAX_LIMIT.as_secs();
-    if !(1..=longest).contains(&radius.timeout_seconds) {
-        let remedy = format!("write 1 to {longest}: a mobile node waits for 30 s, and a second server may be asked");
-        findings.push(config.refused("radius.timeout-seconds", remedy));
-    }
-    if radius.dead_time_seconds == 0 {
-        findings.push(config.refused("radius.dead-time-seconds", "write 1 or more"));
-    }
-    findings
-}
-
 impl Config {
     /// What holds for realms without a section: with an EAP server both methods, and AAA servers before the HAC's own.
     pub fn default_realm(&self) -> Realm {
@@ -159,15 +106,6 @@ impl RealmSection {
             eap_server: self.eap_server.unwrap_or(default.eap_server),
             keyless: self.without_key.clone().unwrap_or_else(|| default.keyless.clone()),
         }
-    }
-}
-
-impl RadiusSection {
-    /// The times that an operator chooses, and those that nobody needs to.
-    pub fn timings(&self) -> crate::aaa::Timings {
-        let [limit, dead_time] = [self.timeout_seconds, self.dead_time_seconds].map(Duration::from_secs);
-        let default = crate::aaa::Timings::default();
-        crate::aaa::Timings { timeout: default.timeout.min(limit), limit, dead_time, ..default }
     }
 }
 
@@ -198,15 +136,6 @@ fn keyless<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Type
         _ => Err("no EAP method that derives no key; write \"md5\", or nothing".to_owned()),
     };
     list(deserializer, read).map(Some)
-}
-
-fn servers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<SocketAddr>, D::Error> {
-    list(deserializer, |text| {
-        let alone = || text.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, RADIUS_PORT));
-        text.parse()
-            .or_else(|_| alone())
-            .map_err(|_| "not an address; write an IP address, with or without a port, such as \"192.0.2.1\"".to_owned())
-    })
 }
 
 fn local_methods<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<LocalMethod>, D::Error> {

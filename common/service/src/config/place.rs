@@ -126,12 +126,12 @@ impl Keys {
         }
     }
 
-    /// `[section] key = value`; without the value where the file has none.
+    /// `[section] key = value`; without the value where the file has none, or a table in a list.
     pub(super) fn describe(&self, key: &str) -> String {
         match self.0.get(key) {
             Some(Entry { literal: Some(literal), .. }) => format!("{} = {literal}", name(key)),
-            Some(Entry { literal: None, .. }) => format!("[{key}]"),
-            None => name(key),
+            Some(Entry { literal: None, .. }) if !is_in_list(key) => format!("[{key}]"),
+            Some(_) | None => name(key),
         }
     }
 
@@ -153,9 +153,17 @@ impl Keys {
     }
 }
 
+fn is_in_list(key: &str) -> bool {
+    key.rsplit('.').next().is_some_and(is_index)
+}
+
+fn is_index(word: &str) -> bool {
+    word.bytes().all(|octet| octet.is_ascii_digit())
+}
+
 /// `[section] key` of `section.key`; elements of lists have their list's name.
 pub(super) fn name(key: &str) -> String {
-    let words: Vec<&str> = key.split('.').filter(|word| !word.bytes().all(|octet| octet.is_ascii_digit())).collect();
+    let words: Vec<&str> = key.split('.').filter(|word| !is_index(word)).collect();
     match words.split_last() {
         Some((last, [])) => (*last).to_owned(),
         Some((last, sections)) => format!("[{}] {last}", sections.join(".")),

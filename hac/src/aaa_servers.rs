@@ -1,0 +1,71 @@
+//! Makes the AAA servers, and the client that asks them, out of `[radius]`.
+
+use std::sync::Arc;
+
+use protocol::sa::Secret;
+use service::config::{ConfigError, Finding, Findings, Located, unreadable};
+
+use crate::aaa::{Client, ClientConfig, ServerConfig};
+use crate::config::{Config, NamedFile, RadiusSection, ServerEntry};
+
+/// The client of the AAA servers, where there are any. Must be called within a tokio runtime.
+///
+/// # Errors
+/// A file cannot be used, or the client says what it cannot work with.
+pub fn client(config: &Located<Config>) -> Result<Option<Arc<Client>>, ConfigError> {
+    let Some(radius) = &config.radius else { return Ok(None) };
+    let servers = radius.entries().map(|(key, entry)| server(config, radius, &key, entry)).collect::<Result<_, _>>()?;
+    let client = ClientConfig { servers, nas_identifier: config.name.clone(), timings: radius.timings() };
+    let refused = |error| ConfigError::from(Findings::from(config.refused("radius", error)));
+    Client::new(client).map(Some).map_err(refused)
+}
+
+/// The server that stands in the configuration under `key` (`radius.servers.0`).
+///
+/// # Errors
+/// A file of it cannot be used.
+pub fn server(
+    config: &Located<Config>,
+    radius: &RadiusSection,
+    key: &str,
+    entry: &ServerEntry,
+) -> Result<ServerConfig, ConfigError> {
+    match entry {
+        ServerEntry::Udp { address, .. } => Ok(ServerConfig {
+            name: entry.to_string(),
+            address: *address,
+            secret: secret(config, radius, key, entry)?,
+            status_server: radius.status_server,
+        }),
+        ServerEntry::Tls { .. } => Err(refused(config.refused(key, "RADIUS over TLS is not built yet"))),
+    }
+}
+
+fn secret(config: &Located<Config>, radius: &RadiusSection, key: &str, entry: &ServerEntry) -> Result<Secret, ConfigError> {
+    let file = radius.secret_of(key, entry).ok_or_else(|| refused(config.refused(key, "it has no secret; add secret-file")))?;
+    read_secret(config, &file)
+}
+
+/// The secret that a AAA server shares with this HAC; white space around it is an editor's.
+///
+/// # Errors
+/// Its file cannot be read, or is empty.
+pub fn read_secret(config: &Located<Config>, file: &NamedFile<'_>) -> Result<Secret, ConfigError> {
+    let path = config.resolve(file.path);
+    let octets = std::fs::read(&path).map_err(|error| refused(config.refused(&file.key, unreadable(&path, &error))))?;
+    let text = Secret::new(octets);
+    let secret = text.expose().trim_ascii();
+    if secret.is_empty() {
+        let shown = path.display();
+        let problem = format!("{shown} is empty; write the secret that the AAA server has for this HAC as its client");
+        return Err(refused(config.refused(&file.key, problem)));
+    }
+    Ok(Secret::new(secret.to_vec()))
+}
+
+fn refused(finding: Finding) -> ConfigError {
+    Findings::from(finding).into()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,110 @@
+//! `[radius]`: the AAA servers, and what holds for all of them.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+use service::config::{Finding, Located};
+
+use super::Config;
+use super::server_entry::{self, AUTHENTICATION_PORT, ServerEntry};
+
+/// `[radius]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct RadiusSection {
+    /// In the order in which they are asked.
+    #[serde(deserialize_with = "server_entry::list::<_, AUTHENTICATION_PORT>")]
+    pub servers: Vec<ServerEntry>,
+    /// File with the secret of the servers over UDP that have none of their own.
+    pub secret_file: Option<PathBuf>,
+    /// Whether they answer Status-Server, by which one that is back is noticed: who asks must know (RFC 5997 section 4.1).
+    #[serde(default)]
+    pub status_server: bool,
+    /// How long one of them may take to answer.
+    #[serde(default = "default_timeout")]
+    pub timeout_seconds: u64,
+    /// How long one that has not answered is passed by.
+    #[serde(default = "default_dead_time")]
+    pub dead_time_seconds: u64,
+}
+
+/// A file that the configuration names.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NamedFile<'a> {
+    /// The key that names it, such as `radius.servers.1.secret-file`.
+    pub key: String,
+    /// As it stands there.
+    pub path: &'a Path,
+}
+
+fn default_timeout() -> u64 {
+    crate::aaa::Timings::default().limit.as_secs()
+}
+
+fn default_dead_time() -> u64 {
+    crate::aaa::Timings::default().dead_time.as_secs()
+}
+
+/// What cannot work together.
+pub(super) fn check(config: &Located<Config>) -> Vec<Finding> {
+    let Some(radius) = &config.radius else { return Vec::new() };
+    let mut findings = Vec::new();
+    let most = crate::aaa::MAX_SERVERS;
+    if radius.servers.is_empty() || radius.servers.len() > most {
+        findings.push(config.refused("radius.servers", format!("write 1 to {most} addresses, such as \"192.0.2.1:1812\"")));
+    }
+    let longest = crate::aaa::MAX_LIMIT.as_secs();
+    if !(1..=longest).contains(&radius.timeout_seconds) {
+        let remedy = format!("write 1 to {longest}: a mobile node waits for 30 s, and a second server may be asked");
+        findings.push(config.refused("radius.timeout-seconds", remedy));
+    }
+    if radius.dead_time_seconds == 0 {
+        findings.push(config.refused("radius.dead-time-seconds", "write 1 or more"));
+    }
+    findings.extend(radius.entries().filter_map(|(key, entry)| check_entry(config, radius, &key, entry)));
+    findings
+}
+
+/// What an entry leaves to `[radius]` must stand there.
+fn check_entry(config: &Located<Config>, radius: &RadiusSection, key: &str, entry: &ServerEntry) -> Option<Finding> {
+    let remedy = match entry {
+        ServerEntry::Udp { secret_file: None, .. } if radius.secret_file.is_none() => {
+            "it has no secret; add secret-file = \"FILE\" to [radius], or to this server: { address = \"…\", secret-file = \"FILE\" }"
+        }
+        ServerEntry::Tls { .. } => "RADIUS over TLS is not built yet; write an address, which is asked over UDP",
+        ServerEntry::Udp { .. } => return None,
+    };
+    Some(config.refused(key, remedy))
+}
+
+impl RadiusSection {
+    /// The times that an operator chooses, and those that nobody needs to.
+    pub fn timings(&self) -> crate::aaa::Timings {
+        let [limit, dead_time] = [self.timeout_seconds, self.dead_time_seconds].map(Duration::from_secs);
+        let default = crate::aaa::Timings::default();
+        crate::aaa::Timings { timeout: default.timeout.min(limit), limit, dead_time, ..default }
+    }
+
+    /// Every server, with the key under which it stands (`radius.servers.0`).
+    pub fn entries(&self) -> impl Iterator<Item = (String, &ServerEntry)> {
+        self.servers.iter().enumerate().map(|(index, entry)| (format!("radius.servers.{index}"), entry))
+    }
+
+    /// The file with the secret of the server that stands under `key`; none over TLS.
+    pub fn secret_of<'a>(&'a self, key: &str, entry: &'a ServerEntry) -> Option<NamedFile<'a>> {
+        match entry {
+            ServerEntry::Udp { secret_file, .. } => choose(key, "secret-file", secret_file.as_ref(), self.secret_file.as_ref()),
+            ServerEntry::Tls { .. } => None,
+        }
+    }
+}
+
+/// What a server names itself comes before what `[radius]` names for all.
+fn choose<'a>(entry: &str, key: &str, own: Option<&'a PathBuf>, of_all: Option<&'a PathBuf>) -> Option<NamedFile<'a>> {
+    let own = own.map(|path| NamedFile { key: format!("{entry}.{key}"), path });
+    own.or_else(|| of_all.map(|path| NamedFile { key: format!("radius.{key}"), path }))
+}
+
+#[cfg(test)]
+mod tests;

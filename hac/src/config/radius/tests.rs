@@ -1,0 +1,69 @@
+//! Defaults, and every value that cannot work, refused where it stands.
+
+use super::super::tests::{GOOD, loaded};
+use super::*;
+
+const RADIUS: &str = "[radius]\nservers = [\"192.0.2.1\"]\nsecret-file = \"secret\"\n";
+
+fn with(lines: &str) -> RadiusSection {
+    loaded(&format!("{GOOD}{lines}")).unwrap().radius.clone().unwrap()
+}
+
+#[test]
+fn three_lines_are_all_that_a_aaa_server_needs() {
+    let radius = with(RADIUS);
+    assert_eq!(radius.servers[0].to_string(), "192.0.2.1:1812");
+    assert_eq!((radius.secret_file.as_deref(), radius.status_server), (Some(Path::new("secret")), false));
+    assert_eq!(radius.timings(), crate::aaa::Timings::default());
+}
+
+#[test]
+fn the_times_of_the_radius_client_are_as_written_and_one_try_takes_no_longer_than_all() {
+    let radius = with(&format!("{RADIUS}timeout-seconds = 1\ndead-time-seconds = 7\nstatus-server = true\n"));
+    let (timings, second) = (radius.timings(), Duration::from_secs(1));
+    assert_eq!((timings.limit, timings.dead_time, radius.status_server), (second, second * 7, true));
+    assert!(timings.timeout <= second);
+}
+
+#[test]
+fn servers_are_asked_in_the_order_that_is_written_and_each_has_its_secret() {
+    let lines = RADIUS.replace("\"192.0.2.1\"", "\"[2001:db8::1]:1645\", { address = \"192.0.2.1\", secret-file = \"other\" }");
+    let radius = with(&lines);
+    let told: Vec<_> = radius.entries().map(|(key, entry)| (radius.secret_of(&key, entry).unwrap(), entry.to_string())).collect();
+    let named = |key: &str, path| NamedFile { key: key.to_owned(), path };
+    let first = named("radius.secret-file", Path::new("secret"));
+    let second = named("radius.servers.1.secret-file", Path::new("other"));
+    assert_eq!(told, [(first, "[2001:db8::1]:1645".to_owned()), (second, "192.0.2.1:1812".to_owned())]);
+}
+
+#[test]
+fn the_secret_of_all_may_be_missing_where_each_server_has_its_own() {
+    let radius = with("[radius]\nservers = [{ address = \"192.0.2.1\", secret-file = \"own\" }]\n");
+    assert_eq!(radius.secret_file, None);
+}
+
+#[test]
+fn values_that_cannot_work_are_refused_where_they_stand_with_what_to_write() {
+    let radius = |from: &str, to: &str| RADIUS.replace(from, to);
+    let many = ["\"192.0.2.1\""; crate::aaa::MAX_SERVERS + 1].join(", ");
+    let rows = [
+        (radius("\"192.0.2.1\"", ""), ":14:1: [radius] servers", "write 1 to"),
+        (radius("\"192.0.2.1\"", &many), ":14:1: [radius] servers", "write 1 to"),
+        (radius("192.0.2.1", "aaa.example.org"), ":14:12: [radius] servers", "write an IP address, with or without a port"),
+        (radius("\"192.0.2.1\"", "\"::1\", {}"), ":14:19: [radius] servers", "write either address"),
+        (radius("\"192.0.2.1\"", "\"::1\", { adress = \"::1\" }"), ":14:21:", "(did you mean \"address\"?)"),
+        (radius("\"192.0.2.1\"", "{ tls = \"aaa.example.org\" }"), ":14:12: [radius] servers: ", "not built"),
+        (format!("{RADIUS}timeout-seconds = 0\n"), ":16:", "a mobile node waits for 30 s"),
+        (format!("{RADIUS}timeout-seconds = 31\n"), ":16:", "a mobile node waits for 30 s"),
+        (format!("{RADIUS}dead-time-seconds = 0\n"), ":16:", "write 1 or more"),
+        (radius("secret-file = \"secret\"\n", ""), ":14:12: [radius] servers = \"192.0.2.1\"", "add secret-file = \"FILE\""),
+        (format!("{RADIUS}secret = \"x\"\n"), ":16:", "unknown key"),
+    ];
+    for (lines, place, words) in rows {
+        let error = loaded(&format!("{GOOD}{lines}")).unwrap_err().to_string();
+        assert!(
+            error.contains(&format!("/hac.toml{place}")) && error.contains(words) && error.lines().count() == 1,
+            "{lines}: {error}"
+        );
+    }
+}
