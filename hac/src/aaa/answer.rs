@@ -99,6 +99,7 @@ impl Answer {
                 let eap = eap?.and_then(|eap| only(&eap, |packet| matches!(packet, Packet::Success { .. })));
                 Ok(Self::Accept(Accept { eap, ..accept(attributes, request, secret)? }))
             }
+            Decision::Recorded => Err(Unusable::NoDecision),
         }
     }
 }
@@ -128,7 +129,7 @@ fn user_name(attributes: Attributes<'_>) -> Result<Option<String>, Unusable> {
     Ok(Some(name.to_owned()))
 }
 
-fn number(attributes: Attributes<'_>, kind: Kind) -> Result<Option<u32>, Unusable> {
+pub(super) fn number(attributes: Attributes<'_>, kind: Kind) -> Result<Option<u32>, Unusable> {
     at_most_one(attributes, kind)?;
     Ok(first_of(attributes, kind)?.map(u32::from_be_bytes))
 }

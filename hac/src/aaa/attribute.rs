@@ -1,4 +1,5 @@
-//! The attributes of EAP over RADIUS: their numbers, and EAP-Message, whose pieces make one EAP packet (RFC 3579 section 3.1).
+//! The attributes of EAP over RADIUS, of accounting and of dynamic authorization: their numbers, and EAP-Message, whose pieces make one
+//! EAP packet (RFC 3579 section 3.1).
 
 use super::eap::EapPacket;
 use super::error::Unusable;
@@ -11,6 +12,8 @@ pub struct Kind(pub u8);
 impl Kind {
     /// User-Name (RFC 2865 section 5.1).
     pub const USER_NAME: Self = Self(1);
+    /// NAS-IP-Address: 4 octets.
+    pub const NAS_IP_ADDRESS: Self = Self(4);
     /// NAS-Port: 4 octets.
     pub const NAS_PORT: Self = Self(5);
     /// Service-Type: 4 octets.
@@ -27,18 +30,52 @@ impl Kind {
     pub const VENDOR_SPECIFIC: Self = Self(26);
     /// Session-Timeout: 4 octets, in seconds.
     pub const SESSION_TIMEOUT: Self = Self(27);
+    /// Called-Station-Id: text.
+    pub const CALLED_STATION_ID: Self = Self(30);
     /// Calling-Station-Id: text.
     pub const CALLING_STATION_ID: Self = Self(31);
     /// NAS-Identifier: text.
     pub const NAS_IDENTIFIER: Self = Self(32);
+    /// Proxy-State: opaque, goes back as it came.
+    pub const PROXY_STATE: Self = Self(33);
+    /// Acct-Status-Type: 4 octets (RFC 2866 section 5.1, as those up to Acct-Terminate-Cause).
+    pub const ACCT_STATUS_TYPE: Self = Self(40);
+    /// Acct-Input-Octets: 4 octets.
+    pub const ACCT_INPUT_OCTETS: Self = Self(42);
+    /// Acct-Output-Octets: 4 octets.
+    pub const ACCT_OUTPUT_OCTETS: Self = Self(43);
+    /// Acct-Session-Id: text.
+    pub const ACCT_SESSION_ID: Self = Self(44);
+    /// Acct-Authentic: 4 octets.
+    pub const ACCT_AUTHENTIC: Self = Self(45);
+    /// Acct-Session-Time: 4 octets, in seconds.
+    pub const ACCT_SESSION_TIME: Self = Self(46);
+    /// Acct-Input-Packets: 4 octets.
+    pub const ACCT_INPUT_PACKETS: Self = Self(47);
+    /// Acct-Output-Packets: 4 octets.
+    pub const ACCT_OUTPUT_PACKETS: Self = Self(48);
+    /// Acct-Terminate-Cause: 4 octets.
+    pub const ACCT_TERMINATE_CAUSE: Self = Self(49);
+    /// Acct-Input-Gigawords: 4 octets (RFC 2869 section 5.1).
+    pub const ACCT_INPUT_GIGAWORDS: Self = Self(52);
+    /// Acct-Output-Gigawords: 4 octets (RFC 2869 section 5.2).
+    pub const ACCT_OUTPUT_GIGAWORDS: Self = Self(53);
+    /// Event-Timestamp: 4 octets, seconds since 1970 (RFC 2869 section 5.3).
+    pub const EVENT_TIMESTAMP: Self = Self(55);
     /// NAS-Port-Type: 4 octets.
     pub const NAS_PORT_TYPE: Self = Self(61);
     /// EAP-Message (RFC 3579 section 3.1).
     pub const EAP_MESSAGE: Self = Self(79);
     /// Message-Authenticator: 16 octets (RFC 3579 section 3.2).
     pub const MESSAGE_AUTHENTICATOR: Self = Self(80);
+    /// Acct-Interim-Interval: 4 octets, in seconds (RFC 2869 section 5.16).
+    pub const ACCT_INTERIM_INTERVAL: Self = Self(85);
+    /// NAS-IPv6-Address: 16 octets (RFC 3162 section 2.1).
+    pub const NAS_IPV6_ADDRESS: Self = Self(95);
     /// Framed-IPv6-Prefix: a reserved octet, the length in bits, up to 16 octets (RFC 3162 section 2.3).
     pub const FRAMED_IPV6_PREFIX: Self = Self(97);
+    /// Error-Cause: 4 octets (RFC 5176 section 3.5).
+    pub const ERROR_CAUSE: Self = Self(101);
     /// Framed-IPv6-Address: 16 octets (RFC 6911 section 3.1).
     pub const FRAMED_IPV6_ADDRESS: Self = Self(168);
 }

@@ -1,4 +1,4 @@
-//! The client: all AAA servers of a HAC, in the order in which they are asked.
+//! The client: all AAA servers that decide about access.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -9,8 +9,8 @@ use std::time::Duration;
 use super::conversation::Conversation;
 use super::error::ConfigError;
 use super::peer::ServerConfig;
-use super::request::Content;
-use super::server::Server;
+use super::reply::Service;
+use super::servers::Servers;
 
 /// AAA servers of one HAC: an operator has two or three, and each may have [`MAX_SOCKETS`](super::MAX_SOCKETS) descriptors.
 pub const MAX_SERVERS: usize = 8;
@@ -68,10 +68,10 @@ pub struct ServerStatus {
     pub counts: BTreeMap<&'static str, u64>,
 }
 
-/// All AAA servers of a HAC. Asks from within a tokio runtime.
+/// All AAA servers that decide about access. Asks from within a tokio runtime.
 pub struct Client {
     pub(super) nas_identifier: String,
-    servers: Vec<Arc<Server>>,
+    pub(super) servers: Servers,
     runs: AtomicU32,
 }
 
@@ -81,16 +81,8 @@ impl Client {
     /// # Errors
     /// The configuration cannot work.
     pub fn new(config: ClientConfig) -> Result<Arc<Self>, ConfigError> {
-        let ClientConfig { servers, nas_identifier, timings } = config;
-        check(&servers, &timings)?;
-        let length = nas_identifier.len();
-        let probe = Content::status_server(&nas_identifier).ok().filter(|_| length > 0);
-        let probe = probe.ok_or(ConfigError::NasIdentifier(length))?;
-        let of = |config: ServerConfig| {
-            let probe = config.status_server.then(|| probe.clone());
-            Arc::new(Server::new(config, timings, probe))
-        };
-        let servers = servers.into_iter().map(of).collect();
+        let nas_identifier = config.nas_identifier.clone();
+        let servers = Servers::new(config, Service::Authentication)?;
         Ok(Arc::new(Self { nas_identifier, servers, runs: AtomicU32::new(0) }))
     }
 
@@ -101,43 +93,7 @@ impl Client {
 
     /// Every server, in the order of the configuration.
     pub fn status(&self) -> Vec<ServerStatus> {
-        self.servers.iter().map(|server| status(server)).collect()
-    }
-
-    /// The servers that a run may begin with, in order: those alive, or the first when none is.
-    pub(super) fn candidates(&self) -> Vec<Arc<Server>> {
-        let alive = self.servers.iter().filter(|server| server.is_alive()).take(SERVERS_PER_RUN);
-        let alive: Vec<_> = alive.map(Arc::clone).collect();
-        if alive.is_empty() { self.servers.first().map(Arc::clone).into_iter().collect() } else { alive }
-    }
-}
-
-fn check(servers: &[ServerConfig], timings: &Timings) -> Result<(), ConfigError> {
-    if servers.is_empty() || servers.len() > MAX_SERVERS {
-        return Err(ConfigError::Servers { given: servers.len(), most: MAX_SERVERS });
-    }
-    if let Some(server) = servers.iter().find(|server| server.secret.is_empty()) {
-        return Err(ConfigError::EmptySecret(server.name.clone()));
-    }
-    let Timings { timeout, limit, dead_time, probe } = *timings;
-    let times =
-        [("timeout", timeout, None), ("limit", limit, Some(MAX_LIMIT)), ("dead-time", dead_time, None), ("probe", probe, None)];
-    let wrong = |&(_, given, most): &(_, Duration, Option<Duration>)| given.is_zero() || most.is_some_and(|most| given > most);
-    match times.into_iter().find(wrong) {
-        Some((name, given, most)) => Err(ConfigError::Time { name, given, most }),
-        None => Ok(()),
-    }
-}
-
-fn status(server: &Server) -> ServerStatus {
-    let (sockets, busy_sockets) = server.pool.sockets();
-    ServerStatus {
-        name: server.peer.config.name.clone(),
-        address: server.peer.config.address,
-        is_alive: server.is_alive(),
-        sockets,
-        busy_sockets,
-        counts: server.peer.counts.snapshot(),
+        self.servers.status()
     }
 }
 

@@ -86,14 +86,6 @@ impl Conversation {
         if let Some(server) = &self.server {
             return Ok((Arc::clone(server), server.ask(content).await?));
         }
-        let mut candidates = self.client.candidates().into_iter().peekable();
-        while let Some(server) = candidates.next() {
-            match server.ask(content).await {
-                Ok(reply) => return Ok((server, reply)),
-                Err(error) if candidates.peek().is_none() => return Err(error),
-                Err(error) => tracing::debug!(%error, "the next AAA server is asked"),
-            }
-        }
-        unreachable!("a client has a server")
+        self.client.servers.ask(content).await
     }
 }

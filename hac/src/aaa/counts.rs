@@ -15,11 +15,12 @@ pub(super) struct Counts {
     accepts: AtomicU64,
     rejects: AtomicU64,
     challenges: AtomicU64,
+    records: AtomicU64,
     dropped: [AtomicU64; Dropped::ALL.len()],
 }
 
 impl Counts {
-    /// A new Access-Request was sent.
+    /// A new request was sent.
     pub(super) fn request(&self) {
         add(&self.requests);
     }
@@ -45,6 +46,7 @@ impl Counts {
             Decision::Accept => &self.accepts,
             Decision::Reject => &self.rejects,
             Decision::Challenge => &self.challenges,
+            Decision::Recorded => &self.records,
         });
     }
 
@@ -69,6 +71,7 @@ impl Counts {
             ("accepts", &self.accepts),
             ("rejects", &self.rejects),
             ("challenges", &self.challenges),
+            ("records", &self.records),
         ];
         let dropped = Dropped::ALL.map(Dropped::name).into_iter().zip(&self.dropped);
         plain.into_iter().chain(dropped).map(|(name, count)| (name, count.load(Ordering::Relaxed))).collect()

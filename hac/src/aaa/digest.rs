@@ -1,8 +1,8 @@
-//! The three keyed hashes of RADIUS, all of them MD5: Message-Authenticator, Response Authenticator, and the stream that hides
-//! keys.
+//! The keyed hashes of RADIUS, all of them MD5: Message-Authenticator, Response Authenticator, the Request Authenticator of requests that
+//! are answered without a decision about access, and the stream that hides keys.
 //!
-//! `request`, `reply` and `mppe` use them; nothing else of the HAC does. Two of them are MD5 with the secret appended, which
-//! collisions forge (CVE-2024-3596): what a packet says is believed for its Message-Authenticator, an HMAC.
+//! `request`, `reply`, `mppe` and `dynamic_authorization` use them; nothing else of the HAC does. All but the first are MD5 with the
+//! secret appended, which collisions forge (CVE-2024-3596): a decision about access is believed for its Message-Authenticator, an HMAC.
 
 use hmac::{Hmac, KeyInit, Mac};
 use md5::{Digest, Md5};
@@ -13,7 +13,7 @@ use super::packet::{Authenticator, Packet};
 
 /// HMAC-MD5 over `parts`: Message-Authenticator (RFC 3579 section 3.2) when they are the packet with the Request Authenticator in
 /// its header, of a reply as well, and with 16 zero octets in its own place.
-pub(super) fn hmac(secret: &Secret, parts: &[&[u8]]) -> Authenticator {
+pub(crate) fn hmac(secret: &Secret, parts: &[&[u8]]) -> Authenticator {
     let Ok(mut mac) = Hmac::<Md5>::new_from_slice(secret.expose()) else { unreachable!("HMAC takes a key of any length") };
     parts.iter().for_each(|part| mac.update(part));
     mac.finalize().into_bytes().into()
@@ -24,8 +24,14 @@ pub(super) fn response_authenticator(secret: &Secret, reply: &Packet<'_>, reques
     *hash(&[&reply.head(), request, reply.attributes().octets(), secret.expose()])
 }
 
+/// Request Authenticator of an Accounting-Request (RFC 2866 section 3), a Disconnect-Request and a CoA-Request (RFC 5176 section 2.3):
+/// MD5(Code, Identifier, Length, 16 zero octets, attributes, secret).
+pub(crate) fn request_authenticator(secret: &Secret, head: &[u8; 4], attributes: &[u8]) -> Authenticator {
+    *hash(&[head, &[0; size_of::<Authenticator>()], attributes, secret.expose()])
+}
+
 /// MD5 over `parts`; of key material, so it is wiped.
-pub(super) fn hash(parts: &[&[u8]]) -> Zeroizing<Authenticator> {
+pub(crate) fn hash(parts: &[&[u8]]) -> Zeroizing<Authenticator> {
     let mut md5 = Md5::new();
     parts.iter().for_each(|part| md5.update(part));
     Zeroizing::new(md5.finalize().into())

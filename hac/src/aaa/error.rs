@@ -76,6 +76,9 @@ fn advice(dropped: u64) -> &'static str {
 /// What is wrong with a reply that is authentic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unusable {
+    /// It answers accounting.
+    #[error("an Accounting-Response, which decides nothing about access")]
+    NoDecision,
     /// RFC 3579 section 3.1.
     #[error("EAP-Messages with another attribute between them")]
     EapApart,

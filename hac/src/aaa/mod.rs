@@ -1,6 +1,6 @@
-//! Asks AAA servers over RADIUS: what a HAC needs as the authenticator that EAP runs pass through (RFC 2865, RFC 3579). `session`
-//! begins a [`Conversation`] for a mobile node of a realm that is authenticated elsewhere; no other protocol and no accounting is
-//! here.
+//! Asks AAA servers over RADIUS: what a HAC needs as the authenticator that EAP runs pass through (RFC 2865, RFC 3579), and tells others of
+//! sessions (RFC 2866). `session` begins a [`Conversation`] for a mobile node of a realm that is authenticated elsewhere;
+//! [`crate::accounting`] tells of an [`Account`]. What servers ask of the HAC is in [`crate::dynamic_authorization`].
 //!
 //! One run, in order:
 //! 1. [`Client::begin`] numbers the run, [`Conversation::ask`] takes the mobile node's EAP response: `eap` reads its header,
@@ -16,20 +16,24 @@
 //! 5. A server that says nothing to anybody for 10 s is dead (`health`): first rounds go to the next one, and Status-Server (RFC
 //!    5997) asks whether it is back.
 //!
+//! Accounting goes the same way from step 2 (`accounting`, `servers`): its requests and replies are proved by MD5 over all of them, and a
+//! reply says nothing but that it is one.
+//!
 //! RADIUS hides keys under MD5 and the secret alone, and hides no names: between the HAC and its servers belongs a network of
 //! their own, or IPsec.
 
+mod accounting;
 mod answer;
-mod attribute;
+pub(crate) mod attribute;
 mod client;
 mod conversation;
 mod counts;
-mod digest;
+pub(crate) mod digest;
 mod eap;
 mod error;
 mod health;
 mod mppe;
-mod packet;
+pub(crate) mod packet;
 mod peer;
 mod pool;
 mod port;
@@ -37,8 +41,10 @@ mod reply;
 mod request;
 mod retransmission;
 mod server;
+mod servers;
 mod waiting;
 
+pub use accounting::{Account, AccountStatus, AccountingClient, Count, TerminateCause};
 pub use answer::{Accept, Answer, MAX_CLASSES};
 pub use attribute::Kind;
 pub use client::{Client, ClientConfig, MAX_LIMIT, MAX_SERVERS, SERVERS_PER_RUN, ServerStatus, Timings};
@@ -47,4 +53,4 @@ pub use error::{AaaError, ConfigError, Unusable};
 pub use packet::{Attributes, Authenticator, Malformed, TooLong};
 pub use peer::ServerConfig;
 pub use pool::{MAX_IN_FLIGHT, MAX_SOCKETS};
-pub use reply::{Awaited, Decision, Dropped, Reply, verify};
+pub use reply::{Awaited, Decision, Dropped, Reply, Service, verify};

@@ -1,16 +1,17 @@
 //! A RADIUS packet as octets: its header, its attributes and their bounds (RFC 2865 section 3).
 //!
-//! `reply` reads with it what has come, before and after it is verified; `request` writes attributes with it. It judges lengths
+//! `reply` and `dynamic_authorization` read with it what has come, before and after it is verified; `request` and they write
+//! attributes with it. It judges lengths
 //! alone: nothing here is trusted for having been read.
 
 use super::attribute::Kind;
 
 /// Code, Identifier, Length (2), Authenticator (16): the attributes follow.
-pub(super) const HEADER_LEN: usize = 20;
+pub(crate) const HEADER_LEN: usize = 20;
 /// The longest packet, and so the longest that is received.
-pub(super) const MAX_LEN: usize = 4096;
+pub(crate) const MAX_LEN: usize = 4096;
 /// The longest value of one attribute: its Length is one octet and counts Type and Length too.
-pub(super) const MAX_VALUE: usize = 253;
+pub(crate) const MAX_VALUE: usize = 253;
 /// Type and Length of an attribute.
 const ATTRIBUTE_HEADER: usize = 2;
 
@@ -24,7 +25,7 @@ pub struct Malformed;
 
 /// A packet of sound lengths.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Packet<'a> {
+pub(crate) struct Packet<'a> {
     head: [u8; 4],
     authenticator: Authenticator,
     attributes: Attributes<'a>,
@@ -35,7 +36,7 @@ impl<'a> Packet<'a> {
     ///
     /// # Errors
     /// Length is below 20, above 4096 or beyond the datagram, or an attribute is malformed.
-    pub(super) fn parse(datagram: &'a [u8]) -> Result<Self, Malformed> {
+    pub(crate) fn parse(datagram: &'a [u8]) -> Result<Self, Malformed> {
         let (head, _) = datagram.split_first_chunk::<4>().ok_or(Malformed)?;
         let [_, _, high, low] = *head;
         let length = usize::from(u16::from_be_bytes([high, low]));
@@ -45,27 +46,27 @@ impl<'a> Packet<'a> {
     }
 
     /// Code, Identifier and Length as they came.
-    pub(super) fn head(&self) -> [u8; 4] {
+    pub(crate) fn head(&self) -> [u8; 4] {
         self.head
     }
 
     /// Code.
-    pub(super) fn code(&self) -> u8 {
+    pub(crate) fn code(&self) -> u8 {
         self.head[0]
     }
 
     /// Identifier.
-    pub(super) fn identifier(&self) -> u8 {
+    pub(crate) fn identifier(&self) -> u8 {
         self.head[1]
     }
 
     /// Authenticator.
-    pub(super) fn authenticator(&self) -> &Authenticator {
+    pub(crate) fn authenticator(&self) -> &Authenticator {
         &self.authenticator
     }
 
     /// All attributes.
-    pub(super) fn attributes(&self) -> Attributes<'a> {
+    pub(crate) fn attributes(&self) -> Attributes<'a> {
         self.attributes
     }
 }
@@ -165,17 +166,17 @@ pub struct TooLong;
 
 /// Attributes that are being written.
 #[derive(Clone, Debug, Default)]
-pub(super) struct AttributeList(Vec<u8>);
+pub(crate) struct AttributeList(Vec<u8>);
 
 impl AttributeList {
     /// Octets that all attributes of a request may have together: what the header and Message-Authenticator leave.
-    pub(super) const MAX_LEN: usize = MAX_LEN - HEADER_LEN - ATTRIBUTE_HEADER - size_of::<Authenticator>();
+    pub(crate) const MAX_LEN: usize = MAX_LEN - HEADER_LEN - ATTRIBUTE_HEADER - size_of::<Authenticator>();
 
     /// Appends an attribute.
     ///
     /// # Errors
     /// The value is longer than [`MAX_VALUE`], or all together than [`Self::MAX_LEN`].
-    pub(super) fn push(&mut self, kind: Kind, value: &[u8]) -> Result<(), TooLong> {
+    pub(crate) fn push(&mut self, kind: Kind, value: &[u8]) -> Result<(), TooLong> {
         let length = u8::try_from(value.len() + ATTRIBUTE_HEADER).map_err(|_| TooLong)?;
         if self.0.len() + usize::from(length) > Self::MAX_LEN {
             return Err(TooLong);
@@ -186,7 +187,7 @@ impl AttributeList {
     }
 
     /// The octets written.
-    pub(super) fn octets(&self) -> &[u8] {
+    pub(crate) fn octets(&self) -> &[u8] {
         &self.0
     }
 }

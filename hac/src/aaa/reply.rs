@@ -17,6 +17,17 @@ pub struct Awaited {
     pub identifier: u8,
     /// Its Request Authenticator.
     pub authenticator: Authenticator,
+    /// What it was sent for.
+    pub service: Service,
+}
+
+/// What a server is asked for. It says by which codes a request is answered; those of the other are dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Service {
+    /// Access-Accept, Access-Reject or Access-Challenge (RFC 2865).
+    Authentication,
+    /// Accounting-Response (RFC 2866), to a Status-Server too (RFC 5997 section 4.2).
+    Accounting,
 }
 
 /// What a server decides.
@@ -28,6 +39,8 @@ pub enum Decision {
     Reject,
     /// Access-Challenge.
     Challenge,
+    /// Accounting-Response: it has recorded what it was told; to a Status-Server: it is there.
+    Recorded,
 }
 
 /// An authentic reply.
@@ -63,7 +76,7 @@ pub enum Dropped {
     Malformed,
     /// No request waits under its Identifier: unasked, late, or a duplicate.
     Unexpected,
-    /// It is no Access-Accept, Access-Reject or Access-Challenge.
+    /// No reply to what was asked has this code.
     Code,
     /// There is not one Message-Authenticator, though Response Authenticator is right: it is believed for a sign of life and for
     /// nothing else. A Status-Server may be answered so (RFC 5997 section 5), all else by a server that is too old to be used.
@@ -107,28 +120,34 @@ pub fn verify(datagram: &[u8], awaited: &Awaited, secret: &Secret) -> Result<Rep
     if packet.identifier() != awaited.identifier {
         return Err(Dropped::Unexpected);
     }
-    let decision = decision(packet.code()).ok_or(Dropped::Code)?;
+    let decision = decision(packet.code(), awaited.service).ok_or(Dropped::Code)?;
     let is_signed = check_message_authenticator(&packet, awaited, secret)?;
     let expected = digest::response_authenticator(secret, &packet, &awaited.authenticator);
     if !bool::from(packet.authenticator().ct_eq(&expected)) {
         return Err(Dropped::ResponseAuthenticator);
     }
-    if !is_signed {
+    if !is_signed && !may_be_unsigned(&packet, awaited.service) {
         return Err(Dropped::NoMessageAuthenticator);
     }
     Ok(Reply { decision, request: awaited.authenticator, attributes: packet.attributes().octets().to_vec() })
 }
 
-fn decision(code: u8) -> Option<Decision> {
-    match code {
-        2 => Some(Decision::Accept),
-        3 => Some(Decision::Reject),
-        11 => Some(Decision::Challenge),
-        _ => None,
+fn decision(code: u8, service: Service) -> Option<Decision> {
+    match (service, code) {
+        (Service::Authentication, 2) => Some(Decision::Accept),
+        (Service::Authentication, 3) => Some(Decision::Reject),
+        (Service::Authentication, 11) => Some(Decision::Challenge),
+        (Service::Accounting, 5) => Some(Decision::Recorded),
+        (Service::Authentication | Service::Accounting, _) => None,
     }
 }
 
-/// RFC 3579 section 3.2. `false` when there is none to check, or several. It is required of every reply, those without
+/// RFC 2866 knows no Message-Authenticator, and servers of accounting send none. A forged acknowledgement grants nothing.
+fn may_be_unsigned(packet: &Packet<'_>, service: Service) -> bool {
+    service == Service::Accounting && packet.attributes().first(Kind::MESSAGE_AUTHENTICATOR).is_none()
+}
+
+/// RFC 3579 section 3.2. `false` when there is none to check, or several. It is required of every reply about access, those without
 /// EAP-Message included: without it an Access-Reject is made an Access-Accept by a collision of the Response Authenticator's MD5
 /// (CVE-2024-3596).
 fn check_message_authenticator(packet: &Packet<'_>, awaited: &Awaited, secret: &Secret) -> Result<bool, Dropped> {
@@ -144,7 +163,9 @@ pub(super) mod tests {
     use super::super::packet::AttributeList;
     use super::*;
 
-    pub(in super::super) const AWAITED: Awaited = Awaited { identifier: 7, authenticator: [0x5a; 16] };
+    pub(in super::super) const AWAITED: Awaited =
+        Awaited { identifier: 7, authenticator: [0x5a; 16], service: Service::Authentication };
+    const RECORDING: Awaited = Awaited { service: Service::Accounting, ..AWAITED };
 
     pub(in super::super) fn secret() -> Secret {
         Secret::new(b"a secret of the tests".to_vec())
@@ -171,6 +192,10 @@ pub(super) mod tests {
 
     fn mac_place() -> Vec<u8> {
         [&[80, 18][..], &[0; 16]].concat()
+    }
+
+    fn recording_verdict(datagram: &[u8]) -> Result<Decision, Dropped> {
+        verify(datagram, &RECORDING, &secret()).map(|reply| reply.decision())
     }
 
     fn verdict(datagram: &[u8]) -> Result<Decision, Dropped> {
@@ -255,8 +280,32 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn accounting_is_answered_by_an_accounting_response_alone_and_access_never_by_one() {
+        for code in (0..=u8::MAX).filter(|code| *code != 5) {
+            assert_eq!(recording_verdict(&reply(code, &mac_place())), Err(Dropped::Code), "{code}");
+        }
+        assert_eq!(recording_verdict(&reply(5, &[])), Ok(Decision::Recorded));
+        assert_eq!(verdict(&reply(5, &mac_place())), Err(Dropped::Code));
+    }
+
+    #[test]
+    fn an_accounting_response_needs_no_message_authenticator_but_a_right_one_where_it_has_one() {
+        assert_eq!(recording_verdict(&reply(5, &[&[33, 3, 1][..], &mac_place()].concat())), Ok(Decision::Recorded));
+        let mut attributes = mac_place();
+        attributes[2] = 1;
+        let head = [5, 7, 0, 38];
+        let authenticator = digest::hash(&[&head, &AWAITED.authenticator, &attributes, secret().expose()]);
+        let forged = [&head[..], &authenticator[..], &attributes].concat();
+        assert_eq!(recording_verdict(&forged), Err(Dropped::MessageAuthenticator));
+        assert_eq!(recording_verdict(&reply(5, &[mac_place(), mac_place()].concat())), Err(Dropped::NoMessageAuthenticator));
+        let mut datagram = reply(5, &[33, 3, 1]);
+        datagram[22] ^= 1;
+        assert_eq!(recording_verdict(&datagram), Err(Dropped::ResponseAuthenticator));
+    }
+
+    #[test]
     fn the_client_never_takes_its_own_request_for_a_reply() {
-        let content = super::super::request::Content::status_server("hac").unwrap();
+        let content = super::super::request::Content::status_server("hac", Service::Authentication).unwrap();
         let request = content.seal(AWAITED.identifier, AWAITED.authenticator, &secret());
         assert_eq!(verdict(request.octets()), Err(Dropped::Code));
     }

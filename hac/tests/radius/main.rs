@@ -1,6 +1,7 @@
-//! The RADIUS client over loopback, against a server that misbehaves at will.
+//! The RADIUS clients over loopback, against a server that misbehaves at will.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is how a test fails")]
 
+mod accounting;
 mod bounds;
 mod failover;
 mod forgery;

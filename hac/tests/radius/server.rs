@@ -13,10 +13,13 @@ use tokio::time::timeout;
 
 pub(crate) const ACCEPT: u8 = 2;
 pub(crate) const REJECT: u8 = 3;
+pub(crate) const ACCOUNTING_REQUEST: u8 = 4;
+pub(crate) const ACCOUNTING_RESPONSE: u8 = 5;
 pub(crate) const CHALLENGE: u8 = 11;
 pub(crate) const STATUS_SERVER: u8 = 12;
 
 pub(crate) const USER_NAME: u8 = 1;
+pub(crate) const PROXY_STATE: u8 = 33;
 pub(crate) const STATE: u8 = 24;
 pub(crate) const EAP_MESSAGE: u8 = 79;
 pub(crate) const MESSAGE_AUTHENTICATOR: u8 = 80;
@@ -56,14 +59,28 @@ impl Server {
 
     /// The next request, whose Message-Authenticator stands first and is right.
     pub(crate) async fn request(&self) -> Request {
-        let mut octets = vec![0; 5000];
-        let (len, from) = timeout(PATIENCE, self.socket.recv_from(&mut octets)).await.expect("a request comes").unwrap();
-        octets.truncate(len);
-        assert_eq!(octets[2..4], (len as u16).to_be_bytes());
+        let Request { octets, from } = self.any_request().await;
         assert_eq!(octets[20..22], [MESSAGE_AUTHENTICATOR, 18], "Message-Authenticator is the first attribute");
         let mut zeroed = octets.clone();
         zeroed[22..38].fill(0);
         assert_eq!(octets[22..38], hmac(self.secret, &zeroed));
+        Request { octets, from }
+    }
+
+    /// The next request, an Accounting-Request whose Request Authenticator is right.
+    pub(crate) async fn accounting_request(&self) -> Request {
+        let request = self.any_request().await;
+        let zeroed = [&request.octets[..4], &[0; 16], &request.octets[20..]].concat();
+        assert_eq!(request.code(), ACCOUNTING_REQUEST);
+        assert_eq!(request.octets, sign(self.secret, zeroed));
+        request
+    }
+
+    async fn any_request(&self) -> Request {
+        let mut octets = vec![0; 5000];
+        let (len, from) = timeout(PATIENCE, self.socket.recv_from(&mut octets)).await.expect("a request comes").unwrap();
+        octets.truncate(len);
+        assert_eq!(octets[2..4], (len as u16).to_be_bytes());
         Request { octets, from }
     }
 

@@ -1,13 +1,15 @@
 //! What comes from a AAA server's address: datagrams as they are, and attributes in a reply that is made authentic here, so that a
 //! fuzzer gets behind its hashes. These are written once more, after the RFCs, so that a mistake of the client is not confirmed by itself.
 
-use hac::aaa::{Accept, Answer, Attributes, Awaited, Decision, Dropped, Kind, MAX_CLASSES, Malformed, Reply, verify};
+use hac::aaa::{Accept, Answer, Attributes, Awaited, Decision, Dropped, Kind, MAX_CLASSES, Malformed, Reply, Service, verify};
 use hmac::{Hmac, KeyInit, Mac};
 use md5::{Digest, Md5};
 use protocol::sa::Secret;
 
 /// The request that waits.
-pub const AWAITED: Awaited = Awaited { identifier: 7, authenticator: [0x5a; 16] };
+pub const AWAITED: Awaited = Awaited { identifier: 7, authenticator: [0x5a; 16], service: Service::Authentication };
+/// One of accounting.
+pub const RECORDING: Awaited = Awaited { service: Service::Accounting, ..AWAITED };
 /// What the server shares with this HAC.
 pub const SECRET: &[u8] = b"shared with this HAC";
 /// Code, Identifier, Length, Authenticator (RFC 2865 section 3).
@@ -18,15 +20,26 @@ const MAC_LEN: usize = 18;
 const MAX_LEN: usize = 4096;
 
 /// The first octet says what the rest is: 0 a datagram; 1, 2 and 3 the attributes of an Access-Accept, an Access-Reject and an
-/// Access-Challenge, behind three octets of which the first two say which octet of the reply is changed then, the third how.
+/// Access-Challenge, behind three octets of which the first two say which octet of the reply is changed then, the third how; 4 the
+/// attributes of an Accounting-Response.
 pub fn radius(data: &[u8]) {
     let Some((kind, rest)) = data.split_first() else { return };
-    match kind % 4 {
+    match kind % 5 {
         0 => check_datagram(rest),
         1 => check_reply(Decision::Accept, rest),
         2 => check_reply(Decision::Reject, rest),
-        _ => check_reply(Decision::Challenge, rest),
+        3 => check_reply(Decision::Challenge, rest),
+        _ => check_record(rest),
     }
+}
+
+/// An Accounting-Response that is proved by Response Authenticator alone has no Message-Authenticator, or it is none.
+fn check_record(attributes: &[u8]) {
+    let datagram = unsigned(5, attributes);
+    let is_plain = Attributes::parse(attributes).is_ok_and(|read| read.first(Kind::MESSAGE_AUTHENTICATOR).is_none());
+    let taken = verify(&datagram, &RECORDING, &secret()).map(|reply| reply.decision());
+    assert_eq!(taken.is_ok(), is_plain && datagram.len() <= MAX_LEN, "an authentic reply is {taken:?}");
+    assert!(verify(&datagram, &AWAITED, &secret()).is_err(), "access is granted by an Accounting-Response");
 }
 
 /// A datagram is authentic by both hashes, or it is no reply.
@@ -81,7 +94,7 @@ fn check_answer(reply: &Reply) {
         (Decision::Accept, Ok(Answer::Accept(accept))) => check_accept(&accept),
         (Decision::Accept, Ok(Answer::Reject { eap: None })) => {}
         (Decision::Reject, Ok(Answer::Reject { eap })) => eap.iter().for_each(|eap| check_eap(eap, 4, 4)),
-        (Decision::Accept | Decision::Challenge, Err(_)) => {}
+        (Decision::Accept | Decision::Challenge | Decision::Recorded, Err(_)) => {}
         (decision, answer) => panic!("{decision:?} comes to {answer:?}"),
     }
 }
@@ -107,6 +120,7 @@ pub fn authentic(decision: Decision, attributes: &[u8]) -> Vec<u8> {
         Decision::Accept => 2,
         Decision::Reject => 3,
         Decision::Challenge => 11,
+        Decision::Recorded => 5,
     };
     let len = u16::try_from(HEADER_LEN + MAC_LEN + attributes.len()).unwrap_or(u16::MAX).to_be_bytes();
     let head = [code, AWAITED.identifier, len[0], len[1]];
@@ -114,6 +128,13 @@ pub fn authentic(decision: Decision, attributes: &[u8]) -> Vec<u8> {
     let mac = message_authenticator(&[&head[..], &AWAITED.authenticator, &all].concat());
     all[2..MAC_LEN].copy_from_slice(&mac);
     [&head[..], &response_authenticator(&head, &all), &all].concat()
+}
+
+/// A reply with these attributes alone.
+pub fn unsigned(code: u8, attributes: &[u8]) -> Vec<u8> {
+    let len = u16::try_from(HEADER_LEN + attributes.len()).unwrap_or(u16::MAX).to_be_bytes();
+    let head = [code, AWAITED.identifier, len[0], len[1]];
+    [&head[..], &response_authenticator(&head, attributes), attributes].concat()
 }
 
 /// RFC 3579 section 3.2.

@@ -7,6 +7,9 @@ use tests::fuzz::radius::{self as fuzz, AWAITED, SECRET, hidden_key};
 
 use crate::Seed;
 
+/// First octet of what an accounting server answers.
+const RECORD: u8 = 4;
+
 /// Name, what the server decides, the attributes, and what that comes to.
 type Row = (&'static str, Decision, Vec<u8>, &'static str);
 
@@ -21,7 +24,7 @@ pub(crate) fn all() -> Vec<(&'static str, Vec<Seed>)> {
         let datagram = fuzz::authentic(*decision, attributes);
         ((*name).to_owned(), [&[0], &datagram[..]].concat())
     });
-    let seeds = as_attributes.chain(as_datagrams).chain(dropped()).collect();
+    let seeds = as_attributes.chain(as_datagrams).chain(dropped()).chain(records()).collect();
     vec![("radius", seeds)]
 }
 
@@ -30,6 +33,7 @@ fn kind(decision: Decision) -> u8 {
         Decision::Accept => 1,
         Decision::Reject => 2,
         Decision::Challenge => 3,
+        Decision::Recorded => RECORD,
     }
 }
 
@@ -91,6 +95,17 @@ fn rejects() -> Vec<Row> {
         row("reject_with_a_success", success(), "reject"),
         row("reject_bare", Vec::new(), "reject"),
     ]
+}
+
+/// Accounting-Responses: as servers send them, as others may, and one that proves nothing.
+fn records() -> Vec<Seed> {
+    let rows = [
+        ("record", Vec::new()),
+        ("record_through_a_proxy", attribute(Kind::PROXY_STATE, b"7")),
+        ("record_with_a_wrong_message_authenticator", attribute(Kind::MESSAGE_AUTHENTICATOR, &[0; 16])),
+        ("record_cut", vec![33, 9, 0]),
+    ];
+    rows.map(|(name, attributes)| (name.to_owned(), [&[RECORD], &attributes[..]].concat())).to_vec()
 }
 
 /// What is no reply, whatever its hashes.
