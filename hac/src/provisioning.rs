@@ -16,7 +16,7 @@ use protocol::sa::cipher::Transform;
 use protocol::sa::{CipherSuite, DirectionKeys, Secret, UserData};
 use rand::{CryptoRng, RngExt};
 
-use crate::store::{Framed, HomeAgent, KeyId, Order, Pools, Provisioned, Store, StoreError, SubscriberPolicy};
+use crate::store::{Access, Framed, HomeAgent, KeyId, Order, Pools, Provisioned, Store, StoreError, SubscriberPolicy};
 
 /// What the HAC grants: `[policy]` and `[home]` of its configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +49,10 @@ pub struct Request<'a> {
     pub user_data: UserData,
     /// How long an association may live at most, where a AAA server said so.
     pub limit: Option<Duration>,
+    /// What it said that accounting needs.
+    pub access: Option<&'a Access>,
+    /// Home addresses that it chose.
+    pub framed: Framed,
 }
 
 /// Why nothing was provisioned.
@@ -66,7 +70,7 @@ pub enum Refused {
          one with `hac ha add NAME --port {DEFAULT_PORT}` and start it"
     )]
     NoHomeAgentOnPort,
-    /// 503 where something is exhausted, 401 where the subscriber is not what it was any more, else 500.
+    /// 503 where something is exhausted or somebody else's, 401 where the subscriber is not what it was any more, else 500.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -123,8 +127,8 @@ pub fn provision(
         ha_to_mn,
         pools: policy.pools,
         lifetime: request.limit.map_or(policy.sa_lifetime, |limit| limit.min(policy.sa_lifetime)),
-        access: None,
-        framed: Framed::default(),
+        access: request.access,
+        framed: request.framed,
     };
     let provisioned = store.provision(&order, now, rng)?;
     if !provisioned.sa.is_numbered() {

@@ -18,7 +18,7 @@ use crate::aaa::{AaaError, Answer};
 use crate::admission::Admission;
 use crate::authentication::{Authentication, named};
 use crate::provisioning::{self, Committed, Policy, Refused, Request};
-use crate::store::{Credentials, KeyId, Store, StoreError, SubscriberPolicy};
+use crate::store::{Access, Credentials, Framed, KeyId, Store, StoreError, SubscriberPolicy};
 
 pub use eap::Question;
 pub use pending::{PendingGrant, Settled};
@@ -26,7 +26,7 @@ pub use understudy::Understudy;
 
 /// `retry-after` when no home agent could take the association: the feed is back within seconds.
 const RETRY_HOME_AGENT: Duration = Duration::from_secs(5);
-/// `retry-after` when addresses or SPIs have run out, or no home agent is of use: somebody has to do something.
+/// `retry-after` when addresses or SPIs have run out, the address that a AAA server chose is somebody else's, or no home agent is of use: somebody has to do something.
 const RETRY_EXHAUSTED: Duration = Duration::from_secs(300);
 
 /// `retry-after` when too many requests wait for the AAA servers.
@@ -88,6 +88,10 @@ struct Authorised {
     policy: SubscriberPolicy,
     /// How long an association may live at most.
     limit: Option<Duration>,
+    /// What a AAA server said that has authenticated him.
+    access: Option<Access>,
+    /// Home addresses that it chose.
+    framed: Framed,
 }
 
 impl Session {
@@ -164,7 +168,7 @@ impl Session {
                 let mut hac_rand = [0; NONCE_LEN];
                 around.rng.fill_bytes(&mut hac_rand);
                 let (exchange, response) = init.respond(psk, known, around.policy.profile_of(&policy), hac_rand);
-                let claimed = Authorised { name, key, policy, limit: None };
+                let claimed = Authorised { name, key, policy, limit: None, access: None, framed: Framed::default() };
                 self.state = State::AwaitingDone { exchange: Box::new(exchange), claimed };
                 Step::Reply(response)
             }
@@ -200,6 +204,8 @@ impl Session {
             suites: authenticated.suites(),
             user_data: authenticated.user_data(),
             limit: who.limit,
+            access: who.access.as_ref(),
+            framed: who.framed,
         };
         let made = provisioning::provision(around.store, around.policy, &request, around.connected, around.wall, around.rng);
         match made {
@@ -251,7 +257,8 @@ fn answer_to(refused: &Refused) -> (Status, Option<Duration>) {
     match refused {
         Refused::NoCommonSuite => (Status::NotImplemented, None),
         Refused::NoHomeAgent | Refused::Store(StoreError::HomeAgentGone) => (Status::Unavailable, Some(RETRY_HOME_AGENT)),
-        Refused::NoHomeAgentOnPort | Refused::Store(StoreError::PoolExhausted(_) | StoreError::SpisExhausted(_)) => {
+        Refused::NoHomeAgentOnPort
+        | Refused::Store(StoreError::PoolExhausted(_) | StoreError::SpisExhausted(_) | StoreError::HomeAddressTaken { .. }) => {
             (Status::Unavailable, Some(RETRY_EXHAUSTED))
         }
         Refused::Store(StoreError::Superseded) => (Status::NotAuthenticated, None),

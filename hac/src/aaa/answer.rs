@@ -20,6 +20,8 @@ use super::reply::{Decision, Reply};
 
 /// Values of Class that are kept. Servers send one or two.
 pub const MAX_CLASSES: usize = 8;
+/// Acct-Interim-Interval MUST NOT be shorter (RFC 2869 section 5.16): a shorter one counts as this.
+pub const SHORTEST_INTERIM: Duration = Duration::from_secs(60);
 
 /// A server's answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +60,12 @@ pub struct Accept {
     pub framed_ip6: Option<Ipv6Addr>,
     /// The first prefix that the server chose.
     pub framed_prefix6: Option<Ipv6Net>,
+    /// The interface identifier that it chose.
+    pub framed_interface: Option<[u8; 8]>,
+    /// The first prefix that it delegates.
+    pub delegated_prefix6: Option<Ipv6Net>,
+    /// How often it wants to be told how far the session has come, at least [`SHORTEST_INTERIM`].
+    pub interim: Option<Duration>,
 }
 
 impl Answer {
@@ -118,7 +126,10 @@ fn accept(attributes: Attributes<'_>, request: &Authenticator, secret: &Secret) 
         class: attributes.all(Kind::CLASS).take(MAX_CLASSES).map(<[u8]>::to_vec).collect(),
         framed_ip4: framed_ip4(attributes)?,
         framed_ip6: first_of(attributes, Kind::FRAMED_IPV6_ADDRESS)?.map(Ipv6Addr::from_octets),
-        framed_prefix6: attributes.first(Kind::FRAMED_IPV6_PREFIX).map(prefix).transpose()?,
+        framed_prefix6: first_prefix(attributes, Kind::FRAMED_IPV6_PREFIX)?,
+        framed_interface: first_of(attributes, Kind::FRAMED_INTERFACE_ID)?,
+        delegated_prefix6: first_prefix(attributes, Kind::DELEGATED_IPV6_PREFIX)?,
+        interim: interim(attributes)?,
     })
 }
 
@@ -145,17 +156,24 @@ fn framed_ip4(attributes: Attributes<'_>) -> Result<Option<Ipv4Addr>, Unusable> 
     Ok(address.filter(|address| *address < 0xffff_fffe).map(Ipv4Addr::from_bits))
 }
 
-/// RFC 3162 section 2.3: a reserved octet, the length in bits, as many octets as are needed or more. Bits beyond the length MUST
+fn interim(attributes: Attributes<'_>) -> Result<Option<Duration>, Unusable> {
+    let seconds = number(attributes, Kind::ACCT_INTERIM_INTERVAL)?;
+    Ok(seconds.map(|seconds| Duration::from_secs(seconds.into()).max(SHORTEST_INTERIM)))
+}
+
+fn first_prefix(attributes: Attributes<'_>, kind: Kind) -> Result<Option<Ipv6Net>, Unusable> {
+    let value = attributes.first(kind).map(|value| prefix(value).ok_or(Unusable::Value(kind)));
+    value.transpose()
+}
+
+/// RFC 3162 section 2.3, RFC 4818 section 3: a reserved octet, the length in bits, as many octets as are needed or more. Bits beyond the length MUST
 /// be zero.
-fn prefix(value: &[u8]) -> Result<Ipv6Net, Unusable> {
-    let net = || {
-        let (&[_, length], octets) = value.split_first_chunk::<2>()?;
-        let mut address = [0; 16];
-        address.get_mut(..octets.len())?.copy_from_slice(octets);
-        let net = Ipv6Net::new(Ipv6Addr::from_octets(address), length).ok()?;
-        (net == net.trunc() && octets.len() * 8 >= usize::from(length)).then_some(net)
-    };
-    net().ok_or(Unusable::Value(Kind::FRAMED_IPV6_PREFIX))
+fn prefix(value: &[u8]) -> Option<Ipv6Net> {
+    let (&[_, length], octets) = value.split_first_chunk::<2>()?;
+    let mut address = [0; 16];
+    address.get_mut(..octets.len())?.copy_from_slice(octets);
+    let net = Ipv6Net::new(Ipv6Addr::from_octets(address), length).ok()?;
+    (net == net.trunc() && octets.len() * 8 >= usize::from(length)).then_some(net)
 }
 
 #[cfg(test)]

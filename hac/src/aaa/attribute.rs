@@ -72,10 +72,14 @@ impl Kind {
     pub const ACCT_INTERIM_INTERVAL: Self = Self(85);
     /// NAS-IPv6-Address: 16 octets (RFC 3162 section 2.1).
     pub const NAS_IPV6_ADDRESS: Self = Self(95);
+    /// Framed-Interface-Id: 8 octets (RFC 3162 section 2.2).
+    pub const FRAMED_INTERFACE_ID: Self = Self(96);
     /// Framed-IPv6-Prefix: a reserved octet, the length in bits, up to 16 octets (RFC 3162 section 2.3).
     pub const FRAMED_IPV6_PREFIX: Self = Self(97);
     /// Error-Cause: 4 octets (RFC 5176 section 3.5).
     pub const ERROR_CAUSE: Self = Self(101);
+    /// Delegated-IPv6-Prefix: as Framed-IPv6-Prefix (RFC 4818 section 3).
+    pub const DELEGATED_IPV6_PREFIX: Self = Self(123);
     /// Framed-IPv6-Address: 16 octets (RFC 6911 section 3.1).
     pub const FRAMED_IPV6_ADDRESS: Self = Self(168);
 }

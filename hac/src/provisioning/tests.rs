@@ -63,7 +63,8 @@ fn try_own(
 ) -> Result<Committed, Refused> {
     let connected: Vec<String> = connected.iter().map(|name| (*name).to_owned()).collect();
     let key = store.credentials(nai).unwrap().map_or(KeyId::default(), |credentials| credentials.key);
-    let request = Request { nai, key, own, suites: &CipherSuite::ALL, user_data, limit: None };
+    let request =
+        Request { nai, key, own, suites: &CipherSuite::ALL, user_data, limit: None, access: None, framed: Framed::default() };
     provision(store, &policy(&[Aes128Gcm]), &request, &connected, now(), &mut rand::rng())
 }
 
@@ -78,7 +79,16 @@ fn decided(
     suites: &[CipherSuite],
     user_data: UserData,
 ) -> Option<(CipherSuite, UserData)> {
-    policy.decide(&Request { nai: NAI, key: KeyId::default(), own, suites, user_data, limit: None })
+    policy.decide(&Request {
+        nai: NAI,
+        key: KeyId::default(),
+        own,
+        suites,
+        user_data,
+        limit: None,
+        access: None,
+        framed: Framed::default(),
+    })
 }
 
 #[test]

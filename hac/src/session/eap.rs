@@ -2,8 +2,7 @@
 //! what follows from the server's word. [`subscriber`] tells whose word that is.
 
 mod subscriber;
-
-use std::time::Duration;
+mod word;
 
 use protocol::eap::authenticator::{self, Authenticator};
 use protocol::eap::method::Around;
@@ -14,6 +13,7 @@ use protocol::mhauth::responder::{self, eap};
 use rand::RngExt;
 
 use subscriber::{Subscribers, authorise};
+use word::Word;
 
 use super::{Authorised, RETRY_BUSY, Session, State, Step, Surroundings};
 use crate::aaa::{AaaError, Accept, Answer};
@@ -59,12 +59,7 @@ struct Authenticated {
     method: Option<Type>,
     msk: Option<Msk>,
     /// The AAA server's word, where it was one.
-    access: Option<Access>,
-}
-
-/// What a AAA server allows.
-struct Access {
-    limit: Option<Duration>,
+    word: Option<Word>,
 }
 
 impl Run {
@@ -128,7 +123,7 @@ impl Session {
         match step {
             authenticator::Step::Request(packet) => self.respond(received, mn_id, Server::Local(machine), &packet),
             authenticator::Step::Success { packet, identity, msk } => {
-                let who = Authenticated { identity, method: None, msk, access: None };
+                let who = Authenticated { identity, method: None, msk, word: None };
                 self.succeed(received, &mn_id, packet, machine.failure(), who, around)
             }
             authenticator::Step::Failure { packet, error } => self.fail_eap(received, &mn_id, error, &packet, around),
@@ -184,6 +179,7 @@ impl Session {
         accept: Accept,
         around: &mut Surroundings<'_>,
     ) -> Step {
+        let word = Word::of(&accept);
         let success = accept.eap.filter(|packet| machine.handle_from_server(packet) == Ok(Kind::Success));
         let is_proved = machine.method().is_some_and(|method| !method.hides_identity());
         let asked = str::from_utf8(machine.identity()).ok().filter(|_| is_proved).map(ToOwned::to_owned);
@@ -195,8 +191,7 @@ impl Session {
             return self.close(received.refuse(Status::ServerError, None, Some(&machine.failure())));
         };
         let msk = accept.msk.as_ref().and_then(Msk::new);
-        let access = Some(Access { limit: accept.session_timeout });
-        let who = Authenticated { identity, method: machine.method(), msk, access };
+        let who = Authenticated { identity, method: machine.method(), msk, word: Some(word) };
         self.succeed(received, mn_id, packet, machine.failure(), who, around)
     }
 
@@ -248,7 +243,8 @@ impl Session {
     ) -> Step {
         let realm = around.authentication.realm_of(mn_id);
         let is_keyed = who.msk.is_some() || who.method.is_some_and(|method| realm.keyless.contains(&method));
-        if !is_keyed {
+        // The methods of the local server all make a key.
+        if !is_keyed && who.word.is_some() {
             tracing::warn!("an EAP method that derives no key is refused: name it in `without-key` of the realm to allow it");
         }
         let authorised = match is_keyed.then(|| authorise(mn_id, &who, around)).transpose() {

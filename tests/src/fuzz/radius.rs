@@ -1,7 +1,9 @@
 //! What comes from a AAA server's address: datagrams as they are, and attributes in a reply that is made authentic here, so that a
 //! fuzzer gets behind its hashes. These are written once more, after the RFCs, so that a mistake of the client is not confirmed by itself.
 
-use hac::aaa::{Accept, Answer, Attributes, Awaited, Decision, Dropped, Kind, MAX_CLASSES, Malformed, Reply, Service, verify};
+use hac::aaa::{
+    Accept, Answer, Attributes, Awaited, Decision, Dropped, Kind, MAX_CLASSES, Malformed, Reply, SHORTEST_INTERIM, Service, verify,
+};
 use hmac::{Hmac, KeyInit, Mac};
 use md5::{Digest, Md5};
 use protocol::sa::Secret;
@@ -104,7 +106,9 @@ fn check_accept(accept: &Accept) {
     assert!(accept.msk.as_ref().is_none_or(|msk| msk.len() == 64), "half a key");
     assert!(accept.user_name.as_ref().is_none_or(|name| (1..=253).contains(&name.len())), "an empty name, or one too long");
     assert!(accept.class.len() <= MAX_CLASSES, "more of Class than is kept");
-    assert!(accept.framed_prefix6.is_none_or(|prefix| prefix == prefix.trunc()), "a prefix with bits beyond its length");
+    let prefixes = [accept.framed_prefix6, accept.delegated_prefix6];
+    assert!(prefixes.iter().flatten().all(|prefix| *prefix == prefix.trunc()), "a prefix with bits beyond its length");
+    assert!(accept.interim.is_none_or(|interim| interim >= SHORTEST_INTERIM), "an interval that MUST NOT be");
 }
 
 /// An EAP packet of this Code, as long as it says.

@@ -59,6 +59,9 @@ fn accepts() -> Vec<Row> {
         attribute(Kind::FRAMED_IP_ADDRESS, &[10, 9, 0, 7]),
         attribute(Kind::FRAMED_IPV6_PREFIX, &[0, 32, 0x20, 1, 0x0d, 0xb8]),
         attribute(Kind::FRAMED_IPV6_ADDRESS, &[0x20; 16]),
+        attribute(Kind::FRAMED_INTERFACE_ID, &[7; 8]),
+        attribute(Kind::DELEGATED_IPV6_PREFIX, &[0, 56, 0x20, 1, 0x0d, 0xb8, 0, 0, 1]),
+        attribute(Kind::ACCT_INTERIM_INTERVAL, &[0, 0, 0, 30]),
     ];
     let row = |name, parts: &[&[u8]], comes_to| (name, Decision::Accept, parts.concat(), comes_to);
     vec![

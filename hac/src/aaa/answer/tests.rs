@@ -77,6 +77,9 @@ fn an_accept_says_who_and_what_and_for_how_long() {
         (Kind::FRAMED_IP_ADDRESS, &[192, 0, 2, 7]),
         (Kind::FRAMED_IPV6_ADDRESS, &address.octets()),
         (Kind::FRAMED_IPV6_PREFIX, &[0, 32, 0x20, 1, 0x0d, 0xb8]),
+        (Kind::FRAMED_INTERFACE_ID, &[0, 0, 0, 0, 0, 0, 0, 7]),
+        (Kind::DELEGATED_IPV6_PREFIX, &[0, 32, 0x20, 1, 0x0d, 0xb9, 0, 0]),
+        (Kind::ACCT_INTERIM_INTERVAL, &600_u32.to_be_bytes()),
         (Kind(18), b"Hello"),
     ]);
     assert_eq!(accept.user_name.as_deref(), Some("alice@example.org"));
@@ -84,7 +87,22 @@ fn an_accept_says_who_and_what_and_for_how_long() {
     assert_eq!(accept.class, [b"gold".to_vec(), vec![0xff]]);
     assert_eq!(accept.framed_ip4, Some(Ipv4Addr::new(192, 0, 2, 7)));
     assert_eq!((accept.framed_ip6, accept.framed_prefix6), (Some(address), Some("2001:db8::/32".parse().unwrap())));
+    assert_eq!(
+        (accept.framed_interface, accept.delegated_prefix6),
+        (Some([0, 0, 0, 0, 0, 0, 0, 7]), "2001:db9::/32".parse().ok())
+    );
+    assert_eq!(accept.interim, Some(Duration::from_secs(600)));
     assert_eq!((accept.eap, accept.msk), (None, None));
+}
+
+/// RFC 2869 section 5.16.
+#[test]
+fn an_interval_of_accounting_below_a_minute_is_a_minute() {
+    for (said, counts) in [(0_u32, 60), (59, 60), (60, 60), (61, 61), (u32::MAX, u64::from(u32::MAX))] {
+        let accept = accepted(&[(Kind::ACCT_INTERIM_INTERVAL, &said.to_be_bytes())]);
+        assert_eq!(accept.interim, Some(Duration::from_secs(counts)), "{said}");
+    }
+    assert_eq!(accepted(&[]).interim, None);
 }
 
 #[test]
@@ -96,7 +114,7 @@ fn addresses_that_leave_the_choice_to_others_are_none() {
 
 #[test]
 fn an_accept_with_a_wrong_value_grants_nothing() {
-    let wrong: [(Kind, &[u8]); 10] = [
+    let wrong: [(Kind, &[u8]); 14] = [
         (Kind::USER_NAME, b"\xff"),
         (Kind::USER_NAME, b""),
         (Kind::SERVICE_TYPE, &[2]),
@@ -107,6 +125,10 @@ fn an_accept_with_a_wrong_value_grants_nothing() {
         (Kind::FRAMED_IPV6_PREFIX, &[0, 129, 0x20]),
         (Kind::FRAMED_IPV6_PREFIX, &[0, 64, 0x20, 1]),
         (Kind::FRAMED_IPV6_PREFIX, &[0, 8, 0x20, 1]),
+        (Kind::DELEGATED_IPV6_PREFIX, &[0, 64, 0x20, 1]),
+        (Kind::FRAMED_INTERFACE_ID, &[1; 7]),
+        (Kind::FRAMED_INTERFACE_ID, &[1; 9]),
+        (Kind::ACCT_INTERIM_INTERVAL, &[0, 1, 0]),
     ];
     for (kind, value) in wrong {
         assert_eq!(answer(ACCEPT, &[(kind, value)]), Err(Unusable::Value(kind)), "{kind:?} {value:?}");

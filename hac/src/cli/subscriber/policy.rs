@@ -8,12 +8,13 @@ use protocol::sa::{CipherSuite, UserData};
 
 use crate::cli::{CliError, names};
 use crate::provisioning::{Policy, Request, can_be_told};
-use crate::store::{KeyId, Store, SubscriberPolicy};
+use crate::store::{Framed, KeyId, Store, SubscriberPolicy};
 
 /// That a mobile node which offers everything would be given something.
 pub(super) fn check(policy: &Policy, own: &SubscriberPolicy) -> Result<(), CliError> {
     let (suites, user_data) = (&CipherSuite::ALL, UserData::Clear);
-    let everything = Request { nai: "", key: KeyId::default(), own, suites, user_data, limit: None };
+    let everything =
+        Request { nai: "", key: KeyId::default(), own, suites, user_data, limit: None, access: None, framed: Framed::default() };
     let useless = || {
         CliError::Argument(
             "in profile draft-04 a suite that does not encrypt is granted only with user data in the clear and without replay \

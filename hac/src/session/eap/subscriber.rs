@@ -49,12 +49,12 @@ pub(super) fn authorise(
         tracing::debug!(identity = who.identity, mn_id, "a mobile node authenticated as somebody whom it had not named");
         return Ok(None);
     }
-    let limit = who.access.as_ref().and_then(|access| access.limit);
+    let limit = who.word.as_ref().and_then(|word| word.limit);
     if limit.is_some_and(|limit| limit < SHORTEST_SESSION) {
         tracing::warn!(?limit, "a AAA server allows a session that is too short for an association: look at its Session-Timeout");
         return Ok(None);
     }
-    let found = match who.access {
+    let found = match who.word {
         Some(_) => around.store.admit(&who.identity, around.wall, around.rng)?,
         None => around.store.credentials(&who.identity)?,
     };
@@ -64,6 +64,8 @@ pub(super) fn authorise(
         key,
         policy: SubscriberPolicy { profile, ..policy },
         limit,
+        access: who.word.as_ref().map(|word| word.access(&who.identity)),
+        framed: who.word.as_ref().map(|word| word.framed).unwrap_or_default(),
     };
     Ok(found.map(authorised))
 }

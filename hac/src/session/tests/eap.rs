@@ -3,6 +3,7 @@
 mod accepted;
 mod counted;
 mod delivered;
+mod framed;
 mod local;
 mod not_accepted;
 mod understudies;
@@ -156,6 +157,9 @@ fn accept(user_name: Option<&str>) -> Accept {
         framed_ip4: None,
         framed_ip6: None,
         framed_prefix6: None,
+        framed_interface: None,
+        delegated_prefix6: None,
+        interim: None,
     }
 }
 

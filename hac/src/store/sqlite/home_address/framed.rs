@@ -54,10 +54,8 @@ pub(super) fn ip6(of: &Of<'_>, pool: Ipv6Net, chosen: FramedIp6, rng: &mut dyn C
     if part.prefix_len() == part.max_prefix_len() {
         return take(of, part.addr().octets(), Chosen::Ip6(chosen));
     }
-    sticky_ip6(of, pool, part, rng).map_err(|error| match error {
-        StoreError::PoolExhausted(_) => StoreError::HomeAddressTaken { chosen: Chosen::Ip6(chosen) },
-        error => error,
-    })
+    let taken = StoreError::HomeAddressTaken { chosen: Chosen::Ip6(chosen) };
+    sticky_ip6(of, pool, part, rng).map_err(|error| if matches!(error, StoreError::PoolExhausted(_)) { taken } else { error })
 }
 
 /// That address, which is checked.
