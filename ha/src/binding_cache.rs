@@ -1,7 +1,7 @@
 //! The binding cache (RFC 6275 section 9.1): which home addresses are bound, where to, and until when. Nothing else.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv6Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use protocol::addr::{CareOfAddress, HomeAddresses};
@@ -82,6 +82,8 @@ pub fn has_nat(care_of: CareOfAddress, remote: SocketAddr) -> bool {
 #[derive(Debug, Default)]
 pub struct BindingCache {
     bindings: BTreeMap<Ipv6Addr, Binding>,
+    /// Whose an IPv4 home address is.
+    by_ip4: BTreeMap<Ipv4Addr, Ipv6Addr>,
 }
 
 impl BindingCache {
@@ -95,14 +97,28 @@ impl BindingCache {
         self.bindings.get_mut(&home)
     }
 
+    /// Under which address another binding than that of `home` has one of these home addresses: a node that was given another IPv6
+    /// home address, and kept its IPv4 one, has the older binding yet.
+    pub fn other_with(&self, home: Ipv6Addr, addresses: &HomeAddresses) -> Option<Ipv6Addr> {
+        self.by_ip4.get(&addresses.ip4()?).copied().filter(|other| *other != home)
+    }
+
     /// Makes or replaces a binding; gives the one that was there.
     pub fn insert(&mut self, home: Ipv6Addr, binding: Binding) -> Option<Binding> {
-        self.bindings.insert(home, binding)
+        let ip4 = binding.home.ip4();
+        let before = self.remove(home);
+        self.by_ip4.extend(ip4.map(|ip4| (ip4, home)));
+        self.bindings.insert(home, binding);
+        before
     }
 
     /// Ends a binding.
     pub fn remove(&mut self, home: Ipv6Addr) -> Option<Binding> {
-        self.bindings.remove(&home)
+        let binding = self.bindings.remove(&home)?;
+        if let Some(ip4) = binding.home.ip4().filter(|ip4| self.by_ip4.get(ip4) == Some(&home)) {
+            self.by_ip4.remove(&ip4);
+        }
+        Some(binding)
     }
 
     /// Each binding, by home address.

@@ -14,6 +14,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use protocol::addr::HomeAddresses;
 use protocol::sa::Spi;
 use protocol::sa::spi::SpiBlocks;
 use protocol::time::TimerName;
@@ -154,6 +155,7 @@ impl HomeAgent {
 
     /// Writes the binding and moves the downlink.
     fn bind(&mut self, home: Ipv6Addr, mut binding: Binding, now: Instant) {
+        self.end_other_binding(home, &binding.home, now);
         self.timers.set(Timer::BindingEnds(home), binding.expires);
         let before = self.cache.get(home).map(|before| (before.spi, before.moves + u64::from(before.remote != binding.remote)));
         if let Some((old, moves)) = before {
@@ -167,6 +169,15 @@ impl HomeAgent {
         }
         self.cache.insert(home, binding);
         self.move_downlink(home);
+    }
+
+    /// A node that its new SA has given another IPv6 home address beside the same IPv4 one is bound twice. The older binding goes first:
+    /// its end would take the newer one's tunnel with it.
+    fn end_other_binding(&mut self, home: Ipv6Addr, addresses: &HomeAddresses, now: Instant) {
+        let Some(other) = self.cache.other_with(home, addresses) else { return };
+        let spi = self.cache.get(other).map(|binding| binding.spi);
+        self.end_binding(other);
+        spi.into_iter().for_each(|spi| self.supersede(spi, now));
     }
 
     /// Tells the halves where a binding's packets go: the only place that does.

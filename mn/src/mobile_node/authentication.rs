@@ -34,8 +34,11 @@ impl MobileNode {
         self.bootstrap.succeeded(install.valid_until, now, rng);
         self.sa_ends = Some(install.valid_until);
         self.actions.push_back(Action::Command(Command::Install(install.clone())));
-        if let Some(old) = self.sa.replace(install) {
+        if let Some(old) = self.sa.replace(install.clone()) {
             self.renewals += 1;
+            // The device has the new addresses alone.
+            let gone = (old.sa.home != install.sa.home).then_some(Command::Remove(old.sa.home));
+            self.actions.extend(gone.map(Action::Command));
             let oldest = self.superseded.push(old);
             self.actions.extend(oldest.map(|spi| Action::Command(Command::Uninstall(spi))));
         }

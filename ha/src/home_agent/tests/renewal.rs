@@ -140,3 +140,39 @@ fn a_suite_that_wears_out_by_octets_is_renewed_once_a_minute_and_the_others_at_o
         assert_eq!((at_once, in_time, after_a_minute), expected, "{suite}");
     }
 }
+
+/// As a AAA server may have it: the HAC gives what it chose with the next authentication.
+#[test]
+fn a_new_sa_with_another_ipv6_home_address_and_the_same_ipv4_one_is_not_hurt_by_the_end_of_the_old_one() {
+    let mut story = bound();
+    let old = story.sa.clone();
+    story.sa.home = HomeAddresses::new("2001:db8:100::99".parse().ok(), old.home.ip4()).unwrap();
+    story.gets_new_sa(SPI + 1);
+    let (new, said) = (story.sa.home, story.receives(update(1)));
+    let order: Vec<_> = said.others.iter().collect();
+    assert!(
+        matches!(order[..], [Command::Remove(gone), Command::Move { home, .. }] if *gone == old.home && *home == new),
+        "{order:?}"
+    );
+    assert_eq!(story.ha.bindings().map(|binding| binding.home).collect::<Vec<_>>(), [new]);
+
+    story.sa = old.clone();
+    assert_eq!(story.receives(update(2)).answers(), [(176, 2, 0)], "what was sent before does not come back");
+    let said = story.passes(61);
+    assert!(matches!(said.others[..], [Command::Uninstall(spi)] if spi == old.spi), "{said:?}");
+    assert_eq!(story.ha.bindings().count(), 1);
+}
+
+#[test]
+fn a_new_sa_with_other_home_addresses_leaves_the_old_binding_to_its_end() {
+    let mut story = bound();
+    let old = story.sa.clone();
+    story.sa.home = HomeAddresses::new("2001:db8:100::99".parse().ok(), Some([10, 9, 0, 99].into())).unwrap();
+    story.gets_new_sa(SPI + 1);
+    let new = story.sa.home;
+    assert!(matches!(story.receives(update(1)).others[..], [Command::Move { home, .. }] if home == new));
+    story.ha.handle_sa_end(old.spi);
+    let ended = story.said().others;
+    assert!(matches!(ended[..], [Command::Remove(gone), Command::Uninstall(_)] if gone == old.home), "{ended:?}");
+    assert_eq!(story.ha.bindings().map(|binding| binding.home).collect::<Vec<_>>(), [new]);
+}

@@ -1,5 +1,7 @@
 //! A new SA in the place of the old one: 176, the end of the sequence numbers, the operator's wish.
 
+use protocol::addr::HomeAddresses;
+
 use super::*;
 
 /// A node with a Binding Update on its way under SA 1; gives its sequence number.
@@ -215,4 +217,25 @@ fn an_sa_that_ends_without_a_successor_is_uninstalled_and_a_late_one_is_used_at_
 
 fn is_uninstall(action: &Action) -> bool {
     matches!(action, Action::Command(Command::Uninstall(spi)) if *spi == association(1).spi)
+}
+
+/// As a AAA server may have it. The device has the new addresses by then.
+#[test]
+fn a_new_sa_with_other_home_addresses_takes_the_tunnel_of_the_old_ones_away_and_one_with_the_same_does_not() {
+    let same: fn(u32) -> SecurityAssociation = association;
+    let other: fn(u32) -> SecurityAssociation = |spi| SecurityAssociation {
+        home: HomeAddresses::new("2001:db8:100::99".parse().ok(), association(spi).home.ip4()).unwrap(),
+        ..association(spi)
+    };
+    for (next, is_other) in [(same, false), (other, true)] {
+        let mut story = Story::registered();
+        let old = association(1).home;
+        story.sa = next;
+        story.is_granted(2);
+        let actions = story.actions();
+        let gone = actions.iter().position(|action| matches!(action, Action::Command(Command::Remove(home)) if *home == old));
+        let moved = actions.iter().position(|action| matches!(action, Action::Command(Command::Move { .. })));
+        assert_eq!(gone.is_some(), is_other, "{actions:?}");
+        assert!(moved.is_some() && gone < moved, "{actions:?}");
+    }
 }
