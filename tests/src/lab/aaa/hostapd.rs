@@ -6,12 +6,12 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use super::certificates::Pair;
-use super::{AaaServer, Certificates, GPSK_KEY, Lab, Method, Options, SECRET, SERVER_NAME, Versions, write};
+use super::{AaaServer, Certificates, Lab, Method, Options, SECRET, SERVER_NAME, Versions, write};
 
 impl Lab {
-    /// Starts hostapd beside the HAC. It has all methods. With [`Method::Gpsk`] among them EAP-MD5 has the octets of [`GPSK_KEY`]
-    /// for a password, since hostapd keeps one secret a user outside of tunnels. Of EAP-GPSK it offers both ciphersuites, and the
-    /// peer chooses. Returns when it answers.
+    /// Starts hostapd beside the HAC. It has all methods. With [`Method::Gpsk`] among them EAP-MD5 has the octets of that key for a
+    /// password ([`Options::gpsk_key`]), since hostapd keeps one secret a user outside of tunnels. Of EAP-GPSK it offers both ciphersuites, whatever the
+    /// key, and the peer chooses. Returns when it answers.
     pub fn hostapd(&self, options: &Options<'_>) -> Result<AaaServer> {
         let folder = self.folder().join(format!("hostapd-{}", options.port));
         fs::create_dir_all(&folder).context("cannot make hostapd's folder")?;
@@ -62,7 +62,7 @@ fn users(options: &Options<'_>) -> String {
     let has_gpsk = options.methods.contains(&Method::Gpsk);
     let mut lines = String::new();
     for (user, password) in options.users {
-        let secret = if has_gpsk { GPSK_KEY.to_owned() } else { format!("\"{password}\"") };
+        let secret = if has_gpsk { options.gpsk_key.to_owned() } else { format!("\"{password}\"") };
         let reply = reply(options, user);
         lines += &format!("\"{user}\" {} {secret}\n{reply}", methods.join(","));
         lines += &format!("\"{user}\" TTLS-PAP,TTLS-MSCHAPV2,MSCHAPV2,MD5 \"{password}\" [2]\n{reply}");

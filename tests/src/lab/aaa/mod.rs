@@ -25,7 +25,7 @@ use super::{Daemon, Lab, plan, programs, wait_for};
 pub const SECRET: &str = "kX3vR8nQ2wLp7ZtB5mYc";
 /// The password of [`NAI`] where nothing else is said.
 pub const PASSWORD: &str = "correct horse battery staple";
-/// The key of EAP-GPSK of every user, in hexadecimal digits; long enough for both of its ciphersuites.
+/// The key of EAP-GPSK where nothing else is said, in hexadecimal digits; long enough for both of its ciphersuites.
 pub const GPSK_KEY: &str = "5f1c27d98a3be604713d90c2ee5841b7a60f1d3c8b92457e6dd013f9a87c24be";
 /// The outer identity of who does not tell its name to the network.
 pub const ANONYMOUS: &str = "anonymous@example.org";
@@ -50,6 +50,8 @@ pub struct Options<'a> {
     /// Names and passwords, of EAP-MD5 and inside EAP-TTLS and PEAP. With a certificate of the AAA's authority nobody needs an
     /// entry at FreeRADIUS; at hostapd outer identities other than `anonymous…` do.
     pub users: &'a [(&'a str, &'a str)],
+    /// The key of EAP-GPSK of every user, in hexadecimal digits.
+    pub gpsk_key: &'a str,
     /// Whether TLS sessions may be resumed.
     pub resumption: bool,
     /// Whether an Access-Accept has the User-Name that was authenticated.
@@ -59,7 +61,7 @@ pub struct Options<'a> {
 }
 
 impl Default for Options<'_> {
-    /// Port 1812, all methods, TLS 1.2 and 1.3, no resumption, [`NAI`] with [`PASSWORD`], the name in the Access-Accept.
+    /// Port 1812, all methods, TLS 1.2 and 1.3, no resumption, [`NAI`] with [`PASSWORD`] and [`GPSK_KEY`], the name in the Access-Accept.
     fn default() -> Self {
         Self {
             port: 1812,
@@ -67,6 +69,7 @@ impl Default for Options<'_> {
             versions: Versions::Both,
             methods: &[Method::Tls, Method::Ttls, Method::Peap, Method::Md5, Method::Gpsk],
             users: &[(NAI, PASSWORD)],
+            gpsk_key: GPSK_KEY,
             resumption: false,
             names_user: true,
             reply: Reply::default(),

@@ -54,6 +54,24 @@ fn a_wrong_key_an_unknown_and_a_disabled_subscriber_get_responses_of_one_form() 
     assert!(forms.iter().all(|form| *form == forms[0]), "{forms:?}");
 }
 
+/// The server lists both suites; the node takes the one that its key is long enough for (RFC 5433 section 4), and GPSK-3 repeats it.
+#[test]
+fn a_key_of_16_to_31_octets_is_taken_with_aes_cmac_and_a_longer_one_with_hmac_sha256() {
+    const AES_CMAC: &str = "000000000001";
+    const HMAC_SHA256: &str = "000000000002";
+    for (octets, suite, other) in [(16, AES_CMAC, HMAC_SHA256), (31, AES_CMAC, HMAC_SHA256), (32, HMAC_SHA256, AES_CMAC)] {
+        let mut world = world(EapServer::Local);
+        let (name, psk) = ("bob@example.org", Secret::new(vec![9; octets]));
+        let new = NewSubscriber { nai: name, psk: &psk, policy: SubscriberPolicy::default() };
+        world.store.add_subscriber(&new, world.wall, &mut rand::rng()).unwrap();
+        let run = world.eap(offer(name, Box::new(GpskPeer::new(name, psk).unwrap())));
+        let [_, _, gpsk_3] = &run.responses[..] else { panic!("{} responses", run.responses.len()) };
+        let gpsk_3 = lines(gpsk_3);
+        assert!(gpsk_3.contains(suite) && !gpsk_3.contains(other), "{octets} octets: {gpsk_3}");
+        run.granted();
+    }
+}
+
 #[test]
 fn a_key_that_cannot_be_read_is_our_fault() {
     let mut world = world(EapServer::Local);
