@@ -40,8 +40,8 @@ pub enum Answer {
     },
 }
 
-/// What an Access-Accept says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What an Access-Accept says; by default nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Accept {
     /// The EAP-Success for the mobile node; `None` when the server sent none or another packet. Access is granted all the same
     /// (RFC 3579 section 2.6.3): what the mobile node can prove is the MSK.

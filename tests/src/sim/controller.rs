@@ -1,12 +1,13 @@
-//! The HAC: its real sessions, admission and store, the store in memory; and what the mobile node of its subscriber offers.
+//! The HAC: its real sessions, admission and store, the store in memory.
 #![allow(clippy::expect_used, reason = "a world that cannot be set up has failed its story")]
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant, SystemTime};
 
 use feed::{Answer, FromHac};
+use hac::aaa::{AaaError, Answer as AaaAnswer};
 use hac::admission::Admission;
-use hac::authentication::Authentication;
+use hac::authentication::{Authentication, EapServer, Realm};
 use hac::feed::{outgoing, outgoing_change};
 use hac::provisioning::Policy;
 use hac::registry::Undelivered;
@@ -15,14 +16,15 @@ use hac::store::sealing::KeyEncryptionKey;
 use hac::store::sqlite::SqliteStore;
 use hac::store::{Change, HomeAgent, InstanceId, NewSubscriber, Pools, Recipient, Revision, Store, SubscriberPolicy};
 use protocol::addr::HomeAgentAddresses;
-use protocol::mhauth::initiator::{self, AwaitingInitResponse, Offer};
-use protocol::mhauth::{ChannelBinding, Psk};
+use protocol::mhauth::{ChannelBinding, Method};
 use protocol::profile::WireProfile;
 use protocol::sa::spi::{HaGroup, SpiBlocks};
 use protocol::sa::{CipherSuite, Secret, Spi, UserData};
 use rand::rngs::StdRng;
 
+use super::aaa::gpsk;
 use super::gateway::{HA4, HA6};
+use super::initiator::Waiting;
 
 pub(super) const NAI: &str = "alice@example.org";
 pub(super) const KEY: [u8; 32] = [0x5a; 32];
@@ -45,6 +47,9 @@ pub struct Options {
     pub pools: Pools,
     /// For how long an SA is granted.
     pub sa_lifetime: Duration,
+    /// Who the EAP server is, where the mobile node authenticates by EAP-GPSK with its key; else it does without EAP. Of the
+    /// profile there is no word in a run with EAP: the HAC's default is the node's then.
+    pub eap_server: Option<EapServer>,
     /// The mobile node's key: the subscriber's, unless it has been given a wrong one.
     pub key: [u8; 32],
     /// All that is random follows from it.
@@ -52,11 +57,12 @@ pub struct Options {
 }
 
 impl Options {
-    /// The RFC's profile, protected user data, home addresses of both families, a day for each SA.
+    /// The RFC's profile, protected user data, home addresses of both families, a day for each SA, no EAP.
     pub fn new(suite: CipherSuite) -> Self {
         let pools = Pools { ip6: "2001:db8:100::/64".parse().ok(), ip4: "10.9.0.0/24".parse().ok() };
         let (profile, user_data) = (WireProfile::Rfc6618, UserData::Protected);
-        Self { suite, profile, user_data, pools, sa_lifetime: Duration::from_secs(86_400), key: KEY, seed: 7 }
+        let sa_lifetime = Duration::from_secs(86_400);
+        Self { suite, profile, user_data, pools, sa_lifetime, eap_server: None, key: KEY, seed: 7 }
     }
 }
 
@@ -104,7 +110,7 @@ impl Controller {
         let group = HaGroup::new(5).expect("5 is a group");
         store.add_home_agent(&HomeAgent { name: HOME_AGENT.to_owned(), group, addresses }).expect("the first is new");
         let policy = Policy {
-            profile: WireProfile::Rfc6618,
+            profile: if options.eap_server.is_some() { options.profile } else { WireProfile::Rfc6618 },
             suites: vec![CipherSuite::Aes128Gcm],
             user_data: UserData::Protected,
             sa_lifetime: options.sa_lifetime,
@@ -114,7 +120,7 @@ impl Controller {
         Self {
             store,
             policy,
-            authentication: Authentication::default(),
+            authentication: authentication(options.eap_server),
             options,
             group,
             process: Some(Process::default()),
@@ -152,15 +158,8 @@ impl Controller {
     }
 
     /// What the mobile node says first.
-    pub(super) fn offer(&self, rng: &mut StdRng) -> (AwaitingInitResponse, Vec<u8>) {
-        let offer = Offer {
-            mn_id: NAI.parse().expect("a name and a realm"),
-            psk: Psk::from_octets(Secret::new(self.options.key.to_vec())).expect("32 octets are a key"),
-            profile: self.options.profile,
-            suites: vec![self.options.suite],
-            user_data: self.options.user_data,
-        };
-        initiator::start(offer, binding(), rng)
+    pub(super) fn offer(&self, rng: &mut StdRng) -> (Waiting, Vec<u8>) {
+        Waiting::begin(&self.options, binding(), rng)
     }
 
     /// A connection's session.
@@ -177,14 +176,35 @@ impl Controller {
         wall: SystemTime,
         rng: &mut StdRng,
     ) -> Step {
+        self.around(now, wall, rng, |around| session.handle_request(octets, around))
+    }
+
+    /// What the AAA server has said.
+    pub(super) fn handle_answer(
+        &mut self,
+        session: &mut Session,
+        answer: Result<AaaAnswer, AaaError>,
+        now: Instant,
+        wall: SystemTime,
+        rng: &mut StdRng,
+    ) -> Step {
+        self.around(now, wall, rng, |around| session.handle_answer(answer, around))
+    }
+
+    fn around(
+        &mut self,
+        now: Instant,
+        wall: SystemTime,
+        rng: &mut StdRng,
+        handle: impl FnOnce(&mut Surroundings<'_>) -> Step,
+    ) -> Step {
         let process = self.process.as_mut().expect("a connection dies with the process");
         let is_connected = process.home_agent.as_ref().is_some_and(|fed| fed.acknowledged.is_some());
         let connected = if is_connected { vec![HOME_AGENT.to_owned()] } else { Vec::new() };
         let (store, admission) = (&mut self.store, &mut process.admission);
         let authentication = &self.authentication;
-        let mut around =
-            Surroundings { store, policy: &self.policy, authentication, connected: &connected, admission, now, wall, rng };
-        session.handle_request(octets, &mut around)
+        let (policy, connected) = (&self.policy, &connected);
+        handle(&mut Surroundings { store, policy, authentication, connected, admission, now, wall, rng })
     }
 
     /// The home agent has acknowledged, or its time is up, or it is gone: the final response, and what follows from it.
@@ -277,6 +297,12 @@ impl Controller {
     fn subscription(&mut self) -> Option<&mut Subscription> {
         self.process.as_mut()?.home_agent.as_mut()
     }
+}
+
+fn authentication(eap_server: Option<EapServer>) -> Authentication {
+    let Some(eap_server) = eap_server else { return Authentication::default() };
+    let default = Realm { methods: vec![Method::Eap], eap_server, keyless: Vec::new() };
+    Authentication { default, local: Some(Box::new(gpsk)), ..Authentication::default() }
 }
 
 fn binding() -> ChannelBinding {

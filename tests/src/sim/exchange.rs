@@ -1,19 +1,22 @@
-//! A run of MHAuth between mobile node and HAC, message by message, over a TCP connection that takes its time.
+//! A run of MHAuth between mobile node and HAC, message by message, over a TCP connection that takes its time; and what the HAC waits
+//! for meanwhile.
 
 use std::io;
 use std::time::{Duration, Instant};
 
+use hac::aaa::Answer;
 use hac::registry::ACKNOWLEDGEMENT;
 use hac::session::{PendingGrant, Session, Step};
 use mn::bootstrap::Run;
 use mn::hac_client::HacError;
 use mn::mobile_node::Phase;
 use protocol::mhauth::Grant;
-use protocol::mhauth::initiator::{AwaitingDoneResponse, AwaitingInitResponse};
 use protocol::sa::Direction;
 
+use super::aaa::Asked;
 use super::controller::Controller;
 use super::gateway::HA4;
+use super::initiator::{Next, Waiting};
 use super::run::address;
 use super::{Access, World};
 
@@ -45,18 +48,14 @@ enum Leg {
     Handshake,
     /// To the HAC.
     Request(Waiting, Vec<u8>),
+    /// At the HAC, until the AAA server answers or its time is up.
+    Asking(Waiting, Asked),
     /// At the HAC, until the home agent acknowledges or its time is up.
-    Settling(AwaitingDoneResponse, Box<PendingGrant>),
+    Settling(Waiting, Box<PendingGrant>),
     /// To the mobile node.
     Response(Waiting, Vec<u8>),
     /// To the mobile node: the HAC's process is gone.
     Reset,
-}
-
-/// What the mobile node waits for.
-enum Waiting {
-    Init(Box<AwaitingInitResponse>),
-    Done(AwaitingDoneResponse),
 }
 
 impl Exchange {
@@ -93,7 +92,7 @@ impl World {
             let patience = if matches!(exchange.leg, Leg::Handshake) { HANDSHAKE } else { ANSWER };
             return self.mhauth_failed(exchange.run, HacError::TimedOut(patience));
         }
-        let is_at_hac = matches!(exchange.leg, Leg::Settling(..));
+        let is_at_hac = matches!(exchange.leg, Leg::Asking(..) | Leg::Settling(..));
         if !is_at_hac && !self.access.contains(&exchange.access) {
             exchange.due = self.now + STALLED;
             self.exchange = Some(exchange);
@@ -101,11 +100,16 @@ impl World {
         }
         match std::mem::replace(&mut exchange.leg, Leg::Reset) {
             Leg::Handshake => self.ask_init(exchange),
-            Leg::Request(waiting, octets) => self.answer(exchange, waiting, &octets),
+            Leg::Request(waiting, octets) => {
+                let (now, wall) = (self.now, self.wall());
+                let step = self.controller.handle(&mut exchange.session, &octets, now, wall, &mut self.rng);
+                self.answer(exchange, waiting, step);
+            }
+            Leg::Asking(waiting, asked) => self.ask_aaa(exchange, waiting, asked),
             Leg::Settling(waiting, pending) => {
                 let response = self.controller.settle(*pending, self.wall());
                 self.feed_changes();
-                self.send_on(exchange, Leg::Response(Waiting::Done(waiting), response));
+                self.send_on(exchange, Leg::Response(waiting, response));
             }
             Leg::Response(waiting, octets) => self.take_response(exchange, waiting, &octets),
             Leg::Reset => self.mhauth_failed(exchange.run, HacError::Broken(io::Error::from(io::ErrorKind::ConnectionReset))),
@@ -117,12 +121,12 @@ impl World {
         let controller = &mut self.controller;
         let is_settled = |exchange: &mut Exchange| match &exchange.leg {
             Leg::Settling(_, pending) => controller.is_acknowledged(pending.revision()),
-            Leg::Handshake | Leg::Request(..) | Leg::Response(..) | Leg::Reset => false,
+            Leg::Handshake | Leg::Request(..) | Leg::Asking(..) | Leg::Response(..) | Leg::Reset => false,
         };
         let Some(mut exchange) = self.exchange.take_if(is_settled) else { return };
         if let Leg::Settling(waiting, pending) = std::mem::replace(&mut exchange.leg, Leg::Reset) {
             let response = self.controller.settle(*pending, self.wall());
-            self.send_on(exchange, Leg::Response(Waiting::Done(waiting), response));
+            self.send_on(exchange, Leg::Response(waiting, response));
         }
     }
 
@@ -151,37 +155,47 @@ impl World {
         }
         let (waiting, request) = self.controller.offer(&mut self.rng);
         exchange.deadline = self.now + ANSWER;
-        self.send_on(exchange, Leg::Request(Waiting::Init(Box::new(waiting)), request));
+        self.send_on(exchange, Leg::Request(waiting, request));
     }
 
-    fn answer(&mut self, mut exchange: Exchange, waiting: Waiting, octets: &[u8]) {
-        let (now, wall) = (self.now, self.wall());
-        match (self.controller.handle(&mut exchange.session, octets, now, wall, &mut self.rng), waiting) {
-            (Step::Deliver(pending), Waiting::Done(waiting)) => {
+    /// The HAC has taken a request, or what the AAA server has said to it.
+    fn answer(&mut self, mut exchange: Exchange, waiting: Waiting, step: Step) {
+        match step {
+            Step::Deliver(pending) => {
                 exchange.leg = Leg::Settling(waiting, pending);
-                exchange.due = now + ACKNOWLEDGEMENT;
+                exchange.due = self.now + ACKNOWLEDGEMENT;
                 self.exchange = Some(exchange);
                 self.feed_changes();
             }
-            (Step::Reply(octets) | Step::Close(octets), waiting) => self.send_on(exchange, Leg::Response(waiting, octets)),
-            (Step::Ask(_), _) => panic!("no AAA server is configured"),
-            (Step::Deliver(_), Waiting::Init(_)) => panic!("a grant in answer to the first request"),
+            Step::Ask(question) => self.ask_aaa(exchange, waiting, Asked::new(question, self.now)),
+            Step::Reply(octets) | Step::Close(octets) => self.send_on(exchange, Leg::Response(waiting, octets)),
         }
     }
 
+    /// Takes the AAA server's answer, if there is one yet.
+    fn ask_aaa(&mut self, mut exchange: Exchange, waiting: Waiting, asked: Asked) {
+        let (now, wall) = (self.now, self.wall());
+        let Some(answer) = self.aaa.answer(&asked, now, &mut self.rng) else {
+            exchange.due = self.aaa.next_event(&asked, now);
+            exchange.leg = Leg::Asking(waiting, asked);
+            self.exchange = Some(exchange);
+            return;
+        };
+        if let Ok(Answer::Accept(accept)) = &answer {
+            accept.msk.iter().for_each(|msk| self.watch.keep_secret("an MSK", msk.expose()));
+        }
+        let step = self.controller.handle_answer(&mut exchange.session, answer, now, wall, &mut self.rng);
+        self.answer(exchange, waiting, step);
+    }
+
     fn take_response(&mut self, mut exchange: Exchange, waiting: Waiting, octets: &[u8]) {
-        match waiting {
-            Waiting::Init(waiting) => match waiting.handle(octets) {
-                Ok((waiting, request)) => {
-                    exchange.deadline = self.now + ANSWER;
-                    self.send_on(exchange, Leg::Request(Waiting::Done(waiting), request));
-                }
-                Err(failure) => self.mhauth_failed(exchange.run, failure.into()),
-            },
-            Waiting::Done(waiting) => match waiting.handle(octets) {
-                Ok(grant) => self.granted(exchange.run, &grant),
-                Err(failure) => self.mhauth_failed(exchange.run, failure.into()),
-            },
+        match waiting.handle(octets, &mut self.rng) {
+            Ok(Next::Request(waiting, request)) => {
+                exchange.deadline = self.now + ANSWER;
+                self.send_on(exchange, Leg::Request(waiting, request));
+            }
+            Ok(Next::Granted(grant)) => self.granted(exchange.run, &grant),
+            Err(failure) => self.mhauth_failed(exchange.run, failure.into()),
         }
     }
 

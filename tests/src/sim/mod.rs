@@ -2,16 +2,18 @@
 //!
 //! The real machines run: the HAC's sessions on an SQLite store, the feed's messages, the home agent, the mobile node, both halves
 //! of the tunnel. Only what the programs' shells do is done here by hand: `controller` is the HAC's, `gateway` the home agent's,
-//! `node` the mobile node's. `network` carries datagrams, `exchange` MHAuth, `feed` security associations. All that is random
+//! `node` the mobile node's, `aaa` a AAA server. `network` carries datagrams, `exchange` MHAuth, `feed` security associations. All that is random
 //! follows from one seed. Whatever is logged at WARN or ERROR has to be expected ([`World::logged`]), and no level may show a key.
 //!
 //! Stories read like the product: see `tests/stories/`.
 
+mod aaa;
 mod controller;
 mod end;
 mod exchange;
 mod feed;
 mod gateway;
+mod initiator;
 mod nat;
 mod network;
 mod node;
@@ -30,6 +32,7 @@ use protocol::sa::{CipherSuite, Spi};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
+pub use aaa::Aaa;
 use controller::Controller;
 pub use controller::Options;
 use exchange::Exchange;
@@ -67,6 +70,8 @@ pub struct World {
     rng: StdRng,
     /// Between mobile node and home agent.
     pub network: Network,
+    /// Where the HAC asks, if it asks anybody ([`Options::eap_server`]).
+    pub aaa: Aaa,
     controller: Controller,
     feed: Feed,
     gateway: Option<Gateway>,
@@ -105,6 +110,7 @@ impl World {
             start: now,
             rng,
             network: Network::new(DELAY),
+            aaa: Aaa::default(),
             controller,
             feed: Feed::default(),
             gateway: None,

@@ -164,6 +164,7 @@ impl Walk {
                 world.hac_starts();
             }
             Transition::HacDies => world.hac_dies(),
+            Transition::AaaAnswers(answers) => world.aaa.is_silent = !answers,
             Transition::Subscriber(is_enabled) => world.operator_enables_the_subscriber(is_enabled),
             Transition::Attacks(attack) => {
                 self.seen.attacker.does(attack, world);
@@ -224,6 +225,7 @@ impl Walk {
         if self.world.gateway.is_none() {
             self.world.home_agent_starts();
         }
+        self.world.aaa.is_silent = false;
         self.world.operator_enables_the_subscriber(true);
         self.attaches_to(access);
         while !(self.is_settled() & self.crosses(delay)? && self.is_settled()) {

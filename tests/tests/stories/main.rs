@@ -3,6 +3,7 @@
 
 mod bootstrap;
 mod deregistration;
+mod eap;
 mod expiry;
 mod handover;
 mod handover_times;

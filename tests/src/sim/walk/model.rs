@@ -16,6 +16,7 @@ const RECOVERY: Duration = Duration::from_secs(4);
 /// What was done to the world, and what it owes.
 pub(super) struct Model {
     pub(super) is_hac_up: bool,
+    does_aaa_answer: bool,
     pub(super) is_home_agent_up: bool,
     pub(super) is_enabled: bool,
     pub(super) access: &'static [Access],
@@ -38,6 +39,7 @@ impl Model {
     pub(super) fn new() -> Self {
         Self {
             is_hac_up: true,
+            does_aaa_answer: true,
             is_home_agent_up: true,
             is_enabled: true,
             access: &[Access::Wifi],
@@ -58,9 +60,9 @@ impl Model {
         self.calm = Some(Calm { from: now, until: Some(until) });
     }
 
-    /// The mobile node has a new SA, and the HAC is there for the next.
+    /// The mobile node has a new SA, and the HAC is there for the next, with the AAA server that it may ask.
     pub(super) fn renewed(&mut self) {
-        if let Some(calm) = self.calm.as_mut().filter(|_| self.is_hac_up) {
+        if let Some(calm) = self.calm.as_mut().filter(|_| self.is_hac_up && self.does_aaa_answer) {
             calm.until = None;
         }
     }
@@ -80,8 +82,18 @@ impl Model {
             Transition::NodeBoots | Transition::NodeDies | Transition::NodeLeaves => self.calm = None,
             Transition::HomeAgentStarts => self.home_agent(true),
             Transition::HomeAgentDies => self.home_agent(false),
-            Transition::HacStarts => self.hac(true, sa_ends),
-            Transition::HacDies => self.hac(false, sa_ends),
+            Transition::HacStarts => {
+                self.is_hac_up = true;
+                self.grants_nothing_new(sa_ends);
+            }
+            Transition::HacDies => {
+                self.is_hac_up = false;
+                self.grants_nothing_new(sa_ends);
+            }
+            Transition::AaaAnswers(answers) => {
+                self.does_aaa_answer = *answers;
+                self.grants_nothing_new(sa_ends);
+            }
             Transition::Subscriber(is_enabled) => self.subscriber(*is_enabled),
             // Who plays back from his own address may do so before the datagram itself arrives.
             Transition::Attacks(Attack::CopiesBindingUpdate | Attack::CopiesLast | Attack::ReplaysElsewhere(_)) => {
@@ -90,7 +102,8 @@ impl Model {
             Transition::Attacks(Attack::Replays | Attack::Reflects(_) | Attack::Flips(_)) => {}
             Transition::SetRight(access, delay) => {
                 (self.access, self.link, self.calm) = (access, Link::calm(*delay), None);
-                (self.is_hac_up, self.is_home_agent_up, self.is_enabled) = (true, true, true);
+                (self.is_hac_up, self.does_aaa_answer) = (true, true);
+                (self.is_home_agent_up, self.is_enabled) = (true, true);
                 // A connection on a network that is gone is noticed later.
                 self.may_fail = true;
             }
@@ -118,9 +131,9 @@ impl Model {
         (self.is_home_agent_up, self.calm, self.may_fail) = (is_up, None, true);
     }
 
-    /// Without the HAC a home agent serves the SAs that it has until they end.
-    fn hac(&mut self, is_up: bool, sa_ends: Option<Duration>) {
-        (self.is_hac_up, self.may_fail) = (is_up, true);
+    /// Without the HAC, or whom it asks, a home agent serves the SAs that it has until they end. Who was refused meanwhile waits on.
+    fn grants_nothing_new(&mut self, sa_ends: Option<Duration>) {
+        self.may_fail = true;
         if let Some(calm) = &mut self.calm {
             let ends = sa_ends.unwrap_or_default();
             calm.until = Some(calm.until.map_or(ends, |until| until.min(ends)));
@@ -146,6 +159,7 @@ impl Model {
             "MHAuth failed; it will be tried again",
             "an association was taken back",
             "an authenticated mobile node was refused",
+            "a mobile node is not authenticated",
             "the home agent does not answer",
         ];
         if fails.iter().any(|text| line.contains(text)) {

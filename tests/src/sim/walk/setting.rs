@@ -1,7 +1,8 @@
-//! What holds for a whole walk: suite, profile, form of user data, lifetime of SAs, seed.
+//! What holds for a whole walk: suite, profile, form of user data, lifetime of SAs, how the node authenticates, seed.
 
 use std::time::Duration;
 
+use hac::authentication::EapServer;
 use protocol::profile::WireProfile;
 use protocol::sa::{CipherSuite, UserData};
 
@@ -12,6 +13,8 @@ pub(super) const OCTETS: usize = 2;
 
 /// How long SAs are granted for: a walk of some hours sees them renewed and, while the HAC is away, run out.
 const SA_LIFETIMES: [u64; 4] = [86_400, 86_400, 3_600, 600];
+/// Without EAP as often as with it.
+const EAP_SERVERS: [Option<EapServer>; 4] = [None, None, Some(EapServer::Local), Some(EapServer::Radius)];
 
 /// One walk's world.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +23,7 @@ pub(super) struct Setting {
     pub(super) profile: WireProfile,
     pub(super) user_data: UserData,
     pub(super) sa_lifetime: Duration,
+    pub(super) eap_server: Option<EapServer>,
     seed: u64,
 }
 
@@ -29,12 +33,13 @@ impl Setting {
         let legal = legal();
         let (suite, profile, user_data) = legal[usize::from(combination) % legal.len()];
         let sa_lifetime = Duration::from_secs(SA_LIFETIMES[usize::from(rest) % SA_LIFETIMES.len()]);
-        Self { suite, profile, user_data, sa_lifetime, seed: rest.into() }
+        let eap_server = EAP_SERVERS[usize::from(rest >> 2) % EAP_SERVERS.len()];
+        Self { suite, profile, user_data, sa_lifetime, eap_server, seed: rest.into() }
     }
 
     pub(super) fn options(&self) -> Options {
-        let &Self { profile, user_data, sa_lifetime, seed, .. } = self;
-        Options { profile, user_data, sa_lifetime, seed, ..Options::new(self.suite) }
+        let &Self { profile, user_data, sa_lifetime, eap_server, seed, .. } = self;
+        Options { profile, user_data, sa_lifetime, eap_server, seed, ..Options::new(self.suite) }
     }
 
     /// Whether packets have numbers; where not, nothing but the Binding Update's own protects from replay.
@@ -68,5 +73,16 @@ mod tests {
         let all: Vec<_> = (0..26).map(|octet| Setting::decode([octet, 0])).collect();
         assert_eq!(all.iter().filter(|setting| !setting.is_numbered()).count(), 2);
         assert_eq!(all.iter().filter(|setting| setting.user_data == UserData::Protected).count(), 12);
+    }
+
+    #[test]
+    fn each_lifetime_comes_with_every_way_to_authenticate() {
+        let all: Vec<_> = (0..16).map(|octet| Setting::decode([0, octet])).collect();
+        for lifetime in SA_LIFETIMES {
+            for server in EAP_SERVERS {
+                let is_it = |setting: &&Setting| setting.sa_lifetime.as_secs() == lifetime && setting.eap_server == server;
+                assert!(all.iter().any(|setting| is_it(&setting)), "{lifetime} s, {server:?}");
+            }
+        }
     }
 }

@@ -34,6 +34,8 @@ pub(super) enum Transition {
     /// It is killed before if it runs.
     HacStarts,
     HacDies,
+    /// The AAA server answers, or is silent; nobody notices where it is not asked.
+    AaaAnswers(bool),
     /// The operator enables or disables the subscriber.
     Subscriber(bool),
     Attacks(Attack),
@@ -69,7 +71,8 @@ impl Transition {
     pub(super) fn decode([kind, argument]: [u8; OCTETS]) -> Self {
         let is_odd = argument % 2 == 1;
         match kind % 64 {
-            0..=11 => Self::Passes(duration(argument)),
+            0..=10 => Self::Passes(duration(argument)),
+            11 => Self::AaaAnswers(is_odd),
             12..=21 => {
                 let way = if is_odd { Way::Up } else { Way::Down };
                 Self::Sends(way, (argument >> 1) % 64 + 1, if argument < 128 { 8 } else { 1_200 })
