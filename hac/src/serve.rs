@@ -218,6 +218,7 @@ async fn status(shared: &MobileNodes, uptime: Duration) -> Result<serde_json::Va
         "subscribers": counts.subscribers,
         "home_agents": counts.home_agents,
         "associations": counts.live_sas,
+        "waiting_sessions": counts.waiting_sessions,
         "revision": revision.0,
         "connected": home_agents,
         "sessions": shared.results.snapshot(),

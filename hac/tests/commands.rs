@@ -2,13 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, SystemTime};
 
 use hac::store::sealing::KeyEncryptionKey;
 use hac::store::sqlite::SqliteStore;
-use hac::store::{Framed, Order, Pools, Store};
+use hac::store::{Access, Framed, InstanceId, Order, Pools, Recipient, SessionReport, Store, Traffic};
 use protocol::profile::WireProfile;
 use protocol::sa::{CipherSuite, DirectionKeys, Secret, Spi, UserData};
 use serde_json::Value;
@@ -90,6 +91,11 @@ impl World {
 
     /// A live association, as a session of the HAC makes one.
     fn provision(&self, nai: &str, home_agent: &str) -> Spi {
+        self.authorise(nai, home_agent, None)
+    }
+
+    /// One that a AAA server has authorised, where it said so.
+    fn authorise(&self, nai: &str, home_agent: &str, access: Option<&Access>) -> Spi {
         let mut store = self.store();
         let keys = |octet| DirectionKeys { integrity: Secret::empty(), encryption: Secret::new(vec![octet; 20]) };
         let order = Order {
@@ -103,7 +109,7 @@ impl World {
             ha_to_mn: keys(0xcd),
             pools: Pools { ip6: None, ip4: Some("10.9.0.0/24".parse().unwrap()) },
             lifetime: Duration::from_secs(86_400),
-            access: None,
+            access,
             framed: Framed::default(),
         };
         store.provision(&order, SystemTime::now(), &mut rand::rng()).unwrap().sa.spi
@@ -358,6 +364,35 @@ fn an_spi_that_is_not_live_is_refused_with_where_to_look() {
     assert!(error.contains(&format!("{spi} has ended already")) && error.contains("`hac sa list --all`"), "{error}");
     let error = world.refused(&["sa", "revoke", "0x0abcdef"]);
     assert!(error.contains("0x0abcdef is not known") && error.contains("`hac sa list`"), "{error}");
+}
+
+#[test]
+fn what_a_aaa_server_has_authorised_is_marked_with_its_session_and_status_counts_those_that_wait() {
+    let world = World::new();
+    world.provision(ALICE, "ha1");
+    let access = Access { user_name: "bob".to_owned(), ..Access::default() };
+    let spi = world.authorise("bob@example.org", "ha1", Some(&access));
+    let shown = || {
+        let rows = world.json(&["sa", "list", "--json"])["security_associations"].as_array().unwrap().clone();
+        rows.into_iter()
+            .map(|row| (row["aaa"].as_bool().unwrap(), row["session"].as_str().map(ToOwned::to_owned)))
+            .collect::<BTreeSet<_>>()
+    };
+    assert_eq!(shown(), [(false, None), (true, None)].into());
+    assert!(!world.done(&["status"]).contains("accounting"));
+
+    let mut store = world.store();
+    let to = Recipient { home_agent: "ha1", group: spi.group(), instance: InstanceId([1; 16]) };
+    store.look_up(&to, spi, SystemTime::now()).unwrap().unwrap();
+    let (age, care_of) = (Duration::from_secs(5), "192.0.2.1:4000".parse().unwrap());
+    let report = SessionReport { spi, number: 1, care_of, age, traffic: Traffic::default(), ended: None };
+    store.note_usage(&to, &[report], SystemTime::now()).unwrap();
+    let sessions = shown().into_iter().map(|(_, session)| session).collect::<Vec<_>>();
+    let [None, Some(id)] = &sessions[..] else { panic!("{sessions:?}") };
+    assert!(id.starts_with(&format!("{:08x}-", spi.get())) && id.ends_with("-1"), "{id}");
+    assert!(world.done(&["sa", "list"]).lines().any(|line| line.contains(" yes ") && line.contains(id)));
+    assert!(world.done(&["status"]).contains("accounting    1 session "));
+    assert_eq!(world.json(&["status", "--json"])["waiting_sessions"], 1);
 }
 
 /// Thousands of rows through a pipe that is closed behind the first: no panic, no error.

@@ -34,6 +34,7 @@ fn from_database(store: &mut dyn Store) -> Result<Value, CliError> {
         "subscribers": counts.subscribers,
         "home_agents": counts.home_agents,
         "associations": counts.live_sas,
+        "waiting_sessions": counts.waiting_sessions,
         "revision": store.revision()?.0,
     }))
 }
@@ -59,6 +60,11 @@ fn print(status: &Value, start_with: &str) {
             "AAA server    {name}, {}",
             if is_alive { "answers" } else { "silent: is it running, and has it this HAC's secret?" }
         );
+    }
+    match number("waiting_sessions") {
+        0 => {}
+        1 => println!("accounting    1 session waits for an accounting server"),
+        waiting => println!("accounting    {waiting} sessions wait for an accounting server"),
     }
     let sessions = status.get("sessions").and_then(Value::as_object);
     for (result, count) in sessions.into_iter().flatten().filter(|(_, count)| count.as_u64() != Some(0)) {

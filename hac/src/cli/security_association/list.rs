@@ -60,7 +60,24 @@ pub(super) fn write_json(store: &mut dyn Store, of: &Selection<'_>, all: bool, o
 
 pub(super) fn write_table(store: &mut dyn Store, of: &Selection<'_>, all: bool, out: &mut dyn Write) -> Result<(), CliError> {
     let mut count = 0_u64;
-    write_row(out, ["SPI", "SUBSCRIBER", "HA", "SUITE", "PROFILE", "USER DATA", "STATE", "REGISTERED", "LEFT", "LEASE", "HOME"])?;
+    write_row(
+        out,
+        [
+            "SPI",
+            "SUBSCRIBER",
+            "HA",
+            "SUITE",
+            "PROFILE",
+            "USER DATA",
+            "STATE",
+            "REGISTERED",
+            "LEFT",
+            "LEASE",
+            "AAA",
+            "SESSION",
+            "HOME",
+        ],
+    )?;
     each(store, of, all, |record| {
         count += 1;
         write_record(out, record)
@@ -86,15 +103,17 @@ fn write_record(out: &mut dyn Write, record: &AssociationRecord) -> Result<(), C
             if record.is_registered { "yes" } else { "-" },
             &left,
             &record.lease.map_or_else(|| "-".to_owned(), |lease| lease.to_string()),
+            if record.is_authorised_by_aaa { "yes" } else { "-" },
+            record.session.as_deref().unwrap_or("-"),
             &home(record).join(" "),
         ],
     )
 }
 
-fn write_row(out: &mut dyn Write, columns: [&str; 11]) -> Result<(), CliError> {
-    let [spi, subscriber, ha, suite, profile, user_data, state, registered, left, lease, home] = columns;
+fn write_row(out: &mut dyn Write, columns: [&str; 13]) -> Result<(), CliError> {
+    let [spi, subscriber, ha, suite, profile, user_data, state, registered, left, lease, aaa, session, home] = columns;
     Ok(writeln!(
         out,
-        "{spi:<11} {subscriber:<32} {ha:<16} {suite:<18} {profile:<9} {user_data:<10} {state:<7} {registered:<10} {left:>7} {lease:>5} {home}"
+        "{spi:<11} {subscriber:<32} {ha:<16} {suite:<18} {profile:<9} {user_data:<10} {state:<7} {registered:<10} {left:>7} {lease:>5} {aaa:<3} {session:<21} {home}"
     )?)
 }

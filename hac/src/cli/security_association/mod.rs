@@ -74,6 +74,8 @@ pub(super) fn as_json(record: &AssociationRecord, now: SystemTime) -> Value {
         "valid_until": unix_seconds(record.valid_until),
         "seconds_left": seconds_left(record, now),
         "lease": record.lease,
+        "aaa": record.is_authorised_by_aaa,
+        "session": record.session,
     })
 }
 
