@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use feed::{Answer, Change, FromHac, Provisioned};
 
-use crate::home_agent::HomeAgent;
+use crate::home_agent::{HomeAgent, Which};
 use crate::sa_store::{Delivery, SaStore};
 
 /// Takes one message of a subscription. What follows from it are the home agent's commands.
@@ -14,28 +14,32 @@ pub fn take(message: FromHac, store: &mut SaStore, home_agent: &mut HomeAgent, n
             store.note_snapshot_part(associations.iter().map(|provisioned| provisioned.sa.spi));
             associations.into_iter().for_each(|provisioned| install(provisioned, store, home_agent, now));
             if last {
-                end_what_is_not_named(store, home_agent);
+                end_what_is_not_named(store, home_agent, now);
             }
         }
         FromHac::Delta { change: Change::Install(provisioned), .. } => install(*provisioned, store, home_agent, now),
         FromHac::Delta { change: Change::End(spi), .. } => {
             store.end(spi);
-            home_agent.handle_sa_end(spi);
+            home_agent.handle_sa_end(spi, now);
         }
         FromHac::SpiBlocks(blocks) => home_agent.handle_spi_blocks(blocks),
         FromHac::Answer(Answer::Found(provisioned)) => install(*provisioned, store, home_agent, now),
         FromHac::Answer(Answer::NotFound(spi)) => tracing::trace!(%spi, "the HAC does not know an SPI that was looked up"),
+        FromHac::Renew(spi) => {
+            let asked = home_agent.ask_for_new_sa(Which::One(spi), now);
+            tracing::debug!(%spi, ?asked, "the HAC wants a new SA in the place of one");
+        }
     }
 }
 
 /// The HAC has no record of this home agent any more: all that it delivered has ended, as after a snapshot that names nothing.
-pub fn dismiss(store: &mut SaStore, home_agent: &mut HomeAgent) {
+pub fn dismiss(store: &mut SaStore, home_agent: &mut HomeAgent, now: Instant) {
     store.begin_subscription();
-    end_what_is_not_named(store, home_agent);
+    end_what_is_not_named(store, home_agent, now);
 }
 
-fn end_what_is_not_named(store: &mut SaStore, home_agent: &mut HomeAgent) {
-    store.finish_snapshot().into_iter().for_each(|spi| home_agent.handle_sa_end(spi));
+fn end_what_is_not_named(store: &mut SaStore, home_agent: &mut HomeAgent, now: Instant) {
+    store.finish_snapshot().into_iter().for_each(|spi| home_agent.handle_sa_end(spi, now));
 }
 
 fn install(provisioned: Provisioned, store: &mut SaStore, home_agent: &mut HomeAgent, now: Instant) {
@@ -144,8 +148,19 @@ mod tests {
         let mut fed = Fed::new();
         fed.takes(snapshot(&[1, 2], true));
         fed.takes(snapshot(&[1], false));
-        dismiss(&mut fed.store, &mut fed.home_agent);
+        dismiss(&mut fed.store, &mut fed.home_agent, fed.now);
         assert_eq!(fed.commands(), (vec![], vec![1, 2]), "also what half a snapshot had named");
         assert_eq!(fed.takes(snapshot(&[1, 2, 3], true)), (vec![3], vec![]));
+    }
+
+    #[test]
+    fn a_wish_for_a_new_sa_is_the_home_agents_and_one_for_what_is_not_held_is_no_mistake() {
+        let mut fed = Fed::new();
+        fed.takes(snapshot(&[1, 2], true));
+        for spi in [2, 9] {
+            assert_eq!(fed.takes(FromHac::Renew(Spi::new(spi).unwrap())), (vec![], vec![]), "nobody is bound who could be asked");
+        }
+        let wanted = fed.home_agent.security_associations().filter(|sa| sa.is_renewal_wanted);
+        assert_eq!(wanted.map(|sa| sa.install.sa.spi.get()).collect::<Vec<_>>(), [2]);
     }
 }

@@ -1,5 +1,5 @@
 //! Keeps a subscription to the HAC's feed: connects, hands each message to the gateway, acknowledges a revision once it is
-//! in force, looks SPIs up for the gateway, tells what nodes have registered under, and connects again when the connection
+//! in force, looks SPIs up for the gateway, tells what nodes have registered under and how their sessions are, and connects again when the connection
 //! ends. What the gateway has stays in force meanwhile, unless the HAC has dismissed this home agent.
 
 mod to_hac;
@@ -25,9 +25,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 const DISMISSED_WAIT: Duration = Duration::from_secs(30);
 /// Look-ups without an answer: what an exit-point wants while it remembers the first of them. More are not sent.
 const LOOK_UPS_IN_FLIGHT: usize = look_up::MOST_REMEMBERED;
-/// From one message with what nodes have registered under to the next: the HAC writes each to its disk, which mobile nodes wait
-/// for as well.
-const REGISTERED_INTERVAL: Duration = Duration::from_millis(100);
+/// From one message with what nodes have registered under to the next, and from one with reports of sessions to the next: the HAC writes
+/// each to its disk, which mobile nodes wait for as well.
+const TELLING_INTERVAL: Duration = Duration::from_millis(100);
 
 /// What the gateway is told. It answers through the sender when both halves of the tunnels have it in force; a sender that
 /// is dropped without an answer ends the subscription.
@@ -37,7 +37,9 @@ pub enum FeedEvent {
     Welcome(Welcome, oneshot::Sender<()>),
     /// What the HAC says next.
     Message(Box<FromHac>, oneshot::Sender<()>),
-    /// The HAC has no record of this home agent: all that was delivered has ended.
+    /// The subscription, or an attempt at one, has ended; what was delivered stays in force.
+    Lost(oneshot::Sender<()>),
+    /// The same, and the HAC has no record of this home agent: all that was delivered has ended.
     Dismissed(oneshot::Sender<()>),
 }
 
@@ -106,10 +108,9 @@ impl Subscriber {
                 Ok(never) => match never {},
             };
             self.note_end(&ended);
-            if ended.is_dismissal() {
-                // A gateway that is gone has nothing left to end.
-                let _ = self.hand_over(FeedEvent::Dismissed).await;
-            }
+            let event = if ended.is_dismissal() { FeedEvent::Dismissed } else { FeedEvent::Lost };
+            // A gateway that is gone has nothing left to end.
+            let _ = self.hand_over(event).await;
             wait = ended.wait(in_force, wait);
             tokio::time::sleep(with_jitter(wait)).await;
             wait = (wait * 2).min(LONGEST_WAIT);
@@ -122,10 +123,12 @@ impl Subscriber {
         let (mut client, welcome) = FeedClient::connect(&self.at, &self.files, hello).await?;
         self.state.send_modify(|state| (state.connected, state.since) = (true, SystemTime::now()));
         tracing::info!(hac = %self.at.address, group = welcome.group.get(), "subscribed to the feed");
+        // Of an earlier subscription: all of it is told anew.
+        while self.said.usage.try_recv().is_ok() {}
         self.hand_over(|applied| FeedEvent::Welcome(welcome, applied)).await?;
         // What was missed while there was nobody to ask: the nodes have come again, or gone.
         while self.said.look_ups.try_recv().is_ok() {}
-        let (mut in_flight, mut may_tell) = (BTreeSet::new(), tokio::time::Instant::now());
+        let (mut in_flight, mut may_tell, mut may_report) = (BTreeSet::new(), Instant::now(), Instant::now());
         loop {
             // Before the snapshot is whole, it is more likely to bring what is missed than a look-up.
             let message = tokio::select! {
@@ -136,7 +139,12 @@ impl Subscriber {
                 }
                 Some(spis) = not_before(may_tell, &mut self.said.registered), if *in_force => {
                     client.registered(spis).await;
-                    may_tell = tokio::time::Instant::now() + REGISTERED_INTERVAL;
+                    may_tell = Instant::now() + TELLING_INTERVAL;
+                    continue;
+                }
+                Some(reports) = not_before(may_report, &mut self.said.usage), if *in_force => {
+                    client.usage(reports).await;
+                    may_report = Instant::now() + TELLING_INTERVAL;
                     continue;
                 }
             };
@@ -204,8 +212,8 @@ impl Subscriber {
     }
 }
 
-async fn not_before<T>(instant: tokio::time::Instant, queue: &mut mpsc::Receiver<T>) -> Option<T> {
-    tokio::time::sleep_until(instant).await;
+async fn not_before<T>(instant: Instant, queue: &mut mpsc::Receiver<T>) -> Option<T> {
+    tokio::time::sleep_until(instant.into()).await;
     queue.recv().await
 }
 

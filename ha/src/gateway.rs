@@ -101,6 +101,8 @@ struct Gateway {
     feed_state: watch::Receiver<FeedState>,
     to_hac: ToHac,
     unreported: Unreported,
+    /// Whether a subscription is open that has brought a revision: reports taken out go to the HAC.
+    is_subscribed: bool,
     own_addresses: watch::Receiver<Vec<IpNet>>,
     home_agent: HomeAgent,
     store: SaStore,
@@ -139,6 +141,7 @@ impl Gateway {
             feed_state,
             to_hac,
             unreported: Unreported::default(),
+            is_subscribed: false,
             own_addresses,
             home_agent,
             store: SaStore::default(),
@@ -163,9 +166,10 @@ impl Gateway {
         tokio::pin!(shutdown);
         let mut received = Vec::with_capacity(EVENT_TURN);
         let mut health = tokio::time::interval(HEALTH_INTERVAL);
-        let registered = self.to_hac.registered.clone();
+        let (registered, usage) = (self.to_hac.registered.clone(), self.to_hac.usage.clone());
         loop {
             let timeout = self.home_agent.poll_timeout().map(|(due, _)| due);
+            let report_due = self.report_due();
             tokio::select! {
                 _ = &mut shutdown => return Ok(()),
                 _ = self.event_queue.recv_many(&mut received, EVENT_TURN) => {
@@ -175,16 +179,20 @@ impl Gateway {
                 Some(message) = feed.recv() => self.handle_feed(message).await?,
                 Some(question) = questions.recv() => self.answer(question),
                 Ok(place) = registered.reserve(), if !self.unreported.is_empty() => place.send(self.unreported.take()),
+                Ok(place) = place_when(report_due, &usage) => self.tell_of_sessions(place),
                 Ok(()) = self.own_addresses.changed() => self.guard_own_addresses()?,
                 () = due(timeout) => self.home_agent.handle_timeout(Instant::now()),
-                _ = health.tick() => self.check_workers()?,
+                _ = health.tick() => self.check_health()?,
             }
             self.pass_commands_on().await?;
         }
     }
 
     /// A thread that has ended with nothing to be told would be missed otherwise.
-    fn check_workers(&self) -> Result<(), GatewayError> {
+    fn check_health(&mut self) -> Result<(), GatewayError> {
+        if self.is_subscribed {
+            self.home_agent.sessions_mut().note_alive(Instant::now());
+        }
         if self.workers.as_ref().is_none_or(Workers::are_running) { Ok(()) } else { Err(GatewayError::WorkerGone) }
     }
 
@@ -238,6 +246,15 @@ fn icmp_sources(welcome: &Welcome) -> IcmpSources {
         }
     }
     sources
+}
+
+/// A place in the queue, once something is due.
+async fn place_when<T>(
+    timeout: Option<Instant>,
+    queue: &mpsc::Sender<T>,
+) -> Result<mpsc::Permit<'_, T>, mpsc::error::SendError<()>> {
+    due(timeout).await;
+    queue.reserve().await
 }
 
 async fn due(timeout: Option<Instant>) {

@@ -1,8 +1,8 @@
 //! The home agent, pure: security associations and what the tunnel's halves say in, commands for the halves out, and for the HAC what
-//! nodes have registered under.
+//! nodes have registered under and how their sessions are.
 //!
 //! Called by the gateway, which drains [`HomeAgent::poll_command`] and [`HomeAgent::poll_registered`] after every `handle_*` and comes
-//! back at [`HomeAgent::poll_timeout`]. Does no I/O and reads no clock.
+//! back at [`HomeAgent::poll_timeout`]; [`Sessions`] says itself when it has something to tell. Does no I/O and reads no clock.
 
 mod held_sa;
 mod requests;
@@ -14,15 +14,17 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use feed::SessionEnd;
 use protocol::addr::HomeAddresses;
 use protocol::sa::Spi;
 use protocol::sa::spi::SpiBlocks;
-use protocol::time::TimerName;
+use protocol::time::{Lifetime, TimerName};
 use protocol::tunnel::{Command, Counters, Event, Install};
 use rand::CryptoRng;
 
 use crate::binding_cache::{Binding, BindingCache};
 use crate::path_check;
+use crate::sessions::Sessions;
 use held_sa::HeldSa;
 pub use held_sa::SaSummary;
 pub use requests::{Asked, Which};
@@ -49,6 +51,7 @@ pub struct HomeAgent {
     timers: Timers,
     commands: VecDeque<Command>,
     registered: VecDeque<Spi>,
+    sessions: Sessions,
 }
 
 impl HomeAgent {
@@ -62,6 +65,7 @@ impl HomeAgent {
             timers: Timers::default(),
             commands: VecDeque::new(),
             registered: VecDeque::new(),
+            sessions: Sessions::default(),
         }
     }
 
@@ -84,15 +88,20 @@ impl HomeAgent {
         self.sas.insert(spi, HeldSa::new(install, now));
     }
 
-    /// Ends an SA at once, and the binding that sends under it.
-    pub fn handle_sa_end(&mut self, spi: Spi) {
+    /// The HAC has ended an SA: it ends at once, and the binding that sends under it.
+    pub fn handle_sa_end(&mut self, spi: Spi, now: Instant) {
+        self.end_sa(spi, SessionEnd::SaEnded, now);
+    }
+
+    fn end_sa(&mut self, spi: Spi, why: SessionEnd, now: Instant) {
         let Some(held) = self.sas.remove(&spi) else { return };
         self.timers.cancel(Timer::SaEnds(spi));
         self.timers.cancel(Timer::AskForNewSa(spi));
         let home = held.home();
         if self.cache.get(home).is_some_and(|binding| binding.spi == spi) {
-            self.end_binding(home);
+            self.end_binding(home, why, now);
         }
+        self.sessions.forget(spi);
         self.commands.push_back(Command::Uninstall(spi));
     }
 
@@ -116,8 +125,8 @@ impl HomeAgent {
     pub fn handle_timeout(&mut self, now: Instant) {
         while let Some(timer) = self.timers.take_due(now) {
             match timer {
-                Timer::BindingEnds(home) => self.end_binding(home),
-                Timer::SaEnds(spi) => self.handle_sa_end(spi),
+                Timer::BindingEnds(home) => self.end_binding(home, self.why_it_runs_out(home, now), now),
+                Timer::SaEnds(spi) => self.end_sa(spi, SessionEnd::SaExpired, now),
                 Timer::AskForNewSa(spi) => self.ask(spi, now),
             }
         }
@@ -153,6 +162,16 @@ impl HomeAgent {
         })
     }
 
+    /// Sessions of nodes, for lists.
+    pub fn sessions(&self) -> &Sessions {
+        &self.sessions
+    }
+
+    /// The same, to take their reports out.
+    pub fn sessions_mut(&mut self) -> &mut Sessions {
+        &mut self.sessions
+    }
+
     /// Writes the binding and moves the downlink.
     fn bind(&mut self, home: Ipv6Addr, mut binding: Binding, now: Instant) {
         self.end_other_binding(home, &binding.home, now);
@@ -167,6 +186,7 @@ impl HomeAgent {
         if before.is_none_or(|(old, _)| old != binding.spi) {
             self.registered.push_back(binding.spi);
         }
+        self.note_session(&binding, before.map(|(old, _)| old), now);
         self.cache.insert(home, binding);
         self.move_downlink(home);
     }
@@ -176,8 +196,21 @@ impl HomeAgent {
     fn end_other_binding(&mut self, home: Ipv6Addr, addresses: &HomeAddresses, now: Instant) {
         let Some(other) = self.cache.other_with(home, addresses) else { return };
         let spi = self.cache.get(other).map(|binding| binding.spi);
-        self.end_binding(other);
+        self.end_binding(other, SessionEnd::Superseded, now);
         spi.into_iter().for_each(|spi| self.supersede(spi, now));
+    }
+
+    /// The session goes on where the node is, or another begins.
+    fn note_session(&mut self, binding: &Binding, before: Option<Spi>, now: Instant) {
+        if before == Some(binding.spi) {
+            return self.sessions.note_care_of(binding.spi, binding.remote);
+        }
+        if let Some(old) = before {
+            self.sessions.end(old, SessionEnd::Superseded, now);
+        }
+        if let Some(held) = self.sas.get(&binding.spi) {
+            self.sessions.begin(binding.spi, &held.install.traffic, binding.remote, now);
+        }
     }
 
     /// Tells the halves where a binding's packets go: the only place that does.
@@ -200,11 +233,20 @@ impl HomeAgent {
         self.timers.set(Timer::SaEnds(spi), ends);
     }
 
-    fn end_binding(&mut self, home: Ipv6Addr) {
+    fn end_binding(&mut self, home: Ipv6Addr, why: SessionEnd, now: Instant) {
         if let Some(binding) = self.cache.remove(home) {
             self.timers.cancel(Timer::BindingEnds(home));
             self.commands.push_back(Command::Remove(binding.home));
+            self.sessions.end(binding.spi, why, now);
         }
+    }
+
+    /// A binding never outlives its SA: one that has lasted for as long as it could has ended with it.
+    fn why_it_runs_out(&self, home: Ipv6Addr, now: Instant) -> SessionEnd {
+        let held = self.cache.get(home).and_then(|binding| self.sas.get(&binding.spi));
+        let left = held.map(|held| held.install.valid_until.saturating_duration_since(now));
+        let has_lasted = left.is_some_and(|left| Lifetime::at_most(left) == Lifetime::ZERO);
+        if has_lasted { SessionEnd::SaExpired } else { SessionEnd::BindingExpired }
     }
 
     /// The binding that sends under this SA.

@@ -1,6 +1,6 @@
 //! Home agent (RFC 6618 section 6; RFC 6275 section 10).
 //!
-//! - [`home_agent`], [`registration`], [`path_check`], [`renewal`], [`binding_cache`], [`sa_store`], [`deliveries`], [`unreported`]: pure;
+//! - [`home_agent`], [`registration`], [`path_check`], [`renewal`], [`binding_cache`], [`sa_store`], [`deliveries`], [`unreported`], [`sessions`]: pure;
 //!   what is decided is decided here.
 //! - [`feed_client`]: the subscription to the HAC, from which security associations come.
 //! - [`routes`]: what the kernel routes into the tunnels; [`own_addresses`]: what it delivers to this host.
@@ -23,5 +23,6 @@ pub mod renewal;
 mod report;
 pub mod routes;
 pub mod sa_store;
+pub mod sessions;
 pub mod unreported;
 mod workers;

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use ::feed::{Answer, FromHa, Refusal, Subscription, SubscriptionHandler, Welcome};
+use ::feed::{Answer, FromHa, Refusal, SessionReport, Subscription, SubscriptionHandler, Welcome};
 use ipnet::IpNet;
 use protocol::sa::Spi;
 use protocol::sa::spi::SpiBlocks;
@@ -32,12 +32,13 @@ pub struct Feed {
     store: SharedStore,
     registry: Arc<Registry>,
     pools: Pools,
+    usage_interval: Option<Duration>,
 }
 
 impl Feed {
-    /// For home agents that serve addresses of `pools`.
-    pub fn new(store: SharedStore, registry: Arc<Registry>, pools: Pools) -> Self {
-        Self { store, registry, pools }
+    /// For home agents that serve addresses of `pools`, and say how each session is once a `usage_interval`, in whole seconds, or never.
+    pub fn new(store: SharedStore, registry: Arc<Registry>, pools: Pools, usage_interval: Option<Duration>) -> Self {
+        Self { store, registry, pools, usage_interval }
     }
 
     /// Announces what is new in the log until the future is dropped.
@@ -50,6 +51,13 @@ impl Feed {
                 Err(error) => tracing::error!(%error, "the log cannot be read: home agents hear of nothing new"),
             }
         }
+    }
+
+    fn welcome(&self, home_agent: &HomeAgent, spi_blocks: SpiBlocks) -> Welcome {
+        let prefixes = self.pools.ip6.map(IpNet::V6).into_iter().chain(self.pools.ip4.map(IpNet::V4));
+        let pools: Vec<IpNet> = prefixes.collect();
+        let own_addresses = pools.iter().map(first_usable).collect();
+        Welcome { group: home_agent.group, pools, own_addresses, spi_blocks, usage_interval: self.usage_interval }
     }
 
     /// The home agent's record and the SPI blocks of its group; refused when there is none.
@@ -95,6 +103,7 @@ impl Feed {
                 FromHa::Acknowledge(_) => {}
                 FromHa::LookUp(spi) => self.answer(to, subscription, spi).await?,
                 FromHa::Registered(spis) => self.note_registered(to, spis).await,
+                FromHa::Usage(reports) => self.note_usage(to, &reports),
             }
         }
     }
@@ -116,6 +125,7 @@ impl Feed {
                     FromHa::Acknowledge(revision) => place.acknowledge(Revision(revision)),
                     FromHa::LookUp(spi) => self.answer(to, &subscription, spi).await?,
                     FromHa::Registered(spis) => self.note_registered(to, spis).await,
+                    FromHa::Usage(reports) => self.note_usage(to, &reports),
                 },
                 wanted = place.wanted() => {
                     let newer = || Refusal::Ended("a newer subscription of this home agent has taken its place".to_owned());
@@ -166,6 +176,13 @@ impl Feed {
         }
     }
 
+    /// Takes what a home agent says of sessions.
+    #[expect(clippy::unused_self, reason = "the store takes the reports here")]
+    fn note_usage(&self, from: &Addressee, reports: &[SessionReport]) {
+        let ended = reports.iter().filter(|report| report.ended.is_some()).count();
+        tracing::debug!(home_agent = from.home_agent.name, sessions = reports.len(), ended, "a home agent tells of sessions");
+    }
+
     /// Ends the subscription of a home agent that is not recorded any more, or otherwise; else tells it of new SPI blocks.
     async fn check_record(&self, to: &Addressee, subscription: &Subscription, told: &mut Told) -> Result<(), Refusal> {
         let (home_agent, blocks) = self.record(&to.home_agent.name).await?;
@@ -186,7 +203,7 @@ impl SubscriptionHandler for Feed {
         let (home_agent, blocks) = self.record(&name).await?;
         let to = Addressee { instance: InstanceId(subscription.hello().instance), home_agent: Arc::new(home_agent) };
 
-        subscription.welcome(&welcome(&to.home_agent, &self.pools, blocks.clone())).await?;
+        subscription.welcome(&self.welcome(&to.home_agent, blocks.clone())).await?;
         let (revision, associations) = self.snapshot(&to).await.map_err(internal)?;
         subscription.snapshot(revision.0, &associations).await?;
         let sent_associations = associations.len();
@@ -228,11 +245,6 @@ fn log_interval() -> Interval {
     let mut interval = tokio::time::interval(LOG_INTERVAL);
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     interval
-}
-
-fn welcome(home_agent: &HomeAgent, pools: &Pools, spi_blocks: SpiBlocks) -> Welcome {
-    let prefixes: Vec<IpNet> = pools.ip6.map(IpNet::V6).into_iter().chain(pools.ip4.map(IpNet::V4)).collect();
-    Welcome { group: home_agent.group, own_addresses: prefixes.iter().map(first_usable).collect(), pools: prefixes, spi_blocks }
 }
 
 /// Network + 1: the home agent's own inner address.

@@ -101,7 +101,7 @@ pub async fn start(config: &Located<Config>, store: SqliteStore) -> Result<Runni
         acceptor: TlsAcceptor::from(tls.config),
         binding: tls.binding,
     });
-    let feed = Arc::new(Feed::new(store, registry, config.pools()));
+    let feed = Arc::new(Feed::new(store, registry, config.pools(), None));
     let places = Places::default();
     let mut accepting = JoinSet::new();
     for listener in listeners {

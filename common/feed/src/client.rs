@@ -12,7 +12,7 @@ use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity
 use tonic::{Code, Streaming};
 
 use crate::convert;
-use crate::message::{FromHa, FromHac, Hello, MessageError, Welcome};
+use crate::message::{FromHa, FromHac, Hello, MessageError, SessionReport, Welcome};
 use crate::proto::security_association_feed_client::SecurityAssociationFeedClient;
 use crate::proto::{HaMessage, HacMessage};
 use crate::tls::{TlsFiles, TlsFilesError};
@@ -23,7 +23,7 @@ pub(crate) const KEEPALIVE: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The longest message taken: a snapshot's part of 512 SAs with 300 octets each is 150 KiB.
 const MAX_MESSAGE: usize = 1 << 20;
-/// Acknowledgements, look-ups and registrations on their way out.
+/// Acknowledgements, look-ups, registrations and reports on their way out.
 const QUEUE: usize = 16;
 
 /// Where the HAC is and how it is known.
@@ -110,6 +110,11 @@ impl FeedClient {
     /// Tells the HAC that nodes have registered under these SAs, at most [`REGISTERED_PART`](crate::REGISTERED_PART).
     pub async fn registered(&self, spis: Vec<Spi>) {
         self.say(FromHa::Registered(spis)).await;
+    }
+
+    /// Tells the HAC how sessions are, at most [`USAGE_PART`](crate::USAGE_PART).
+    pub async fn usage(&self, reports: Vec<SessionReport>) {
+        self.say(FromHa::Usage(reports)).await;
     }
 
     /// Where the HAC has ended the subscription nobody hears it; [`Self::next`] alone knows the reason.

@@ -1,6 +1,8 @@
 //! Between the generated types and the protocol's: every length and number is checked on the way in, nothing is lost on
 //! the way out. Keys move into a `Secret` without a copy.
 
+mod usage;
+
 use std::mem::take;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -15,6 +17,8 @@ use crate::message::{
 };
 use crate::proto;
 
+pub(crate) use usage::REPORT_OCTETS;
+
 pub(crate) fn hello_to_proto(hello: &Hello) -> proto::HaMessage {
     let hello = proto::Hello { instance: hello.instance.to_vec(), known_revision: hello.known_revision };
     proto::HaMessage { message: Some(proto::ha_message::Message::Hello(hello)) }
@@ -28,6 +32,7 @@ pub(crate) fn from_ha_to_proto(message: FromHa) -> proto::HaMessage {
             let spis = spis.iter().map(|spi| spi.get()).collect();
             proto::ha_message::Message::Registered(proto::Registered { spis })
         }
+        FromHa::Usage(reports) => proto::ha_message::Message::Usage(usage::to_proto(&reports)),
     };
     proto::HaMessage { message: Some(message) }
 }
@@ -46,8 +51,9 @@ pub(crate) fn from_ha_from_proto(message: proto::HaMessage) -> Result<FromHa, Me
         Some(proto::ha_message::Message::Acknowledge(acknowledge)) => Ok(FromHa::Acknowledge(acknowledge.revision)),
         Some(proto::ha_message::Message::LookUp(look_up)) => Ok(FromHa::LookUp(spi(look_up.spi)?)),
         Some(proto::ha_message::Message::Registered(registered)) => registered_from_proto(&registered),
+        Some(proto::ha_message::Message::Usage(message)) => usage::from_proto(message).map(FromHa::Usage),
         Some(proto::ha_message::Message::Hello(_)) | None => {
-            Err(MessageError::Missing("an acknowledgement, a look-up or a registration"))
+            Err(MessageError::Missing("an acknowledgement, a look-up, a registration or a report"))
         }
     }
 }
@@ -66,6 +72,7 @@ pub(crate) fn welcome_to_proto(welcome: &Welcome) -> proto::HacMessage {
         pools: welcome.pools.iter().map(ToString::to_string).collect(),
         own_addresses: welcome.own_addresses.iter().map(ToString::to_string).collect(),
         spi_blocks: Some(blocks_to_proto(&welcome.spi_blocks)),
+        usage_interval_seconds: usage::interval_to_proto(welcome.usage_interval),
     };
     proto::HacMessage { message: Some(proto::hac_message::Message::Welcome(welcome)) }
 }
@@ -86,6 +93,7 @@ pub(crate) fn welcome_from_proto(message: proto::HacMessage) -> Result<Welcome, 
         pools: pools.collect::<Result<_, _>>()?,
         own_addresses: addresses.collect::<Result<_, _>>()?,
         spi_blocks: blocks_from_proto(&welcome.spi_blocks.unwrap_or_default())?,
+        usage_interval: usage::interval_from_proto(welcome.usage_interval_seconds),
     })
 }
 
@@ -97,6 +105,10 @@ pub(crate) fn to_proto(message: &FromHac) -> proto::HacMessage {
             proto::HacMessage { message: Some(proto::hac_message::Message::SpiBlocks(blocks_to_proto(blocks))) }
         }
         FromHac::Answer(answer) => answer_to_proto(answer),
+        FromHac::Renew(spi) => {
+            let renew = proto::Renew { spi: spi.get() };
+            proto::HacMessage { message: Some(proto::hac_message::Message::Renew(renew)) }
+        }
     }
 }
 
@@ -147,8 +159,9 @@ pub(crate) fn from_proto(message: proto::HacMessage) -> Result<FromHac, MessageE
             Some(proto::answer::Result::NotFound(number)) => Ok(FromHac::Answer(Answer::NotFound(spi(number)?))),
             None => Err(MessageError::Missing("an answer's result")),
         },
+        Some(proto::hac_message::Message::Renew(renew)) => Ok(FromHac::Renew(spi(renew.spi)?)),
         Some(proto::hac_message::Message::Welcome(_)) | None => {
-            Err(MessageError::Missing("a snapshot, a delta, SPI blocks or an answer"))
+            Err(MessageError::Missing("a snapshot, a delta, SPI blocks, an answer or a wish for a new SA"))
         }
     }
 }

@@ -19,6 +19,9 @@ pub mod server;
 mod tls;
 
 pub use client::FeedClient;
-pub use message::{Answer, Change, FromHa, FromHac, Hello, MessageError, Provisioned, REGISTERED_PART, Welcome};
+pub use message::{
+    Answer, Change, FromHa, FromHac, Hello, MessageError, Provisioned, REGISTERED_PART, SessionEnd, SessionReport, USAGE_PART,
+    Welcome,
+};
 pub use server::{Refusal, Subscription, SubscriptionEnded, SubscriptionHandler};
 pub use tls::{TlsFiles, TlsFilesError};

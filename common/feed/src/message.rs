@@ -1,11 +1,15 @@
 //! What HAC and home agent say to each other, in the protocol's types.
 
+mod usage;
+
 use std::net::IpAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
 use protocol::sa::spi::{HaGroup, SpiBlock, SpiBlocks};
 use protocol::sa::{CipherSuite, SecurityAssociation, Spi};
+
+pub use usage::{MAX_AGE, SessionEnd, SessionReport, USAGE_PART};
 
 /// The longest time left that an SA may be delivered with: a year.
 pub const MAX_LEFT: Duration = Duration::from_secs(366 * 86_400);
@@ -34,6 +38,8 @@ pub enum FromHa {
     LookUp(Spi),
     /// Nodes have registered under these SAs, at most [`REGISTERED_PART`]: they are in use.
     Registered(Vec<Spi>),
+    /// How sessions are, at most [`USAGE_PART`]; said where [`Welcome::usage_interval`] is some.
+    Usage(Vec<SessionReport>),
 }
 
 /// The first message of the HAC.
@@ -47,6 +53,8 @@ pub struct Welcome {
     pub own_addresses: Vec<IpAddr>,
     /// The blocks of its group in which SPIs have been given out: where a look-up may find something.
     pub spi_blocks: SpiBlocks,
+    /// How often the home agent is to say how each session is, in whole seconds; `None` when the HAC does not want to hear of sessions.
+    pub usage_interval: Option<Duration>,
 }
 
 /// A security association on its way to a home agent.
@@ -111,6 +119,8 @@ pub enum FromHac {
     SpiBlocks(SpiBlocks),
     /// To a look-up.
     Answer(Answer),
+    /// The node that this SA belongs to is to be asked for a new one.
+    Renew(Spi),
 }
 
 impl FromHac {
@@ -118,7 +128,7 @@ impl FromHac {
     pub fn acknowledged_as(&self) -> Option<u64> {
         match self {
             Self::Snapshot { revision, last: true, .. } | Self::Delta { revision, .. } => Some(*revision),
-            Self::Snapshot { last: false, .. } | Self::SpiBlocks(_) | Self::Answer(_) => None,
+            Self::Snapshot { last: false, .. } | Self::SpiBlocks(_) | Self::Answer(_) | Self::Renew(_) => None,
         }
     }
 }
@@ -153,6 +163,44 @@ pub enum MessageError {
     /// More SAs than [`REGISTERED_PART`].
     #[error("{0} SAs in one message that nodes have registered under; at most {REGISTERED_PART} are taken")]
     TooManyRegistered(usize),
+    /// More sessions than [`USAGE_PART`].
+    #[error("{0} sessions in one message; at most {USAGE_PART} are taken")]
+    TooManySessions(usize),
+    /// Sessions are counted from 1.
+    #[error("SA {0}: a session has number 0")]
+    SessionNumber(Spi),
+    /// The octets of a care-of address are those of no address.
+    #[error("SA {spi}: care_of has {actual} octets instead of 16 or 4")]
+    CareOf {
+        /// Of which SA.
+        spi: Spi,
+        /// Octets that came.
+        actual: usize,
+    },
+    /// More than 16 bits.
+    #[error("SA {spi}: care_of_port {port} is not in 0 to 65535")]
+    CareOfPort {
+        /// Of which SA.
+        spi: Spi,
+        /// What came.
+        port: u32,
+    },
+    /// More than [`MAX_AGE`].
+    #[error("SA {spi}: a session of {seconds} seconds is older than any SA may be")]
+    Age {
+        /// Of which SA.
+        spi: Spi,
+        /// What came.
+        seconds: u64,
+    },
+    /// An end that this build does not know.
+    #[error("SA {spi}: session end {value} is not in this build: upgrade the HAC")]
+    SessionEnd {
+        /// Of which SA.
+        spi: Spi,
+        /// What came.
+        value: i32,
+    },
     /// 0, or more than 28 bits.
     #[error("{0:#x} is not an SPI: 28 bits and not 0")]
     Spi(u32),

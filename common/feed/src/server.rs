@@ -8,6 +8,7 @@ mod incoming;
 use std::sync::Arc;
 use std::time::Duration;
 
+use protocol::sa::Spi;
 use protocol::sa::spi::SpiBlocks;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
@@ -17,7 +18,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use crate::client::KEEPALIVE;
 use crate::convert;
-use crate::message::{Answer, Change, FromHa, FromHac, Hello, Provisioned, SNAPSHOT_PART, Welcome};
+use crate::message::{Answer, Change, FromHa, FromHac, Hello, Provisioned, SNAPSHOT_PART, USAGE_PART, Welcome};
 use crate::proto::security_association_feed_server::{SecurityAssociationFeed, SecurityAssociationFeedServer};
 use crate::proto::{HaMessage, HacMessage};
 use crate::tls::{TlsFiles, TlsFilesError};
@@ -26,7 +27,9 @@ use incoming::HomeAgent;
 /// How long a home agent may take for its Hello, and to make room for a message.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The longest message taken from a home agent.
-const MAX_MESSAGE: usize = 4 << 10;
+const MAX_MESSAGE: usize = 32 << 10;
+/// The largest is a `Usage`, with some octets around its reports.
+const _: () = assert!(USAGE_PART * convert::REPORT_OCTETS + 16 <= MAX_MESSAGE);
 /// Messages on their way to one home agent; a snapshot's part is the largest, 150 KiB.
 const QUEUE: usize = 8;
 /// Streams of one connection: a home agent uses one.
@@ -124,6 +127,11 @@ impl Subscription {
     /// Answers a look-up.
     pub async fn answer(&self, answer: Answer) -> Result<(), SubscriptionEnded> {
         self.send(convert::to_proto(&FromHac::Answer(answer))).await
+    }
+
+    /// Has the home agent ask this SA's node for a new one. An SA that it does not hold is no mistake.
+    pub async fn renew(&self, spi: Spi) -> Result<(), SubscriptionEnded> {
+        self.send(convert::to_proto(&FromHac::Renew(spi))).await
     }
 
     /// What the home agent says next. May be dropped and called again without losing anything.

@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use feed::client::{FeedAddress, FeedError};
 use feed::{
-    Answer, Change, FeedClient, FromHa, FromHac, Hello, Provisioned, REGISTERED_PART, Refusal, Subscription, SubscriptionHandler,
-    TlsFiles, Welcome,
+    Answer, Change, FeedClient, FromHa, FromHac, Hello, Provisioned, REGISTERED_PART, Refusal, SessionEnd, SessionReport,
+    Subscription, SubscriptionHandler, TlsFiles, USAGE_PART, Welcome,
 };
 use fixture::{Authority, Certified};
 use protocol::sa::spi::{HaGroup, SpiBlocks};
 use protocol::sa::{CipherSuite, Secret, Spi};
+use protocol::tunnel::{Traffic, Volume};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 
@@ -32,6 +33,7 @@ fn welcome() -> Welcome {
         pools: vec!["2001:db8:100::/64".parse().unwrap(), "10.9.0.0/24".parse().unwrap()],
         own_addresses: vec!["2001:db8:100::1".parse().unwrap(), "10.9.0.1".parse().unwrap()],
         spi_blocks: blocks(1),
+        usage_interval: Some(Duration::from_secs(600)),
     }
 }
 
@@ -39,7 +41,7 @@ fn blocks(count: usize) -> SpiBlocks {
     HaGroup::new(3).unwrap().blocks().take(count).collect()
 }
 
-/// Serves `ha1` a snapshot of 600 SAs and two deltas, and looks up SAs above number 700, of which it has the odd ones; dismisses it
+/// Serves `ha1` a snapshot of 600 SAs and two deltas, wants a new SA in the place of the first that a message reports, and looks up SAs above number 700, of which it has the odd ones; dismisses it
 /// when it acknowledges revision 99. Reports who came and each acknowledgement.
 struct Hac {
     seen: mpsc::Sender<String>,
@@ -65,6 +67,7 @@ impl SubscriptionHandler for Hac {
                 }
                 FromHa::Acknowledge(99) => return Err(Refusal::Unknown("ha1 was removed".to_owned())),
                 FromHa::Acknowledge(_) | FromHa::Registered(_) => {}
+                FromHa::Usage(reports) => subscription.renew(reports[0].spi).await?,
                 FromHa::LookUp(spi) if spi.number() % 2 == 1 => {
                     subscription.spi_blocks(&blocks(2)).await?;
                     subscription.answer(Answer::Found(Box::new(provisioned(spi.number())))).await?;
@@ -172,6 +175,27 @@ async fn what_nodes_have_registered_under_reaches_the_hac_in_the_order_in_which_
     world.seen.recv().await.unwrap();
     assert_eq!(world.seen.recv().await.unwrap(), format!("Ok({:?})", FromHa::Registered(most)));
     assert_eq!(world.seen.recv().await.unwrap(), "Ok(Acknowledge(40))");
+}
+
+#[tokio::test]
+async fn as_many_reports_as_a_message_takes_reach_the_hac_and_its_wish_for_a_new_sa_the_home_agent() {
+    let mut world = World::new().await;
+    let (mut client, _) = world.subscribe(&files(&world.ca, "ha1")).await.unwrap();
+    whole_snapshot(&mut client).await;
+    let most = Volume { packets: u64::MAX, octets: u64::MAX };
+    let report = |number| SessionReport {
+        spi: provisioned(number).sa.spi,
+        number: u32::MAX,
+        care_of: "[2001:db8:ffff:ffff:ffff:ffff:ffff:ffff]:65535".parse().unwrap(),
+        age: Duration::from_secs(367 * 86_400),
+        traffic: Traffic { from_node: most, to_node: most },
+        ended: Some(SessionEnd::SaExpired),
+    };
+    let reports: Vec<_> = (0..USAGE_PART as u16).map(report).collect();
+    client.usage(reports.clone()).await;
+    world.seen.recv().await.unwrap();
+    assert_eq!(world.seen.recv().await.unwrap(), format!("Ok({:?})", FromHa::Usage(reports)));
+    assert!(matches!(client.next().await.unwrap(), FromHac::Renew(spi) if spi == provisioned(0).sa.spi));
 }
 
 #[tokio::test]

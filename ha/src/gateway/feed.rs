@@ -1,9 +1,10 @@
-//! The gateway's side of the feed: what it brings is taken and reported when it is in force, what nodes have registered under is told.
+//! The gateway's side of the feed: what it brings is taken and reported when it is in force; what nodes have registered under and how
+//! their sessions are is told.
 
 use std::time::Instant;
 
-use feed::Welcome;
-use tokio::sync::oneshot;
+use feed::{SessionReport, Welcome};
+use tokio::sync::{mpsc, oneshot};
 
 use super::{Gateway, GatewayError, icmp_sources};
 use crate::deliveries;
@@ -21,12 +22,20 @@ impl Gateway {
                 Ok(())
             }
             FeedEvent::Message(message, applied) => {
+                // The feed client sends reports from here on, and not before.
+                self.is_subscribed |= message.acknowledged_as().is_some();
                 deliveries::take(*message, &mut self.store, &mut self.home_agent, Instant::now());
                 self.pass_commands_on().await?;
                 self.report_when_in_force(applied)
             }
+            FeedEvent::Lost(applied) => {
+                self.is_subscribed = false;
+                let _ = applied.send(());
+                Ok(())
+            }
             FeedEvent::Dismissed(applied) => {
-                deliveries::dismiss(&mut self.store, &mut self.home_agent);
+                self.is_subscribed = false;
+                deliveries::dismiss(&mut self.store, &mut self.home_agent, Instant::now());
                 self.pass_commands_on().await?;
                 let _ = applied.send(());
                 Ok(())
@@ -37,6 +46,7 @@ impl Gateway {
     /// The first Welcome says what the device and the halves need; a later one may add pools.
     async fn handle_welcome(&mut self, mut welcome: Welcome) -> Result<(), GatewayError> {
         self.store.begin_subscription();
+        self.home_agent.sessions_mut().begin_subscription(welcome.usage_interval.take(), Instant::now());
         self.unreported.begin(self.home_agent.bindings().map(|binding| binding.spi));
         self.home_agent.handle_spi_blocks(std::mem::take(&mut welcome.spi_blocks));
         if self.welcome.as_ref() == Some(&welcome) {
@@ -65,6 +75,19 @@ impl Gateway {
             Err(error) => tracing::error!(%error, "a worker thread does not answer: nothing is acknowledged to the HAC"),
         });
         Ok(())
+    }
+
+    /// When the HAC is to be told of a session; without a subscription what is to be told waits.
+    pub(super) fn report_due(&self) -> Option<Instant> {
+        self.home_agent.sessions().next_due().filter(|_| self.is_subscribed)
+    }
+
+    /// What is due, if its time has not passed by: a session may have ended meanwhile.
+    pub(super) fn tell_of_sessions(&mut self, place: mpsc::Permit<'_, Vec<SessionReport>>) {
+        let reports = self.home_agent.sessions_mut().take(Instant::now());
+        if !reports.is_empty() {
+            place.send(reports);
+        }
     }
 
     /// Without a subscription nothing is kept: the next one begins with all that is bound.

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use feed::SessionEnd;
 use protocol::time::Lifetime;
 use protocol::tunnel::{Command, DropReason, Install, Path, Paths, SignallingReceived};
 use protocol::wire::mobility::{BindingAcknowledgement, BindingUpdate, Ends, MobilityMessage, NatDetection, PathToken, Status};
@@ -75,7 +76,7 @@ impl HomeAgent {
         match decision {
             Decision::Register(registration) => self.register(&registration, update, received, now, rng),
             Decision::Deregister => {
-                self.end_binding(install.sa.home.in_mobility_header());
+                self.end_binding(install.sa.home.in_mobility_header(), SessionEnd::Deregistered, now);
                 self.acknowledge(received, &install, Status::ACCEPTED, update.sequence);
             }
             Decision::Refuse(status, sequence) => self.acknowledge(received, &install, status, sequence),

@@ -5,6 +5,7 @@ mod nat;
 mod registration;
 mod renewal;
 mod sa_life;
+mod sessions;
 
 use std::net::SocketAddr;
 

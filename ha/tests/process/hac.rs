@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use feed::{Answer, Change, FromHa, Provisioned, Refusal, Subscription, SubscriptionHandler, TlsFiles, Welcome};
+use feed::{Answer, Change, FromHa, Provisioned, Refusal, SessionReport, Subscription, SubscriptionHandler, TlsFiles, Welcome};
 use fixture::{Authority, Certified};
 use protocol::addr::{HomeAddresses, HomeAgentAddresses};
 use protocol::sa::spi::HaGroup;
@@ -28,6 +28,8 @@ pub(crate) enum HacEvent {
     LookedUp(u16),
     /// Nodes have registered under those with these numbers.
     Registered(Vec<u16>),
+    /// How sessions are.
+    Usage(Vec<SessionReport>),
 }
 
 /// Numbers of SAs that are found by look-ups; the second half of them under lease 1.
@@ -36,6 +38,7 @@ const FOUND: std::ops::Range<u16> = 0x100..0x200;
 /// What the HAC does next.
 enum Order {
     Delta(u64, Change),
+    Renew(u16),
     Dismiss,
 }
 
@@ -58,7 +61,8 @@ pub(crate) fn write_files_for_home_agent(ca: &Authority, folder: &Path) {
     }
 }
 
-/// A running HAC that delivers SA number 1 at revision 1, and then what [`Hac::send`] is given; answers look-ups.
+/// A running HAC that delivers SA number 1 at revision 1, and then what [`Hac::send`] is given; answers look-ups. It wants to hear of
+/// sessions where there is a usage interval.
 pub(crate) struct Hac {
     orders: mpsc::Sender<Order>,
     stop: Option<oneshot::Sender<()>>,
@@ -66,13 +70,18 @@ pub(crate) struct Hac {
 }
 
 impl Hac {
-    pub(crate) async fn start(ca: &Authority, address: SocketAddr, events: mpsc::Sender<HacEvent>) -> Self {
+    pub(crate) async fn start(
+        ca: &Authority,
+        address: SocketAddr,
+        events: mpsc::Sender<HacEvent>,
+        usage_interval: Option<Duration>,
+    ) -> Self {
         let listener = TcpListener::bind(address).await.unwrap();
         let Certified { certificate, key } = ca.certify("hac.example.org");
         let files = TlsFiles { ca: ca.pem.clone(), certificate, key: Secret::new(key.into_bytes()) };
         let (orders, queue) = mpsc::channel(8);
         let (stop, stopped) = oneshot::channel();
-        let handler = Arc::new(Handler { events, queue: Mutex::new(queue) });
+        let handler = Arc::new(Handler { events, queue: Mutex::new(queue), usage_interval });
         let server = tokio::spawn(async move {
             feed::server::serve(listener, &files, handler, async { drop(stopped.await) }).await.unwrap();
         });
@@ -81,6 +90,11 @@ impl Hac {
 
     pub(crate) async fn send(&self, revision: u64, change: Change) {
         self.orders.send(Order::Delta(revision, change)).await.unwrap();
+    }
+
+    /// It wants a new SA in the place of the one with this number.
+    pub(crate) async fn renew(&self, number: u16) {
+        self.orders.send(Order::Renew(number)).await.unwrap();
     }
 
     /// The operator has removed the home agent.
@@ -97,6 +111,7 @@ impl Hac {
 struct Handler {
     events: mpsc::Sender<HacEvent>,
     queue: Mutex<mpsc::Receiver<Order>>,
+    usage_interval: Option<Duration>,
 }
 
 impl SubscriptionHandler for Handler {
@@ -105,7 +120,7 @@ impl SubscriptionHandler for Handler {
         let hello = *subscription.hello();
         let subscribed = HacEvent::Subscribed { instance: hello.instance, known_revision: hello.known_revision };
         self.events.send(subscribed).await.unwrap();
-        subscription.welcome(&welcome()).await?;
+        subscription.welcome(&welcome(self.usage_interval)).await?;
         subscription.snapshot(1, &[association(1)]).await?;
         let mut queue = self.queue.lock().await;
         loop {
@@ -120,9 +135,11 @@ impl SubscriptionHandler for Handler {
                         let numbers = spis.iter().map(|spi| spi.number()).collect();
                         self.events.send(HacEvent::Registered(numbers)).await.unwrap();
                     }
+                    FromHa::Usage(reports) => self.events.send(HacEvent::Usage(reports)).await.unwrap(),
                 },
                 Some(order) = queue.recv() => match order {
                     Order::Delta(revision, change) => subscription.delta(revision, change).await?,
+                    Order::Renew(number) => subscription.renew(association(number).sa.spi).await?,
                     Order::Dismiss => return Err(Refusal::Unknown("\"ha1\" was removed".to_owned())),
                 },
             }
@@ -138,11 +155,12 @@ fn look_up(spi: Spi) -> Answer {
     Answer::Found(Box::new(Provisioned { lease, ..association(spi.number()) }))
 }
 
-fn welcome() -> Welcome {
+fn welcome(usage_interval: Option<Duration>) -> Welcome {
     Welcome {
         group: HaGroup::new(1).unwrap(),
         pools: vec!["2001:db8:100::/64".parse().unwrap(), "10.9.0.0/24".parse().unwrap()],
         own_addresses: vec!["2001:db8:100::1".parse().unwrap(), "10.9.0.1".parse().unwrap()],
         spi_blocks: HaGroup::new(1).unwrap().blocks().take(1).collect(),
+        usage_interval,
     }
 }

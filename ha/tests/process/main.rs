@@ -11,6 +11,7 @@ mod namespace;
 mod nat;
 mod registration;
 mod renewal;
+mod sessions;
 mod world;
 
 use feed::Change;

@@ -27,6 +27,9 @@ const CARE_OF: &str = "192.0.2.7";
 /// A private address: what comes from [`CARE_OF`] has been translated.
 const BEHIND_NAT: &str = "192.168.1.7";
 
+/// What it asks for with a Binding Update.
+const LIFETIME: Lifetime = Lifetime::from_units(100);
+
 pub(crate) struct MobileNode {
     sa: SecurityAssociation,
     socket: UdpSocket,
@@ -89,8 +92,19 @@ impl MobileNode {
         packet.map(|_| len)
     }
 
+    /// De-registers and gives the status of the Binding Acknowledgement.
+    pub(crate) fn says_goodbye(&mut self, sequence: u16) -> u8 {
+        self.sends_update(sequence, CARE_OF, None, Lifetime::ZERO);
+        self.is_acknowledged().status.0
+    }
+
+    /// Where its datagrams come from.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.socket.local_addr().unwrap()
+    }
+
     fn updates(&mut self, sequence: u16, care_of: &str, token: Option<PathToken>) -> BindingAcknowledgement {
-        self.sends_update(sequence, care_of, token);
+        self.sends_update(sequence, care_of, token, LIFETIME);
         let message = self.is_acknowledged();
         assert_eq!(message.sequence, sequence);
         message
@@ -98,15 +112,15 @@ impl MobileNode {
 
     /// Sends a Binding Update and waits for nothing.
     pub(crate) fn sends_binding_update(&mut self, sequence: u16) {
-        self.sends_update(sequence, CARE_OF, None);
+        self.sends_update(sequence, CARE_OF, None, LIFETIME);
     }
 
-    fn sends_update(&mut self, sequence: u16, care_of: &str, token: Option<PathToken>) {
+    fn sends_update(&mut self, sequence: u16, care_of: &str, token: Option<PathToken>, lifetime: Lifetime) {
         let update = BindingUpdate {
             sequence,
             acknowledge: true,
             home_registration: true,
-            lifetime: Lifetime::from_units(100),
+            lifetime,
             care_of: Some(CareOf::Ip4(care_of.parse().unwrap())),
             ipv4_home: Some(Ipv4Home { prefix_len: 32, address: [0, 0, 0, 0].into() }),
             path_check: token,

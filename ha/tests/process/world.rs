@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use feed::SessionReport;
 use fixture::Authority;
 use ha::config::Config;
 use ha::gateway::{self, GatewayError};
@@ -38,37 +39,43 @@ pub(crate) struct World {
     pub(crate) hac: Hac,
     events: mpsc::Receiver<HacEvent>,
     event_sender: mpsc::Sender<HacEvent>,
+    usage_interval: Option<Duration>,
     stop: oneshot::Sender<()>,
     home_agent: JoinHandle<Result<(), GatewayError>>,
 }
 
 impl World {
     pub(crate) async fn start() -> Self {
-        Self::start_with(FILE).await
+        Self::start_with(FILE, None).await
     }
 
     /// With these lines more in the section `[tunnel]`.
     pub(crate) async fn start_with_tunnel(lines: &str) -> Self {
-        Self::start_with(&FILE.replace("[tunnel]", &format!("[tunnel]\n{lines}"))).await
+        Self::start_with(&FILE.replace("[tunnel]", &format!("[tunnel]\n{lines}")), None).await
     }
 
-    async fn start_with(text: &str) -> Self {
+    /// With a HAC that wants to hear of each session once an `interval`.
+    pub(crate) async fn start_reporting(interval: Duration) -> Self {
+        Self::start_with(FILE, Some(interval)).await
+    }
+
+    async fn start_with(text: &str, usage_interval: Option<Duration>) -> Self {
         service::logging::init();
         let folder = tempfile::tempdir().unwrap();
         let ca = Authority::new();
         hac::write_files_for_home_agent(&ca, folder.path());
         let (event_sender, events) = mpsc::channel(64);
-        let hac = Hac::start(&ca, FEED.parse().unwrap(), event_sender.clone()).await;
+        let hac = Hac::start(&ca, FEED.parse().unwrap(), event_sender.clone(), usage_interval).await;
         let file = folder.path().join("ha.toml");
         std::fs::write(&file, text).unwrap();
         let config = service::config::load::<Config>(&file).unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
         let home_agent = tokio::spawn(gateway::run(config, stopped));
-        Self { folder, ca, hac, events, event_sender, stop, home_agent }
+        Self { folder, ca, hac, events, event_sender, usage_interval, stop, home_agent }
     }
 
     pub(crate) async fn restart_hac(&mut self) {
-        self.hac = Hac::start(&self.ca, FEED.parse().unwrap(), self.event_sender.clone()).await;
+        self.hac = Hac::start(&self.ca, FEED.parse().unwrap(), self.event_sender.clone(), self.usage_interval).await;
     }
 
     pub(crate) async fn next_event(&mut self) -> HacEvent {
@@ -82,6 +89,16 @@ impl World {
     /// Waits for `event`; what comes before it is skipped.
     pub(crate) async fn expect(&mut self, event: HacEvent) {
         while self.next_event().await != event {}
+    }
+
+    /// Waits for a report that is `right`; what comes before it is skipped.
+    pub(crate) async fn expect_report(&mut self, right: impl Fn(&SessionReport) -> bool) -> SessionReport {
+        loop {
+            let HacEvent::Usage(reports) = self.next_event().await else { continue };
+            if let Some(report) = reports.into_iter().find(&right) {
+                return report;
+            }
+        }
     }
 
     /// What the HAC has noticed so far is of no interest.

@@ -122,7 +122,7 @@ async fn a_connected_home_agent_hears_of_the_first_association_in_an_spi_block()
             match client.next().await.unwrap() {
                 FromHac::Delta { revision, .. } => client.acknowledge(revision).await,
                 FromHac::SpiBlocks(blocks) => return blocks,
-                other @ (FromHac::Snapshot { .. } | FromHac::Answer(_)) => panic!("{other:?}"),
+                other @ (FromHac::Snapshot { .. } | FromHac::Answer(_) | FromHac::Renew(_)) => panic!("{other:?}"),
             }
         }
     });

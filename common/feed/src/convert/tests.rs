@@ -112,7 +112,7 @@ fn spi_blocks_that_no_group_can_have_are_refused() {
     assert_eq!((refused(vec![0]), refused(vec![1 << 16])), (MessageError::Block(0), MessageError::Block(1 << 16)));
     assert_eq!(
         from_ha_from_proto(proto::HaMessage { message: None }),
-        Err(MessageError::Missing("an acknowledgement, a look-up or a registration"))
+        Err(MessageError::Missing("an acknowledgement, a look-up, a registration or a report"))
     );
 }
 
@@ -131,4 +131,29 @@ fn a_registration_under_no_spi_or_under_too_many_is_refused() {
     let refused = |spis| registered_from_proto(&proto::Registered { spis }).unwrap_err();
     assert_eq!(refused(vec![1; REGISTERED_PART + 1]), MessageError::TooManyRegistered(REGISTERED_PART + 1));
     assert_eq!((refused(vec![1, 0]), refused(vec![1 << 28])), (MessageError::Spi(0), MessageError::Spi(1 << 28)));
+}
+
+#[test]
+fn a_wish_for_a_new_sa_comes_out_as_it_went_in_is_not_acknowledged_and_names_an_spi() {
+    let spi = Spi::new(0x00a_b123).unwrap();
+    let message = from_proto(to_proto(&FromHac::Renew(spi))).unwrap();
+    assert!(matches!(message, FromHac::Renew(same) if same == spi));
+    assert_eq!(message.acknowledged_as(), None);
+    let of_nothing = proto::hac_message::Message::Renew(proto::Renew { spi: 0 });
+    let refused = from_proto(proto::HacMessage { message: Some(of_nothing) }).unwrap_err();
+    assert_eq!(refused, MessageError::Spi(0));
+}
+
+#[test]
+fn a_welcome_comes_out_as_it_went_in_with_and_without_an_interval_for_reports() {
+    for usage_interval in [None, Some(Duration::from_secs(600))] {
+        let welcome = Welcome {
+            group: HaGroup::new(3).unwrap(),
+            pools: vec!["2001:db8:100::/64".parse().unwrap()],
+            own_addresses: vec!["2001:db8:100::1".parse().unwrap()],
+            spi_blocks: HaGroup::new(3).unwrap().blocks().take(2).collect(),
+            usage_interval,
+        };
+        assert_eq!(welcome_from_proto(welcome_to_proto(&welcome)), Ok(welcome));
+    }
 }

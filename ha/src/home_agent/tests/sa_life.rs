@@ -101,7 +101,7 @@ fn of_two_sas_that_came_at_once_the_one_that_is_used_later_is_the_newer() {
 fn a_revoked_sa_takes_its_binding_along_and_is_answered_by_nothing() {
     let mut story = Story::new();
     story.receives(update(1));
-    story.ha.handle_sa_end(story.sa.spi);
+    story.ha.handle_sa_end(story.sa.spi, story.now);
     assert!(matches!(story.said().others[..], [Command::Remove(_), Command::Uninstall(_)]));
     assert!(story.receives(update(2)).is_nothing());
     assert_eq!(story.ha.poll_timeout(), None);
