@@ -4,6 +4,7 @@ use std::time::{Instant, SystemTime};
 
 use protocol::addr::HomeAddresses;
 use protocol::sa::Spi;
+use protocol::tunnel::{Traffic, Volume};
 use serde_json::{Map, Value, json};
 use service::control::{ControlSocket, Request};
 use tokio::sync::{mpsc, oneshot};
@@ -21,7 +22,8 @@ const REQUESTS: &str = "status, bindings, security-associations and renew";
 #[derive(Debug)]
 pub(crate) enum Question {
     Status(oneshot::Sender<Box<StatusReport>>),
-    Bindings(oneshot::Sender<Listed<Binding>>),
+    /// Each with what was carried since it began.
+    Bindings(oneshot::Sender<Listed<(Binding, Traffic)>>),
     SecurityAssociations(oneshot::Sender<Listed<SaSummary>>),
     Renew(Which, oneshot::Sender<Asked>),
 }
@@ -118,7 +120,7 @@ fn list<T>(name: &str, listed: &Listed<T>, describe: fn(&T, Instant) -> Value) -
     json!({ "count": listed.count, name: items })
 }
 
-fn binding(binding: &Binding, now: Instant) -> Value {
+fn binding((binding, traffic): &(Binding, Traffic), now: Instant) -> Value {
     json!({
         "home": home(&binding.home),
         "care_of": binding.care_of.0,
@@ -129,11 +131,13 @@ fn binding(binding: &Binding, now: Instant) -> Value {
         "lifetime_seconds": binding.lifetime.as_secs(),
         "seconds_left": binding.expires.saturating_duration_since(now).as_secs(),
         "moves": binding.moves,
+        "from_node": volume(traffic.from_node),
+        "to_node": volume(traffic.to_node),
     })
 }
 
 fn security_association(summary: &SaSummary, now: Instant) -> Value {
-    let sa = &summary.install.sa;
+    let (sa, traffic) = (&summary.install.sa, summary.install.traffic.read());
     json!({
         "spi": sa.spi.to_string(),
         "suite": sa.suite.name(),
@@ -145,7 +149,13 @@ fn security_association(summary: &SaSummary, now: Instant) -> Value {
         "bound": summary.is_bound,
         "renewal_wanted": summary.is_renewal_wanted,
         "superseded": summary.is_superseded,
+        "from_node": volume(traffic.from_node),
+        "to_node": volume(traffic.to_node),
     })
+}
+
+fn volume(volume: Volume) -> Value {
+    json!({ "packets": volume.packets, "octets": volume.octets })
 }
 
 fn home(addresses: &HomeAddresses) -> Vec<String> {

@@ -34,10 +34,12 @@ pub(super) fn print_status(status: &Value) {
 
 /// `ha bindings`.
 pub(super) fn print_bindings(answer: &Value) {
-    let row = |[home, care_of, remote, nat, proved, spi, left, moves]: [&str; 8]| {
-        println!("{home:<56} {care_of:<24} {remote:<30} {nat:<4} {proved:<6} {spi:<11} {left:>6} {moves:>6}");
+    let row = |[home, care_of, remote, nat, proved, spi, left, moves, from_node, to_node]: [&str; 10]| {
+        println!(
+            "{home:<56} {care_of:<24} {remote:<30} {nat:<4} {proved:<6} {spi:<11} {left:>6} {moves:>6} {from_node:>20} {to_node:>20}"
+        );
     };
-    row(["HOME", "CARE-OF", "REMOTE", "NAT", "PROVED", "SPI", "LEFT", "MOVES"]);
+    row(["HOME", "CARE-OF", "REMOTE", "NAT", "PROVED", "SPI", "LEFT", "MOVES", "FROM NODE", "TO NODE"]);
     for binding in items(answer, "/bindings") {
         let column = |name: &str| text(binding, &format!("/{name}"));
         row([
@@ -49,6 +51,8 @@ pub(super) fn print_bindings(answer: &Value) {
             &column("spi"),
             &column("seconds_left"),
             &column("moves"),
+            &volume(binding, "/from_node"),
+            &volume(binding, "/to_node"),
         ]);
     }
     println!("{} in all", text(answer, "/count"));
@@ -56,10 +60,13 @@ pub(super) fn print_bindings(answer: &Value) {
 
 /// `ha sa list`.
 pub(super) fn print_security_associations(answer: &Value) {
-    let row = |[spi, suite, profile, user_data, left, lease, bound, renewal, home]: [&str; 9]| {
-        println!("{spi:<11} {suite:<18} {profile:<9} {user_data:<10} {left:>7} {lease:>6} {bound:<6} {renewal:<8} {home}");
+    let row = |[spi, suite, profile, user_data, left, lease, bound, renewal, from_node, to_node, home]: [&str; 11]| {
+        println!(
+            "{spi:<11} {suite:<18} {profile:<9} {user_data:<10} {left:>7} {lease:>6} {bound:<6} {renewal:<8} {from_node:>20} {to_node:>20} \
+             {home}"
+        );
     };
-    row(["SPI", "SUITE", "PROFILE", "USER DATA", "LEFT", "LEASE", "BOUND", "RENEWAL", "HOME"]);
+    row(["SPI", "SUITE", "PROFILE", "USER DATA", "LEFT", "LEASE", "BOUND", "RENEWAL", "FROM NODE", "TO NODE", "HOME"]);
     for sa in items(answer, "/security_associations") {
         let column = |name: &str| text(sa, &format!("/{name}"));
         row([
@@ -71,6 +78,8 @@ pub(super) fn print_security_associations(answer: &Value) {
             &column("lease"),
             yes_or_no(sa, "/bound"),
             renewal(sa),
+            &volume(sa, "/from_node"),
+            &volume(sa, "/to_node"),
             &list(sa, "/home"),
         ]);
     }
@@ -98,6 +107,12 @@ fn renewal(sa: &Value) -> &'static str {
         (false, true) => "wanted",
         (false, false) => "-",
     }
+}
+
+/// Packets and octets.
+fn volume(value: &Value, pointer: &str) -> String {
+    let [packets, octets] = ["packets", "octets"].map(|name| text(value, &format!("{pointer}/{name}")));
+    format!("{packets}/{octets}")
 }
 
 fn yes_or_no(value: &Value, pointer: &str) -> &'static str {

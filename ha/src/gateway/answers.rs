@@ -13,7 +13,9 @@ impl Gateway {
         match question {
             Question::Status(answer) => _ = answer.send(Box::new(self.status())),
             Question::Bindings(answer) => {
-                _ = answer.send(Listed::new(self.home_agent.bindings().cloned(), MAX_LISTED));
+                let traffic = |spi| self.home_agent.sessions().traffic(spi);
+                let bindings = self.home_agent.bindings().map(|binding| (binding.clone(), traffic(binding.spi)));
+                _ = answer.send(Listed::new(bindings, MAX_LISTED));
             }
             Question::SecurityAssociations(answer) => {
                 _ = answer.send(Listed::new(self.home_agent.security_associations(), MAX_LISTED));

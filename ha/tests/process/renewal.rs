@@ -21,6 +21,7 @@ fn a_node_whose_sa_is_to_be_renewed_is_asked_and_told_so_behind_every_acknowledg
         let mut expected = json!({
             "spi": sa.spi.to_string(), "suite": "AES_128_GCM", "profile": "rfc6618", "user_data": "protected", "lease": 0,
             "home": [HOME6, HOME4], "bound": true, "renewal_wanted": false, "superseded": false,
+            "from_node": { "packets": 0, "octets": 0 }, "to_node": { "packets": 0, "octets": 0 },
         });
         expected["seconds_left"] = listed["security_associations"][0]["seconds_left"].clone();
         assert_eq!((&listed["count"], &listed["security_associations"]), (&1.into(), &json!([expected])), "and no keys");

@@ -32,6 +32,10 @@ fn the_hac_hears_of_a_session_when_it_begins_while_it_goes_on_and_when_it_ends_w
         for _ in 0..3 {
             assert!(node.pings_home_agent());
         }
+        let binding = world.binding().await;
+        for way in ["from_node", "to_node"] {
+            assert_eq!((&binding[way]["packets"], &binding[way]["octets"]), (&3.into(), &(3 * ECHO).into()), "{binding}");
+        }
         world.expect_report(|report| report.traffic == pinged(3) && report.ended.is_none()).await;
         assert_eq!(node.says_goodbye(2), 0);
         let ended = world.expect_report(|report| report.ended.is_some()).await;
