@@ -45,6 +45,8 @@ pub struct Options {
     pub user_data: UserData,
     /// Where home addresses come from.
     pub pools: Pools,
+    /// How often the HAC wants to hear of each session, if it does.
+    pub usage_interval: Option<Duration>,
     /// For how long an SA is granted.
     pub sa_lifetime: Duration,
     /// Who the EAP server is, where the mobile node authenticates by EAP-GPSK with its key; else it does without EAP. Of the
@@ -57,12 +59,12 @@ pub struct Options {
 }
 
 impl Options {
-    /// The RFC's profile, protected user data, home addresses of both families, a day for each SA, no EAP.
+    /// The RFC's profile, protected user data, home addresses of both families, no reports of sessions, a day for each SA, no EAP.
     pub fn new(suite: CipherSuite) -> Self {
         let pools = Pools { ip6: "2001:db8:100::/64".parse().ok(), ip4: "10.9.0.0/24".parse().ok() };
         let (profile, user_data) = (WireProfile::Rfc6618, UserData::Protected);
         let sa_lifetime = Duration::from_secs(86_400);
-        Self { suite, profile, user_data, pools, sa_lifetime, eap_server: None, key: KEY, seed: 7 }
+        Self { suite, profile, user_data, pools, usage_interval: None, sa_lifetime, eap_server: None, key: KEY, seed: 7 }
     }
 }
 
@@ -235,6 +237,11 @@ impl Controller {
         Some([FromHac::SpiBlocks(blocks), FromHac::Snapshot { revision: revision.0, associations, last: true }])
     }
 
+    /// How often the HAC wants to hear of a session.
+    pub(super) fn usage_interval(&self) -> Option<Duration> {
+        self.options.usage_interval
+    }
+
     /// A home agent's process looks an SPI up. `None` when that is not the one that is fed.
     pub(super) fn handle_look_up(&mut self, instance: InstanceId, spi: Spi, wall: SystemTime) -> Option<FromHac> {
         self.subscription().filter(|fed| fed.instance == instance)?;
@@ -250,6 +257,11 @@ impl Controller {
             let from = Recipient { home_agent: HOME_AGENT, group: self.group, instance };
             self.store.note_registered(&from, spis, wall).expect("the store answers");
         }
+    }
+
+    /// Whether that process is the one that is fed.
+    pub(super) fn feeds(&mut self, instance: InstanceId) -> bool {
+        self.subscription().is_some_and(|fed| fed.instance == instance)
     }
 
     /// A home agent's process has put everything up to there in force.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use feed::FromHac;
+use feed::{FromHac, SessionReport};
 use hac::store::{InstanceId, Revision};
 use protocol::sa::Spi;
 
@@ -17,6 +17,8 @@ const RETRY: Duration = Duration::from_secs(1);
 pub(super) enum Message {
     /// A process of the home agent wants to be told everything, and then what changes.
     Subscribe(InstanceId),
+    /// To that process: how often the HAC wants to hear of a session.
+    Welcome(InstanceId, Option<Duration>),
     /// To that process.
     FromHac(InstanceId, FromHac),
     /// That process has put everything up to there in force.
@@ -25,6 +27,8 @@ pub(super) enum Message {
     LookUp(InstanceId, Spi),
     /// Nodes have registered under these SAs at that process.
     Registered(InstanceId, Vec<Spi>),
+    /// How sessions at that process are.
+    Usage(InstanceId, Vec<SessionReport>),
 }
 
 /// What is on its way. One connection: nothing overtakes anything.

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use feed::FromHac;
+use feed::{FromHac, SessionReport};
 use ha::deliveries;
 use ha::home_agent::{HomeAgent, HomeAgentConfig};
 use ha::sa_store::SaStore;
@@ -62,6 +62,29 @@ impl Gateway {
     pub(super) fn receive(&mut self, datagram: &Datagram, now: Instant) {
         let socket = SocketId(u8::from(datagram.to == HA6));
         self.end.receive(socket, datagram, now);
+    }
+
+    /// A subscription begins.
+    pub(super) fn handle_welcome(&mut self, usage_interval: Option<Duration>, now: Instant) {
+        self.home_agent.sessions_mut().begin_subscription(usage_interval, now);
+    }
+
+    /// When the HAC is to be told of a session.
+    pub(super) fn report_due(&self) -> Option<Instant> {
+        self.home_agent.sessions().next_due().filter(|_| self.is_subscribed)
+    }
+
+    /// The next message with reports, if one is due.
+    pub(super) fn take_reports(&mut self, now: Instant) -> Option<Vec<SessionReport>> {
+        self.report_due().filter(|due| *due <= now).map(|_| self.home_agent.sessions_mut().take(now))
+    }
+
+    /// Does what is due.
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
+        self.home_agent.handle_timeout(now);
+        if self.is_subscribed {
+            self.home_agent.sessions_mut().note_alive(now);
+        }
     }
 
     /// Takes a message of the feed; gives what it acknowledges, if it does.

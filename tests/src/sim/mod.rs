@@ -26,6 +26,7 @@ mod watch;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant, SystemTime};
 
+use ::feed::{FromHac, SessionReport};
 use ::hac::store::InstanceId;
 use ha::home_agent::Which;
 use protocol::sa::{CipherSuite, Spi};
@@ -87,6 +88,8 @@ pub struct World {
     grants: Vec<(Duration, Spi)>,
     /// What home agents have looked up, and when.
     look_ups: Vec<(Duration, Spi)>,
+    /// What the HAC was told of sessions and the story has not asked about yet.
+    session_reports: Vec<SessionReport>,
     watch: Watch,
 }
 
@@ -123,6 +126,7 @@ impl World {
             mhauth_attempts: 0,
             grants: Vec::new(),
             look_ups: Vec::new(),
+            session_reports: Vec::new(),
             watch,
         };
         world.home_agent_starts();
@@ -236,6 +240,13 @@ impl World {
             gateway.home_agent.ask_for_new_sa(Which::All, self.now);
         }
         self.drain();
+    }
+
+    /// The HAC wants a new SA in the place of the one that the node is bound under.
+    pub fn hac_asks_for_a_new_sa(&mut self) {
+        if let (Some(gateway), Some(spi)) = (&self.gateway, self.bound_under()) {
+            self.feed.send(Message::FromHac(gateway.instance, FromHac::Renew(spi)), self.now);
+        }
     }
 
     /// The operator wants new keys for the mobile node.

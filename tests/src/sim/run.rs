@@ -29,6 +29,7 @@ impl World {
             self.exchange.as_ref().map(|exchange| exchange.next_event()),
             self.node.as_ref().map(|node| node.next_event()),
             self.gateway.as_ref().and_then(|gateway| gateway.home_agent.poll_timeout()).map(|(due, _)| due),
+            self.gateway.as_ref().and_then(Gateway::report_due),
         ];
         timers.into_iter().flatten().min()
     }
@@ -45,7 +46,7 @@ impl World {
             node.handle_timeout(self.now);
         }
         if let Some(gateway) = &mut self.gateway {
-            gateway.home_agent.handle_timeout(self.now);
+            gateway.handle_timeout(self.now);
         }
         self.drain();
     }
@@ -65,9 +66,17 @@ impl World {
         let (now, wall) = (self.now, self.wall());
         match message {
             Message::Subscribe(instance) => match self.controller.handle_subscribe(instance, wall) {
-                Some(all) => all.into_iter().for_each(|message| self.feed.send(Message::FromHac(instance, message), now)),
+                Some(all) => {
+                    self.feed.send(Message::Welcome(instance, self.controller.usage_interval()), now);
+                    all.into_iter().for_each(|message| self.feed.send(Message::FromHac(instance, message), now));
+                }
                 None => self.feed.subscribe_later(instance, now),
             },
+            Message::Welcome(instance, usage_interval) => {
+                if let Some(gateway) = self.gateway.as_mut().filter(|gateway| gateway.instance == instance) {
+                    gateway.handle_welcome(usage_interval, now);
+                }
+            }
             Message::FromHac(instance, message) => {
                 let Some(gateway) = &mut self.gateway else { return };
                 if let Some(revision) = gateway.handle_feed(message, now) {
@@ -86,6 +95,9 @@ impl World {
                 self.feed.send(Message::FromHac(instance, answer), now);
             }
             Message::Registered(instance, spis) => self.controller.handle_registered(instance, &spis, wall),
+            Message::Usage(instance, reports) => {
+                self.session_reports.extend(reports.into_iter().filter(|_| self.controller.feeds(instance)));
+            }
         }
     }
 
@@ -115,6 +127,9 @@ impl World {
             let sent = gateway.drain(self.now, &mut self.rng);
             let (instance, look_ups) = (gateway.instance, std::mem::take(&mut gateway.look_ups));
             look_ups.into_iter().for_each(|spi| self.feed.send(Message::LookUp(instance, spi), self.now));
+            while let Some(reports) = gateway.take_reports(self.now) {
+                self.feed.send(Message::Usage(instance, reports), self.now);
+            }
             while !gateway.unreported.is_empty() {
                 self.feed.send(Message::Registered(instance, gateway.unreported.take()), self.now);
             }

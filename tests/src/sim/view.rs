@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use feed::SessionReport;
 use ha::binding_cache::{Binding, PathProof};
 use mn::mobile_node::Phase;
 use protocol::addr::HomeAddresses;
@@ -82,6 +83,11 @@ impl World {
     /// What home agents have looked up at the HAC, and when.
     pub fn look_ups(&self) -> &[(Duration, Spi)] {
         &self.look_ups
+    }
+
+    /// What the HAC was told of sessions since it was asked last.
+    pub fn session_reports(&mut self) -> Vec<SessionReport> {
+        std::mem::take(&mut self.session_reports)
     }
 
     /// Whether the HAC has an SA on disk that has not ended. To be asked when a story is over: it commits a lease.

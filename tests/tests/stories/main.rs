@@ -14,6 +14,7 @@ mod registration;
 mod renewal;
 mod replay;
 mod restarts;
+mod sessions;
 mod walks;
 mod world;
 

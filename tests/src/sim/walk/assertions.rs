@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
+use feed::SessionReport;
 use hac::store::QUARANTINE;
 use protocol::addr::HomeAddresses;
 use protocol::sa::UserData;
@@ -50,6 +51,8 @@ pub(super) struct Seen {
     granted: usize,
     /// When each SPI was given last.
     spis: BTreeMap<u32, Duration>,
+    /// What was said last of each session, by SPI and number.
+    sessions: BTreeMap<(u32, u32), SessionReport>,
     runs: u32,
     /// When, how many runs of MHAuth, and how many of them the walk itself wanted.
     minute: VecDeque<(Duration, u32, u32)>,
@@ -63,6 +66,7 @@ impl Seen {
     pub(super) fn check(&mut self, world: &mut World, setting: &Setting, model: &Model, wanted: u32) -> Result<(), Broken> {
         // First of all: under an SPI that is given again numbers begin anew.
         self.check_grants(world, setting)?;
+        self.check_sessions(world)?;
         self.check_home(world)?;
         self.check_record(world, setting)?;
         self.check_deliveries(world, setting)?;
@@ -142,9 +146,22 @@ impl Seen {
                 let free = before + setting.sa_lifetime + QUARANTINE - Duration::from_secs(1);
                 ensure(free <= *at, || format!("SPI {spi} was given again too early"))?;
                 self.numbers.retain(|(of, ..), _| *of != spi.get());
+                self.sessions.retain(|(of, _), _| *of != spi.get());
             }
         }
         self.granted = world.grants.len();
+        Ok(())
+    }
+
+    /// What is said of a session grows, until it has ended; whatever was lost and told again.
+    fn check_sessions(&mut self, world: &mut World) -> Result<(), Broken> {
+        for report in world.session_reports() {
+            let before = self.sessions.insert((report.spi.get(), report.number), report);
+            let Some(before) = before else { continue };
+            let shrinks = before.age > report.age || before.traffic.since(report.traffic) != Default::default();
+            let is_revived = before.ended.is_some() && before != report;
+            ensure(!shrinks && !is_revived, || format!("of one session it was said {before:?} and then {report:?}"))?;
+        }
         Ok(())
     }
 

@@ -16,6 +16,9 @@ const SA_LIFETIMES: [u64; 4] = [86_400, 86_400, 3_600, 600];
 /// Without EAP as often as with it.
 const EAP_SERVERS: [Option<EapServer>; 4] = [None, None, Some(EapServer::Local), Some(EapServer::Radius)];
 
+/// Often enough that sessions are told of while they go on.
+const USAGE_INTERVAL: Duration = Duration::from_secs(60);
+
 /// One walk's world.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Setting {
@@ -39,7 +42,8 @@ impl Setting {
 
     pub(super) fn options(&self) -> Options {
         let &Self { profile, user_data, sa_lifetime, eap_server, seed, .. } = self;
-        Options { profile, user_data, sa_lifetime, eap_server, seed, ..Options::new(self.suite) }
+        let usage_interval = Some(USAGE_INTERVAL);
+        Options { profile, user_data, usage_interval, sa_lifetime, eap_server, seed, ..Options::new(self.suite) }
     }
 
     /// Whether packets have numbers; where not, nothing but the Binding Update's own protects from replay.
