@@ -84,9 +84,11 @@ soak: build lab-tools nextest-tool ## 30,000 random walks; 5 GB a transfer, rene
 	HALTSEC_LAB_MEGABYTES=5000 HALTSEC_LAB_SECONDS=600 HALTSEC_LAB_MOVES=600 HALTSEC_LAB_LIMIT=7200 $(CARGO) nextest run --locked $(LAB_FEATURES) \
 	  --workspace --profile soak -E 'binary(lab) & (test(main_job) | test(renewal) | test(handover))'
 
-bench: ## sealing, opening and look-up, by suite and size; what authentication costs the HAC, by method
+bench: lab-tools ## sealing, opening and look-up, by suite and size; what authentication costs the HAC, by method; its rate
 	$(CARGO) bench --locked --package tests --bench seal_open --bench lookup
 	$(CARGO) test --release --locked --package hac --test loopback -- --ignored --nocapture --test-threads 1 eap::
+	$(CARGO) build --release --locked --workspace --bins
+	$(CARGO) test --release --locked --package tests --test lab -- --ignored --nocapture --test-threads 1 eap::rate::
 
 nextest-tool:
 	@$(CARGO) nextest --version > /dev/null 2>&1 || $(CARGO) install --locked cargo-nextest

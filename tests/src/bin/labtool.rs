@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
+use tests::lab::aaa::load;
 use tests::lab::emulator;
 use tests::lab::traffic::{inject, relay, tcp, udp};
 use tests::link::Link;
@@ -92,6 +93,12 @@ enum Command {
         #[arg(long)]
         ca: PathBuf,
     },
+    /// Authenticate at a HAC again and again with each of these configurations of `mn`
+    Authenticate {
+        configurations: Vec<PathBuf>,
+        #[arg(long)]
+        times: usize,
+    },
     /// Send the datagrams of a capture that went to an address and port again
     Inject {
         capture: PathBuf,
@@ -134,6 +141,9 @@ fn run(command: Command) -> Result<ExitCode> {
         }
         Command::Relay { listen, to, name, certificate, key, ca } => {
             relay::serve(listen, to, &name, relay::Files { certificate: &certificate, key: &key, ca: &ca })?;
+        }
+        Command::Authenticate { configurations, times } => {
+            println!("{}", serde_json::to_string(&load::authenticate(&configurations, times)?)?);
         }
         Command::Inject { capture, to, mutation, inner } => {
             let inner = inner.and_then(|addresses| Some((*addresses.first()?, *addresses.get(1)?)));

@@ -48,8 +48,11 @@ impl Lab {
         ];
         write(&folder, &files)?;
         let folder = folder.to_str().context("the lab's folder is no UTF-8")?;
-        // In the foreground, with what it does to each packet.
-        let arguments = ["-f", "-xx", "-l", "stdout", "-n", "radiusd", "-d", folder];
+        // In the foreground.
+        let mut arguments = vec!["-f", "-l", "stdout", "-n", "radiusd", "-d", folder];
+        if options.is_verbose {
+            arguments.push("-xx");
+        }
         self.aaa_server("freeradius", options.port, &arguments, "Ready to process requests")
     }
 }

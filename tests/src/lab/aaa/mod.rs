@@ -7,6 +7,7 @@ pub mod certificates;
 pub mod eapol_test;
 mod freeradius;
 mod hostapd;
+pub mod load;
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -17,6 +18,7 @@ use anyhow::{Context, Result};
 
 pub use certificates::{Certificates, ClientCertificate, ServerCertificate};
 pub use eapol_test::EapolTest;
+pub use load::Load;
 
 use super::deployment::NAI;
 use super::{Daemon, Lab, plan, programs, wait_for};
@@ -58,10 +60,13 @@ pub struct Options<'a> {
     pub names_user: bool,
     /// What else an Access-Accept has.
     pub reply: Reply<'a>,
+    /// Whether it logs what it does to each packet.
+    pub is_verbose: bool,
 }
 
 impl Default for Options<'_> {
-    /// Port 1812, all methods, TLS 1.2 and 1.3, no resumption, [`NAI`] with [`PASSWORD`] and [`GPSK_KEY`], the name in the Access-Accept.
+    /// Port 1812, all methods, TLS 1.2 and 1.3, no resumption, [`NAI`] with [`PASSWORD`] and [`GPSK_KEY`], the name in the Access-Accept, each
+    /// packet in the log.
     fn default() -> Self {
         Self {
             port: 1812,
@@ -73,6 +78,7 @@ impl Default for Options<'_> {
             resumption: false,
             names_user: true,
             reply: Reply::default(),
+            is_verbose: true,
         }
     }
 }

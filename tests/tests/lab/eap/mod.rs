@@ -3,6 +3,7 @@
 
 mod good;
 mod local;
+mod rate;
 mod refusal;
 mod refused;
 mod resumption;
