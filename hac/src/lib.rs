@@ -7,16 +7,19 @@
 //!   node hears of an association only after its home agent has acknowledged it.
 //! - [`authentication`] says how nodes of a realm authenticate; [`aaa`] asks RADIUS servers about those that are authenticated there;
 //!   [`eap_server`] makes both from the configuration.
+//! - [`accounting`] tells RADIUS servers of sessions; [`dynamic_authorization`] does what they ask for by themselves.
 //! - [`serve`] starts all of it; [`config`] is `hac.toml`, [`check`] looks at what it leads to, [`cli`] is the command line.
 #![forbid(unsafe_code)]
 
 pub mod aaa;
 pub mod aaa_servers;
+pub mod accounting;
 pub mod admission;
 pub mod authentication;
 pub mod check;
 pub mod cli;
 pub mod config;
+pub mod dynamic_authorization;
 pub mod eap_server;
 pub mod feed;
 pub mod places;

@@ -1,19 +1,24 @@
 //! Which home agents are connected, and how far each has acknowledged the log.
 //!
 //! `feed` enters a home agent when it has acknowledged its snapshot; `server` asks for the connected ones and waits here until
-//! the chosen one has acknowledged a new association. One home agent has one place: a newer subscription takes it.
+//! the chosen one has acknowledged a new association. `dynamic_authorization` has them ask a node for a new one. One home agent has one
+//! place: a newer subscription takes it.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use protocol::sa::Spi;
+use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
 use crate::store::{InstanceId, Revision};
 
 /// How long a home agent may take to acknowledge before the mobile node is answered all the same.
 pub const ACKNOWLEDGEMENT: Duration = Duration::from_secs(2);
+
+/// Nodes that one home agent is to ask and has not been told of: what a AAA server asks for at once.
+const MAX_RENEWALS: usize = 256;
 
 /// The connected home agents.
 #[derive(Default)]
@@ -25,6 +30,7 @@ struct Place {
     instance: InstanceId,
     wanted: watch::Sender<Revision>,
     acknowledged: Arc<watch::Sender<Revision>>,
+    renewals: mpsc::Sender<Spi>,
 }
 
 /// Why an association did not reach its home agent.
@@ -88,14 +94,31 @@ impl Registry {
         }
     }
 
+    /// Has every home agent that serves this association ask its node for a new one. One that has too many to ask already asks for
+    /// this one no more: the node comes anew when the association ends.
+    pub fn renew(&self, spi: Spi) {
+        for (home_agent, place) in self.places().iter() {
+            if place.renewals.try_send(spi).is_err() {
+                tracing::debug!(home_agent, %spi, "a node is not asked for a new association");
+            }
+        }
+    }
+
     /// Enters a home agent's process that has put everything up to `reached` in force. Who was in its place learns it from
-    /// [`Membership::wanted`].
+    /// [`Membership::next`].
     pub fn enter(self: &Arc<Self>, name: &str, instance: InstanceId, reached: Revision) -> Membership {
         let (wanted, wanted_by_others) = watch::channel(reached);
         let acknowledged = Arc::new(watch::Sender::new(reached));
-        let place = Place { instance, wanted, acknowledged: Arc::clone(&acknowledged) };
+        let (renewals, renewals_of_others) = mpsc::channel(MAX_RENEWALS);
+        let place = Place { instance, wanted, acknowledged: Arc::clone(&acknowledged), renewals };
         self.places().insert(name.to_owned(), place);
-        Membership { registry: Arc::clone(self), name: name.to_owned(), wanted: wanted_by_others, acknowledged }
+        Membership {
+            registry: Arc::clone(self),
+            name: name.to_owned(),
+            wanted: wanted_by_others,
+            acknowledged,
+            renewals: renewals_of_others,
+        }
     }
 
     fn places(&self) -> MutexGuard<'_, BTreeMap<String, Place>> {
@@ -117,13 +140,28 @@ pub struct Membership {
     name: String,
     wanted: watch::Receiver<Revision>,
     acknowledged: Arc<watch::Sender<Revision>>,
+    renewals: mpsc::Receiver<Spi>,
+}
+
+/// What a home agent is to be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// Everything up to this place in the log.
+    UpTo(Revision),
+    /// To ask the node of this association for a new one.
+    Renewal(Spi),
 }
 
 impl Membership {
-    /// Waits until somebody wants more than before to be sent; `None` when a newer subscription took the place.
-    pub async fn wanted(&mut self) -> Option<Revision> {
-        self.wanted.changed().await.ok()?;
-        Some(*self.wanted.borrow_and_update())
+    /// Waits until somebody wants more than before to be told; `None` when a newer subscription took the place.
+    pub async fn next(&mut self) -> Option<Wanted> {
+        tokio::select! {
+            changed = self.wanted.changed() => {
+                changed.ok()?;
+                Some(Wanted::UpTo(*self.wanted.borrow_and_update()))
+            }
+            Some(spi) = self.renewals.recv() => Some(Wanted::Renewal(spi)),
+        }
     }
 
     /// The home agent has put everything up to `revision` in force.
@@ -153,7 +191,7 @@ mod tests {
         let registry = Arc::new(Registry::default());
         let mut place = registry.enter("ha1", INSTANCE, Revision(3));
         let feed = tokio::spawn(async move {
-            assert_eq!(place.wanted().await, Some(Revision(5)));
+            assert_eq!(place.next().await, Some(Wanted::UpTo(Revision(5))));
             place.acknowledge(Revision(4));
             tokio::time::sleep(Duration::from_millis(20)).await;
             place.acknowledge(Revision(5));
@@ -179,11 +217,28 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn every_home_agent_hears_which_node_to_ask_and_too_many_are_not_kept() {
+        let registry = Arc::new(Registry::default());
+        let mut places = ["ha1", "ha2"].map(|name| registry.enter(name, INSTANCE, Revision(0)));
+        let spi = |number| Spi::new(1 + number as u32).unwrap();
+        (0..=MAX_RENEWALS).for_each(|number| registry.renew(spi(number)));
+        for place in &mut places {
+            for number in 0..MAX_RENEWALS {
+                assert_eq!(place.next().await, Some(Wanted::Renewal(spi(number))));
+            }
+        }
+        registry.announce(Revision(1));
+        for place in &mut places {
+            assert_eq!(place.next().await, Some(Wanted::UpTo(Revision(1))));
+        }
+    }
+
+    #[tokio::test]
     async fn a_newer_subscription_takes_the_place_and_keeps_it_when_the_older_ends() {
         let registry = Arc::new(Registry::default());
         let mut older = registry.enter("ha1", INSTANCE, Revision(1));
         let newer = registry.enter("ha1", InstanceId([2; 16]), Revision(2));
-        assert_eq!(older.wanted().await, None);
+        assert_eq!(older.next().await, None);
         drop(older);
         assert_eq!(registry.connected()[0].instance, InstanceId([2; 16]));
         drop(newer);

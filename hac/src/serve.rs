@@ -1,24 +1,27 @@
 //! The running HAC: sockets, tasks and what they share; started by `hac serve` and by tests on loopback.
 
+mod status;
+
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use ::feed::TlsFiles;
 use net::bind::{self, Transport};
 use protocol::sa::Secret;
-use serde_json::json;
 use service::config::{ConfigError, Located};
 use service::control::ControlSocket;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use crate::aaa_servers;
+use crate::accounting::Accountant;
 use crate::admission::Admission;
-use crate::config::Config;
+use crate::config::{Config, RadiusSection};
+use crate::dynamic_authorization::{self, Executor};
 use crate::eap_server;
 use crate::feed::Feed;
 use crate::places::Places;
@@ -27,6 +30,7 @@ use crate::results::Results;
 use crate::server::{self, MobileNodes};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{SharedStore, StoreError};
+use status::Shown;
 
 /// How long running sessions may take to end when the HAC stops.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -40,7 +44,7 @@ pub enum ServeError {
     /// An address is taken or not ours.
     #[error("cannot listen for {whom}: {source}")]
     Listen {
-        /// Mobile nodes or home agents.
+        /// Mobile nodes, home agents or AAA servers.
         whom: &'static str,
         /// Which address, why, and what to do.
         source: io::Error,
@@ -63,6 +67,7 @@ pub enum ServeError {
 pub struct Running {
     mobile_nodes: Vec<SocketAddr>,
     home_agents: SocketAddr,
+    dynamic_authorization: Option<SocketAddr>,
     shared: Arc<MobileNodes>,
     places: Places,
     accepting: JoinSet<()>,
@@ -80,6 +85,7 @@ pub async fn start(config: &Located<Config>, store: SqliteStore) -> Result<Runni
 
     let authentication = eap_server::authentication(config)?;
     let aaa = aaa_servers::client(config)?;
+    let accounting = aaa_servers::accounting_client(config)?;
     let control = ControlSocket::bind(&config.resolve(&config.control_socket))?;
     let feed_listener = listen(config.feed.listen, "home agents").await?;
     let home_agents = address(&feed_listener, config.feed.listen);
@@ -101,14 +107,32 @@ pub async fn start(config: &Located<Config>, store: SqliteStore) -> Result<Runni
         acceptor: TlsAcceptor::from(tls.config),
         binding: tls.binding,
     });
-    let feed = Arc::new(Feed::new(store, registry, config.pools(), None));
+    let authority = authority(config, Executor::new(store.clone(), Arc::clone(&registry))).await?;
+    let dynamic_authorization = authority.as_ref().and_then(|server| server.address().ok());
+    let shown = Shown {
+        shared: Arc::clone(&shared),
+        accounting: accounting.clone(),
+        dynamic_authorization: authority.as_ref().map(dynamic_authorization::Server::counts),
+    };
+    let reported = Arc::<Notify>::default();
+    let feed = Arc::new(Feed::new(store.clone(), Arc::clone(&registry), config.pools(), None));
     let places = Places::default();
     let mut accepting = JoinSet::new();
     for listener in listeners {
         accepting.spawn(server::serve(listener, Arc::clone(&shared), places.clone()));
     }
     accepting.spawn(Arc::clone(&feed).watch_log());
-    accepting.spawn(serve_control(control, Arc::clone(&shared)));
+    accepting.spawn(status::serve(control, shown));
+    if config.radius.is_some() {
+        accepting.spawn(dynamic_authorization::end_due(store.clone(), registry));
+    }
+    if let Some(client) = accounting {
+        let interim = config.radius.as_ref().and_then(RadiusSection::interim);
+        accepting.spawn(Arc::new(Accountant { store, client, interim, reported }).run());
+    }
+    if let Some(authority) = authority {
+        accepting.spawn(authority.serve());
+    }
     let (stop_feed, mut stopping) = watch::channel(false);
     let feed = tokio::spawn(async move {
         let stop = async move {
@@ -117,7 +141,7 @@ pub async fn start(config: &Located<Config>, store: SqliteStore) -> Result<Runni
         };
         ::feed::server::serve(feed_listener, &files, feed, stop).await
     });
-    Ok(Running { mobile_nodes, home_agents, shared, places, accepting, feed, stop_feed })
+    Ok(Running { mobile_nodes, home_agents, dynamic_authorization, shared, places, accepting, feed, stop_feed })
 }
 
 impl Running {
@@ -129,6 +153,11 @@ impl Running {
     /// Where home agents connect.
     pub fn home_agents(&self) -> SocketAddr {
         self.home_agents
+    }
+
+    /// Where AAA servers may ask for sessions to be ended or authorised anew.
+    pub fn dynamic_authorization(&self) -> Option<SocketAddr> {
+        self.dynamic_authorization
     }
 
     /// What sessions share: the registry and the store are looked at in tests.
@@ -175,6 +204,15 @@ fn tls(config: &Located<Config>) -> Result<net::tls::Server, ConfigError> {
     net::tls::server(chain, key).map_err(in_certificate)
 }
 
+/// Listens for AAA servers where the configuration says so.
+async fn authority(config: &Located<Config>, executor: Executor) -> Result<Option<dynamic_authorization::Server>, ServeError> {
+    let asked = config.radius.as_ref().and_then(|radius| Some((radius, radius.dynamic_authorization?)));
+    let Some((radius, address)) = asked else { return Ok(None) };
+    let clients = aaa_servers::dynamic_authorization_clients(config, radius)?;
+    let failed = |error| ServeError::Listen { whom: "AAA servers", source: bind::explain(&error, Transport::Udp, address) };
+    dynamic_authorization::Server::bind(address, clients, executor).await.map(Some).map_err(failed)
+}
+
 async fn listen(address: SocketAddr, whom: &'static str) -> Result<TcpListener, ServeError> {
     let failed = |error| ServeError::Listen { whom, source: bind::explain(&error, Transport::Tcp, address) };
     TcpListener::bind(address).await.map_err(failed)
@@ -182,46 +220,4 @@ async fn listen(address: SocketAddr, whom: &'static str) -> Result<TcpListener, 
 
 fn address(listener: &TcpListener, asked: SocketAddr) -> SocketAddr {
     listener.local_addr().unwrap_or(asked)
-}
-
-async fn serve_control(control: ControlSocket, shared: Arc<MobileNodes>) {
-    let since = Instant::now();
-    let handler = move |request: service::control::Request| {
-        let shared = Arc::clone(&shared);
-        async move {
-            match request.request.as_str() {
-                "status" => status(&shared, since.elapsed()).await.map_err(|error| error.to_string()),
-                other => Err(format!("unknown request \"{other}\": the HAC answers \"status\"")),
-            }
-        }
-    };
-    control.serve(handler).await;
-}
-
-fn aaa_status(shared: &MobileNodes) -> Vec<serde_json::Value> {
-    let servers = shared.aaa.iter().flat_map(|client| client.status());
-    servers.map(|server| json!({ "name": server.name, "alive": server.is_alive, "counts": server.counts })).collect()
-}
-
-async fn status(shared: &MobileNodes, uptime: Duration) -> Result<serde_json::Value, StoreError> {
-    let read = |store: &mut dyn crate::store::Store| Ok::<_, StoreError>((store.counts(SystemTime::now())?, store.revision()?));
-    let (counts, revision) = shared.store.run(read).await??;
-    let home_agents: Vec<_> = shared
-        .registry
-        .connected()
-        .into_iter()
-        .map(|connected| json!({ "name": connected.name, "acknowledged": connected.acknowledged.0 }))
-        .collect();
-    Ok(json!({
-        "running": true,
-        "uptime_seconds": uptime.as_secs(),
-        "subscribers": counts.subscribers,
-        "home_agents": counts.home_agents,
-        "associations": counts.live_sas,
-        "waiting_sessions": counts.waiting_sessions,
-        "revision": revision.0,
-        "connected": home_agents,
-        "sessions": shared.results.snapshot(),
-        "aaa_servers": aaa_status(shared),
-    }))
 }

@@ -89,7 +89,8 @@ fn the_defaults_that_the_manual_names_are_those_of_the_programs() {
     assert_eq!(format!("{:?}", hac.policy), format!("{:?}", hac::config::PolicySection::default()));
     assert_eq!(hac.control_socket, Path::new(hac::config::DEFAULT_CONTROL_SOCKET));
     let mut radius = hac.radius.clone().unwrap();
-    (radius.servers, radius.secret_file) = (Vec::new(), None);
+    (radius.servers, radius.secret_file, radius.accounting) = (Vec::new(), None, Vec::new());
+    (radius.interim_seconds, radius.dynamic_authorization) = (None, None);
     let least: hac::config::RadiusSection = toml::from_str("servers = []").unwrap();
     assert_eq!(format!("{radius:?}"), format!("{least:?}"));
     let chosen = hac.default_realm();

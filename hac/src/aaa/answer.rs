@@ -140,7 +140,7 @@ fn user_name(attributes: Attributes<'_>) -> Result<Option<String>, Unusable> {
     Ok(Some(name.to_owned()))
 }
 
-pub(super) fn number(attributes: Attributes<'_>, kind: Kind) -> Result<Option<u32>, Unusable> {
+fn number(attributes: Attributes<'_>, kind: Kind) -> Result<Option<u32>, Unusable> {
     at_most_one(attributes, kind)?;
     Ok(first_of(attributes, kind)?.map(u32::from_be_bytes))
 }
@@ -168,7 +168,7 @@ fn first_prefix(attributes: Attributes<'_>, kind: Kind) -> Result<Option<Ipv6Net
 
 /// RFC 3162 section 2.3, RFC 4818 section 3: a reserved octet, the length in bits, as many octets as are needed or more. Bits beyond the length MUST
 /// be zero.
-fn prefix(value: &[u8]) -> Option<Ipv6Net> {
+pub(crate) fn prefix(value: &[u8]) -> Option<Ipv6Net> {
     let (&[_, length], octets) = value.split_first_chunk::<2>()?;
     let mut address = [0; 16];
     address.get_mut(..octets.len())?.copy_from_slice(octets);

@@ -118,7 +118,7 @@ pub(super) fn join_eap(attributes: Attributes<'_>) -> Result<Option<Vec<u8>>, Un
 ///
 /// # Errors
 /// There are several: which one holds is anybody's guess.
-pub(super) fn at_most_one(attributes: Attributes<'_>, kind: Kind) -> Result<Option<&[u8]>, Unusable> {
+pub(crate) fn at_most_one(attributes: Attributes<'_>, kind: Kind) -> Result<Option<&[u8]>, Unusable> {
     let mut values = attributes.all(kind);
     let value = values.next();
     if values.next().is_some() { Err(Unusable::Repeated(kind)) } else { Ok(value) }

@@ -45,6 +45,7 @@ mod servers;
 mod waiting;
 
 pub use accounting::{Account, AccountStatus, AccountingClient, Count, TerminateCause};
+pub(crate) use answer::prefix;
 pub use answer::{Accept, Answer, MAX_CLASSES, SHORTEST_INTERIM};
 pub use attribute::Kind;
 pub use client::{Client, ClientConfig, MAX_LIMIT, MAX_SERVERS, SERVERS_PER_RUN, ServerStatus, Timings};

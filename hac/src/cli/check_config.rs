@@ -73,13 +73,17 @@ fn check_authentication(config: &Located<Config>, check: &mut Check) {
 
 fn check_aaa_servers(config: &Located<Config>, check: &mut Check) {
     let entries: Vec<_> = config.radius.iter().flat_map(RadiusSection::entries).collect();
-    let told = entries.iter().map(|(_, entry)| json!({ "name": entry.to_string(), "transport": entry.transport() }));
-    let shown = entries.iter().map(|(_, entry)| match entry {
-        ServerEntry::Udp { .. } => entry.to_string(),
-        ServerEntry::Tls { .. } => format!("{entry} (TLS)"),
-    });
-    check.holds_shown("aaa_servers", told.collect::<Vec<_>>(), shown.collect::<Vec<_>>().join(", "));
-    let secrets = config.radius.iter().flat_map(|radius| entries.iter().map(|(key, entry)| radius.secret_of(key, entry)));
+    let accounting: Vec<_> = config.radius.iter().flat_map(RadiusSection::accounting_entries).collect();
+    list_servers("aaa_servers", &entries, check);
+    list_servers("accounting_servers", &accounting, check);
+    let radius = config.radius.as_ref();
+    check.holds("interim_seconds", radius.and_then(|radius| radius.interim_seconds));
+    check.holds(
+        "dynamic_authorization",
+        radius.and_then(|radius| radius.dynamic_authorization).map(|address| address.to_string()),
+    );
+    let all = || entries.iter().chain(&accounting);
+    let secrets = radius.into_iter().flat_map(|radius| all().map(|(key, entry)| radius.secret_of(key, entry)));
     let secrets: BTreeSet<_> = secrets.flatten().collect();
     for secret in secrets {
         check.note(aaa_servers::read_secret(config, &secret));
@@ -87,6 +91,15 @@ fn check_aaa_servers(config: &Located<Config>, check: &mut Check) {
             check.find(config.warned(&secret.key, remedy));
         }
     }
+}
+
+fn list_servers(name: &'static str, entries: &[(String, &ServerEntry)], check: &mut Check) {
+    let told = entries.iter().map(|(_, entry)| json!({ "name": entry.to_string(), "transport": entry.transport() }));
+    let shown = entries.iter().map(|(_, entry)| match entry {
+        ServerEntry::Udp { .. } => entry.to_string(),
+        ServerEntry::Tls { .. } => format!("{entry} (TLS)"),
+    });
+    check.holds_shown(name, told.collect::<Vec<_>>(), shown.collect::<Vec<_>>().join(", "));
 }
 
 fn method_names(realm: &Realm) -> Vec<&'static str> {

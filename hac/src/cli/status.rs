@@ -53,13 +53,14 @@ fn print(status: &Value, start_with: &str) {
         let name = connected.get("name").and_then(Value::as_str).unwrap_or("?");
         println!("  connected   {name}, acknowledged up to revision {}", connected.get("acknowledged").unwrap_or(&Value::Null));
     }
-    for server in status.get("aaa_servers").and_then(Value::as_array).into_iter().flatten() {
-        let name = server.get("name").and_then(Value::as_str).unwrap_or("?");
-        let is_alive = server.get("alive").and_then(Value::as_bool) == Some(true);
-        println!(
-            "AAA server    {name}, {}",
-            if is_alive { "answers" } else { "silent: is it running, and has it this HAC's secret?" }
-        );
+    print_servers(status, "aaa_servers", "AAA server  ");
+    print_servers(status, "accounting_servers", "accounting  ");
+    if number("waiting_sessions") > 0 {
+        println!("accounting    {} sessions wait for a server to record them", number("waiting_sessions"));
+    }
+    let asked = status.get("dynamic_authorization").and_then(Value::as_object);
+    for (what, count) in asked.into_iter().flatten().filter(|(_, count)| count.as_u64() != Some(0)) {
+        println!("AAA asks      {what}: {count}");
     }
     match number("waiting_sessions") {
         0 => {}
@@ -69,5 +70,14 @@ fn print(status: &Value, start_with: &str) {
     let sessions = status.get("sessions").and_then(Value::as_object);
     for (result, count) in sessions.into_iter().flatten().filter(|(_, count)| count.as_u64() != Some(0)) {
         println!("sessions      {result}: {count}");
+    }
+}
+
+fn print_servers(status: &Value, key: &str, label: &str) {
+    for server in status.get(key).and_then(Value::as_array).into_iter().flatten() {
+        let name = server.get("name").and_then(Value::as_str).unwrap_or("?");
+        let is_alive = server.get("alive").and_then(Value::as_bool) == Some(true);
+        let state = if is_alive { "answers" } else { "silent: is it running, and has it this HAC's secret?" };
+        println!("{label}  {name}, {state}");
     }
 }

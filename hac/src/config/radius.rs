@@ -1,5 +1,6 @@
 //! `[radius]`: the AAA servers, and what holds for all of them.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -7,7 +8,10 @@ use serde::Deserialize;
 use service::config::{Finding, Located};
 
 use super::Config;
-use super::server_entry::{self, AUTHENTICATION_PORT, ServerEntry};
+use super::server_entry::{self, ACCOUNTING_PORT, AUTHENTICATION_PORT, ServerEntry};
+
+/// From the shortest that RFC 2869 section 5.16 allows to a day.
+const INTERIM_SECONDS: std::ops::RangeInclusive<u64> = crate::aaa::SHORTEST_INTERIM.as_secs()..=86_400;
 
 /// `[radius]`.
 #[derive(Clone, Debug, Deserialize)]
@@ -16,6 +20,13 @@ pub struct RadiusSection {
     /// In the order in which they are asked.
     #[serde(deserialize_with = "server_entry::list::<_, AUTHENTICATION_PORT>")]
     pub servers: Vec<ServerEntry>,
+    /// Servers that are told of sessions, in the order in which they are tried.
+    #[serde(default, deserialize_with = "server_entry::list::<_, ACCOUNTING_PORT>")]
+    pub accounting: Vec<ServerEntry>,
+    /// Between two interim updates of a session, whatever its AAA server says.
+    pub interim_seconds: Option<u64>,
+    /// UDP address where servers may ask for sessions to be ended or authorised anew; `None`: nowhere.
+    pub dynamic_authorization: Option<SocketAddr>,
     /// File with the secret of the servers over UDP that have none of their own.
     pub secret_file: Option<PathBuf>,
     /// Whether they answer Status-Server, by which one that is back is noticed: who asks must know (RFC 5997 section 4.1).
@@ -62,7 +73,31 @@ pub(super) fn check(config: &Located<Config>) -> Vec<Finding> {
     if radius.dead_time_seconds == 0 {
         findings.push(config.refused("radius.dead-time-seconds", "write 1 or more"));
     }
-    findings.extend(radius.entries().filter_map(|(key, entry)| check_entry(config, radius, &key, entry)));
+    findings.extend(check_accounting(config, radius));
+    let all = radius.entries().chain(radius.accounting_entries());
+    findings.extend(all.filter_map(|(key, entry)| check_entry(config, radius, &key, entry)));
+    findings
+}
+
+fn check_accounting(config: &Located<Config>, radius: &RadiusSection) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let most = crate::aaa::MAX_SERVERS;
+    if radius.accounting.len() > most {
+        findings.push(config.refused("radius.accounting", format!("write {most} servers at most")));
+    }
+    let interim = radius.interim_seconds;
+    if interim.is_some_and(|seconds| !INTERIM_SECONDS.contains(&seconds)) {
+        let remedy = "write 60 to 86400; 600 is often enough (RFC 2869 section 5.16)";
+        findings.push(config.refused("radius.interim-seconds", remedy));
+    } else if interim.is_some() && radius.accounting.is_empty() {
+        let remedy = "no server is told of sessions; add accounting = [\"192.0.2.1\"], or take it out";
+        findings.push(config.refused("radius.interim-seconds", remedy));
+    }
+    let has_secrets = radius.entries().chain(radius.accounting_entries()).any(|(_, entry)| entry.udp_address().is_some());
+    if radius.dynamic_authorization.is_some() && !has_secrets {
+        let remedy = "only servers over UDP may ask there, and there is none; take it out, or add one to servers or accounting";
+        findings.push(config.refused("radius.dynamic-authorization", remedy));
+    }
     findings
 }
 
@@ -89,6 +124,16 @@ impl RadiusSection {
     /// Every server, with the key under which it stands (`radius.servers.0`).
     pub fn entries(&self) -> impl Iterator<Item = (String, &ServerEntry)> {
         self.servers.iter().enumerate().map(|(index, entry)| (format!("radius.servers.{index}"), entry))
+    }
+
+    /// Every server that is told of sessions, with the key under which it stands (`radius.accounting.0`).
+    pub fn accounting_entries(&self) -> impl Iterator<Item = (String, &ServerEntry)> {
+        self.accounting.iter().enumerate().map(|(index, entry)| (format!("radius.accounting.{index}"), entry))
+    }
+
+    /// Between two interim updates of a session, whatever its AAA server says.
+    pub fn interim(&self) -> Option<Duration> {
+        self.interim_seconds.map(Duration::from_secs)
     }
 
     /// The file with the secret of the server that stands under `key`; none over TLS.

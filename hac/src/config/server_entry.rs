@@ -15,6 +15,8 @@ use super::check_name;
 
 /// Where servers of authentication listen if the configuration names no port (RFC 2865 section 3).
 pub(super) const AUTHENTICATION_PORT: u16 = 1812;
+/// Where servers of accounting do (RFC 2866 section 3).
+pub(super) const ACCOUNTING_PORT: u16 = 1813;
 /// The same over TLS, for all that RADIUS does (RFC 6614 section 2.1).
 const TLS_PORT: u16 = 2083;
 
@@ -56,6 +58,14 @@ impl ServerEntry {
         match self {
             Self::Udp { .. } => "udp",
             Self::Tls { .. } => "tls",
+        }
+    }
+
+    /// Where a server over UDP is.
+    pub fn udp_address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Udp { address, .. } => Some(*address),
+            Self::Tls { .. } => None,
         }
     }
 }

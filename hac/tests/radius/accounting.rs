@@ -8,7 +8,7 @@ use hac::aaa::{Account, AccountStatus, AccountingClient, Count};
 use super::server::{ACCEPT, ACCOUNTING_RESPONSE, PROXY_STATE, STATUS_SERVER};
 use super::*;
 
-fn accounting(servers: &[&Server], timings: Timings) -> Arc<AccountingClient> {
+fn client(servers: &[&Server], timings: Timings) -> Arc<AccountingClient> {
     let servers = servers.iter().map(|server| server.config()).collect();
     AccountingClient::new(ClientConfig { servers, nas_identifier: "hac.example.org".to_owned(), timings }).unwrap()
 }
@@ -37,7 +37,7 @@ fn counted(client: &AccountingClient, name: &str) -> u64 {
 #[tokio::test]
 async fn a_record_is_acknowledged_by_an_accounting_response_as_servers_send_it() {
     let server = Server::start().await;
-    let client = accounting(&[&server], TIMINGS);
+    let client = client(&[&server], TIMINGS);
     let serve = async {
         let request = server.accounting_request().await;
         assert_eq!(request.value(44), b"session");
@@ -58,7 +58,7 @@ async fn a_record_is_acknowledged_by_an_accounting_response_as_servers_send_it()
 #[tokio::test]
 async fn a_record_sent_again_is_the_same_in_every_octet_and_the_next_server_is_told_the_same() {
     let (silent, serving) = (Server::start().await, Server::start().await);
-    let client = accounting(&[&silent, &serving], IMPATIENT);
+    let client = client(&[&silent, &serving], IMPATIENT);
     let serve = async {
         let first = silent.accounting_request().await;
         assert_eq!(silent.accounting_request().await, first);
@@ -76,7 +76,7 @@ async fn a_record_sent_again_is_the_same_in_every_octet_and_the_next_server_is_t
 #[tokio::test]
 async fn an_accounting_response_to_status_server_makes_a_dead_server_alive() {
     let server = Server::start().await;
-    let client = accounting(&[&server], IMPATIENT);
+    let client = client(&[&server], IMPATIENT);
     assert!(client.tell(&account("session")).await.is_err());
     assert!(!client.is_any_alive());
     // The two transmissions of the record come first.

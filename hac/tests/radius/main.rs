@@ -3,10 +3,13 @@
 
 mod accounting;
 mod bounds;
+mod dynamic_authorization;
 mod failover;
 mod forgery;
 mod runs;
 mod server;
+mod told;
+mod world;
 
 use std::sync::Arc;
 use std::time::Duration;

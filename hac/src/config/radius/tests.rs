@@ -37,6 +37,19 @@ fn servers_are_asked_in_the_order_that_is_written_and_each_has_its_secret() {
 }
 
 #[test]
+fn servers_that_are_told_of_sessions_have_a_port_of_their_own_and_nothing_is_told_or_asked_by_default() {
+    let radius = with(RADIUS);
+    assert_eq!((radius.accounting.len(), radius.interim(), radius.dynamic_authorization), (0, None, None));
+    let lines = "accounting = [\"192.0.2.1\", \"192.0.2.2:1646\"]\ninterim-seconds = 60\ndynamic-authorization = \"[::]:3799\"\n";
+    let radius = with(&format!("{RADIUS}{lines}"));
+    let told: Vec<_> = radius.accounting_entries().map(|(key, entry)| (key, entry.to_string())).collect();
+    let named = |index, address: &str| (format!("radius.accounting.{index}"), address.to_owned());
+    assert_eq!(told, [named(0, "192.0.2.1:1813"), named(1, "192.0.2.2:1646")]);
+    assert_eq!(radius.interim(), Some(Duration::from_secs(60)));
+    assert_eq!(radius.dynamic_authorization, Some("[::]:3799".parse().unwrap()));
+}
+
+#[test]
 fn the_secret_of_all_may_be_missing_where_each_server_has_its_own() {
     let radius = with("[radius]\nservers = [{ address = \"192.0.2.1\", secret-file = \"own\" }]\n");
     assert_eq!(radius.secret_file, None);
@@ -58,6 +71,16 @@ fn values_that_cannot_work_are_refused_where_they_stand_with_what_to_write() {
         (format!("{RADIUS}dead-time-seconds = 0\n"), ":16:", "write 1 or more"),
         (radius("secret-file = \"secret\"\n", ""), ":14:12: [radius] servers = \"192.0.2.1\"", "add secret-file = \"FILE\""),
         (format!("{RADIUS}secret = \"x\"\n"), ":16:", "unknown key"),
+        (format!("{RADIUS}accounting = [\"aaa\"]\n"), ":16:", "write an IP address, with or without a port"),
+        (format!("{RADIUS}accounting = [{many}]\n"), ":16:1: [radius] accounting", "write 8 servers at most"),
+        (format!("{RADIUS}interim-seconds = 600\n"), ":16:1: [radius] interim-seconds = 600", "add accounting = "),
+        (
+            format!("{RADIUS}accounting = [\"::1\"]\ninterim-seconds = 59\n"),
+            ":17:1: [radius] interim-seconds",
+            "write 60 to 86400",
+        ),
+        (format!("{RADIUS}accounting = [\"::1\"]\ninterim-seconds = 86401\n"), ":17:1: [radius]", "write 60 to 86400"),
+        (format!("{RADIUS}dynamic-authorization = \"3799\"\n"), ":16:", "dynamic-authorization"),
     ];
     for (lines, place, words) in rows {
         let error = loaded(&format!("{GOOD}{lines}")).unwrap_err().to_string();
