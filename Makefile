@@ -17,7 +17,7 @@ SECONDS_EACH ?= 30
 # Commands that the demo and the lab need, and the Debian packages that bring them.
 DEMO_TOOLS := ip:iproute2 unshare:util-linux nsenter:util-linux ping:iputils-ping cc:build-essential nft:nftables
 LAB_TOOLS := $(DEMO_TOOLS) tshark:tshark dumpcap:wireshark-common dnsmasq:dnsmasq-base openssl:openssl \
-  freeradius:freeradius hostapd:hostapd eapol_test:eapoltest
+  freeradius:freeradius radclient:freeradius-utils hostapd:hostapd eapol_test:eapoltest
 
 .PHONY: help demo test fmt clippy doc nextest tree deny advisories fuzz soak bench build demo-tools lab-tools rust-tools nextest-tool deny-tool
 

@@ -2,6 +2,7 @@
 //! corpus with any toolchain. A body panics where a promise is broken; whatever else it is given, it returns.
 
 pub mod clear;
+pub mod dynamic_authorization;
 pub mod eap;
 pub mod exchange;
 pub mod exit_point;
@@ -20,6 +21,7 @@ pub type Body = fn(&[u8]);
 /// there are a new target.
 pub const TARGETS: &[(&str, Body)] = &[
     ("container", exchange::container),
+    ("dynamic_authorization", dynamic_authorization::dynamic_authorization),
     ("eap", eap::eap),
     ("eap_tls_fragments", over_tls::eap_tls_fragments),
     ("exit_point", exit_point::exit_point),

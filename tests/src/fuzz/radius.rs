@@ -2,7 +2,8 @@
 //! fuzzer gets behind its hashes. These are written once more, after the RFCs, so that a mistake of the client is not confirmed by itself.
 
 use hac::aaa::{
-    Accept, Answer, Attributes, Awaited, Decision, Dropped, Kind, MAX_CLASSES, Malformed, Reply, SHORTEST_INTERIM, Service, verify,
+    Accept, Answer, Attributes, Awaited, Decision, Dropped, Kind, MAX_CLASSES, Malformed, Reply, SHORTEST_INTERIM, Service,
+    verify,
 };
 use hmac::{Hmac, KeyInit, Mac};
 use md5::{Digest, Md5};

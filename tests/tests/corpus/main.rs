@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod data_path;
+mod dynamic_authorization;
 mod eap;
 mod eap_methods;
 mod exchange;
@@ -66,7 +67,8 @@ fn the_seeds_are_written_anew() {
 
 /// Target and seeds.
 fn seeds() -> Vec<(&'static str, Vec<Seed>)> {
-    [exchange::all(), data_path::all(), eap::all(), eap_methods::all(), mhauth_eap::all(), radius::all(), world::all()].concat()
+    let of_eap = [eap::all(), eap_methods::all(), mhauth_eap::all()].concat();
+    [exchange::all(), data_path::all(), of_eap, radius::all(), dynamic_authorization::all(), world::all()].concat()
 }
 
 fn fuzz() -> PathBuf {

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use super::certificates::Pair;
-use super::{AaaServer, Certificates, Lab, Method, Options, SECRET, Versions, write};
+use super::{ACCOUNTING, AaaServer, Certificates, DETAIL, Lab, Method, Options, SECRET, Versions, write};
 
 const CONFIGURATION: &str = include_str!("freeradius.conf");
 
@@ -67,6 +67,7 @@ fn variables(folder: &Path, certificates: &Certificates, options: &Options<'_>) 
     };
     let Pair { certificate, key } = certificates.server(options.certificate);
     let (authority, port) = (certificates.authority(), options.port.to_string());
+    let (accounting_port, detail) = ((options.port + ACCOUNTING).to_string(), folder.join(DETAIL));
     let variables = [
         ("raddbdir", &*folder.to_string_lossy()),
         ("authority", &*authority.to_string_lossy()),
@@ -74,6 +75,8 @@ fn variables(folder: &Path, certificates: &Certificates, options: &Options<'_>) 
         ("server_key", &*key.to_string_lossy()),
         ("secret", SECRET),
         ("port", &port),
+        ("accounting_port", &accounting_port),
+        ("detail", &*detail.to_string_lossy()),
         ("first_method", first),
         ("tls_min_version", least),
         ("tls_max_version", most),

@@ -1,5 +1,5 @@
 //! AAA servers in the lab, as operators run them: FreeRADIUS and hostapd, in the HAC's namespace on loopback; and
-//! [`eapol_test`], a peer and RADIUS client that owes our own code nothing.
+//! [`eapol_test`] and [`radclient`], a peer and RADIUS clients that owe our own code nothing.
 //!
 //! Tests of EAP start them ([`Lab::freeradius`], [`Lab::hostapd`]). None of them reads what a package has put under `/etc`.
 
@@ -8,10 +8,12 @@ pub mod eapol_test;
 mod freeradius;
 mod hostapd;
 pub mod load;
+pub mod radclient;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -35,6 +37,11 @@ pub const ANONYMOUS: &str = "anonymous@example.org";
 pub const SERVER_NAME: &str = "aaa.example.org";
 /// What the names of the servers' logs begin with: servers tell whom they are asked for.
 pub(super) const LOG_PREFIX: &str = "aaa-";
+
+/// From the port for authentication to that for accounting.
+const ACCOUNTING: u16 = 100;
+/// Where FreeRADIUS writes what it is told of sessions.
+const DETAIL: &str = "detail";
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -125,6 +132,7 @@ pub struct Reply<'a> {
 pub struct AaaServer {
     daemon: Daemon,
     port: u16,
+    folder: PathBuf,
     /// What it logs once in each run, when it answers.
     ready: &'static str,
 }
@@ -133,6 +141,17 @@ impl AaaServer {
     /// Where it is asked, in the HAC's namespace.
     pub fn address(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.port).into()
+    }
+
+    /// Where it is told of sessions, in the HAC's namespace; FreeRADIUS alone listens there.
+    pub fn accounting_address(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.port + ACCOUNTING).into()
+    }
+
+    /// What FreeRADIUS has been told of sessions, in its own words and order: the attributes of each record by name. One that stands
+    /// there several times has its values joined by spaces.
+    pub fn records(&self) -> Vec<BTreeMap<String, String>> {
+        records(&fs::read_to_string(self.folder.join(DETAIL)).unwrap_or_default())
     }
 
     /// What it logged so far: each packet, each step of a method.
@@ -180,10 +199,27 @@ impl Lab {
         // One on the same port before has left its log.
         let before = fs::metadata(self.folder().join(format!("{name}.log"))).map_or(0, |log| log.len() as usize);
         let daemon = self.spawn(plan::HAC, &name, Path::new(program), arguments)?;
-        let mut server = AaaServer { daemon, port, ready };
+        let folder = self.folder().join(format!("{program}-{port}"));
+        let mut server = AaaServer { daemon, port, folder, ready };
         server.wait_until_ready(before)?;
         Ok(server)
     }
+}
+
+/// A record is a line of time and indented lines of attributes, up to an empty one.
+fn records(text: &str) -> Vec<BTreeMap<String, String>> {
+    let read = |record: &str| {
+        let mut attributes = BTreeMap::<String, String>::new();
+        for (name, value) in record.lines().filter_map(|line| line.strip_prefix('\t')?.split_once(" = ")) {
+            let value = value.trim_matches('"');
+            let joined = attributes.entry(name.to_owned()).or_default();
+            *joined = if joined.is_empty() { value.to_owned() } else { format!("{joined} {value}") };
+        }
+        attributes
+    };
+    // Of the last one the end may not be written yet.
+    let whole = text.rsplit_once("\n\n").map_or("", |(whole, _)| whole);
+    whole.split("\n\n").filter(|record| !record.trim().is_empty()).map(read).collect()
 }
 
 /// Writes the files of a server's configuration, by name.
@@ -193,4 +229,20 @@ fn write(folder: &Path, files: &[(&str, String)]) -> Result<()> {
         fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_are_read_as_freeradius_writes_them_and_an_unfinished_one_is_left() {
+        let text = "Fri Nov 27 20:00:00 2026\n\tAcct-Status-Type = Start\n\tClass = 0x676f\n\tClass = 0x6c64\n\tUser-Name = \"a = b\"\n\n\
+                    Fri Nov 27 20:00:01 2026\n\tAcct-Status-Type = Stop\n";
+        let read = records(text);
+        assert_eq!(read.len(), 1);
+        assert_eq!(read[0]["Acct-Status-Type"], "Start");
+        assert_eq!((&*read[0]["Class"], &*read[0]["User-Name"]), ("0x676f 0x6c64", "a = b"));
+        assert!(records("").is_empty());
+    }
 }

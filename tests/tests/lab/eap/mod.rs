@@ -1,6 +1,7 @@
 //! Mobile nodes with EAP, whom an operator's AAA server or the HAC itself authenticates. Here is what the cases share; each of the
 //! modules has those of one topic.
 
+mod asked;
 mod good;
 mod local;
 mod rate;
