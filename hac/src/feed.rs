@@ -12,6 +12,7 @@ use ::feed::{Answer, FromHa, Refusal, SessionReport, Subscription, SubscriptionH
 use ipnet::IpNet;
 use protocol::sa::Spi;
 use protocol::sa::spi::SpiBlocks;
+use tokio::sync::Notify;
 use tokio::time::{Interval, MissedTickBehavior, timeout};
 
 use crate::registry::{Membership, Registry, Wanted};
@@ -32,13 +33,21 @@ pub struct Feed {
     store: SharedStore,
     registry: Arc<Registry>,
     pools: Pools,
-    usage_interval: Option<Duration>,
+    usage: Option<Usage>,
+}
+
+/// How often home agents are to say how each session is, and who is woken then.
+pub struct Usage {
+    /// In whole seconds.
+    pub interval: Duration,
+    /// A report is in the store.
+    pub reported: Arc<Notify>,
 }
 
 impl Feed {
-    /// For home agents that serve addresses of `pools`, and say how each session is once a `usage_interval`, in whole seconds, or never.
-    pub fn new(store: SharedStore, registry: Arc<Registry>, pools: Pools, usage_interval: Option<Duration>) -> Self {
-        Self { store, registry, pools, usage_interval }
+    /// For home agents that serve addresses of `pools`; with `usage` they tell of sessions.
+    pub fn new(store: SharedStore, registry: Arc<Registry>, pools: Pools, usage: Option<Usage>) -> Self {
+        Self { store, registry, pools, usage }
     }
 
     /// Announces what is new in the log until the future is dropped.
@@ -57,7 +66,13 @@ impl Feed {
         let prefixes = self.pools.ip6.map(IpNet::V6).into_iter().chain(self.pools.ip4.map(IpNet::V4));
         let pools: Vec<IpNet> = prefixes.collect();
         let own_addresses = pools.iter().map(first_usable).collect();
-        Welcome { group: home_agent.group, pools, own_addresses, spi_blocks, usage_interval: self.usage_interval }
+        Welcome {
+            group: home_agent.group,
+            pools,
+            own_addresses,
+            spi_blocks,
+            usage_interval: self.usage.as_ref().map(|usage| usage.interval),
+        }
     }
 
     /// The home agent's record and the SPI blocks of its group; refused when there is none.
@@ -103,7 +118,7 @@ impl Feed {
                 FromHa::Acknowledge(_) => {}
                 FromHa::LookUp(spi) => self.answer(to, subscription, spi).await?,
                 FromHa::Registered(spis) => self.note_registered(to, spis).await,
-                FromHa::Usage(reports) => self.note_usage(to, &reports),
+                FromHa::Usage(reports) => self.note_usage(to, reports).await,
             }
         }
     }
@@ -125,7 +140,7 @@ impl Feed {
                     FromHa::Acknowledge(revision) => place.acknowledge(Revision(revision)),
                     FromHa::LookUp(spi) => self.answer(to, &subscription, spi).await?,
                     FromHa::Registered(spis) => self.note_registered(to, spis).await,
-                    FromHa::Usage(reports) => self.note_usage(to, &reports),
+                    FromHa::Usage(reports) => self.note_usage(to, reports).await,
                 },
                 wanted = place.next() => {
                     let newer = || Refusal::Ended("a newer subscription of this home agent has taken its place".to_owned());
@@ -135,7 +150,7 @@ impl Feed {
                             // What lies before it and was not sent is not for this home agent.
                             told.revision = told.revision.max(wanted);
                         }
-                        Wanted::Renewal(spi) => renew(&subscription, spi).await?,
+                        Wanted::Renewal(spi) => subscription.renew(spi).await?,
                     }
                 }
                 _ = record.tick() => self.check_record(to, &subscription, &mut told).await?,
@@ -180,11 +195,15 @@ impl Feed {
         }
     }
 
-    /// Takes what a home agent says of sessions.
-    #[expect(clippy::unused_self, reason = "the store takes the reports here")]
-    fn note_usage(&self, from: &Addressee, reports: &[SessionReport]) {
-        let ended = reports.iter().filter(|report| report.ended.is_some()).count();
-        tracing::debug!(home_agent = from.home_agent.name, sessions = reports.len(), ended, "a home agent tells of sessions");
+    /// Records what a home agent says of sessions, and has accounting look at it. A database that does not take it costs nobody his
+    /// subscription: a session that goes on is told of again.
+    async fn note_usage(&self, to: &Addressee, reports: Vec<SessionReport>) {
+        let (addressee, sessions) = (to.clone(), reports.len());
+        let noted = self.store.run(move |store| store.note_usage(&addressee.recipient(), &reports, SystemTime::now()));
+        match noted.await.flatten() {
+            Ok(()) => self.usage.iter().for_each(|usage| usage.reported.notify_one()),
+            Err(error) => tracing::error!(%error, sessions, "what a home agent tells of sessions is not recorded"),
+        }
     }
 
     /// Ends the subscription of a home agent that is not recorded any more, or otherwise; else tells it of new SPI blocks.
@@ -217,17 +236,15 @@ impl SubscriptionHandler for Feed {
             .map_err(|_| Refusal::Ended("the snapshot was not acknowledged in 30 seconds".to_owned()))??;
         tracing::info!(home_agent = name, associations = sent_associations, revision = revision.0, "a home agent is connected");
 
+        if self.usage.is_some() {
+            // Sessions of a process before this one have ended, whether or not this one has any.
+            self.note_usage(&to, Vec::new()).await;
+        }
         let place = self.registry.enter(&name, to.instance, revision);
         let ended = self.follow(&to, subscription, place, Told { revision, blocks }).await;
         tracing::info!(home_agent = name, "a home agent is no longer connected");
         ended
     }
-}
-
-/// Has the home agent ask the node of this association for a new one.
-async fn renew(_subscription: &Subscription, spi: Spi) -> Result<(), Refusal> {
-    tracing::debug!(%spi, "a node is to be asked for a new association");
-    Ok(())
 }
 
 /// How far a subscription has got.

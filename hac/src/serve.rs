@@ -23,7 +23,7 @@ use crate::admission::Admission;
 use crate::config::{Config, RadiusSection};
 use crate::dynamic_authorization::{self, Executor};
 use crate::eap_server;
-use crate::feed::Feed;
+use crate::feed::{Feed, Usage};
 use crate::places::Places;
 use crate::registry::Registry;
 use crate::results::Results;
@@ -34,6 +34,11 @@ use status::Shown;
 
 /// How long running sessions may take to end when the HAC stops.
 const FAREWELL: Duration = Duration::from_secs(5);
+
+/// How often home agents say how each session is, where accounting servers are told: two reports come between two interim updates, and a
+/// home agent that dies takes half a minute of figures with it.
+const REPORTS: Duration = Duration::from_secs(30);
+const _: () = assert!(2 * REPORTS.as_secs() <= crate::aaa::SHORTEST_INTERIM.as_secs());
 
 /// Why the HAC cannot serve.
 #[derive(Debug, thiserror::Error)]
@@ -115,7 +120,8 @@ pub async fn start(config: &Located<Config>, store: SqliteStore) -> Result<Runni
         dynamic_authorization: authority.as_ref().map(dynamic_authorization::Server::counts),
     };
     let reported = Arc::<Notify>::default();
-    let feed = Arc::new(Feed::new(store.clone(), Arc::clone(&registry), config.pools(), None));
+    let usage = accounting.is_some().then(|| Usage { interval: REPORTS, reported: Arc::clone(&reported) });
+    let feed = Arc::new(Feed::new(store.clone(), Arc::clone(&registry), config.pools(), usage));
     let places = Places::default();
     let mut accepting = JoinSet::new();
     for listener in listeners {

@@ -12,7 +12,6 @@ mod session;
 mod shared;
 pub mod sqlite;
 mod subscriber;
-mod usage;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -10,7 +10,8 @@ use ipnet::{IpNet, Ipv6Net};
 use protocol::addr::HomeAddresses;
 use protocol::sa::Spi;
 
-pub use super::usage::{SessionEnd, SessionReport, Traffic, Volume};
+pub use ::feed::{SessionEnd, SessionReport};
+pub use protocol::tunnel::{Traffic, Volume};
 
 /// What a AAA server said with its Access-Accept of the session that follows; recorded with the association.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -171,7 +171,7 @@ fn a_new_sa_with_other_home_addresses_leaves_the_old_binding_to_its_end() {
     story.gets_new_sa(SPI + 1);
     let new = story.sa.home;
     assert!(matches!(story.receives(update(1)).others[..], [Command::Move { home, .. }] if home == new));
-    story.ha.handle_sa_end(old.spi);
+    story.ha.handle_sa_end(old.spi, story.now);
     let ended = story.said().others;
     assert!(matches!(ended[..], [Command::Remove(gone), Command::Uninstall(_)] if gone == old.home), "{ended:?}");
     assert_eq!(story.ha.bindings().map(|binding| binding.home).collect::<Vec<_>>(), [new]);

@@ -66,3 +66,27 @@ fn a_disconnect_request_is_in_force_within_a_second_and_the_node_comes_back_with
         leaves(&mut deployment)
     });
 }
+
+#[test]
+fn a_node_that_is_to_be_authorised_anew_asks_the_server_again_and_has_new_keys() {
+    inside(|lab| {
+        let server = lab.freeradius(&Options::default())?;
+        let mut deployment = registered(lab, &server)?;
+        let (before, requests) = (live(&deployment)?.pop().context("nothing is live")?, super::requests(&server));
+        let asked = lab.radclient("coa", &format!("User-Name = \"{NAI}\"\nService-Type = Authorize-Only\nState = 0x01"))?;
+        ensure!(!asked.is_done && asked.output.contains("CoA-NAK") && asked.output.contains("Request-Initiated"), "{asked:?}");
+        wait_for("the node to have new keys", SOON, || {
+            let bindings = deployment.bindings()?;
+            let spi = bindings["bindings"][0]["spi"].as_str().context("the node is not bound any more")?;
+            Ok((spi != before).then_some(()))
+        })?;
+        ensure!(super::requests(&server) > requests, "the AAA server was not asked");
+        deployment.ping_everywhere()?;
+
+        let asked = lab.radclient("coa", &format!("User-Name = \"{NAI}\"\nClass = 0x7376"))?;
+        ensure!(asked.is_done, "{asked:?}");
+        let counted = deployment.status("hac")?["dynamic_authorization"].clone();
+        ensure!(counted["reauthorisations"] == 1 && counted["changes"] == 1, "{counted}");
+        leaves(&mut deployment)
+    });
+}
