@@ -1,5 +1,5 @@
 //! TLS between mobile node and HAC (RFC 6618 section 9; profile section 2): what is offered, whom to believe, and the channel
-//! binding that ties MHAuth to the connection.
+//! binding that ties MHAuth to the connection. And TLS between HAC and AAA server (RFC 6614), in `mutual`.
 //!
 //! Both ends: TLS 1.2 with extended master secret, or 1.3; X25519MLKEM768 first, also when a connection of TLS 1.3 is resumed; no
 //! early data. The handshake itself is run by tokio-rustls in the callers.
@@ -21,13 +21,15 @@ mod connect;
 mod end_point;
 pub mod in_memory;
 pub mod inspect;
+mod mutual;
 mod name;
 mod sessions;
 mod tickets;
 
 pub use clients::{Client, Clients};
-pub use connect::connect;
+pub use connect::{connect, keep_alive};
 pub use end_point::{EndPointError, channel_binding, fingerprint, hash_name, peer_channel_binding};
+pub use mutual::{MutualClient, explain_aaa};
 pub use name::{NameError, Reference, check_name, explain_handshake, is_name, name_error};
 
 /// Why TLS cannot be set up.

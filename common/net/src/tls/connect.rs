@@ -4,10 +4,22 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::net::{TcpSocket, TcpStream};
 
 use crate::udp::explain_mark;
+
+/// From the last octet to the first question whether the other end is still there, and from one question to the next.
+const KEEP_ALIVE: [Duration; 2] = [Duration::from_secs(30), Duration::from_secs(10)];
+
+/// Lets the kernel find out that the other end of an idle connection has gone (SO_KEEPALIVE): after a minute it breaks.
+///
+/// # Errors
+/// The kernel's.
+pub fn keep_alive(stream: &TcpStream) -> io::Result<()> {
+    let [time, interval] = KEEP_ALIVE;
+    SockRef::from(stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(time).with_interval(interval).with_retries(3))
+}
 
 /// Connects to `address` within `timeout`; `mark` keeps the connection out of the tunnel (SO_MARK, needs CAP_NET_ADMIN).
 ///

@@ -100,15 +100,18 @@ pub struct Inspection {
 /// whether key and certificate belong together, and whether the chain leads to one of the CAs for this `usage`.
 pub fn identity(files: Files<'_>, usage: Usage, now: SystemTime) -> Inspection {
     let mut inspection = Inspection::default();
-    let chain = inspection.take_chain(files.certificate, now);
-    let key = inspection.take_key(files.key);
+    let chain = inspection.take_own(files.certificate, files.key, now);
     let roots = inspection.take_authorities(files.ca, now);
-    if let (Some(chain), Some(key)) = (&chain, key) {
-        inspection.compare_key(files, chain, key);
-    }
     if let (Some(chain), Some(roots)) = (&chain, roots) {
         inspection.follow_chain(files, chain, roots, usage, now);
     }
+    inspection
+}
+
+/// Looks at a certificate and its key alone, where the other end's CA is not known here.
+pub fn own(certificate: &Path, key: &Path, now: SystemTime) -> Inspection {
+    let mut inspection = Inspection::default();
+    let _chain = inspection.take_own(certificate, key, now);
     inspection
 }
 
@@ -122,6 +125,15 @@ pub fn authorities(ca: &Path, now: SystemTime) -> Inspection {
 impl Inspection {
     fn add(&mut self, file: File, severity: Severity, text: String) {
         self.findings.push(Finding { file, severity, text });
+    }
+
+    fn take_own(&mut self, certificate: &Path, key: &Path, now: SystemTime) -> Option<Vec<CertificateDer<'static>>> {
+        let chain = self.take_chain(certificate, now);
+        let private = self.take_key(key);
+        if let (Some(chain), Some(private)) = (&chain, private) {
+            self.compare_key(certificate, key, chain, private);
+        }
+        chain
     }
 
     fn take_chain(&mut self, path: &Path, now: SystemTime) -> Option<Vec<CertificateDer<'static>>> {
@@ -190,13 +202,19 @@ impl Inspection {
         }
     }
 
-    fn compare_key(&mut self, files: Files<'_>, chain: &[CertificateDer<'static>], key: PrivateKeyDer<'static>) {
-        if let Err(error) = CertifiedKey::from_der(chain.to_vec(), key, &provider()) {
+    fn compare_key(
+        &mut self,
+        certificate: &Path,
+        key: &Path,
+        chain: &[CertificateDer<'static>],
+        private: PrivateKeyDer<'static>,
+    ) {
+        if let Err(error) = CertifiedKey::from_der(chain.to_vec(), private, &provider()) {
             let text = format!(
                 "the private key {} and the first certificate of {} do not belong together ({error}): name the two files that \
                  were made together, leaf first",
-                files.key.display(),
-                files.certificate.display()
+                key.display(),
+                certificate.display()
             );
             self.add(File::Key, Severity::Error, text);
         }

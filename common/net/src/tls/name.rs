@@ -94,7 +94,6 @@ pub fn explain_handshake(error: &io::Error) -> String {
 
 /// What is wrong with a certificate beside its name, and what to do.
 fn explain_certificate(wrong: &CertificateError) -> Option<String> {
-    let date = |time: &UnixTime| value::rfc1123(SystemTime::UNIX_EPOCH + Duration::from_secs(time.as_secs()));
     if let CertificateError::ExpiredContext { not_after, .. } = wrong {
         let remedy = "have it made anew at the HAC, or set this node's clock if that is wrong";
         return Some(format!("the HAC's certificate expired on {}: {remedy}", date(not_after)));
@@ -110,6 +109,11 @@ fn explain_certificate(wrong: &CertificateError) -> Option<String> {
     let is_strange = matches!(wrong, CertificateError::UnknownIssuer | CertificateError::BadSignature);
     is_strange
         .then(|| format!("the HAC's certificate is not signed by the CA in [hac] ca: copy the operator's ca.pem again ({wrong})"))
+}
+
+/// As errors write a time.
+pub(super) fn date(time: &UnixTime) -> String {
+    value::rfc1123(SystemTime::UNIX_EPOCH + Duration::from_secs(time.as_secs())).to_string()
 }
 
 /// Whether `text` can be a reference identifier: a DNS name or an address.

@@ -12,7 +12,7 @@ pub(super) fn of(error: &Error) -> TlsFailure {
     } else if let Error::InvalidCertificate(wrong) = error {
         of_certificate(wrong)
     } else if let Error::AlertReceived(alert) = error {
-        if ABOUT_CERTIFICATES.contains(alert) { TlsFailure::OwnCertificate } else { TlsFailure::Alert }
+        if is_about_certificates(*alert) { TlsFailure::OwnCertificate } else { TlsFailure::Alert }
     } else if matches!(error, Error::NoCertificatesPresented) {
         TlsFailure::Certificate
     } else {
@@ -33,6 +33,11 @@ const ABOUT_CERTIFICATES: [AlertDescription; 10] = [
     AlertDescription::NoCertificate,
     AlertDescription::DecryptError,
 ];
+
+/// Whether who sends this alert does not take the certificate that it was shown.
+pub(in crate::tls) fn is_about_certificates(alert: AlertDescription) -> bool {
+    ABOUT_CERTIFICATES.contains(&alert)
+}
 
 /// A signature that does not fit is that of another CA of the same name.
 fn of_certificate(wrong: &CertificateError) -> TlsFailure {

@@ -20,6 +20,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{Connection, HandshakeKind, ProtocolVersion};
 use zeroize::Zeroizing;
 
+pub(super) use failure::is_about_certificates;
 pub use peer::{ClientSettings, EapTlsClient};
 pub use server::{EapTlsServer, ServerSettings};
 

@@ -30,6 +30,8 @@ pub struct Facts {
     pub binding: Result<ChannelBinding, EndPointError>,
     /// Whether it may sign others (RFC 5280 section 4.2.1.9).
     pub is_ca: bool,
+    /// Whether it may be shown by a client: it says so, or does not say what it is for (RFC 5280 section 4.2.1.12).
+    pub is_for_clients: bool,
 }
 
 impl Facts {
@@ -52,6 +54,7 @@ impl Facts {
             signature: signature(&parsed),
             binding: channel_binding(certificate),
             is_ca: parsed.is_ca(),
+            is_for_clients: is_for_clients(&parsed),
         })
     }
 
@@ -91,6 +94,11 @@ fn name(name: &GeneralName<'_>) -> Option<String> {
         | GeneralName::RegisteredID(_)
         | GeneralName::Invalid(..) => None,
     }
+}
+
+fn is_for_clients(certificate: &X509Certificate<'_>) -> bool {
+    let usage = certificate.extended_key_usage().ok().flatten();
+    usage.is_none_or(|usage| usage.value.any || usage.value.client_auth)
 }
 
 fn signature(certificate: &X509Certificate<'_>) -> String {

@@ -136,6 +136,25 @@ fn a_certificate_for_servers_alone_is_none_for_a_client() {
 }
 
 #[test]
+fn a_client_whose_server_knows_its_ca_alone_is_looked_at_without_it() {
+    let world = World::new();
+    let path = |name: &str| world.folder.path().join(name);
+    for (usages, is_for_clients) in [
+        (&[][..], true),
+        (&[ExtendedKeyUsagePurpose::ServerAuth], false),
+        (&[ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth], true),
+        (&[ExtendedKeyUsagePurpose::Any], true),
+    ] {
+        let mut params = parameters(-1, 29, &["hac"]);
+        params.extended_key_usages = usages.to_vec();
+        world.certify("hac", &params);
+        let inspection = own(&path("hac.pem"), &path("hac-key.pem"), now());
+        assert_found(&inspection, &[(File::Certificate, Severity::Warning, "expires on 2026-01-30T00:00:00Z")]);
+        assert_eq!(inspection.chain[0].is_for_clients, is_for_clients, "{usages:?}");
+    }
+}
+
+#[test]
 fn intermediate_certificates_are_followed_and_missed() {
     let world = World::new();
     let mut params = parameters(-1, 90, &[]);
