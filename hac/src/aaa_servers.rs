@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use net::tls::in_memory::Identity;
+use net::tls::{MutualClient, TlsError};
 use protocol::sa::Secret;
 use service::config::{ConfigError, Finding, Findings, Located, unreadable};
 
-use crate::aaa::{AccountingClient, Client, ClientConfig, ServerConfig};
+use crate::aaa::{AccountingClient, Client, ClientConfig, ServerConfig, TlsServer, Transport};
 use crate::config::{Config, NamedFile, RadiusSection, ServerEntry};
 use crate::dynamic_authorization::Clients;
 
@@ -40,7 +42,7 @@ pub fn accounting_client(config: &Located<Config>) -> Result<Option<Arc<Accounti
 /// A file with a secret cannot be used.
 pub fn dynamic_authorization_clients(config: &Located<Config>, radius: &RadiusSection) -> Result<Clients, ConfigError> {
     let mut secrets = Vec::new();
-    for (key, entry) in radius.entries().chain(radius.accounting_entries()) {
+    for (key, entry) in radius.all_entries() {
         if let Some(address) = entry.udp_address() {
             secrets.push((address.ip(), secret(config, radius, &key, entry)?));
         }
@@ -61,12 +63,37 @@ pub fn server(
     match entry {
         ServerEntry::Udp { address, .. } => Ok(ServerConfig {
             name: entry.to_string(),
-            address: *address,
+            transport: Transport::Udp(*address),
             secret: secret(config, radius, key, entry)?,
             status_server: radius.status_server,
         }),
-        ServerEntry::Tls { .. } => Err(refused(config.refused(key, "RADIUS over TLS is not built yet"))),
+        ServerEntry::Tls { name, port, .. } => {
+            let client = tls_client(config, radius, key, entry, name)?;
+            let server = TlsServer { host: name.clone(), port: *port, client };
+            Ok(ServerConfig::over_tls(entry.to_string(), server, radius.status_server))
+        }
     }
+}
+
+/// Shows the HAC's own certificate where nothing else is named: so the servers know the HAC under one name.
+fn tls_client(
+    config: &Located<Config>,
+    radius: &RadiusSection,
+    key: &str,
+    entry: &ServerEntry,
+    name: &str,
+) -> Result<MutualClient, ConfigError> {
+    let unusable = |key: &str, error: TlsError| refused(config.refused(key, error));
+    let ca = radius.ca_of(key, entry).ok_or_else(|| refused(config.refused(key, "nothing says which CA to believe; add ca")))?;
+    let roots = net::tls::load_authorities(&config.resolve(ca.path)).map_err(|error| unusable(&ca.key, error))?;
+    let own = || {
+        [("certificate", &config.certificate), ("key", &config.key)].map(|(key, path)| NamedFile { key: key.to_owned(), path })
+    };
+    let [certificate, private] = radius.identity_of(key, entry).unwrap_or_else(own);
+    let chain =
+        net::tls::load_certificates(&config.resolve(certificate.path)).map_err(|error| unusable(&certificate.key, error))?;
+    let private = net::tls::load_key(&config.resolve(private.path)).map_err(|error| unusable(&private.key, error))?;
+    MutualClient::new(roots, name, Identity { chain, key: private }).map_err(|error| unusable(&certificate.key, error))
 }
 
 fn secret(config: &Located<Config>, radius: &RadiusSection, key: &str, entry: &ServerEntry) -> Result<Secret, ConfigError> {

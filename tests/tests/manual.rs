@@ -91,6 +91,8 @@ fn the_defaults_that_the_manual_names_are_those_of_the_programs() {
     let mut radius = hac.radius.clone().unwrap();
     (radius.servers, radius.secret_file, radius.accounting) = (Vec::new(), None, Vec::new());
     (radius.interim_seconds, radius.dynamic_authorization) = (None, None);
+    (radius.servers, radius.secret_file, radius.ca) = (Vec::new(), None, None);
+    (radius.certificate, radius.key) = (None, None);
     let least: hac::config::RadiusSection = toml::from_str("servers = []").unwrap();
     assert_eq!(format!("{radius:?}"), format!("{least:?}"));
     let chosen = hac.default_realm();

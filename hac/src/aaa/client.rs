@@ -1,7 +1,7 @@
 //! The client: all AAA servers that decide about access.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -56,11 +56,13 @@ pub struct ClientConfig {
 pub struct ServerStatus {
     /// Its name.
     pub name: String,
-    /// Its address.
-    pub address: SocketAddr,
+    /// `udp` or `tls`.
+    pub transport: &'static str,
+    /// The version of TLS of a connection that stands, `1.2` or `1.3`.
+    pub tls_version: Option<&'static str>,
     /// Whether runs begin with it.
     pub is_alive: bool,
-    /// Open sockets.
+    /// Open sockets, or connections.
     pub sockets: usize,
     /// Those of them on which something is under way.
     pub busy_sockets: usize,
@@ -99,13 +101,14 @@ impl Client {
 
 #[cfg(test)]
 mod tests {
+    use super::super::transport::Transport;
     use super::*;
     use protocol::sa::Secret;
 
     fn config() -> ClientConfig {
-        let address = "127.0.0.1:1812".parse().unwrap();
+        let transport = Transport::Udp("127.0.0.1:1812".parse().unwrap());
         let secret = Secret::new(b"secret".to_vec());
-        let server = ServerConfig { name: "aaa1".to_owned(), address, secret, status_server: true };
+        let server = ServerConfig { name: "aaa1".to_owned(), transport, secret, status_server: true };
         ClientConfig { servers: vec![server], nas_identifier: "hac".to_owned(), timings: Timings::default() }
     }
 

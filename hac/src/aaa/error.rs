@@ -1,7 +1,6 @@
 //! Why a run with a AAA server has no answer.
 
 use std::io;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::attribute::Kind;
@@ -14,18 +13,28 @@ use super::pool::MAX_IN_FLIGHT;
 pub enum AaaError {
     /// No authentic answer within the limit: 504.
     #[error(
-        "the AAA server {server} at {address} did not answer in {limit:?}; {dropped} of its replies were dropped meanwhile{}",
-        advice(*.dropped)
+        "the AAA server {server} did not answer in {limit:?}; {dropped} of its replies were dropped meanwhile{}",
+        advice(*.over_tls, *.dropped)
     )]
     Silent {
         /// Its name.
         server: String,
-        /// Its address.
-        address: SocketAddr,
+        /// Whether a connection stands.
+        over_tls: bool,
         /// How long it had.
         limit: Duration,
         /// Replies from it that were dropped in this time, whichever request they were for.
         dropped: u64,
+    },
+    /// No connection to it within the limit, or none that it has answered on: 504.
+    #[error("no connection to the AAA server {server} was of use in {limit:?}: {reason}")]
+    Unreachable {
+        /// Its name.
+        server: String,
+        /// How long there was.
+        limit: Duration,
+        /// Why the last one was not, and what to do.
+        reason: String,
     },
     /// As many requests as there may be wait for the server's answers: 503.
     #[error("{MAX_IN_FLIGHT} requests wait for answers of the AAA server {server}: try again")]
@@ -34,14 +43,10 @@ pub enum AaaError {
         server: String,
     },
     /// The system gives no socket: 503.
-    #[error(
-        "cannot open a UDP socket to the AAA server {server} at {address}: {source}; are there file descriptors and a route left?"
-    )]
+    #[error("cannot open a socket to the AAA server {server}: {source}; are there file descriptors and a route left?")]
     Socket {
         /// Its name.
         server: String,
-        /// Its address.
-        address: SocketAddr,
         /// What the system says.
         source: io::Error,
     },
@@ -65,8 +70,10 @@ pub enum AaaError {
 }
 
 /// A server drops a request without a word where the secret is another (RFC 3579 section 3.2).
-fn advice(dropped: u64) -> &'static str {
-    if dropped == 0 {
+fn advice(over_tls: bool, dropped: u64) -> &'static str {
+    if over_tls {
+        ": the connection to it stands; does it know this HAC as a client, and do those answer whom it asks in turn?"
+    } else if dropped == 0 {
         ": is it running, does it know this HAC as a client, with the same secret?"
     } else {
         ": does it have the same secret, and does it send Message-Authenticator with every reply?"

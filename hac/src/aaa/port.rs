@@ -1,165 +1,178 @@
-//! One UDP socket to a AAA server, with its 256 identifiers, and what is under way on it.
+//! One UDP socket or TLS connection to a AAA server, with its 256 identifiers, and what is under way on it.
 //!
-//! `pool` opens ports and gives their identifiers to requests. The socket is connected: the kernel lets pass what comes from the
-//! server's address and port, and nothing else. Its receiver runs until the last holder has gone.
+//! `pool` opens ports and gives their identifiers to requests. What differs between the two stands in `udp` and `tls`; `shared` has
+//! what receives. It runs until the last holder has gone, over TLS until the connection ends.
+
+mod connect;
+mod shared;
+mod tls;
+mod udp;
+pub(super) mod watchdog;
 
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rand::Rng;
-use tokio::net::UdpSocket;
 use tokio::sync::oneshot;
-use tokio::task::AbortHandle;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
-use super::packet::{Authenticator, MAX_LEN};
+use super::packet::Authenticator;
 use super::peer::Peer;
 use super::reply::Reply;
 use super::request::{Content, Request};
 use super::retransmission::Retransmission;
-use super::waiting::Waiting;
+use super::transport::Transport;
+use super::waiting::IDENTIFIERS;
 
-/// After an error of the socket, which ICMP brings: without, a server's host that refuses would keep a core busy.
-const ERROR_PAUSE: Duration = Duration::from_millis(10);
+use shared::Shared;
+
+/// Replies that a connection owes to nobody any more and may still bring: with more it is left for another one, while half of its
+/// identifiers are free.
+const MAX_OWED: usize = IDENTIFIERS / 2;
 
 /// See the module.
 pub(super) struct Port {
-    socket: Arc<UdpSocket>,
-    waiting: Arc<Mutex<Waiting>>,
+    link: Link,
+    shared: Arc<Shared>,
     is_retired: AtomicBool,
-    receiver: AbortHandle,
 }
 
+enum Link {
+    Udp(udp::Socket),
+    Tls(tls::Connection),
+}
+
+/// The connection has ended before the reply came: the request may begin anew on another.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Broken;
+
 impl Port {
-    pub(super) fn open(peer: &Arc<Peer>) -> io::Result<Self> {
-        let socket = Arc::new(connect(peer.config.address)?);
-        let waiting = Arc::<Mutex<Waiting>>::default();
-        let receiver = tokio::spawn(receive(Arc::clone(&socket), Arc::clone(&waiting), Arc::clone(peer))).abort_handle();
-        Ok(Self { socket, waiting, is_retired: AtomicBool::new(false), receiver })
+    /// `limit`: how long a request may take.
+    pub(super) fn open(peer: &Arc<Peer>, limit: Duration) -> io::Result<Self> {
+        let shared = Arc::new(Shared::new(Arc::clone(peer)));
+        let link = match &peer.config.transport {
+            Transport::Udp(address) => Link::Udp(udp::Socket::open(*address, &shared)?),
+            Transport::Tls(server) => Link::Tls(tls::Connection::open(server, &shared, limit)),
+        };
+        Ok(Self { link, shared, is_retired: AtomicBool::new(false) })
     }
 
-    /// Gives a request an identifier and a fresh Request Authenticator; `None` when no identifier is free.
-    pub(super) fn begin(self: &Arc<Self>, content: &Content, peer: &Arc<Peer>) -> Option<Exchange> {
-        let mut waiting = lock(&self.waiting);
+    /// Gives a request an identifier and a fresh Request Authenticator; `None` when no identifier is free, or the connection has
+    /// ended.
+    pub(super) fn begin(self: &Arc<Self>, content: &Content) -> Option<Exchange> {
+        let mut waiting = self.shared.waiting();
+        // Under the lock, since who ends a connection wakes those that wait then.
+        if self.is_over() {
+            return None;
+        }
         let identifier = waiting.reserve()?;
         let mut authenticator = Authenticator::default();
         rand::rng().fill_bytes(&mut authenticator);
-        let request = content.seal(identifier, authenticator, &peer.config.secret);
+        let request = content.seal(identifier, authenticator, &self.shared.peer.config.secret);
         let reply = waiting.wait(request.awaited());
-        Some(Exchange { request, reply, port: Arc::clone(self), peer: Arc::clone(peer) })
+        Some(Exchange { request, reply, port: Arc::clone(self), heard_before: self.shared.heard() })
     }
 
-    /// Whether no request is to begin here any more: one has had no answer, and the reason may be the socket, whose own address
-    /// is fixed and may be gone.
+    /// Whether no request is to begin here any more: one has had no answer while nothing came, and the reason may be the socket,
+    /// whose own address is fixed and may be gone, or the connection, whose other end may be.
     pub(super) fn is_retired(&self) -> bool {
         self.is_retired.load(Ordering::Relaxed)
     }
 
+    /// Whether the connection has ended.
+    pub(super) fn is_over(&self) -> bool {
+        self.shared.is_over()
+    }
+
     /// Whether nothing is under way.
     pub(super) fn is_idle(&self) -> bool {
-        lock(&self.waiting).is_idle()
+        self.shared.waiting().is_idle()
     }
 
-    /// An error that ICMP brought earlier is told instead of sending: the second try sends.
-    async fn send(&self, octets: &[u8]) {
-        let Err(_) = self.socket.send(octets).await else { return };
-        if let Err(error) = self.socket.send(octets).await {
-            tracing::debug!(%error, "a request to a AAA server could not be sent, and counts as lost");
+    pub(super) fn is_connection(&self) -> bool {
+        matches!(self.link, Link::Tls(_))
+    }
+
+    /// Of a connection that stands: `1.2` or `1.3`.
+    pub(super) fn tls_version(&self) -> Option<&'static str> {
+        match &self.link {
+            Link::Udp(_) => None,
+            Link::Tls(connection) => connection.version(),
         }
     }
-}
 
-impl Drop for Port {
-    fn drop(&mut self) {
-        self.receiver.abort();
+    fn retire(&self) {
+        self.is_retired.store(true, Ordering::Relaxed);
     }
 }
 
-fn connect(address: SocketAddr) -> io::Result<UdpSocket> {
-    let any = if address.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
-    let socket = std::net::UdpSocket::bind(SocketAddr::new(any, 0))?;
-    socket.connect(address)?;
-    socket.set_nonblocking(true)?;
-    UdpSocket::from_std(socket)
-}
-
-fn lock(waiting: &Mutex<Waiting>) -> MutexGuard<'_, Waiting> {
-    waiting.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Longer datagrams are cut: what is beyond the longest packet is padding, or a Length that is malformed.
-async fn receive(socket: Arc<UdpSocket>, waiting: Arc<Mutex<Waiting>>, peer: Arc<Peer>) {
-    let mut buffer = vec![0; MAX_LEN];
-    loop {
-        match socket.recv(&mut buffer).await {
-            Ok(len) => hand_over(buffer.get(..len).unwrap_or_default(), &waiting, &peer),
-            Err(error) => {
-                tracing::trace!(%error, "the socket to a AAA server has an error");
-                sleep(ERROR_PAUSE).await;
-            }
-        }
-    }
-}
-
-fn hand_over(datagram: &[u8], waiting: &Mutex<Waiting>, peer: &Peer) {
-    let received = lock(waiting).receive(datagram, &peer.config.secret);
-    peer.note(received.as_ref().map(|(reply, _)| reply).map_err(|reason| *reason));
-    if let Ok((reply, waiter)) = received {
-        // Who has given up meanwhile wants no reply.
-        let _given_up = waiter.send(reply);
-    }
-}
-
-/// One request that is under way. When dropped, nothing waits for its reply and its identifier is free.
+/// One request that is under way. When dropped, nothing waits for its reply.
 pub(super) struct Exchange {
     request: Request,
     reply: oneshot::Receiver<Reply>,
     port: Arc<Port>,
-    peer: Arc<Peer>,
+    heard_before: u64,
 }
 
 impl Exchange {
-    /// Sends the request, again and again, the same octets from the same port (RFC 5080 section 2.2.2: by them the server knows
-    /// it again), until its reply comes.
-    pub(super) async fn run(&mut self, first_wait: Duration) -> Reply {
+    /// Sends the request until its reply comes: over UDP again and again, the same octets from the same port (RFC 5080 section
+    /// 2.2.2: by them the server knows it again); over TLS once, since TCP sees to it (RFC 6613 section 2.6.1).
+    pub(super) async fn run(&mut self, first_wait: Duration) -> Result<Reply, Broken> {
+        if self.port.is_connection() {
+            return self.run_once().await;
+        }
         let mut waits = Retransmission::new(first_wait);
         loop {
-            self.port.send(self.request.octets()).await;
+            self.send().await?;
             let wait = waits.next(&mut rand::rng());
             if let Ok(reply) = timeout(wait, self.reply()).await {
                 return reply;
             }
-            self.peer.counts.retransmission();
+            self.port.shared.peer.counts.retransmission();
         }
     }
 
     /// Sends the request and waits for its reply: a Status-Server MUST NOT be sent again (RFC 5997 section 4.1).
-    pub(super) async fn run_once(&mut self) -> Reply {
-        self.port.send(self.request.octets()).await;
+    pub(super) async fn run_once(&mut self) -> Result<Reply, Broken> {
+        self.send().await?;
         self.reply().await
     }
 
-    /// There was no reply within the limit: the socket is not used for another request.
+    /// There was no reply within the limit. Where nothing else came either, the socket is not used for another request.
     pub(super) fn give_up(self) {
-        self.port.is_retired.store(true, Ordering::Relaxed);
+        if self.port.shared.heard() == self.heard_before {
+            self.port.retire();
+        }
     }
 
-    async fn reply(&mut self) -> Reply {
-        match (&mut self.reply).await {
-            Ok(reply) => reply,
-            // The receiver has ended, which it does with the runtime: there is no reply.
-            Err(_) => std::future::pending().await,
+    async fn send(&self) -> Result<(), Broken> {
+        match &self.port.link {
+            Link::Udp(socket) => {
+                socket.send(self.request.octets()).await;
+                Ok(())
+            }
+            Link::Tls(connection) => connection.send(self.request.octets()),
         }
+    }
+
+    async fn reply(&mut self) -> Result<Reply, Broken> {
+        (&mut self.reply).await.map_err(|_| Broken)
     }
 }
 
-/// The identifier of a request that was given up may be reused before that request would have timed out, though after all others:
-/// the server tells the two apart by their authenticators (RFC 5080 section 2.2.2), and so does `reply`.
+/// Over UDP the identifier of a request that was given up may be reused before that request would have timed out, though after all
+/// others: the server tells the two apart by their authenticators (RFC 5080 section 2.2.2), and so does `reply`. Over TLS it is
+/// not used again before its reply has come, which it does or the connection ends.
 impl Drop for Exchange {
     fn drop(&mut self) {
-        lock(&self.port.waiting).give_back(self.request.awaited().identifier);
+        let identifier = self.request.awaited().identifier;
+        let mut waiting = self.port.shared.waiting();
+        match self.port.link {
+            Link::Udp(_) => waiting.give_back(identifier),
+            Link::Tls(_) if waiting.leave(identifier) > MAX_OWED => self.port.retire(),
+            Link::Tls(_) => {}
+        }
     }
 }

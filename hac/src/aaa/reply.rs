@@ -186,8 +186,12 @@ pub(super) mod tests {
 
     /// An authentic reply with these attributes.
     pub(in super::super) fn authentic(code: u8, attributes: &AttributeList) -> Reply {
-        let attributes = [attributes.octets(), &mac_place()].concat();
-        verify(&reply(code, &attributes), &AWAITED, &secret()).unwrap()
+        verify(&octets(code, attributes), &AWAITED, &secret()).unwrap()
+    }
+
+    /// Its octets.
+    pub(in super::super) fn octets(code: u8, attributes: &AttributeList) -> Vec<u8> {
+        reply(code, &[attributes.octets(), &mac_place()].concat())
     }
 
     fn mac_place() -> Vec<u8> {

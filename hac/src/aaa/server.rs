@@ -4,14 +4,16 @@
 
 use std::sync::{Arc, Weak};
 
-use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::client::Timings;
 use super::error::AaaError;
 use super::peer::{Peer, ServerConfig};
 use super::pool::{Full, Pool};
+use super::port::Broken;
 use super::reply::Reply;
 use super::request::Content;
+use super::transport::Transport;
 
 /// See the module.
 pub(super) struct Server {
@@ -24,7 +26,8 @@ pub(super) struct Server {
 
 impl Server {
     pub(super) fn new(config: ServerConfig, timings: Timings, probe: Option<Content>) -> Self {
-        Self { peer: Arc::new(Peer::new(config)), pool: Pool::default(), timings, probe }
+        let pool = Pool::new(timings, probe.clone());
+        Self { peer: Arc::new(Peer::new(config)), pool, timings, probe }
     }
 
     pub(super) fn is_alive(&self) -> bool {
@@ -34,15 +37,34 @@ impl Server {
     /// An authentic reply to this request, within the limit.
     pub(super) async fn ask(self: &Arc<Self>, content: &Content) -> Result<Reply, AaaError> {
         let (asked, dropped) = (Instant::now(), self.peer.counts.all_dropped());
-        let mut exchange = self.pool.begin(content, &self.peer).map_err(|full| self.explain(full))?;
-        self.peer.counts.request();
-        match timeout(self.timings.limit, exchange.run(self.timings.timeout)).await {
-            Ok(reply) => Ok(reply),
-            Err(_) => {
-                exchange.give_up();
-                self.found_silent(asked);
-                Err(self.silent(dropped))
+        let end = asked + self.timings.limit;
+        let mut is_counted = false;
+        while Instant::now() < end {
+            let mut exchange = match self.pool.begin(content, &self.peer) {
+                Ok(exchange) => exchange,
+                Err(Full::Later(time)) => {
+                    sleep_until(time.min(end)).await;
+                    continue;
+                }
+                Err(full) => return Err(self.explain(full)),
+            };
+            self.count(&mut is_counted);
+            match timeout_at(end, exchange.run(self.timings.timeout)).await {
+                Ok(Ok(reply)) => return Ok(reply),
+                // The connection has ended: the request begins anew on another.
+                Ok(Err(Broken)) => {}
+                Err(_) => exchange.give_up(),
             }
+        }
+        self.found_silent(asked);
+        Err(self.silent(dropped))
+    }
+
+    fn count(&self, is_counted: &mut bool) {
+        if std::mem::replace(is_counted, true) {
+            self.peer.counts.retransmission();
+        } else {
+            self.peer.counts.request();
         }
     }
 
@@ -51,7 +73,7 @@ impl Server {
         let dead = self.peer.health().silent(asked, Instant::now(), self.timings.dead_time);
         let Some(until) = dead else { return };
         let config = &self.peer.config;
-        tracing::warn!(server = config.name, address = %config.address, dead_time = ?self.timings.dead_time,
+        tracing::warn!(server = config.name, dead_time = ?self.timings.dead_time,
             "the AAA server does not answer: others are asked meanwhile");
         if self.probe.is_some() {
             tokio::spawn(probe(Arc::downgrade(self), until));
@@ -70,16 +92,21 @@ impl Server {
     }
 
     fn silent(&self, dropped_before: u64) -> AaaError {
-        let ServerConfig { name, address, .. } = &self.peer.config;
+        let ServerConfig { name, transport, .. } = &self.peer.config;
+        let (server, limit) = (name.clone(), self.timings.limit);
+        if let Some(reason) = self.peer.attempts().reason() {
+            return AaaError::Unreachable { server, limit, reason: reason.to_owned() };
+        }
         let dropped = self.peer.counts.all_dropped().saturating_sub(dropped_before);
-        AaaError::Silent { server: name.clone(), address: *address, limit: self.timings.limit, dropped }
+        AaaError::Silent { server, over_tls: matches!(transport, Transport::Tls(_)), limit, dropped }
     }
 
     fn explain(&self, full: Full) -> AaaError {
-        let ServerConfig { name, address, .. } = &self.peer.config;
+        let server = self.peer.config.name.clone();
         match full {
-            Full::Busy => AaaError::Busy { server: name.clone() },
-            Full::Socket(source) => AaaError::Socket { server: name.clone(), address: *address, source },
+            // No try is made before a time: there is no connection to begin on.
+            Full::Busy | Full::Later(_) => AaaError::Busy { server },
+            Full::Socket(source) => AaaError::Socket { server, source },
         }
     }
 }

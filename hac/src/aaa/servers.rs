@@ -88,7 +88,8 @@ fn status(server: &Server) -> ServerStatus {
     let (sockets, busy_sockets) = server.pool.sockets();
     ServerStatus {
         name: server.peer.config.name.clone(),
-        address: server.peer.config.address,
+        transport: server.peer.config.transport.name(),
+        tls_version: server.pool.tls_version(),
         is_alive: server.is_alive(),
         sockets,
         busy_sockets,

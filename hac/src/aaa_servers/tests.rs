@@ -46,6 +46,40 @@ fn white_space_around_a_secret_is_an_editors_and_within_it_the_secrets() {
 }
 
 #[test]
+fn a_server_over_tls_is_shown_the_hacs_own_certificate_or_the_one_that_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let authority = fixture::Authority::new();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    let lines = "[radius]\nservers = [{ tls = \"aaa.example.org\" }]\nca = \"aaa-ca.pem\"\n";
+    let with = format!("{lines}certificate = \"client.pem\"\nkey = \"client-key.pem\"\n");
+    let error = client_error(folder.path(), lines);
+    assert!(
+        error.contains("hac.toml:12:1: [radius] ca = \"aaa-ca.pem\": cannot read CA certificate from")
+            || error.contains("hac.toml:12:1: [radius] ca"),
+        "{error}"
+    );
+    write("aaa-ca.pem", &authority.pem);
+    assert!(client_error(folder.path(), lines).contains("hac.toml:3:1: certificate = \"hac.pem\": "));
+    assert!(client_error(folder.path(), &with).contains("hac.toml:13:1: [radius] certificate = \"client.pem\": "));
+    let (hac, client) = (authority.certify("hac.example.org"), authority.certify("radius.example.org"));
+    write("hac.pem", &hac.certificate);
+    write("hac-key.pem", &hac.key);
+    write("client.pem", &client.certificate);
+    write("client-key.pem", &hac.key);
+    let error = client_error(folder.path(), &with);
+    assert!(error.contains("hac.toml:13:1: ") && error.contains("do they belong together"), "{error}");
+    write("client-key.pem", &client.key);
+    for lines in [lines, &with] {
+        let config = located(folder.path(), lines);
+        let radius = config.radius.as_ref().unwrap();
+        let (key, entry) = radius.entries().next().unwrap();
+        let server = server(&config, radius, &key, entry).unwrap();
+        assert_eq!((server.name.as_str(), server.secret.expose()), ("aaa.example.org:2083", &b"radsec"[..]));
+        assert_eq!(server.transport.name(), "tls");
+    }
+}
+
+#[test]
 fn each_server_has_its_own_secret_or_that_of_all() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("secret"), "of all").unwrap();

@@ -21,15 +21,6 @@ pub(super) struct Pem {
     pub(super) key: Zeroizing<String>,
 }
 
-/// What a leaf is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Usage {
-    /// serverAuth.
-    Controller,
-    /// clientAuth and serverAuth.
-    HomeAgent,
-}
-
 /// A CA that signs leaves and nothing below them.
 pub(super) fn authority(name: &str, now: SystemTime) -> Result<Pem, rcgen::Error> {
     let mut params = CertificateParams::default();
@@ -42,17 +33,15 @@ pub(super) fn authority(name: &str, now: SystemTime) -> Result<Pem, rcgen::Error
     Ok(Pem { certificate, key: Zeroizing::new(key.serialize_pem()) })
 }
 
-/// A leaf whose one SAN is `name`: dNSName, or iPAddress where the name is an address.
-pub(super) fn leaf(ca: &Pem, name: &str, usage: Usage, now: SystemTime) -> Result<Pem, rcgen::Error> {
+/// A leaf whose one SAN is `name`: dNSName, or iPAddress where the name is an address. It is for clients and servers: a home agent is
+/// a client of the HAC, the HAC one of AAA servers over TLS.
+pub(super) fn leaf(ca: &Pem, name: &str, now: SystemTime) -> Result<Pem, rcgen::Error> {
     let issuer = Issuer::from_ca_cert_pem(&ca.certificate, KeyPair::from_pem(&ca.key)?)?;
     let mut params = CertificateParams::new([name.to_owned()])?;
     params.distinguished_name = common_name(name);
     params.is_ca = IsCa::ExplicitNoCa;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    params.extended_key_usages = match usage {
-        Usage::Controller => vec![ExtendedKeyUsagePurpose::ServerAuth],
-        Usage::HomeAgent => vec![ExtendedKeyUsagePurpose::ClientAuth, ExtendedKeyUsagePurpose::ServerAuth],
-    };
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth, ExtendedKeyUsagePurpose::ServerAuth];
     params.use_authority_key_identifier_extension = true;
     set_validity(&mut params, now, LEAF_LIFETIME);
     let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;

@@ -1,7 +1,6 @@
 //! `hac check-config`: everything that is wrong with the configuration, the files that it names and what is recorded; or what
 //! will hold.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::SystemTime;
@@ -13,10 +12,9 @@ use service::check::{Certificate, Check, readable_by_others};
 use service::config::Located;
 
 use super::{CliError, names};
-use crate::aaa_servers;
 use crate::authentication::Realm;
-use crate::check::certificate;
 use crate::check::recorded::Recorded;
+use crate::check::{aaa_servers, certificate};
 use crate::config::{self, Config, RadiusSection, ServerEntry};
 use crate::eap_server;
 use crate::store::sealing::KeyEncryptionKey;
@@ -36,7 +34,7 @@ pub(super) fn check(file: &Path) -> Check {
     check.find_all(config::check(&config));
     describe(&config, &mut check);
     check_authentication(&config, &mut check);
-    check_aaa_servers(&config, &mut check);
+    check_aaa_servers(&config, &mut check, now);
     check_certificates(&config, &mut check, now);
     check_ca_key(&config, &mut check);
     check_database(&config, &mut check, now);
@@ -71,7 +69,7 @@ fn check_authentication(config: &Located<Config>, check: &mut Check) {
     check.note(eap_server::authentication(config));
 }
 
-fn check_aaa_servers(config: &Located<Config>, check: &mut Check) {
+fn check_aaa_servers(config: &Located<Config>, check: &mut Check, now: SystemTime) {
     let entries: Vec<_> = config.radius.iter().flat_map(RadiusSection::entries).collect();
     let accounting: Vec<_> = config.radius.iter().flat_map(RadiusSection::accounting_entries).collect();
     list_servers("aaa_servers", &entries, check);
@@ -82,15 +80,7 @@ fn check_aaa_servers(config: &Located<Config>, check: &mut Check) {
         "dynamic_authorization",
         radius.and_then(|radius| radius.dynamic_authorization).map(|address| address.to_string()),
     );
-    let all = || entries.iter().chain(&accounting);
-    let secrets = radius.into_iter().flat_map(|radius| all().map(|(key, entry)| radius.secret_of(key, entry)));
-    let secrets: BTreeSet<_> = secrets.flatten().collect();
-    for secret in secrets {
-        check.note(aaa_servers::read_secret(config, &secret));
-        if let Some(remedy) = readable_by_others(&config.resolve(secret.path), "the secret of a AAA server") {
-            check.find(config.warned(&secret.key, remedy));
-        }
-    }
+    check.find_all(aaa_servers::check(config, now));
 }
 
 fn list_servers(name: &'static str, entries: &[(String, &ServerEntry)], check: &mut Check) {

@@ -11,7 +11,7 @@ use protocol::sa::spi::HaGroup;
 use service::config::Located;
 use zeroize::Zeroizing;
 
-use super::certificates::{self, Pem, Usage};
+use super::certificates::{self, Pem};
 use super::files::{Access, NewFiles};
 use super::{CliError, named, open, print_json, security_association};
 use crate::config::{Config, check_name};
@@ -80,7 +80,7 @@ fn add(config: &Path, arguments: &Add) -> Result<(), CliError> {
     let (config, mut store) = open(config)?;
     let ca = authority(&config)?;
     let mut files = NewFiles::new(&arguments.out, &FILES)?;
-    let leaf = certificates::leaf(&ca, &home_agent.name, Usage::HomeAgent, SystemTime::now())
+    let leaf = certificates::leaf(&ca, &home_agent.name, SystemTime::now())
         .map_err(|source| CliError::Certificate { name: home_agent.name.clone(), source })?;
     files.write("ha-key.pem", &leaf.key, Access::Secret)?;
     files.write("ha.pem", &leaf.certificate, Access::Public)?;

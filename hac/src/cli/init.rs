@@ -10,7 +10,7 @@ use rand::Rng;
 use zeroize::Zeroizing;
 
 use super::CliError;
-use super::certificates::{self, Usage};
+use super::certificates;
 use super::files::{Access, NewFiles, hex_line};
 use crate::config::{DEFAULT_CONTROL_SOCKET, check_name};
 use crate::store::sealing::{KEY_LEN, KeyEncryptionKey};
@@ -75,7 +75,7 @@ fn write_certificates(files: &mut NewFiles, name: &str) -> Result<(), CliError> 
     let failed = |source| CliError::Certificate { name: name.to_owned(), source };
     let now = SystemTime::now();
     let ca = certificates::authority(name, now).map_err(failed)?;
-    let hac = certificates::leaf(&ca, name, Usage::Controller, now).map_err(failed)?;
+    let hac = certificates::leaf(&ca, name, now).map_err(failed)?;
     files.write("ca-key.pem", &ca.key, Access::Secret)?;
     files.write("ca.pem", &ca.certificate, Access::Public)?;
     files.write("hac-key.pem", &hac.key, Access::Secret)?;

@@ -55,9 +55,6 @@ fn print(status: &Value, start_with: &str) {
     }
     print_servers(status, "aaa_servers", "AAA server  ");
     print_servers(status, "accounting_servers", "accounting  ");
-    if number("waiting_sessions") > 0 {
-        println!("accounting    {} sessions wait for a server to record them", number("waiting_sessions"));
-    }
     let asked = status.get("dynamic_authorization").and_then(Value::as_object);
     for (what, count) in asked.into_iter().flatten().filter(|(_, count)| count.as_u64() != Some(0)) {
         println!("AAA asks      {what}: {count}");
@@ -76,8 +73,27 @@ fn print(status: &Value, start_with: &str) {
 fn print_servers(status: &Value, key: &str, label: &str) {
     for server in status.get(key).and_then(Value::as_array).into_iter().flatten() {
         let name = server.get("name").and_then(Value::as_str).unwrap_or("?");
-        let is_alive = server.get("alive").and_then(Value::as_bool) == Some(true);
-        let state = if is_alive { "answers" } else { "silent: is it running, and has it this HAC's secret?" };
-        println!("{label}  {name}, {state}");
+        println!("{label}  {name}{}, {}", transport(server), health(server));
+    }
+}
+
+fn is_over_tls(server: &Value) -> bool {
+    server.get("transport").and_then(Value::as_str) == Some("tls")
+}
+
+fn transport(server: &Value) -> String {
+    match server.get("tls_version").and_then(Value::as_str) {
+        Some(version) => format!(" (TLS {version})"),
+        None if is_over_tls(server) => " (TLS, no connection open)".to_owned(),
+        None => String::new(),
+    }
+}
+
+fn health(server: &Value) -> &'static str {
+    let is_alive = server.get("alive").and_then(Value::as_bool) == Some(true);
+    match (is_alive, is_over_tls(server)) {
+        (true, _) => "answers",
+        (false, true) => "silent: the log says why",
+        (false, false) => "silent: is it running, and has it this HAC's secret?",
     }
 }

@@ -29,6 +29,12 @@ pub struct RadiusSection {
     pub dynamic_authorization: Option<SocketAddr>,
     /// File with the secret of the servers over UDP that have none of their own.
     pub secret_file: Option<PathBuf>,
+    /// The CA that signs the certificates of the servers over TLS that name no other, PEM.
+    pub ca: Option<PathBuf>,
+    /// What servers over TLS are shown that name nothing else, PEM; without it the HAC's own certificate.
+    pub certificate: Option<PathBuf>,
+    /// Its private key, PEM.
+    pub key: Option<PathBuf>,
     /// Whether they answer Status-Server, by which one that is back is noticed: who asks must know (RFC 5997 section 4.1).
     #[serde(default)]
     pub status_server: bool,
@@ -65,6 +71,15 @@ pub(super) fn check(config: &Located<Config>) -> Vec<Finding> {
     if radius.servers.is_empty() || radius.servers.len() > most {
         findings.push(config.refused("radius.servers", format!("write 1 to {most} addresses, such as \"192.0.2.1:1812\"")));
     }
+    findings.extend(check_times(config, radius));
+    findings.extend(check_identity(config, radius));
+    findings.extend(check_accounting(config, radius));
+    findings.extend(radius.all_entries().filter_map(|(key, entry)| check_entry(config, radius, &key, entry)));
+    findings
+}
+
+fn check_times(config: &Located<Config>, radius: &RadiusSection) -> Vec<Finding> {
+    let mut findings = Vec::new();
     let longest = crate::aaa::MAX_LIMIT.as_secs();
     if !(1..=longest).contains(&radius.timeout_seconds) {
         let remedy = format!("write 1 to {longest}: a mobile node waits for 30 s, and a second server may be asked");
@@ -73,9 +88,6 @@ pub(super) fn check(config: &Located<Config>) -> Vec<Finding> {
     if radius.dead_time_seconds == 0 {
         findings.push(config.refused("radius.dead-time-seconds", "write 1 or more"));
     }
-    findings.extend(check_accounting(config, radius));
-    let all = radius.entries().chain(radius.accounting_entries());
-    findings.extend(all.filter_map(|(key, entry)| check_entry(config, radius, &key, entry)));
     findings
 }
 
@@ -93,12 +105,21 @@ fn check_accounting(config: &Located<Config>, radius: &RadiusSection) -> Vec<Fin
         let remedy = "no server is told of sessions; add accounting = [\"192.0.2.1\"], or take it out";
         findings.push(config.refused("radius.interim-seconds", remedy));
     }
-    let has_secrets = radius.entries().chain(radius.accounting_entries()).any(|(_, entry)| entry.udp_address().is_some());
+    let has_secrets = radius.all_entries().any(|(_, entry)| entry.udp_address().is_some());
     if radius.dynamic_authorization.is_some() && !has_secrets {
         let remedy = "only servers over UDP may ask there, and there is none; take it out, or add one to servers or accounting";
         findings.push(config.refused("radius.dynamic-authorization", remedy));
     }
     findings
+}
+
+fn check_identity(config: &Located<Config>, radius: &RadiusSection) -> Option<Finding> {
+    let key = match (&radius.certificate, &radius.key) {
+        (Some(_), None) => "radius.certificate",
+        (None, Some(_)) => "radius.key",
+        (Some(_), Some(_)) | (None, None) => return None,
+    };
+    Some(config.refused(key, "certificate and key go together; write both, or neither: then the HAC's own are shown"))
 }
 
 /// What an entry leaves to `[radius]` must stand there.
@@ -107,8 +128,10 @@ fn check_entry(config: &Located<Config>, radius: &RadiusSection, key: &str, entr
         ServerEntry::Udp { secret_file: None, .. } if radius.secret_file.is_none() => {
             "it has no secret; add secret-file = \"FILE\" to [radius], or to this server: { address = \"…\", secret-file = \"FILE\" }"
         }
-        ServerEntry::Tls { .. } => "RADIUS over TLS is not built yet; write an address, which is asked over UDP",
-        ServerEntry::Udp { .. } => return None,
+        ServerEntry::Tls { ca: None, .. } if radius.ca.is_none() => {
+            "nothing says which CA signs its certificate; add ca = \"FILE\" to [radius], or to this server"
+        }
+        ServerEntry::Udp { .. } | ServerEntry::Tls { .. } => return None,
     };
     Some(config.refused(key, remedy))
 }
@@ -131,6 +154,11 @@ impl RadiusSection {
         self.accounting.iter().enumerate().map(|(index, entry)| (format!("radius.accounting.{index}"), entry))
     }
 
+    /// Every server of either kind.
+    pub fn all_entries(&self) -> impl Iterator<Item = (String, &ServerEntry)> {
+        self.entries().chain(self.accounting_entries())
+    }
+
     /// Between two interim updates of a session, whatever its AAA server says.
     pub fn interim(&self) -> Option<Duration> {
         self.interim_seconds.map(Duration::from_secs)
@@ -142,6 +170,23 @@ impl RadiusSection {
             ServerEntry::Udp { secret_file, .. } => choose(key, "secret-file", secret_file.as_ref(), self.secret_file.as_ref()),
             ServerEntry::Tls { .. } => None,
         }
+    }
+
+    /// The file with the CA of the server that stands under `key`; none over UDP.
+    pub fn ca_of<'a>(&'a self, key: &str, entry: &'a ServerEntry) -> Option<NamedFile<'a>> {
+        match entry {
+            ServerEntry::Udp { .. } => None,
+            ServerEntry::Tls { ca, .. } => choose(key, "ca", ca.as_ref(), self.ca.as_ref()),
+        }
+    }
+
+    /// The files with the certificate that the server under `key` is shown, and its key; none over UDP, or where the HAC's own are
+    /// shown.
+    pub fn identity_of<'a>(&'a self, key: &str, entry: &'a ServerEntry) -> Option<[NamedFile<'a>; 2]> {
+        let ServerEntry::Tls { identity, .. } = entry else { return None };
+        let own = identity.as_ref();
+        let certificate = choose(key, "certificate", own.map(|own| &own.certificate), self.certificate.as_ref())?;
+        Some([certificate, choose(key, "key", own.map(|own| &own.key), self.key.as_ref())?])
     }
 }
 

@@ -61,5 +61,14 @@ impl Shown {
 }
 
 fn servers(all: impl Iterator<Item = ServerStatus>) -> Vec<Value> {
-    all.map(|server| json!({ "name": server.name, "alive": server.is_alive, "counts": server.counts })).collect()
+    let one = |server: ServerStatus| {
+        json!({
+            "name": server.name,
+            "transport": server.transport,
+            "tls_version": server.tls_version,
+            "alive": server.is_alive,
+            "counts": server.counts,
+        })
+    };
+    all.map(one).collect()
 }

@@ -197,7 +197,7 @@ impl Session {
 
     fn aaa_failed(&mut self, received: eap::Received, error: &AaaError, around: &Surroundings<'_>) -> Step {
         let (status, retry_after) = match error {
-            AaaError::Silent { .. } => (Status::GatewayTimeout, None),
+            AaaError::Silent { .. } | AaaError::Unreachable { .. } => (Status::GatewayTimeout, None),
             AaaError::Busy { .. } | AaaError::Socket { .. } => (Status::Unavailable, Some(around.wall + RETRY_BUSY)),
             AaaError::Unusable { .. } => (Status::ServerError, None),
             AaaError::NotAResponse | AaaError::Identity(_) | AaaError::TooLong(_) => (Status::Malformed, None),

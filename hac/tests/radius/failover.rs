@@ -193,7 +193,7 @@ async fn when_all_are_dead_the_first_is_tried_all_the_same() {
 async fn a_port_that_refuses_is_asked_again_and_answers_once_its_server_is_up() {
     let address = Server::start().await.address();
     let server = Server { socket: Server::start().await.socket, secret: b"shared with this HAC" };
-    let config = hac::aaa::ServerConfig { address, ..server.config() };
+    let config = hac::aaa::ServerConfig { transport: hac::aaa::Transport::Udp(address), ..server.config() };
     let timings = Timings { timeout: Duration::from_millis(300), ..TIMINGS };
     let client = Client::new(ClientConfig { servers: vec![config], nas_identifier: "hac".to_owned(), timings }).unwrap();
     let mut run = begin(&client);

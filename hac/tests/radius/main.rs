@@ -8,6 +8,7 @@ mod failover;
 mod forgery;
 mod runs;
 mod server;
+mod tls;
 mod told;
 mod world;
 

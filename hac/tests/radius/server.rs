@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use hac::aaa::ServerConfig;
+use hac::aaa::{ServerConfig, Transport};
 use hmac::{Hmac, KeyInit, Mac};
 use md5::{Digest, Md5};
 use protocol::sa::Secret;
@@ -25,7 +25,7 @@ pub(crate) const EAP_MESSAGE: u8 = 79;
 pub(crate) const MESSAGE_AUTHENTICATOR: u8 = 80;
 
 /// For what must come, on a machine that is busy with other tests.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) struct Server {
     pub(crate) socket: UdpSocket,
@@ -54,17 +54,14 @@ impl Server {
 
     pub(crate) fn config(&self) -> ServerConfig {
         let secret = Secret::new(self.secret.to_vec());
-        ServerConfig { name: format!("aaa at {}", self.address()), address: self.address(), secret, status_server: true }
+        let transport = Transport::Udp(self.address());
+        ServerConfig { name: self.address().to_string(), transport, secret, status_server: true }
     }
 
     /// The next request, whose Message-Authenticator stands first and is right.
     pub(crate) async fn request(&self) -> Request {
         let Request { octets, from } = self.any_request().await;
-        assert_eq!(octets[20..22], [MESSAGE_AUTHENTICATOR, 18], "Message-Authenticator is the first attribute");
-        let mut zeroed = octets.clone();
-        zeroed[22..38].fill(0);
-        assert_eq!(octets[22..38], hmac(self.secret, &zeroed));
-        Request { octets, from }
+        Request::read(octets, from, self.secret)
     }
 
     /// The next request, an Accounting-Request whose Request Authenticator is right.
@@ -109,22 +106,23 @@ impl Server {
         sign(self.secret, unfinished(request, code, attributes))
     }
 
-    /// MS-MPPE-Send-Key (16) or -Recv-Key (17) as a Vendor-Specific's value (RFC 2548 section 2.4.2).
+    /// As [`hidden_key_under`] this server's secret.
     pub(crate) fn hidden_key(&self, request: &Request, kind: u8, salt: [u8; 2], key: &[u8; 32]) -> Vec<u8> {
-        let mut value = vec![0, 0, 1, 55, kind, 2 + 2 + 48];
-        value.extend(salt);
-        let plain = [&[32][..], key, &[0; 15]].concat();
-        let mut before = [request.authenticator(), &salt].concat();
-        for block in plain.chunks(16) {
-            let stream = Md5::new().chain_update(self.secret).chain_update(&before).finalize();
-            before = block.iter().zip(stream).map(|(octet, hiding)| octet ^ hiding).collect();
-            value.extend(&before);
-        }
-        value
+        hidden_key_under(self.secret, request, kind, salt, key)
     }
 }
 
 impl Request {
+    /// A whole packet whose Message-Authenticator stands first and is right.
+    pub(crate) fn read(octets: Vec<u8>, from: SocketAddr, secret: &[u8]) -> Self {
+        assert_eq!(octets[2..4], (octets.len() as u16).to_be_bytes());
+        assert_eq!(octets[20..22], [MESSAGE_AUTHENTICATOR, 18], "Message-Authenticator is the first attribute");
+        let mut zeroed = octets.clone();
+        zeroed[22..38].fill(0);
+        assert_eq!(octets[22..38], hmac(secret, &zeroed));
+        Self { octets, from }
+    }
+
     pub(crate) fn code(&self) -> u8 {
         self.octets[0]
     }
@@ -149,6 +147,20 @@ impl Request {
         }
         value
     }
+}
+
+/// MS-MPPE-Send-Key (16) or -Recv-Key (17) as a Vendor-Specific's value (RFC 2548 section 2.4.2).
+pub(crate) fn hidden_key_under(secret: &[u8], request: &Request, kind: u8, salt: [u8; 2], key: &[u8; 32]) -> Vec<u8> {
+    let mut value = vec![0, 0, 1, 55, kind, 2 + 2 + 48];
+    value.extend(salt);
+    let plain = [&[32][..], key, &[0; 15]].concat();
+    let mut before = [request.authenticator(), &salt].concat();
+    for block in plain.chunks(16) {
+        let stream = Md5::new().chain_update(secret).chain_update(&before).finalize();
+        before = block.iter().zip(stream).map(|(octet, hiding)| octet ^ hiding).collect();
+        value.extend(&before);
+    }
+    value
 }
 
 /// A reply that is authentic under this secret.

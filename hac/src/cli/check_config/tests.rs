@@ -1,5 +1,7 @@
 //! What `hac check-config` says in a folder that `hac init` made, and of everything that can be wrong there.
 
+mod aaa_servers;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;

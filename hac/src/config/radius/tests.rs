@@ -56,6 +56,26 @@ fn the_secret_of_all_may_be_missing_where_each_server_has_its_own() {
 }
 
 #[test]
+fn two_lines_are_all_that_a_server_over_tls_needs_and_each_may_have_its_own_files() {
+    let radius = with("[radius]\nservers = [{ tls = \"aaa.example.org\" }]\nca = \"aaa-ca.pem\"\n");
+    let (key, entry) = radius.entries().next().unwrap();
+    let named = |key: &str, path| NamedFile { key: key.to_owned(), path: Path::new(path) };
+    assert_eq!(radius.ca_of(&key, entry), Some(named("radius.ca", "aaa-ca.pem")));
+    assert_eq!((radius.identity_of(&key, entry), radius.secret_of(&key, entry)), (None, None));
+
+    let own = "{ tls = \"aaa.example.org\", ca = \"own-ca\", certificate = \"own\", key = \"own-key\" }";
+    let radius = with(&format!(
+        "[radius]\nservers = [{own}, {{ tls = \"aaa.example.net\" }}]\nca = \"ca\"\ncertificate = \"c\"\nkey = \"k\"\n"
+    ));
+    let told: Vec<_> =
+        radius.entries().map(|(key, entry)| (radius.ca_of(&key, entry), radius.identity_of(&key, entry).unwrap())).collect();
+    let first = ["certificate", "key"].map(|key| format!("radius.servers.0.{key}"));
+    let first = [named(&first[0], "own"), named(&first[1], "own-key")];
+    assert_eq!(told[0], (Some(named("radius.servers.0.ca", "own-ca")), first));
+    assert_eq!(told[1], (Some(named("radius.ca", "ca")), [named("radius.certificate", "c"), named("radius.key", "k")]));
+}
+
+#[test]
 fn values_that_cannot_work_are_refused_where_they_stand_with_what_to_write() {
     let radius = |from: &str, to: &str| RADIUS.replace(from, to);
     let many = ["\"192.0.2.1\""; crate::aaa::MAX_SERVERS + 1].join(", ");
@@ -65,7 +85,9 @@ fn values_that_cannot_work_are_refused_where_they_stand_with_what_to_write() {
         (radius("192.0.2.1", "aaa.example.org"), ":14:12: [radius] servers", "write an IP address, with or without a port"),
         (radius("\"192.0.2.1\"", "\"::1\", {}"), ":14:19: [radius] servers", "write either address"),
         (radius("\"192.0.2.1\"", "\"::1\", { adress = \"::1\" }"), ":14:21:", "(did you mean \"address\"?)"),
-        (radius("\"192.0.2.1\"", "{ tls = \"aaa.example.org\" }"), ":14:12: [radius] servers: ", "not built"),
+        (radius("\"192.0.2.1\"", "{ tls = \"aaa.example.org\" }"), ":14:12: [radius] servers: ", "add ca = \"FILE\""),
+        (format!("{RADIUS}certificate = \"c.pem\"\n"), ":16:1: [radius] certificate", "go together"),
+        (format!("{RADIUS}key = \"k.pem\"\n"), ":16:1: [radius] key", "go together"),
         (format!("{RADIUS}timeout-seconds = 0\n"), ":16:", "a mobile node waits for 30 s"),
         (format!("{RADIUS}timeout-seconds = 31\n"), ":16:", "a mobile node waits for 30 s"),
         (format!("{RADIUS}dead-time-seconds = 0\n"), ":16:", "write 1 or more"),

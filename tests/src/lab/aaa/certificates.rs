@@ -2,6 +2,7 @@
 //! to refuse.
 
 use std::fs;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -29,6 +30,8 @@ pub enum ServerCertificate {
     OtherAuthority,
     /// For clients.
     OtherPurpose,
+    /// For the address of the servers, as the HAC asks for it over TLS.
+    Address,
 }
 
 /// What a peer shows in EAP-TLS.
@@ -83,6 +86,7 @@ impl Certificates {
             ServerCertificate::OtherName => "server-other-name",
             ServerCertificate::OtherAuthority => "server-other-authority",
             ServerCertificate::OtherPurpose => "server-other-purpose",
+            ServerCertificate::Address => "server-address",
         })
     }
 
@@ -116,6 +120,9 @@ impl Certificates {
         give(&authority, self.server(ServerCertificate::OtherName), &self::server(OTHER_SERVER_NAME)?)?;
         give(&other, self.server(ServerCertificate::OtherAuthority), &server)?;
         give(&authority, self.server(ServerCertificate::OtherPurpose), &for_clients)?;
+        let at_address =
+            parameters(SERVER_NAME, SanType::IpAddress(Ipv4Addr::LOCALHOST.into()), ExtendedKeyUsagePurpose::ServerAuth);
+        give(&authority, self.server(ServerCertificate::Address), &at_address)?;
         let alice = client(NAI)?;
         give(&authority, self.client(ClientCertificate::Alice), &alice)?;
         give(&authority, self.client(ClientCertificate::Bob), &client(BOB)?)?;

@@ -6,7 +6,9 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use super::certificates::Pair;
-use super::{ACCOUNTING, AaaServer, Certificates, DETAIL, Lab, Method, Options, SECRET, Versions, write};
+use super::{
+    ACCOUNTING, AaaServer, Certificates, DETAIL, Lab, Method, Options, OverTls, SECRET, ServerCertificate, Versions, write,
+};
 
 const CONFIGURATION: &str = include_str!("freeradius.conf");
 
@@ -43,6 +45,7 @@ impl Lab {
             ("radiusd.conf", format!("{}$INCLUDE lab.conf\n", variables(&folder, &self.aaa_certificates()?, options)?)),
             ("lab.conf", CONFIGURATION.to_owned()),
             ("methods", options.methods.iter().filter_map(module).collect()),
+            ("over_tls", over_tls(options, &self.aaa_certificates()?)),
             ("accept", format!("{accept}{}", reply(options))),
             ("users", users(options)),
         ];
@@ -83,6 +86,33 @@ fn variables(folder: &Path, certificates: &Certificates, options: &Options<'_>) 
         ("resumption", if options.resumption { "yes" } else { "no" }),
     ];
     Ok(variables.iter().map(|(name, value)| format!("{name} = \"{value}\"\n")).collect())
+}
+
+/// The section that listens for RADIUS over TLS.
+fn over_tls(options: &Options<'_>, certificates: &Certificates) -> String {
+    let Some(OverTls { port, clients }) = options.over_tls else { return String::new() };
+    let Pair { certificate, key } = certificates.server(ServerCertificate::Address);
+    let [certificate, key, clients] = [&*certificate, &*key, clients].map(|path| path.display());
+    format!(
+        "listen {{
+type = auth+acct
+proto = tcp
+ipaddr = 127.0.0.1
+port = {port}
+clients = over_tls
+tls {{
+private_key_file = {key}
+certificate_file = {certificate}
+ca_file = {clients}
+require_client_cert = yes
+cipher_list = \"DEFAULT\"
+ecdh_curve = \"\"
+tls_min_version = ${{tls_min_version}}
+tls_max_version = ${{tls_max_version}}
+}}
+}}
+"
+    )
 }
 
 fn name(method: &Method) -> Option<&'static str> {

@@ -50,6 +50,8 @@ const SOON: Duration = Duration::from_secs(20);
 pub struct Options<'a> {
     /// UDP port on 127.0.0.1; several servers take several.
     pub port: u16,
+    /// Whether, and for whom, RADIUS is served over TLS too: FreeRADIUS alone does.
+    pub over_tls: Option<OverTls<'a>>,
     /// What the server shows in EAP-TLS, EAP-TTLS and PEAP.
     pub certificate: ServerCertificate,
     /// The versions of TLS in these methods.
@@ -77,6 +79,7 @@ impl Default for Options<'_> {
     fn default() -> Self {
         Self {
             port: 1812,
+            over_tls: None,
             certificate: ServerCertificate::Good,
             versions: Versions::Both,
             methods: &[Method::Tls, Method::Ttls, Method::Peap, Method::Md5, Method::Gpsk],
@@ -88,6 +91,15 @@ impl Default for Options<'_> {
             is_verbose: true,
         }
     }
+}
+
+/// RADIUS over TLS (RFC 6614), beside UDP; the server shows [`ServerCertificate::Address`].
+#[derive(Clone, Copy, Debug)]
+pub struct OverTls<'a> {
+    /// TCP port on 127.0.0.1.
+    pub port: u16,
+    /// PEM: the CAs whose certificates clients may show.
+    pub clients: &'a Path,
 }
 
 /// A method of EAP.

@@ -4,6 +4,7 @@
 mod asked;
 mod good;
 mod local;
+mod over_tls;
 mod rate;
 mod refusal;
 mod refused;

@@ -18,12 +18,13 @@ fn a_reject_is_401_with_the_servers_eap_failure_or_with_one_of_the_hacs() {
 
 #[test]
 fn each_way_in_which_no_answer_comes_has_its_status_and_a_warning() {
-    let (server, address) = ("192.0.2.1:1812".to_owned(), "192.0.2.1:1812".parse().unwrap());
+    let (server, limit) = ("192.0.2.1:1812".to_owned(), Duration::from_secs(10));
     let retry = Some(wall() + RETRY_BUSY);
     let rows = [
-        (AaaError::Silent { server: server.clone(), address, limit: Duration::from_secs(20), dropped: 0 }, 504, None),
+        (AaaError::Silent { server: server.clone(), over_tls: false, limit, dropped: 0 }, 504, None),
+        (AaaError::Unreachable { server: server.clone(), limit, reason: "refused".to_owned() }, 504, None),
         (AaaError::Busy { server: server.clone() }, 503, retry),
-        (AaaError::Socket { server: server.clone(), address, source: std::io::Error::other("none") }, 503, retry),
+        (AaaError::Socket { server: server.clone(), source: std::io::Error::other("none") }, 503, retry),
         (AaaError::Unusable { server, unusable: Unusable::NoRequest }, 500, None),
     ];
     for (error, status, retry_after) in rows {
