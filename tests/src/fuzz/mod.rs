@@ -6,6 +6,7 @@ pub mod dynamic_authorization;
 pub mod eap;
 pub mod exchange;
 pub mod exit_point;
+pub mod frames;
 pub mod gpsk;
 pub mod mhauth_eap;
 pub mod over_tls;
@@ -32,6 +33,7 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("mhauth_responder", exchange::mhauth_responder),
     ("ptype_0", clear::ptype_0),
     ("radius", radius::radius),
+    ("radius_frames", frames::radius_frames),
     ("signalling", packet::signalling),
     ("ttls_avp", over_tls::ttls_avp),
     ("world", world::world),

@@ -3,7 +3,6 @@
 //! A question is answered after a while, asked again each second while the server is silent, and given up when its time is over.
 #![allow(clippy::expect_used, reason = "a world that cannot be set up has failed its story")]
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use hac::aaa::{AaaError, Accept, Answer};
@@ -21,7 +20,6 @@ use super::controller::KEY;
 const LIMIT: Duration = Duration::from_secs(10);
 /// How often it asks meanwhile.
 const RETRANSMISSION: Duration = Duration::from_secs(1);
-const ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 18)), 1812);
 
 /// The AAA server, and how it behaves from now on.
 pub struct Aaa {
@@ -76,7 +74,7 @@ impl Aaa {
     /// What the HAC has in the end; `None` where it waits on.
     pub(super) fn answer(&mut self, asked: &Asked, now: Instant, rng: &mut StdRng) -> Option<Result<Answer, AaaError>> {
         if asked.is_over(now) {
-            return Some(Err(AaaError::Silent { server: "aaa1".to_owned(), address: ADDRESS, limit: LIMIT, dropped: 0 }));
+            return Some(Err(AaaError::Silent { server: "aaa1".to_owned(), over_tls: false, limit: LIMIT, dropped: 0 }));
         }
         if self.is_silent || now < asked.at + self.delay {
             return None;

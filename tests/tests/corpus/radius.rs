@@ -25,7 +25,25 @@ pub(crate) fn all() -> Vec<(&'static str, Vec<Seed>)> {
         ((*name).to_owned(), [&[0], &datagram[..]].concat())
     });
     let seeds = as_attributes.chain(as_datagrams).chain(dropped()).chain(records()).collect();
-    vec![("radius", seeds)]
+    vec![("radius", seeds), ("radius_frames", frames())]
+}
+
+/// Over TLS: packets behind each other, whole and cut, and a Length that ends it.
+fn frames() -> Vec<Seed> {
+    let packets = [rejects(), accepts()].concat();
+    let packets: Vec<_> = packets.iter().map(|(_, decision, attributes, _)| fuzz::authentic(*decision, attributes)).collect();
+    let all = packets.concat();
+    let with = |length: u16, pieces: u8| [&[pieces], &all[..], &[2, 7], &length.to_be_bytes(), &[0; 40]].concat();
+    let longest = [&[26, 254][..], &[0; 252]].concat().into_iter().cycle().take(16 * 254);
+    let longest = fuzz::authentic(Decision::Accept, &longest.chain([1, 2]).collect::<Vec<_>>()[..4058]);
+    vec![
+        ("one".to_owned(), [&[255], &packets[0][..]].concat()),
+        ("several_in_pieces".to_owned(), [&[7], &all[..]].concat()),
+        ("half".to_owned(), [&[1], &packets[0][..19]].concat()),
+        ("longest".to_owned(), [&[100], &longest[..], &packets[0]].concat()),
+        ("too_short_a_length".to_owned(), with(19, 3)),
+        ("too_long_a_length".to_owned(), with(4097, 64)),
+    ]
 }
 
 fn kind(decision: Decision) -> u8 {
