@@ -143,7 +143,13 @@ use_tunneled_reply = yes
 }
 
 fn users(options: &Options<'_>) -> String {
-    options.users.iter().map(|(name, password)| format!("\"{name}\" Cleartext-Password := \"{password}\"\n")).collect()
+    let mut users = String::new();
+    for (user, password) in options.users {
+        let of_user = options.items.iter().filter(|(name, _)| name == user).flat_map(|(_, items)| *items);
+        let items: Vec<String> = of_user.map(|item| format!("\t{item}")).collect();
+        users += &format!("\"{user}\" Cleartext-Password := \"{password}\"\n{}\n", items.join(",\n"));
+    }
+    users
 }
 
 fn reply(options: &Options<'_>) -> String {

@@ -71,6 +71,8 @@ pub struct Options<'a> {
     pub reply: Reply<'a>,
     /// Whether it logs what it does to each packet.
     pub is_verbose: bool,
+    /// What it has for one user beyond that, at FreeRADIUS: items as its file `users` has them.
+    pub items: &'a [(&'a str, &'a [&'a str])],
 }
 
 impl Default for Options<'_> {
@@ -89,6 +91,7 @@ impl Default for Options<'_> {
             names_user: true,
             reply: Reply::default(),
             is_verbose: true,
+            items: &[],
         }
     }
 }

@@ -2,6 +2,7 @@
 //! modules has those of one topic.
 
 mod asked;
+mod framed;
 mod good;
 mod local;
 mod over_tls;
