@@ -38,10 +38,15 @@ pub(super) fn note(transaction: &Transaction<'_>, from: &Recipient<'_>, reports:
     Ok(())
 }
 
-/// Two ranges: an index has no place for "another".
+/// Two ranges: an index has no place for "another". A process that has the same association under a newer lease came later, so that it
+/// is this one that is gone, and says its last.
 fn end_of_other_processes(transaction: &Transaction<'_>, from: &Recipient<'_>, now: i64) -> Result<()> {
     for range in ["instance < ?2", "instance > ?2"] {
-        let end = format!("UPDATE session SET ended = ?3, reported = ?4 WHERE home_agent = ?1 AND {range} AND ended IS NULL");
+        let end = format!(
+            "UPDATE session SET ended = ?3, reported = ?4 WHERE home_agent = ?1 AND {range} AND ended IS NULL AND NOT EXISTS
+                 (SELECT 1 FROM lease JOIN lease AS own ON own.spi = lease.spi AND own.instance = ?2
+                  WHERE lease.spi = session.spi AND lease.instance = session.instance AND lease.number > own.number)"
+        );
         let cause = SessionCause::HomeAgentRestarted.name();
         transaction.prepare_cached(&end)?.execute((from.home_agent, from.instance.0, cause, now))?;
     }

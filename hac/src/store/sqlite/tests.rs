@@ -104,11 +104,16 @@ fn order<'a>(nai: &'a str, home_agent: &'a HomeAgent) -> Order<'a> {
     }
 }
 
-/// An association that a AAA server has authorised, delivered to the process 1 of `ha1`.
-fn authorised(store: &mut SqliteStore, nai: &str, access: &Access) -> Spi {
+/// An association that a AAA server has authorised, and no home agent was given yet.
+fn undelivered(store: &mut SqliteStore, nai: &str, access: &Access) -> Spi {
     let ha1 = agent("ha1", 0);
     let order = Order { key: key(store, nai), access: Some(access), ..order(nai, &ha1) };
-    let spi = store.provision(&order, now(), &mut rand::rng()).unwrap().sa.spi;
+    store.provision(&order, now(), &mut rand::rng()).unwrap().sa.spi
+}
+
+/// The same, delivered to the process 1 of `ha1`.
+fn authorised(store: &mut SqliteStore, nai: &str, access: &Access) -> Spi {
+    let spi = undelivered(store, nai, access);
     store.look_up(&to(1), spi, now()).unwrap().unwrap();
     spi
 }

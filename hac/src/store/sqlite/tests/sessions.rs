@@ -66,7 +66,7 @@ fn a_new_process_ends_the_sessions_of_the_old_one_at_this_home_agent_alone_and_b
     for (old, new) in [(1, 2), (2, 1)] {
         let mut store = store_with(&[ALICE]);
         store.add_home_agent(&agent("ha2", 0)).unwrap();
-        let spi = authorised(&mut store, ALICE, &access(ALICE));
+        let spi = undelivered(&mut store, ALICE, &access(ALICE));
         let at_other = Recipient { home_agent: "ha2", ..to(9) };
         for to in [to(old), at_other] {
             store.look_up(&to, spi, now()).unwrap().unwrap();
@@ -76,6 +76,22 @@ fn a_new_process_ends_the_sessions_of_the_old_one_at_this_home_agent_alone_and_b
         let ended: Vec<_> =
             sessions(&mut store, after(5)).into_iter().map(|session| (session.home_agent, session.ended)).collect();
         assert_eq!(ended, [("ha1".to_owned(), Some(SessionCause::HomeAgentRestarted)), ("ha2".to_owned(), None)]);
+    }
+}
+
+#[test]
+fn what_a_process_that_is_gone_says_late_ends_nothing_of_the_one_that_took_its_place() {
+    for (old, new) in [(1, 2), (2, 1)] {
+        let mut store = store_with(&[ALICE]);
+        let spi = undelivered(&mut store, ALICE, &access(ALICE));
+        for instance in [old, new] {
+            store.look_up(&to(instance), spi, now()).unwrap().unwrap();
+        }
+        store.note_usage(&to(old), &[report(spi, 1, 5)], now()).unwrap();
+        store.note_usage(&to(new), &[report(spi, 1, 5)], after(5)).unwrap();
+        store.note_usage(&to(old), &[report(spi, 1, 6)], after(6)).unwrap();
+        let ended: Vec<_> = sessions(&mut store, after(6)).into_iter().map(|session| session.ended).collect();
+        assert_eq!(ended, [Some(SessionCause::HomeAgentRestarted), None]);
     }
 }
 
