@@ -50,7 +50,11 @@ fn check_datagram(datagram: &[u8]) {
     let Ok(reply) = verify(datagram, &AWAITED, &secret()) else { return };
     let packet = &datagram[..usize::from(u16::from_be_bytes([datagram[2], datagram[3]]))];
     let head = &packet[..4];
-    assert_eq!(packet[4..HEADER_LEN], response_authenticator(head, &packet[HEADER_LEN..]), "Response Authenticator is wrong");
+    assert_eq!(
+        packet[4..HEADER_LEN],
+        response_authenticator(&AWAITED, head, &packet[HEADER_LEN..]),
+        "Response Authenticator is wrong"
+    );
     let macs = reply.attributes().all(Kind::MESSAGE_AUTHENTICATOR).count();
     assert_eq!((macs, reply.attributes().octets()), (1, &packet[HEADER_LEN..]), "other attributes, or not one that proves them");
     check_answer(&reply);
@@ -121,6 +125,11 @@ fn check_eap(packet: &[u8], code: u8, least: usize) {
 
 /// A reply with Message-Authenticator, then these attributes.
 pub fn authentic(decision: Decision, attributes: &[u8]) -> Vec<u8> {
+    authentic_to(&AWAITED, decision, attributes)
+}
+
+/// The same to another request.
+pub fn authentic_to(asked: &Awaited, decision: Decision, attributes: &[u8]) -> Vec<u8> {
     let code = match decision {
         Decision::Accept => 2,
         Decision::Reject => 3,
@@ -128,18 +137,18 @@ pub fn authentic(decision: Decision, attributes: &[u8]) -> Vec<u8> {
         Decision::Recorded => 5,
     };
     let len = u16::try_from(HEADER_LEN + MAC_LEN + attributes.len()).unwrap_or(u16::MAX).to_be_bytes();
-    let head = [code, AWAITED.identifier, len[0], len[1]];
+    let head = [code, asked.identifier, len[0], len[1]];
     let mut all = [&[Kind::MESSAGE_AUTHENTICATOR.0, 18][..], &[0; 16], attributes].concat();
-    let mac = message_authenticator(&[&head[..], &AWAITED.authenticator, &all].concat());
+    let mac = message_authenticator(&[&head[..], &asked.authenticator, &all].concat());
     all[2..MAC_LEN].copy_from_slice(&mac);
-    [&head[..], &response_authenticator(&head, &all), &all].concat()
+    [&head[..], &response_authenticator(asked, &head, &all), &all].concat()
 }
 
 /// A reply with these attributes alone.
 pub fn unsigned(code: u8, attributes: &[u8]) -> Vec<u8> {
     let len = u16::try_from(HEADER_LEN + attributes.len()).unwrap_or(u16::MAX).to_be_bytes();
     let head = [code, AWAITED.identifier, len[0], len[1]];
-    [&head[..], &response_authenticator(&head, attributes), attributes].concat()
+    [&head[..], &response_authenticator(&AWAITED, &head, attributes), attributes].concat()
 }
 
 /// RFC 3579 section 3.2.
@@ -151,8 +160,8 @@ fn message_authenticator(octets: &[u8]) -> [u8; 16] {
 }
 
 /// RFC 2865 section 3.
-fn response_authenticator(head: &[u8], attributes: &[u8]) -> [u8; 16] {
-    let md5 = Md5::new().chain_update(head).chain_update(AWAITED.authenticator).chain_update(attributes);
+fn response_authenticator(asked: &Awaited, head: &[u8], attributes: &[u8]) -> [u8; 16] {
+    let md5 = Md5::new().chain_update(head).chain_update(asked.authenticator).chain_update(attributes);
     md5.chain_update(SECRET).finalize().into()
 }
 

@@ -73,10 +73,15 @@ impl Hac {
 
     /// The same with more in its configuration.
     pub(super) async fn start_with(sections: &str) -> Self {
+        Self::start_as(&[], sections).await
+    }
+
+    /// The same with these options of `hac init`.
+    pub(super) async fn start_as(init: &[&str], sections: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
         let sockets = ["--listen", "127.0.0.1:0", "--feed-listen", "127.0.0.1:0", "--control-socket", &path("hac.sock")];
-        command(folder.path(), &[&["init", "--dir", &path("hac")][..], &sockets].concat());
+        command(folder.path(), &[&["init", "--dir", &path("hac")][..], &sockets, init].concat());
         let written = std::fs::read_to_string(path("hac/hac.toml")).unwrap();
         std::fs::write(path("hac/hac.toml"), written + sections).unwrap();
         command(folder.path(), &["ha", "add", "ha1", "--address", "198.51.100.1", "--out", &path("ha1")]);
