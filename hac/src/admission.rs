@@ -6,6 +6,7 @@
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Failures are forgotten this long after the first of a series.
@@ -33,31 +34,32 @@ impl Source {
     }
 }
 
-/// The counts.
+/// The counts. Each table is locked while it is looked at.
 pub struct Admission {
     hasher: RandomState,
-    sources: Table,
-    names: Table,
+    sources: Mutex<Table>,
+    names: Mutex<Table>,
 }
 
 impl Default for Admission {
     fn default() -> Self {
-        Self { hasher: RandomState::new(), sources: Table::new(SOURCE_LIMIT), names: Table::new(NAME_LIMIT) }
+        let [sources, names] = [SOURCE_LIMIT, NAME_LIMIT].map(|limit| Mutex::new(Table::new(limit)));
+        Self { hasher: RandomState::new(), sources, names }
     }
 }
 
 impl Admission {
     /// How long this source or name has to wait; `None` when it may try.
     pub fn wait(&self, source: IpAddr, name: &str, now: Instant) -> Option<Duration> {
-        let of_source = self.sources.wait(self.source_key(source), now);
-        of_source.max(self.names.wait(self.name_key(name), now))
+        let of_source = lock(&self.sources).wait(self.source_key(source), now);
+        of_source.max(lock(&self.names).wait(self.name_key(name), now))
     }
 
     /// Counts a failure; `name` where the mobile node got as far as to say one that did not hold.
-    pub fn failed(&mut self, source: IpAddr, name: Option<&str>, now: Instant) {
-        self.sources.count(self.source_key(source), now);
+    pub fn failed(&self, source: IpAddr, name: Option<&str>, now: Instant) {
+        lock(&self.sources).count(self.source_key(source), now);
         if let Some(name) = name {
-            self.names.count(self.name_key(name), now);
+            lock(&self.names).count(self.name_key(name), now);
         }
     }
 
@@ -68,6 +70,10 @@ impl Admission {
     fn name_key(&self, name: &str) -> u64 {
         self.hasher.hash_one(crate::store::canonical_nai(name))
     }
+}
+
+fn lock(table: &Mutex<Table>) -> MutexGuard<'_, Table> {
+    table.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[derive(Clone, Copy)]
@@ -133,7 +139,7 @@ mod tests {
 
     #[test]
     fn a_name_waits_after_ten_failures_from_anywhere_and_only_for_the_window() {
-        let (mut admission, start) = (Admission::default(), Instant::now());
+        let (admission, start) = (Admission::default(), Instant::now());
         for number in 0..10 {
             assert_eq!(admission.wait(source(200), NAME, start), None, "failure {number}");
             admission.failed(source(number), Some(NAME), start);
@@ -145,7 +151,7 @@ mod tests {
 
     #[test]
     fn a_source_waits_after_thirty_failures_under_any_name() {
-        let (mut admission, now) = (Admission::default(), Instant::now());
+        let (admission, now) = (Admission::default(), Instant::now());
         for number in 0..SOURCE_LIMIT {
             admission.failed(source(1), Some(&format!("mn{number}@example.org")), now);
         }
@@ -155,7 +161,7 @@ mod tests {
 
     #[test]
     fn addresses_of_one_ip6_link_are_one_source() {
-        let (mut admission, now) = (Admission::default(), Instant::now());
+        let (admission, now) = (Admission::default(), Instant::now());
         for host in 0..u128::from(SOURCE_LIMIT) {
             let ip = Ipv6Addr::from(u128::from("2001:db8::".parse::<Ipv6Addr>().unwrap()) | host);
             admission.failed(ip.into(), None, now);
@@ -166,7 +172,7 @@ mod tests {
 
     #[test]
     fn a_flood_of_names_does_not_wash_out_a_name_that_waits() {
-        let (mut admission, now) = (Admission::default(), Instant::now());
+        let (admission, now) = (Admission::default(), Instant::now());
         for _ in 0..NAME_LIMIT {
             admission.failed(source(1), Some(NAME), now);
         }

@@ -4,7 +4,7 @@ mod status;
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use ::feed::TlsFiles;
@@ -107,7 +107,7 @@ pub async fn start(config: &Located<Config>, store: SqliteStore) -> Result<Runni
         policy: config.policy(),
         authentication,
         aaa,
-        admission: Mutex::new(Admission::default()),
+        admission: Admission::default(),
         results: Results::default(),
         acceptor: TlsAcceptor::from(tls.config),
         binding: tls.binding,

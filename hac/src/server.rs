@@ -7,7 +7,7 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -28,7 +28,7 @@ use crate::provisioning::Policy;
 use crate::registry::Registry;
 use crate::results::Results;
 use crate::session::{PendingGrant, Session, Settled, Step, Surroundings};
-use crate::store::SharedStore;
+use crate::store::{SharedStore, StoreAccess};
 
 /// For the TLS handshake.
 pub const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -50,7 +50,7 @@ pub struct MobileNodes {
     /// The AAA servers, where a realm has its subscribers there.
     pub aaa: Option<Arc<aaa::Client>>,
     /// Counted failures.
-    pub admission: Mutex<Admission>,
+    pub admission: Admission,
     /// How sessions ended.
     pub results: Results,
     /// TLS with the HAC's certificate.
@@ -165,7 +165,7 @@ impl MobileNodes {
         self.handle(session, request, move |session, around| session.handle_answer(answer, around)).await
     }
 
-    /// One input, on a blocking thread that holds the store. Where that breaks off it is our fault, and the mobile node is told.
+    /// One input, on a blocking thread, since it may compute for a while and wait for the store. Where that breaks off it is our fault, and the mobile node is told.
     async fn handle(
         self: &Arc<Self>,
         mut session: Session,
@@ -174,14 +174,13 @@ impl MobileNodes {
     ) -> (Session, Step) {
         let (shared, connected) = (Arc::clone(self), self.registry.names());
         let understudy = session.understudy();
-        let handled = self.store.run(move |store| {
-            let mut admission = shared.admission.lock().unwrap_or_else(PoisonError::into_inner);
+        let handled = tokio::task::spawn_blocking(move || {
             let mut around = Surroundings {
-                store,
+                store: StoreAccess::Shared(&shared.store),
                 policy: &shared.policy,
                 authentication: &shared.authentication,
                 connected: &connected,
-                admission: &mut admission,
+                admission: &shared.admission,
                 now: Instant::now(),
                 wall: SystemTime::now(),
                 rng: &mut rand::rng(),

@@ -18,7 +18,7 @@ use crate::aaa::{AaaError, Answer};
 use crate::admission::Admission;
 use crate::authentication::{Authentication, named};
 use crate::provisioning::{self, Committed, Policy, Refused, Request};
-use crate::store::{Access, Credentials, Framed, KeyId, Store, StoreError, SubscriberPolicy};
+use crate::store::{Access, Credentials, Framed, KeyId, Store, StoreAccess, StoreError, SubscriberPolicy};
 
 pub use eap::Question;
 pub use pending::{PendingGrant, Settled};
@@ -35,7 +35,7 @@ const RETRY_BUSY: Duration = Duration::from_secs(5);
 /// What a session reaches for while it handles one request.
 pub struct Surroundings<'a> {
     /// Subscribers and associations.
-    pub store: &'a mut dyn Store,
+    pub store: StoreAccess<'a>,
     /// What is granted.
     pub policy: &'a Policy,
     /// How nodes authenticate.
@@ -43,7 +43,7 @@ pub struct Surroundings<'a> {
     /// Names of the home agents whose feed is up.
     pub connected: &'a [String],
     /// Counted failures.
-    pub admission: &'a mut Admission,
+    pub admission: &'a Admission,
     /// Monotonic time, for admission.
     pub now: Instant,
     /// The HAC's wall clock.
@@ -163,7 +163,7 @@ impl Session {
     }
 
     fn begin_psk(&mut self, init: responder::InitReceived, name: String, around: &mut Surroundings<'_>) -> Step {
-        match look_up(around.store, &name) {
+        match around.store.with(|store| look_up(store, &name)) {
             Ok(Holder { psk, known, key, policy }) => {
                 let mut hac_rand = [0; NONCE_LEN];
                 around.rng.fill_bytes(&mut hac_rand);
@@ -207,7 +207,9 @@ impl Session {
             access: who.access.as_ref(),
             framed: who.framed,
         };
-        let made = provisioning::provision(around.store, around.policy, &request, around.connected, around.wall, around.rng);
+        let made = around
+            .store
+            .with(|store| provisioning::provision(store, around.policy, &request, around.connected, around.wall, around.rng));
         match made {
             Ok(Committed { provisioned, home_agent }) => Step::Deliver(Box::new(PendingGrant {
                 grant: provisioning::grant(&provisioned, around.policy, around.wall),

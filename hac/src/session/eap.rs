@@ -118,7 +118,7 @@ impl Session {
         mut machine: Authenticator,
         around: &mut Surroundings<'_>,
     ) -> Step {
-        let mut directory = Subscribers { store: around.store };
+        let mut directory = Subscribers { store: &mut around.store };
         let step = machine.handle(received.packet(), &mut Around { rng: around.rng, directory: &mut directory });
         match step {
             authenticator::Step::Request(packet) => self.respond(received, mn_id, Server::Local(machine), &packet),

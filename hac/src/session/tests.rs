@@ -19,7 +19,7 @@ use super::*;
 use crate::registry::Undelivered;
 use crate::store::sealing::KeyEncryptionKey;
 use crate::store::sqlite::SqliteStore;
-use crate::store::{HomeAgent, InstanceId, NewSubscriber, Pools, Recipient};
+use crate::store::{HomeAgent, InstanceId, NewSubscriber, Pools, Recipient, StoreAccess};
 
 const NAI: &str = "alice@example.org";
 const KEY: [u8; 32] = [9; 32];
@@ -76,11 +76,11 @@ impl World {
 
     fn around<T>(&mut self, does: impl FnOnce(&mut Surroundings<'_>) -> T) -> T {
         does(&mut Surroundings {
-            store: &mut self.store,
+            store: StoreAccess::Own(&mut self.store),
             policy: &self.policy,
             authentication: &self.authentication,
             connected: &self.connected,
-            admission: &mut self.admission,
+            admission: &self.admission,
             now: self.now,
             wall: self.wall,
             rng: &mut rand::rng(),

@@ -29,7 +29,7 @@ pub use session::{
     Access, AccessChange, Chosen, Framed, FramedIp6, SessionCause, SessionEnd, SessionQuery, SessionRecord, SessionReport, Told,
     Traffic, Unfit, Volume,
 };
-pub use shared::SharedStore;
+pub use shared::{SharedStore, StoreAccess};
 pub use subscriber::{Credentials, KeyId, NewSubscriber, Subscriber, SubscriberPolicy, canonical_nai};
 
 /// An SPI is not drawn again, nor are a removed subscriber's home addresses given, before its association's validity end lies this far back.

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use fixture::Authority;
 use net::tls::in_memory::{ClientSettings, EapTlsClient, Identity};
+use protocol::eap::method::PeerMethod;
+use protocol::eap::method::gpsk::GpskPeer;
 use protocol::eap::method::tls::eap_tls;
 use protocol::eap::peer::Peer;
 use protocol::mhauth::EapOffer;
@@ -63,38 +65,43 @@ impl EapWorld {
 
     /// A run up to and including so many requests; `None` where it is not over then.
     async fn run(&self, requests: usize) -> Option<Grant> {
-        let (mut stream, Offer { mn_id, profile, suites, user_data, .. }, binding) =
-            self.world.reach(self.hac.mobile_nodes).await;
-        let peer = Peer::new(NAI, vec![Box::new(eap_tls::peer(self.client().connection().unwrap()))]).unwrap();
-        let offer = EapOffer { mn_id, peer, psk: None, profile, suites, user_data };
-        let (waiting, mut request) = eap::start(offer, binding, &mut rand::rng());
-        let mut waiting = Some(waiting);
-        let mut step = None;
-        for _ in 0..requests {
-            stream.write_all(&request).await.unwrap();
-            let response = message(&mut stream).await;
-            let rng = &mut rand::rng();
-            let next = match (waiting.take(), step.take()) {
-                (Some(init), _) => init.handle(&response, rng).unwrap(),
-                (None, Some(Step::Mid(mid, _))) => mid.handle(&response, rng).unwrap(),
-                (None, Some(Step::Done(done, _))) => done.handle(&response, rng).unwrap(),
-                (None, _) => panic!("nothing more was to be sent"),
-            };
-            match &next {
-                Step::Mid(_, octets) | Step::Done(_, octets) | Step::Psk(_, octets) => request.clone_from(octets),
-                Step::Granted(_) => {}
-            }
-            if let Step::Granted(grant) = next {
-                return Some(*grant);
-            }
-            step = Some(next);
-        }
-        None
+        let method = eap_tls::peer(self.client().connection().unwrap());
+        run(&self.world, self.hac.mobile_nodes, Box::new(method), requests).await
     }
 
     async fn psk(&self) -> Grant {
         self.world.provision(self.hac.mobile_nodes).await.unwrap()
     }
+}
+
+/// A run up to and including so many requests; `None` where it is not over then.
+async fn run(world: &World, at: SocketAddr, method: Box<dyn PeerMethod>, requests: usize) -> Option<Grant> {
+    let (mut stream, Offer { mn_id, profile, suites, user_data, .. }, binding) = world.reach(at).await;
+    let peer = Peer::new(NAI, vec![method]).unwrap();
+    let offer = EapOffer { mn_id, peer, psk: None, profile, suites, user_data };
+    let (waiting, mut request) = eap::start(offer, binding, &mut rand::rng());
+    let mut waiting = Some(waiting);
+    let mut step = None;
+    for _ in 0..requests {
+        stream.write_all(&request).await.unwrap();
+        let response = message(&mut stream).await;
+        let rng = &mut rand::rng();
+        let next = match (waiting.take(), step.take()) {
+            (Some(init), _) => init.handle(&response, rng).unwrap(),
+            (None, Some(Step::Mid(mid, _))) => mid.handle(&response, rng).unwrap(),
+            (None, Some(Step::Done(done, _))) => done.handle(&response, rng).unwrap(),
+            (None, _) => panic!("nothing more was to be sent"),
+        };
+        match &next {
+            Step::Mid(_, octets) | Step::Done(_, octets) | Step::Psk(_, octets) => request.clone_from(octets),
+            Step::Granted(_) => {}
+        }
+        if let Step::Granted(grant) = next {
+            return Some(*grant);
+        }
+        step = Some(next);
+    }
+    None
 }
 
 /// More than a run takes.
@@ -109,6 +116,25 @@ async fn a_subscriber_with_a_certificate_is_granted_an_association_by_the_hacs_o
     let status = until(&world.world, |status| status["sessions"]["open"] == 0).await;
     assert_eq!((&status["sessions"]["200"], &status["sessions"]["broken"]), (&2.into(), &1.into()), "{status}");
     world.feeding.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_store_is_busy_runs_of_eap_go_on_up_to_where_they_need_it() {
+    let world = World::new();
+    let config = std::fs::read_to_string(world.path("hac/hac.toml")).unwrap();
+    std::fs::write(world.path("hac/hac.toml"), config + "\n[eap]\nmethods = [\"gpsk\"]\n").unwrap();
+    let running = world.start().await.unwrap();
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let (held, is_held) = tokio::sync::oneshot::channel();
+    let store = running.shared().store.clone();
+    let holding = tokio::spawn(async move { store.run(move |_| held.send(()).and(Ok(released.recv()))).await });
+    is_held.await.unwrap();
+    let method = GpskPeer::new(NAI, Secret::new(vec![7; 32])).unwrap();
+    let identity_and_first_round = run(&world, running.mobile_nodes()[0], Box::new(method), 2);
+    assert!(tokio::time::timeout(Duration::from_secs(20), identity_and_first_round).await.unwrap().is_none());
+    assert!(!holding.is_finished(), "the store was held all the while");
+    release.send(()).unwrap();
+    holding.await.unwrap().unwrap().unwrap().unwrap();
 }
 
 /// Rounds of each method, in turn.

@@ -14,7 +14,9 @@ use hac::registry::Undelivered;
 use hac::session::{PendingGrant, Session, Settled, Step, Surroundings};
 use hac::store::sealing::KeyEncryptionKey;
 use hac::store::sqlite::SqliteStore;
-use hac::store::{Change, HomeAgent, InstanceId, NewSubscriber, Pools, Recipient, Revision, Store, SubscriberPolicy};
+use hac::store::{
+    Change, HomeAgent, InstanceId, NewSubscriber, Pools, Recipient, Revision, Store, StoreAccess, SubscriberPolicy,
+};
 use protocol::addr::HomeAgentAddresses;
 use protocol::mhauth::{ChannelBinding, Method};
 use protocol::profile::WireProfile;
@@ -203,7 +205,7 @@ impl Controller {
         let process = self.process.as_mut().expect("a connection dies with the process");
         let is_connected = process.home_agent.as_ref().is_some_and(|fed| fed.acknowledged.is_some());
         let connected = if is_connected { vec![HOME_AGENT.to_owned()] } else { Vec::new() };
-        let (store, admission) = (&mut self.store, &mut process.admission);
+        let (store, admission) = (StoreAccess::Own(&mut self.store), &process.admission);
         let authentication = &self.authentication;
         let (policy, connected) = (&self.policy, &connected);
         handle(&mut Surroundings { store, policy, authentication, connected, admission, now, wall, rng })

@@ -11,19 +11,19 @@ use protocol::sa::Secret;
 use super::Authenticated;
 use crate::authentication::{is_nobody, may_be};
 use crate::session::{Authorised, Surroundings, look_up};
-use crate::store::{Credentials, Store, StoreError, SubscriberPolicy};
+use crate::store::{Credentials, StoreAccess, StoreError, SubscriberPolicy};
 
 /// Below this a mobile node would renew without end; 0, which some servers send for "no limit", would be over at once.
 const SHORTEST_SESSION: Duration = Duration::from_secs(5);
 
 /// Subscribers as the methods of the local server see them.
-pub(super) struct Subscribers<'a> {
-    pub(super) store: &'a mut dyn Store,
+pub(super) struct Subscribers<'a, 'b> {
+    pub(super) store: &'a mut StoreAccess<'b>,
 }
 
-impl Directory for Subscribers<'_> {
+impl Directory for Subscribers<'_, '_> {
     fn pre_shared_key(&mut self, identity: &str) -> Result<Secret, MethodError> {
-        let holder = look_up(self.store, identity).map_err(|error| {
+        let holder = self.store.with(|store| look_up(store, identity)).map_err(|error| {
             tracing::error!(%error, "a pre-shared key cannot be read");
             MethodError::Unavailable
         })?;
@@ -55,8 +55,8 @@ pub(super) fn authorise(
         return Ok(None);
     }
     let found = match who.word {
-        Some(_) => around.store.admit(&who.identity, around.wall, around.rng)?,
-        None => around.store.credentials(&who.identity)?,
+        Some(_) => around.store.with(|store| store.admit(&who.identity, around.wall, around.rng))?,
+        None => around.store.with(|store| store.credentials(&who.identity))?,
     };
     let profile = Some(around.policy.profile);
     let authorised = |Credentials { key, policy, .. }| Authorised {
