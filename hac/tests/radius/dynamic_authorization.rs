@@ -92,8 +92,11 @@ fn request(code: u8, identifier: u8, attributes: &[(u8, &[u8])]) -> Vec<u8> {
 
 /// Code and Error-Cause of an answer.
 fn cause(answer: &[u8]) -> (u8, u32) {
-    let place = answer.windows(2).position(|head| head == [101, 6]).expect("an Error-Cause");
-    (answer[0], u32::from_be_bytes(answer[place + 2..place + 6].try_into().unwrap()))
+    let mut attributes = &answer[20..];
+    while !attributes.starts_with(&[101, 6]) {
+        attributes = &attributes[attributes.get(1).copied().expect("an Error-Cause").into()..];
+    }
+    (answer[0], u32::from_be_bytes(attributes[2..6].try_into().unwrap()))
 }
 
 /// RFC 5176 sections 2.1 and 2.3.
