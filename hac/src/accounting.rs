@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use crate::aaa::{Account, AccountStatus, AccountingClient, Count, TerminateCause};
+use crate::aaa::{Account, AccountStatus, AccountingClient, TerminateCause};
 use crate::store::{SessionCause, SessionRecord, SharedStore, Told};
 use queue::Queue;
 
@@ -135,7 +135,6 @@ fn account(record: &SessionRecord, told: Told) -> Account<'_> {
         Told::Interim => AccountStatus::Interim,
         Told::Stop => AccountStatus::Stop(record.ended.map_or(TerminateCause::LostService, terminate_cause)),
     };
-    let count = |volume: &crate::store::Volume| Count { packets: volume.packets, octets: volume.octets };
     Account {
         status,
         session_id: &record.id,
@@ -147,8 +146,8 @@ fn account(record: &SessionRecord, told: Told) -> Account<'_> {
         care_of: IpAddr::to_canonical(&record.care_of.ip()),
         at: if told == Told::Start { record.began } else { record.reported },
         time: Duration::from_secs(record.seconds),
-        input: count(&record.traffic.from_node),
-        output: count(&record.traffic.to_node),
+        input: record.traffic.from_node,
+        output: record.traffic.to_node,
     }
 }
 

@@ -9,6 +9,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use protocol::tunnel::Volume;
+
 use super::attribute::{Kind, PORT_VIRTUAL, SERVICE_FRAMED};
 use super::client::{ClientConfig, ServerStatus};
 use super::error::{AaaError, ConfigError};
@@ -44,18 +46,9 @@ pub struct Account<'a> {
     /// For how long the session has gone on.
     pub time: Duration,
     /// From the node, as its home agent counts inner packets.
-    pub input: Count,
+    pub input: Volume,
     /// To the node.
-    pub output: Count,
-}
-
-/// Inner packets and their octets.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Count {
-    /// Packets.
-    pub packets: u64,
-    /// Octets.
-    pub octets: u64,
+    pub output: Volume,
 }
 
 /// Acct-Status-Type.

@@ -47,7 +47,7 @@ mod servers;
 mod transport;
 mod waiting;
 
-pub use accounting::{Account, AccountStatus, AccountingClient, Count, TerminateCause};
+pub use accounting::{Account, AccountStatus, AccountingClient, TerminateCause};
 pub(crate) use answer::prefix;
 pub use answer::{Accept, Answer, MAX_CLASSES, SHORTEST_INTERIM};
 pub use attribute::Kind;

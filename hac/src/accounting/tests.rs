@@ -36,7 +36,7 @@ fn a_start_is_of_when_the_session_began_and_all_else_of_its_latest_report() {
     assert_eq!((interim.framed_ip4, interim.framed_ip6), (record.home.ip4(), None));
     assert_eq!(interim.care_of, IpAddr::from([192, 0, 2, 7]));
     assert_eq!(interim.time, Duration::from_secs(50));
-    assert_eq!((interim.input, interim.output), (Count { packets: 1, octets: 2 }, Count { packets: 3, octets: 4 }));
+    assert_eq!((interim.input, interim.output), (Volume { packets: 1, octets: 2 }, Volume { packets: 3, octets: 4 }));
     assert_eq!(interim.class, [b"gold"]);
 }
 

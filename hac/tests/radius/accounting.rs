@@ -3,7 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::SystemTime;
 
-use hac::aaa::{Account, AccountStatus, AccountingClient, Count};
+use hac::aaa::{Account, AccountStatus, AccountingClient};
+use protocol::tunnel::Volume;
 
 use super::server::{ACCEPT, ACCOUNTING_RESPONSE, PROXY_STATE, STATUS_SERVER};
 use super::*;
@@ -25,8 +26,8 @@ fn account(session_id: &str) -> Account<'_> {
         care_of: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7)),
         at: SystemTime::UNIX_EPOCH,
         time: Duration::ZERO,
-        input: Count::default(),
-        output: Count::default(),
+        input: Volume::default(),
+        output: Volume::default(),
     }
 }
 

@@ -23,8 +23,8 @@ fn account(status: AccountStatus, class: &[Vec<u8>]) -> Account<'_> {
         care_of: "::ffff:192.0.2.7".parse().unwrap(),
         at: UNIX_EPOCH + Duration::from_secs(1_781_071_200),
         time: Duration::from_secs(3600),
-        input: Count { packets: u64::MAX, octets: (3 << 32) + 7 },
-        output: Count { packets: 9, octets: 1 << 31 },
+        input: Volume { packets: u64::MAX, octets: (3 << 32) + 7 },
+        output: Volume { packets: 9, octets: 1 << 31 },
     }
 }
 
