@@ -5,6 +5,7 @@
 //! leaves for the next, and `error` what is said to the person who must act.
 
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU16;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -13,13 +14,14 @@ use protocol::mhauth::initiator::eap::{self, Step};
 use protocol::mhauth::initiator::{self, Offer};
 use protocol::mhauth::{ChannelBinding, EapOffer, Grant, Nai, Psk};
 use protocol::wire::container;
+use service::config::{ConfigError, Findings, Located};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use crate::config::Policy;
+use crate::config::{self, Config, Policy};
 use crate::credentials::{Credentials, EapCredentials};
 use crate::granted;
 
@@ -64,6 +66,29 @@ pub struct HacClient {
 }
 
 impl HacClient {
+    /// What the configuration says of the HAC and of this node, with no run before.
+    ///
+    /// # Errors
+    /// A value cannot be used, or a file that it names.
+    pub fn configured(config: &Located<Config>) -> Result<Self, ConfigError> {
+        config::check(config).check()?;
+        let nai = config.identity.nai.parse().map_err(|error| config.refused_unseen("identity.nai", error));
+        let whereabouts = Whereabouts {
+            name: config.hac.name.clone(),
+            port: config.hac.port.map(NonZeroU16::get),
+            addresses: config.hac.addresses.clone(),
+        };
+        Ok(Self {
+            whereabouts,
+            tls: Arc::new(tls::Clients::new(config::read_authorities(config)?)),
+            fwmark: config.tunnel.fwmark,
+            nai: nai.map_err(Findings::from)?,
+            credentials: Credentials::read(config)?,
+            policy: config.policy.clone(),
+            memory: Arc::default(),
+        })
+    }
+
     /// Runs MHAuth with the first address that gives a grant. `goes_from` hears from which of this node's addresses the run goes,
     /// and `None` when that is not known any more, since the next addresses are tried.
     ///

@@ -1,23 +1,21 @@
 //! `mn up`: in the foreground the node itself; else it is started in the background and watched until it is registered.
 
-use std::num::NonZeroU16;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use protocol::tunnel::Counters;
 use serde_json::Value;
-use service::config::{ConfigError, Findings, Located};
+use service::config::Located;
 use service::control::{self, ControlSocket, Request};
 use service::shutdown;
 use tokio::sync::Notify;
 
 use super::{CliError, socket};
-use crate::config::{self, Config};
-use crate::credentials::Credentials;
-use crate::hac_client::{HacClient, Memory, Whereabouts};
+use crate::config::Config;
+use crate::hac_client::HacClient;
 use crate::runtime;
 use crate::status::SharedStatus;
 
@@ -28,7 +26,7 @@ const POLL: Duration = Duration::from_millis(50);
 /// Runs the node until a signal or `mn down`.
 pub(super) async fn foreground(config: &Located<Config>) -> Result<(), CliError> {
     let started = Instant::now();
-    let client = client(config)?;
+    let client = HacClient::configured(config)?;
     let counters = Arc::new(Counters::default());
     let status = SharedStatus::new(counters.clone(), started);
     let asked = Arc::new(Asked::default());
@@ -78,32 +76,12 @@ fn answer(request: &Request, status: &SharedStatus, asked: &Asked) -> impl Futur
     std::future::ready(result)
 }
 
-/// What the configuration says of the HAC and of this node, values checked and files read.
-fn client(config: &Located<Config>) -> Result<HacClient, CliError> {
-    config::check(config).check().map_err(ConfigError::from)?;
-    let nai = config.identity.nai.parse().map_err(|error| config.refused_unseen("identity.nai", error));
-    let whereabouts = Whereabouts {
-        name: config.hac.name.clone(),
-        port: config.hac.port.map(NonZeroU16::get),
-        addresses: config.hac.addresses.clone(),
-    };
-    Ok(HacClient {
-        whereabouts,
-        tls: Arc::new(net::tls::Clients::new(config::read_authorities(config)?)),
-        fwmark: config.tunnel.fwmark,
-        nai: nai.map_err(|finding| ConfigError::from(Findings::from(finding)))?,
-        credentials: Credentials::read(config)?,
-        policy: config.policy.clone(),
-        memory: Arc::new(Mutex::new(Memory::default())),
-    })
-}
-
 /// Starts the node in the background; returns when it is registered.
 pub(super) async fn background(config: &Located<Config>) -> Result<(), CliError> {
     if control::ask(&socket(config), &Request::new("status"), "").await.is_ok() {
         return Err(CliError::NotUp("this node is up already: see `mn status`, or end it with `mn down`".to_owned()));
     }
-    client(config)?;
+    HacClient::configured(config)?;
     let log = socket(config).with_extension("log");
     let mut child = spawn(config, &log)?;
     println!("starting {} (log: {})", config.identity.nai, log.display());

@@ -2,18 +2,14 @@
 //!
 //! Each authenticates anew as soon as it is done. Our nodes are what `mn` has without a device, in `labtool` ([`authenticate`]).
 
-use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
-use mn::config::{self, Config};
-use mn::credentials::Credentials;
-use mn::hac_client::{HacClient, Memory, Whereabouts};
+use mn::config::Config;
+use mn::hac_client::HacClient;
 use serde::{Deserialize, Serialize};
-use service::config::Located;
 
 use super::{AaaServer, Lab, SECRET};
 use crate::lab::{plan, programs};
@@ -75,7 +71,10 @@ impl Lab {
 /// A configuration cannot be used, or the HAC grants nothing.
 #[tokio::main]
 pub async fn authenticate(nodes: &[PathBuf], times: usize) -> Result<Load> {
-    let clients = nodes.iter().map(|path| client(&service::config::load::<Config>(path)?)).collect::<Result<Vec<_>>>()?;
+    let clients = nodes
+        .iter()
+        .map(|path| Ok(HacClient::configured(&service::config::load::<Config>(path)?)?))
+        .collect::<Result<Vec<_>>>()?;
     let begun = Instant::now();
     let each = clients.into_iter().map(|client| {
         tokio::spawn(async move {
@@ -89,21 +88,4 @@ pub async fn authenticate(nodes: &[PathBuf], times: usize) -> Result<Load> {
         node.await??;
     }
     Ok(Load { runs: nodes.len() * times, seconds: begun.elapsed().as_secs_f64() })
-}
-
-fn client(config: &Located<Config>) -> Result<HacClient> {
-    let whereabouts = Whereabouts {
-        name: config.hac.name.clone(),
-        port: config.hac.port.map(NonZeroU16::get),
-        addresses: config.hac.addresses.clone(),
-    };
-    Ok(HacClient {
-        whereabouts,
-        tls: Arc::new(net::tls::Clients::new(config::read_authorities(config)?)),
-        fwmark: config.tunnel.fwmark,
-        nai: config.identity.nai.parse()?,
-        credentials: Credentials::read(config)?,
-        policy: config.policy.clone(),
-        memory: Arc::new(Mutex::new(Memory::default())),
-    })
 }
