@@ -17,8 +17,6 @@ use tokio::net::UdpSocket;
 
 use super::controller::{Hac, message};
 
-/// Identifier of the AAA server's request, and so of its Success.
-const CHALLENGE: u8 = 77;
 const BOB: &str = "bob@aaa.example";
 const CAROL: &str = "carol@aaa.example";
 /// The pools that `hac init` writes.
@@ -81,22 +79,29 @@ impl Aaa {
 
     /// Access for this user with this attribute: two rounds.
     async fn grants(&self, user: &str, chosen: &[(Kind, Vec<u8>)]) {
-        let challenge = Packet::Request { identifier: CHALLENGE, kind: Type::MD5, data: &[1, 0x77] }.write();
-        self.answers(Decision::Challenge, &[(Kind::EAP_MESSAGE, challenge)]).await;
-        let success = Packet::Success { identifier: CHALLENGE }.write();
-        let granted = [&[(Kind::EAP_MESSAGE, success), (Kind::USER_NAME, user.into())][..], chosen].concat();
-        self.answers(Decision::Accept, &granted).await;
+        let challenge = |last: u8| {
+            let request = Packet::Request { identifier: last.wrapping_add(1), kind: Type::MD5, data: &[1, 0x77] };
+            vec![(Kind::EAP_MESSAGE, request.write())]
+        };
+        self.answers(Decision::Challenge, challenge).await;
+        let granted = |last: u8| {
+            let success = Packet::Success { identifier: last }.write();
+            [&[(Kind::EAP_MESSAGE, success), (Kind::USER_NAME, user.into())][..], chosen].concat()
+        };
+        self.answers(Decision::Accept, granted).await;
     }
 
-    async fn answers(&self, decision: Decision, attributes: &[(Kind, Vec<u8>)]) {
+    /// `attributes` are of the Identifier of the EAP-Response: the next request has another, or the node would take it for the last
+    /// (RFC 3748 section 4.1).
+    async fn answers(&self, decision: Decision, attributes: impl Fn(u8) -> Vec<(Kind, Vec<u8>)>) {
         let mut octets = [0; 4096];
         let (len, from) = self.socket.recv_from(&mut octets).await.unwrap();
         let (authenticator, service) = (*octets[4..].first_chunk().unwrap(), Service::Authentication);
         let asked = Awaited { identifier: octets[1], authenticator, service };
-        assert!(Attributes::parse(&octets[20..len]).is_ok());
+        let eap = Attributes::parse(&octets[20..len]).unwrap().first(Kind::EAP_MESSAGE).unwrap();
         let attribute =
             |(kind, value): &(Kind, Vec<u8>)| [&[kind.0, u8::try_from(value.len() + 2).unwrap()], &value[..]].concat();
-        let attributes: Vec<u8> = attributes.iter().flat_map(attribute).collect();
+        let attributes: Vec<u8> = attributes(eap[1]).iter().flat_map(attribute).collect();
         self.socket.send_to(&authentic_to(&asked, decision, &attributes), from).await.unwrap();
     }
 }
