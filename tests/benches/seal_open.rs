@@ -10,8 +10,8 @@ use protocol::addr::HomeAddresses;
 use protocol::sa::{CipherSuite, Role, Spi};
 use protocol::tunnel::batch::MAX_PACKET;
 use protocol::tunnel::{
-    Command, Counters, Encapsulation, EntryPoint, ExitPoint, IcmpSources, PacketBatch, Path, Paths, ReceiveBatch, SendBatch,
-    SocketId, Verdict,
+    Command, Counters, Encapsulation, EntryPoint, ExitPoint, IcmpSources, PacketBatch, Path, Paths, Place, ReceiveBatch,
+    SendBatch, SocketId, Verdict,
 };
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -81,7 +81,15 @@ impl Tunnel {
 
     fn seal_batch(&mut self) {
         self.send.clear();
-        self.entry.handle_packets(&self.packets, self.now, &mut self.rng, &mut self.send, &mut self.replies);
+        let rest = self.entry.handle_packets(
+            &self.packets,
+            Place::default(),
+            self.now,
+            &mut self.rng,
+            &mut self.send,
+            &mut self.replies,
+        );
+        assert_eq!(rest, None);
     }
 
     /// Puts what was sealed where a socket would have put it.

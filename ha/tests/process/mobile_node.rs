@@ -11,8 +11,8 @@ use protocol::time::Lifetime;
 use protocol::tunnel::entry::IcmpSources;
 use protocol::tunnel::exit::Verdict;
 use protocol::tunnel::{
-    Command, Counters, Encapsulation, EntryPoint, Event, ExitPoint, Install, PacketBatch, Path, Paths, ReceiveBatch, SendBatch,
-    SignallingReceived, SocketId,
+    Command, Counters, Encapsulation, EntryPoint, Event, ExitPoint, Install, PacketBatch, Path, Paths, Place, ReceiveBatch,
+    SendBatch, SignallingReceived, SocketId,
 };
 use protocol::wire::checksum;
 use protocol::wire::ip::InnerPacket;
@@ -157,7 +157,9 @@ impl MobileNode {
         let mut packets = PacketBatch::new(1, 65_536);
         assert!(packets.push(packet));
         let (mut send, mut replies) = (SendBatch::new(4, 65_536), PacketBatch::new(1, 65_536));
-        self.entry.handle_packets(&packets, Instant::now(), &mut rand::rng(), &mut send, &mut replies);
+        let rest =
+            self.entry.handle_packets(&packets, Place::default(), Instant::now(), &mut rand::rng(), &mut send, &mut replies);
+        assert_eq!(rest, None);
         assert_eq!(send.len(), 1, "the node sends its own packet");
         self.transmits(&send);
     }

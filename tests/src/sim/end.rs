@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use protocol::sa::Role;
 use protocol::tunnel::{
-    Command, Counters, EntryPoint, Event, ExitPoint, IcmpSources, PacketBatch, ReceiveBatch, SendBatch, SocketId, Verdict,
+    Command, Counters, EntryPoint, Event, ExitPoint, IcmpSources, PacketBatch, Place, ReceiveBatch, SendBatch, SocketId, Verdict,
 };
 use rand::rngs::StdRng;
 
@@ -51,7 +51,8 @@ impl End {
         let (mut packets, mut replies) = (PacketBatch::new(1, packet.len()), PacketBatch::new(1, ROOM));
         assert!(packets.push(packet), "a packet fits in the batch");
         let mut send = SendBatch::new(16, packet.len() + ROOM);
-        self.entry.handle_packets(&packets, now, rng, &mut send, &mut replies);
+        let rest = self.entry.handle_packets(&packets, Place::default(), now, rng, &mut send, &mut replies);
+        assert_eq!(rest, None);
         self.answered.extend(replies.iter().map(<[u8]>::to_vec));
         outgoing(&send)
     }

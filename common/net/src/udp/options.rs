@@ -101,7 +101,7 @@ mod tests {
             packets.clear();
             let mut batch = SendBatch::new(1, MAX_PACKET);
             let range = batch.reserve(len, 1).unwrap();
-            batch.push(range, &Path::proved(SocketId(0), self.to));
+            batch.push(range, &Path::proved(SocketId(0), self.to), 0);
             let report = Sender::new().send(&batch, &self.sockets);
             assert_eq!((report.sent, report.last_error.map(|error| error.kind())), (1, None::<ErrorKind>));
             self.tun.read_batch(&mut packets).unwrap();

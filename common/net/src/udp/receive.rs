@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 
+use protocol::tunnel::batch::Received;
 use protocol::tunnel::{ReceiveBatch, SocketId};
 use socket2::{SockAddr, SockAddrStorage};
 
@@ -78,7 +79,8 @@ impl Receiver {
             }
             let Some(from) = source(address, message.msg_hdr.msg_namelen) else { continue };
             let start = slot * DATAGRAM_SLOT;
-            batch.push(start..start + message.msg_len as usize, id, from);
+            let range = start..start + message.msg_len as usize;
+            batch.push_with(Received { range, socket: id, from, traffic_class: 0 });
             report.received += 1;
         }
         Ok(report)

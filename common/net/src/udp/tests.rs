@@ -15,7 +15,7 @@ fn socket(local: &str) -> Arc<UdpSocket> {
 fn push(batch: &mut SendBatch, payload: &[u8], socket: u8, to: SocketAddr) {
     let range = batch.reserve(payload.len(), 1).unwrap();
     batch.slot(range.clone()).copy_from_slice(payload);
-    batch.push(range, &Path::proved(SocketId(socket), to));
+    batch.push(range, &Path::proved(SocketId(socket), to), 0);
 }
 
 fn wait_until_readable(socket: &UdpSocket) {

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
 use protocol::tunnel::batch::MAX_PACKET;
-use protocol::tunnel::{EntryPoint, PacketBatch, Paths, SendBatch};
+use protocol::tunnel::{EntryPoint, PacketBatch, Paths, Place, SendBatch};
 use rand::SeedableRng;
 use rand::rngs::{StdRng, SysRng};
 use rustix::event::{PollFd, PollFlags, poll};
@@ -92,8 +92,11 @@ impl Worker {
 
     fn handle_batch(&mut self, sender: &mut Sender) {
         let now = Instant::now();
-        self.entry.handle_packets(&self.packets, now, &mut self.rng, &mut self.send, &mut self.replies);
-        self.flush(sender);
+        let mut next = Some(Place::default());
+        while let Some(place) = next {
+            next = self.entry.handle_packets(&self.packets, place, now, &mut self.rng, &mut self.send, &mut self.replies);
+            self.flush(sender);
+        }
         if !self.replies.is_empty() {
             let report = self.tun.write_batch(self.replies.iter());
             self.io.unwritten.fetch_add(report.failed as u64, Relaxed);

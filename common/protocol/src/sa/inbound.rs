@@ -12,7 +12,7 @@ use super::wear::Wear;
 use super::{Direction, Role, UserData};
 use crate::addr::{HomeAddresses, HomeAgentAddresses};
 use crate::tunnel::rate_limit::RateLimit;
-use crate::tunnel::{DropReason, Install, TrafficCounters};
+use crate::tunnel::{DropReason, Install, TrafficCounters, Volume};
 use crate::wire::envelope::PType;
 
 /// Keys and replay window of one direction, owned by an exit-point.
@@ -124,9 +124,9 @@ impl InboundSa {
         from.port() == self.home_agent.port() && self.home_agent.of_family(ip) == Some(ip)
     }
 
-    /// Counts an inner packet of `octets` that is delivered.
-    pub fn count_user_data(&self, octets: usize) {
-        self.traffic.count(self.direction, octets);
+    /// Counts inner packets that are delivered.
+    pub fn count_user_data(&self, delivered: Volume) {
+        self.traffic.count(self.direction, delivered);
     }
 
     /// Whether control may be told now that a packet came from elsewhere.

@@ -8,7 +8,7 @@ use rand_core::CryptoRng;
 use super::cipher::{KeyError, Transform, layout};
 use super::wear::Wear;
 use super::{CipherSuite, Direction, Role, Spi};
-use crate::tunnel::{DropReason, Install, SendBatch, TrafficCounters};
+use crate::tunnel::{DropReason, Install, SendBatch, TrafficCounters, Volume};
 use crate::wire::envelope::{Envelope, PType};
 
 /// Keys and counter of one direction, owned by an entry-point. The counter never wraps and never restarts.
@@ -85,9 +85,9 @@ impl OutboundSa {
         }
     }
 
-    /// Counts an inner packet of `octets` that was sent under this SA.
-    pub fn count_user_data(&self, octets: usize) {
-        self.traffic.count(self.direction, octets);
+    /// Counts inner packets that were sent under this SA.
+    pub fn count_user_data(&self, sent: Volume) {
+        self.traffic.count(self.direction, sent);
     }
 
     /// Takes the sequence number of a datagram of `octets`.
@@ -110,18 +110,19 @@ impl OutboundSa {
         Ok(Reserved { sequence: sequence32, is_wearing_out: self.wear.count(octets, sequence) })
     }
 
-    /// Lays out one packet in `datagram`, of [`layout::sealed_len`] octets, under a reserved number. Not sealed yet.
-    pub fn write(
+    /// Lays out one packet in `datagram`, of [`layout::sealed_len`] octets, under a reserved number, and gives the place of its
+    /// payload. Not sealed yet.
+    pub fn frame<'a>(
         &self,
         ptype: PType,
         sequence: u32,
         next_header: u8,
-        payload: &[u8],
+        payload_len: usize,
         rng: &mut impl CryptoRng,
-        datagram: &mut [u8],
-    ) {
+        datagram: &'a mut [u8],
+    ) -> &'a mut [u8] {
         let head = Envelope::emit(ptype, self.spi, sequence);
-        layout::write(self.suite(), head, next_header, payload, rng, datagram);
+        layout::frame(self.suite(), head, next_header, payload_len, rng, datagram)
     }
 
     /// Seals the datagrams that lie at `ranges` of the batch.

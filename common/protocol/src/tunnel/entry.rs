@@ -1,7 +1,7 @@
 //! The tunnel entry-point (RFC 2473 section 3.1): inner packets in, protected datagrams out. Owns every outbound SA.
 //!
-//! A batch is handled in two passes: select and lay out each packet in its place of the send buffer, then seal runs of
-//! packets of one SA together.
+//! A batch is handled in two passes: select each packet, cut it and lay out its segments in their places of the send buffer; then
+//! seal runs of packets of one SA together.
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -14,8 +14,10 @@ use rand_core::CryptoRng;
 use super::rate_limit::RateLimit;
 use super::{
     Allowance, Command, Counters, DropReason, Encapsulation, Event, Install, PacketBatch, Path, Paths, SendBatch, TunnelTable,
+    Volume,
 };
 use crate::addr::HomeAddress;
+use crate::offload::{Segments, VirtioHeader};
 use crate::sa::cipher::layout;
 use crate::sa::outbound::OutboundSa;
 use crate::sa::sad::Sad;
@@ -47,14 +49,47 @@ pub struct EntryPoint {
     counters: Arc<Counters>,
     /// Laid out in this batch, not sealed yet.
     pending: Vec<(Spi, Range<usize>)>,
+    /// Laid out in this batch, not counted yet.
+    sent: Volume,
     events: VecDeque<Event>,
 }
 
-/// One packet to be sealed: what its envelope and trailer say, and what it holds.
+/// Where in a batch of packets the room for sending ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    packet: usize,
+    segment: usize,
+}
+
+/// One packet to be sealed: what its envelope and trailer say, what it holds, and what the outer header says of it.
 struct Outer<'a> {
     ptype: PType,
     next_header: u8,
-    payload: &'a [u8],
+    payload: Payload<'a>,
+    /// Of the inner packet, ECN included (RFC 6040 section 4.1, normal mode).
+    traffic_class: u8,
+}
+
+/// What is copied to its place in the send buffer.
+enum Payload<'a> {
+    Octets(&'a [u8]),
+    Segment(&'a Segments<'a>, usize),
+}
+
+impl Payload<'_> {
+    fn len(&self) -> usize {
+        match self {
+            Self::Octets(octets) => octets.len(),
+            Self::Segment(segments, index) => segments.len(*index),
+        }
+    }
+
+    fn write(&self, to: &mut [u8]) {
+        match self {
+            Self::Octets(octets) => to.copy_from_slice(octets),
+            Self::Segment(segments, index) => segments.write(*index, to),
+        }
+    }
 }
 
 impl EntryPoint {
@@ -68,6 +103,7 @@ impl EntryPoint {
             icmp_limit: RateLimit::new(ICMP_BURST, ICMP_INTERVAL),
             counters,
             pending: Vec::new(),
+            sent: Volume::default(),
             events: VecDeque::new(),
         }
     }
@@ -81,11 +117,13 @@ impl EntryPoint {
             }
             Command::Move { .. } | Command::Remove(_) => self.table.apply(command),
             Command::Signal { spi, paths, next_header, payload } => {
-                let outer = Outer { ptype: PType::MobilityHeader, next_header: *next_header, payload };
+                let payload = Payload::Octets(payload);
+                let outer = Outer { ptype: PType::MobilityHeader, next_header: *next_header, payload, traffic_class: 0 };
                 self.send_own(*spi, paths.clone(), &outer, rng, send);
             }
             Command::Keepalive { spi, path } => {
-                let outer = Outer { ptype: PType::Protected, next_header: NEXT_HEADER_NONE, payload: &[] };
+                let payload = Payload::Octets(&[]);
+                let outer = Outer { ptype: PType::Protected, next_header: NEXT_HEADER_NONE, payload, traffic_class: 0 };
                 self.send_own(*spi, Paths::one(*path), &outer, rng, send);
             }
             Command::LookUpIn(_) | Command::Guard(_) => {}
@@ -97,27 +135,46 @@ impl EntryPoint {
         self.events.pop_front()
     }
 
-    /// Sends inner packets. What cannot be sent is dropped and counted; at a home agent a packet to a home address that is
-    /// not bound puts an ICMP error into `replies`, to be written back to the TUN device.
+    /// Sends inner packets, from a place in the batch on. What cannot be sent is dropped and counted; at a home agent a packet to
+    /// a home address that is not bound puts an ICMP error into `replies`, to be written back to the TUN device.
+    ///
+    /// Gives the place where `send` was full: whoever has sent what is there comes back with it. `None` when nothing is left.
     pub fn handle_packets(
         &mut self,
         packets: &PacketBatch,
+        from: Place,
         now: Instant,
         rng: &mut impl CryptoRng,
         send: &mut SendBatch,
         replies: &mut PacketBatch,
-    ) {
-        for packet in packets.iter() {
-            let laid_out = self.handle_packet(packet, rng, send);
-            if laid_out == Err(DropReason::NoTunnel) {
-                self.reply_unreachable(packet, now, replies);
+    ) -> Option<Place> {
+        let mut at = from;
+        let mut rest = None;
+        while let Some((header, packet)) = packets.get(at.packet).filter(|_| rest.is_none()) {
+            match self.handle_packet(header, packet, at.segment, rng, send) {
+                Ok(full_at) => rest = full_at.map(|segment| Place { segment, ..at }),
+                Err(reason) => {
+                    if reason == DropReason::NoTunnel {
+                        self.reply_unreachable(packet, now, replies);
+                    }
+                    self.counters.count_drop(reason);
+                }
             }
-            self.count(laid_out, packet.len());
+            at = Place { packet: at.packet + 1, segment: 0 };
         }
-        self.seal_pending(send);
+        self.finish(send);
+        rest
     }
 
-    fn handle_packet(&mut self, packet: &[u8], rng: &mut impl CryptoRng, send: &mut SendBatch) -> Result<(), DropReason> {
+    /// Lays out the segments of one packet, from the one at `from` on; gives that at which `send` is full.
+    fn handle_packet(
+        &mut self,
+        header: &VirtioHeader,
+        packet: &[u8],
+        from: usize,
+        rng: &mut impl CryptoRng,
+        send: &mut SendBatch,
+    ) -> Result<Option<usize>, DropReason> {
         let inner = InnerPacket::parse(packet)?;
         if !inner.may_cross() {
             return Err(DropReason::ForbiddenInnerAddress);
@@ -127,18 +184,31 @@ impl EntryPoint {
             Role::MobileNode => inner.source,
         });
         let tunnel = self.table.get_mut(home).ok_or(DropReason::NoTunnel)?;
-        let payload = packet.get(..inner.len).ok_or(DropReason::BadInnerPacket)?;
+        let segments = Segments::new(header, packet.get(..inner.len).ok_or(DropReason::BadInnerPacket)?)?;
         let sa = self.sas.get_mut(tunnel.sending).ok_or(DropReason::UnknownSpi)?;
-        match tunnel.encapsulation {
-            Encapsulation::ClearUdp => lay_out_clear(&mut tunnel.paths, payload, send)?,
-            Encapsulation::ProtectedUdp => {
-                let outer = Outer { ptype: PType::Protected, next_header: inner.next_header(), payload };
-                let laid_out = lay_out(sa, &mut tunnel.paths, &outer, rng, send)?;
-                note(laid_out, sa.spi(), &mut self.pending, &mut self.events);
+        let mut sent = Volume::default();
+        let mut full_at = None;
+        for index in from..segments.count() {
+            let payload = Payload::Segment(&segments, index);
+            let (next_header, traffic_class) = (inner.next_header(), inner.traffic_class);
+            let outer = Outer { ptype: PType::Protected, next_header, payload, traffic_class };
+            let laid_out = match tunnel.encapsulation {
+                Encapsulation::ClearUdp => lay_out_clear(&mut tunnel.paths, &outer, send),
+                Encapsulation::ProtectedUdp => lay_out(sa, &mut tunnel.paths, &outer, rng, send)
+                    .map(|laid_out| note(laid_out, sa.spi(), &mut self.pending, &mut self.events)),
+            };
+            match laid_out {
+                Ok(()) => sent.add(segments.len(index)),
+                Err(DropReason::BatchFull) if !send.is_empty() => {
+                    full_at = Some(index);
+                    break;
+                }
+                Err(reason) => self.counters.count_drop(reason),
             }
         }
-        sa.count_user_data(payload.len());
-        Ok(())
+        sa.count_user_data(sent);
+        self.sent.add_all(sent);
+        Ok(full_at)
     }
 
     /// Sends a packet that control has made.
@@ -147,18 +217,25 @@ impl EntryPoint {
             Some(sa) => lay_out(sa, &mut paths, outer, rng, send),
             None => Err(DropReason::UnknownSpi),
         };
-        let counted = laid_out.map(|laid_out| note(laid_out, spi, &mut self.pending, &mut self.events));
-        self.count(counted, outer.payload.len());
-        self.seal_pending(send);
+        match laid_out {
+            Ok(laid_out) => {
+                note(laid_out, spi, &mut self.pending, &mut self.events);
+                self.sent.add(outer.payload.len());
+            }
+            Err(reason) => self.counters.count_drop(reason),
+        }
+        self.finish(send);
     }
 
-    /// Seals what was laid out, runs of one SA together.
-    fn seal_pending(&mut self, send: &mut SendBatch) {
+    /// Seals what was laid out, runs of one SA together, and counts it.
+    fn finish(&mut self, send: &mut SendBatch) {
         for run in self.pending.chunk_by(|(first, _), (second, _)| first == second) {
             let Some(sa) = run.first().and_then(|(spi, _)| self.sas.get_mut(*spi)) else { continue };
             sa.seal_batch(send, run.iter().map(|(_, range)| range.clone()));
         }
         self.pending.clear();
+        let Volume { packets, octets } = std::mem::take(&mut self.sent);
+        self.counters.count_sent(packets, octets);
     }
 
     fn install(&mut self, install: &Install) {
@@ -176,13 +253,6 @@ impl EntryPoint {
         let Some(len) = icmp::address_unreachable(packet, source, replies.room()) else { return };
         if self.icmp_limit.allow(now) {
             replies.commit(len);
-        }
-    }
-
-    fn count(&self, laid_out: Result<(), DropReason>, octets: usize) {
-        match laid_out {
-            Ok(()) => self.counters.count_sent(1, octets as u64),
-            Err(reason) => self.counters.count_drop(reason),
         }
     }
 }
@@ -207,18 +277,20 @@ fn lay_out(
     let len = layout::sealed_len(sa.suite(), outer.payload.len());
     let range = place(paths, len, send)?;
     let reserved = sa.reserve(len)?;
-    sa.write(outer.ptype, reserved.sequence, outer.next_header, outer.payload, rng, send.slot(range.clone()));
-    send_on_each(paths, &range, send);
+    let payload_len = outer.payload.len();
+    let slot = send.slot(range.clone());
+    outer.payload.write(sa.frame(outer.ptype, reserved.sequence, outer.next_header, payload_len, rng, slot));
+    send_on_each(paths, &range, outer.traffic_class, send);
     Ok(LaidOut { range, is_wearing_out: reserved.is_wearing_out })
 }
 
 /// PType 0: SPI 0, sequence number 0, then the packet as it is (RFC 6618 section 6.4).
-fn lay_out_clear(paths: &mut Paths, payload: &[u8], send: &mut SendBatch) -> Result<(), DropReason> {
-    let range = place(paths, envelope::LEN + payload.len(), send)?;
+fn lay_out_clear(paths: &mut Paths, outer: &Outer<'_>, send: &mut SendBatch) -> Result<(), DropReason> {
+    let range = place(paths, envelope::LEN + outer.payload.len(), send)?;
     let (head, body) = send.slot(range.clone()).split_at_mut(envelope::LEN);
     head.copy_from_slice(&envelope::CLEAR);
-    body.copy_from_slice(payload);
-    send_on_each(paths, &range, send);
+    outer.payload.write(body);
+    send_on_each(paths, &range, outer.traffic_class, send);
     Ok(())
 }
 
@@ -230,10 +302,10 @@ fn place(paths: &Paths, len: usize, send: &mut SendBatch) -> Result<Range<usize>
     }
 }
 
-fn send_on_each(paths: &mut Paths, range: &Range<usize>, send: &mut SendBatch) {
+fn send_on_each(paths: &mut Paths, range: &Range<usize>, traffic_class: u8, send: &mut SendBatch) {
     for index in 0..Paths::MAX {
         if let Some(path) = paths.spend(index, range.len() as u64) {
-            send.push(range.clone(), &path);
+            send.push(range.clone(), &path, traffic_class);
         }
     }
 }

@@ -9,7 +9,9 @@ use std::time::Instant;
 use super::batch::Received;
 use super::look_up::LookUps;
 use super::table::Tunnel;
-use super::{Command, Counters, DropReason, Event, Guard, Install, ReceiveBatch, Sighting, SignallingReceived, TunnelTable};
+use super::{
+    Command, Counters, DropReason, Event, Guard, Install, ReceiveBatch, Sighting, SignallingReceived, TunnelTable, Volume,
+};
 use crate::addr::{HomeAddress, HomeAddresses};
 use crate::sa::inbound::InboundSa;
 use crate::sa::sad::Sad;
@@ -230,7 +232,7 @@ impl ExitPoint {
 
     fn count_user_data(&mut self, spi: Spi, octets: usize) {
         if let Some(sa) = self.sas.get_mut(spi) {
-            sa.count_user_data(octets);
+            sa.count_user_data(Volume::of_one(octets));
         }
     }
 

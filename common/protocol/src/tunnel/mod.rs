@@ -21,7 +21,7 @@ pub use batch::{PacketBatch, ReceiveBatch, SendBatch};
 pub use command::{Allowance, Command, Encapsulation, Install, Path, Paths, SocketId};
 pub use counters::Counters;
 pub use drop_reason::DropReason;
-pub use entry::{EntryPoint, IcmpSources};
+pub use entry::{EntryPoint, IcmpSources, Place};
 pub use event::{Event, Sighting, SignallingReceived};
 pub use exit::{ExitPoint, Verdict};
 pub use guard::Guard;

@@ -128,7 +128,8 @@ fn send(end: &mut Ends, now: Instant, rng: &mut StdRng, packet: &[u8]) -> (Vec<V
     let mut packets = PacketBatch::new(1, 65_536);
     assert!(packets.push(packet));
     let (mut out, mut replies) = (SendBatch::new(16, 65_536), PacketBatch::new(4, 65_536));
-    end.entry.handle_packets(&packets, now, rng, &mut out, &mut replies);
+    let rest = end.entry.handle_packets(&packets, Place::default(), now, rng, &mut out, &mut replies);
+    assert_eq!(rest, None);
     (out.iter().map(|(_, octets)| octets.to_vec()).collect(), replies.iter().map(<[u8]>::to_vec).collect())
 }
 

@@ -26,6 +26,23 @@ pub struct Traffic {
 }
 
 impl Volume {
+    /// One packet more, of `octets`.
+    pub(crate) fn add(&mut self, octets: usize) {
+        self.packets = self.packets.wrapping_add(1);
+        self.octets = self.octets.wrapping_add(octets as u64);
+    }
+
+    /// What `more` holds on top.
+    pub(crate) fn add_all(&mut self, more: Self) {
+        self.packets = self.packets.wrapping_add(more.packets);
+        self.octets = self.octets.wrapping_add(more.octets);
+    }
+
+    /// A single packet.
+    pub(crate) fn of_one(octets: usize) -> Self {
+        Self { packets: 1, octets: octets as u64 }
+    }
+
     /// What came on top of `before`.
     #[must_use]
     pub fn since(self, before: Self) -> Self {
@@ -57,11 +74,11 @@ struct VolumeCounter {
 }
 
 impl TrafficCounters {
-    /// Counts an inner packet of `octets`. To be called by the half that carries `direction` alone.
-    pub(crate) fn count(&self, direction: Direction, octets: usize) {
+    /// Counts inner packets. To be called by the half that carries `direction` alone.
+    pub(crate) fn count(&self, direction: Direction, carried: Volume) {
         match direction {
-            Direction::MnToHa => self.mn_to_ha.count(octets),
-            Direction::HaToMn => self.ha_to_mn.count(octets),
+            Direction::MnToHa => self.mn_to_ha.count(carried),
+            Direction::HaToMn => self.ha_to_mn.count(carried),
         }
     }
 
@@ -72,9 +89,9 @@ impl TrafficCounters {
 }
 
 impl VolumeCounter {
-    fn count(&self, octets: usize) {
-        self.packets.store(self.packets.load(Relaxed).wrapping_add(1), Relaxed);
-        self.octets.store(self.octets.load(Relaxed).wrapping_add(octets as u64), Relaxed);
+    fn count(&self, carried: Volume) {
+        self.packets.store(self.packets.load(Relaxed).wrapping_add(carried.packets), Relaxed);
+        self.octets.store(self.octets.load(Relaxed).wrapping_add(carried.octets), Relaxed);
     }
 
     fn read(&self) -> Volume {

@@ -1,4 +1,4 @@
-//! Inner IP packets as the tunnel sees them: version, addresses and length, nothing else (RFC 8200 section 3, RFC 791).
+//! Inner IP packets as the tunnel sees them: version, addresses, length and Traffic Class, nothing else (RFC 8200 section 3, RFC 791).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -23,6 +23,8 @@ pub struct InnerPacket {
     pub destination: IpAddr,
     /// The packet's own length, header included; never more than the octets that there are.
     pub len: usize,
+    /// IPv6's Traffic Class or IPv4's Type of Service: DSCP and ECN.
+    pub traffic_class: u8,
 }
 
 impl InnerPacket {
@@ -55,7 +57,7 @@ impl InnerPacket {
 
 fn parse_ipv4(packet: &[u8]) -> Option<InnerPacket> {
     let header: &[u8; IPV4_HEADER] = packet.first_chunk()?;
-    let [first, _, len_high, len_low, ..] = *header;
+    let [first, traffic_class, len_high, len_low, ..] = *header;
     let [.., s0, s1, s2, s3, d0, d1, d2, d3] = *header;
     let header_len = usize::from(first & 0x0f) * 4;
     let len = usize::from(u16::from_be_bytes([len_high, len_low]));
@@ -63,6 +65,7 @@ fn parse_ipv4(packet: &[u8]) -> Option<InnerPacket> {
         source: Ipv4Addr::new(s0, s1, s2, s3).into(),
         destination: Ipv4Addr::new(d0, d1, d2, d3).into(),
         len,
+        traffic_class,
     })
 }
 
@@ -74,6 +77,7 @@ fn parse_ipv6(packet: &[u8]) -> Option<InnerPacket> {
         source: Ipv6Addr::from(*source).into(),
         destination: Ipv6Addr::from(*destination).into(),
         len: IPV6_HEADER + usize::from(u16::from_be_bytes([fixed[4], fixed[5]])),
+        traffic_class: fixed[0] << 4 | fixed[1] >> 4,
     })
 }
 

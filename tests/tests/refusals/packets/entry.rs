@@ -8,7 +8,7 @@ use fixture::{HOME4, HOME6, association, install};
 use protocol::profile::WireProfile;
 use protocol::sa::{SecurityAssociation, Spi};
 use protocol::tunnel::{
-    Allowance, Command, Counters, Encapsulation, EntryPoint, IcmpSources, PacketBatch, Path, Paths, SendBatch, SocketId,
+    Allowance, Command, Counters, Encapsulation, EntryPoint, IcmpSources, PacketBatch, Path, Paths, Place, SendBatch, SocketId,
 };
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -86,7 +86,8 @@ impl Entry {
         let (mut packets, mut replies) = (PacketBatch::new(1, 2048), PacketBatch::new(1, 2048));
         assert!(packets.push(packet));
         let mut send = SendBatch::new(4, 8192);
-        self.entry.handle_packets(&packets, Instant::now(), &mut self.rng, &mut send, &mut replies);
+        let rest = self.entry.handle_packets(&packets, Place::default(), Instant::now(), &mut self.rng, &mut send, &mut replies);
+        assert_eq!(rest, None);
         send.iter().count()
     }
 

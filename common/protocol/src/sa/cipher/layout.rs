@@ -27,16 +27,16 @@ pub const fn longest_payload(suite: CipherSuite, datagram: usize) -> usize {
     blocks.saturating_sub(TRAILER)
 }
 
-/// Fills `datagram`, of [`sealed_len`] octets: envelope, IV, payload, padding, trailer. The ICV's octets are left alone.
-pub fn write(
+/// Fills `datagram`, of [`sealed_len`] octets, but for the payload, whose place it gives: envelope, IV, padding, trailer. The ICV's
+/// octets are left alone.
+pub fn frame<'a>(
     suite: CipherSuite,
     envelope_octets: [u8; envelope::LEN],
     next_header: u8,
-    payload: &[u8],
+    payload_len: usize,
     rng: &mut impl CryptoRng,
-    datagram: &mut [u8],
-) {
-    debug_assert_eq!(datagram.len(), sealed_len(suite, payload.len()));
+    datagram: &'a mut [u8],
+) -> &'a mut [u8] {
     let mut iv = [0; 16];
     let iv = &mut iv[..suite.iv_len()];
     if suite.is_aead() {
@@ -44,10 +44,10 @@ pub fn write(
     } else {
         rng.fill_bytes(iv);
     }
-    write_with_iv(suite, envelope_octets, iv, next_header, payload, datagram);
+    frame_with_iv(suite, envelope_octets, iv, next_header, payload_len, datagram)
 }
 
-/// As [`write()`], with the IV given: for vectors alone, since a CBC IV must be unpredictable.
+/// As [`frame`], with the payload, and the IV given: for vectors alone, since a CBC IV must be unpredictable.
 pub fn write_with_iv(
     suite: CipherSuite,
     envelope_octets: [u8; envelope::LEN],
@@ -56,19 +56,31 @@ pub fn write_with_iv(
     payload: &[u8],
     datagram: &mut [u8],
 ) {
+    frame_with_iv(suite, envelope_octets, iv, next_header, payload.len(), datagram).copy_from_slice(payload);
+}
+
+fn frame_with_iv<'a>(
+    suite: CipherSuite,
+    envelope_octets: [u8; envelope::LEN],
+    iv: &[u8],
+    next_header: u8,
+    payload_len: usize,
+    datagram: &'a mut [u8],
+) -> &'a mut [u8] {
+    debug_assert_eq!(datagram.len(), sealed_len(suite, payload_len));
     let (head, rest) = datagram.split_at_mut(envelope::LEN);
     head.copy_from_slice(&envelope_octets);
     let (iv_place, rest) = rest.split_at_mut(suite.iv_len());
     iv_place.copy_from_slice(iv);
     let (plain, _icv) = rest.split_at_mut(rest.len() - suite.icv_len());
-    let (payload_place, trailer) = plain.split_at_mut(payload.len());
-    payload_place.copy_from_slice(payload);
+    let (payload_place, trailer) = plain.split_at_mut(payload_len);
     let padding = trailer.len() - TRAILER;
     for (octet, value) in trailer.iter_mut().zip(1..=padding as u8) {
         *octet = value;
     }
     trailer[padding] = padding as u8;
     trailer[padding + 1] = next_header;
+    payload_place
 }
 
 /// Whether a datagram can be one of `suite` at all: envelope, IV, whole blocks, ICV.

@@ -5,7 +5,7 @@
 //! |<------------------------- authenticated ------------------------------>|
 //!                   |<------------------ encrypted ---------------------->|
 //! ```
-//! (RFC 4303 section 2 with the envelope of RFC 6618 section 6.1.) Sealing: [`layout::write`], then [`Transform::seal`].
+//! (RFC 4303 section 2 with the envelope of RFC 6618 section 6.1.) Sealing: [`layout::frame`], then [`Transform::seal`].
 //! Opening: [`Transform::verify`], then [`Transform::decrypt`], then [`layout::payload`].
 
 mod aead;
@@ -69,7 +69,7 @@ impl Transform {
         self.suite
     }
 
-    /// Encrypts and authenticates in place a datagram that [`layout::write`] has filled; its last octets become the ICV.
+    /// Encrypts and authenticates in place a datagram that [`layout::frame`] has filled; its last octets become the ICV.
     pub fn seal(&self, datagram: &mut [u8]) {
         match &self.algorithms {
             Algorithms::EncryptThenMac(encryption, mac) => {

@@ -100,7 +100,7 @@ fn at_three_quarters_of_the_numbers_each_half_wants_a_new_sa_once_and_at_the_end
         let mut datagram = vec![0; 36];
         let mut send = SendBatch::new(1, 36);
         let range = send.reserve(36, 1).unwrap();
-        sender.write(PType::Protected, reserved.sequence, 59, &[], &mut StdRng::seed_from_u64(1), send.slot(range.clone()));
+        sender.frame(PType::Protected, reserved.sequence, 59, 0, &mut StdRng::seed_from_u64(1), send.slot(range.clone()));
         sender.seal_batch(&mut send, std::iter::once(range.clone()));
         datagram.copy_from_slice(send.slot(range));
         let opened = receiver.open(PType::Protected, number, &mut datagram, now).unwrap();

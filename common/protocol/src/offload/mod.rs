@@ -1,0 +1,13 @@
+//! Segmentation and receive offload in user space: the kernel and the tunnel hand each other many segments as one packet.
+//!
+//! A TUN device with `IFF_VNET_HDR` puts a [`VirtioHeader`] in front of each packet. What is read may be a packet of 64 KB with an
+//! unfinished checksum: [`Segments`] cuts it, straight into the slots in which the segments are sealed. What is written may be
+//! many packets of one flow: [`Merger`] finds them, and they leave with one call. All of it is octets in, octets out.
+
+mod merge;
+mod segments;
+mod virtio;
+
+pub use merge::{Merged, Merger};
+pub use segments::Segments;
+pub use virtio::{Segmentation, VirtioHeader};
