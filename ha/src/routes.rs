@@ -149,7 +149,8 @@ impl BindingRoutes {
             | Command::Signal { .. }
             | Command::Keepalive { .. }
             | Command::LookUpIn(_)
-            | Command::Guard(_) => return Vec::new(),
+            | Command::Guard(_)
+            | Command::Mtu(_) => return Vec::new(),
         };
         let before = match now {
             Some(home) => self.routed.insert(key, home),

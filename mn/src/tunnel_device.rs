@@ -10,7 +10,7 @@ use net::worker::{self, WorkerCommand, WorkerGone, WorkerHandle};
 use protocol::addr::HomeAddresses;
 use protocol::sa::cipher::layout;
 use protocol::sa::{CipherSuite, Role, SecurityAssociation};
-use protocol::tunnel::{Counters, EntryPoint, Event, ExitPoint, IcmpSources};
+use protocol::tunnel::{Command, Counters, EntryPoint, Event, ExitPoint, IcmpSources};
 use tokio::sync::mpsc;
 
 use crate::config::Tunnel;
@@ -63,6 +63,8 @@ impl TunnelDevice {
         before: Option<&HomeAddresses>,
     ) -> Result<(), NetlinkError> {
         let mtu = self.mtu.unwrap_or_else(|| largest_mtu(sa.suite));
+        // That a thread has ended is found by whoever sends it the next command.
+        let _ = self.send(|| WorkerCommand::Tunnel(Command::Mtu(mtu)));
         routes.configure(self.interface(), mtu, &sa.home, before).await
     }
 

@@ -4,6 +4,7 @@
 use std::time::Instant;
 
 use feed::{SessionReport, Welcome};
+use protocol::tunnel::Command;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Gateway, GatewayError, icmp_sources};
@@ -59,7 +60,8 @@ impl Gateway {
             let guard = self.guard(&welcome.own_addresses);
             let events = self.events.clone();
             let workers = Workers::start(&self.tun, &self.sockets, sources, guard, &self.counters, events);
-            self.workers = Some(workers.map_err(GatewayError::Workers)?);
+            let workers = self.workers.insert(workers.map_err(GatewayError::Workers)?);
+            workers.apply(&Command::Mtu(self.config.tunnel.mtu))?;
         }
         self.welcome = Some(welcome);
         self.guard_own_addresses()

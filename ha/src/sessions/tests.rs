@@ -10,7 +10,7 @@ use super::ended::{ARRIVED_AFTER, MAX_ENDED};
 use super::*;
 
 const INTERVAL: Duration = Duration::from_secs(600);
-const PACKET: usize = 60;
+const PACKET: Volume = Volume { packets: 1, octets: 60 };
 
 /// Sessions, and SAs that carry packets.
 struct Story {
@@ -37,7 +37,7 @@ impl Sa {
         self.install.sa.spi
     }
 
-    /// Packets of [`PACKET`] octets each way.
+    /// So many of [`PACKET`] each way.
     fn carries(&self, from_node: u64, to_node: u64) {
         (0..from_node).for_each(|_| self.from_node.count_user_data(PACKET));
         (0..to_node).for_each(|_| self.to_node.count_user_data(PACKET));
@@ -106,7 +106,7 @@ impl Story {
 
 fn assert_octets(report: &SessionReport) {
     for Volume { packets, octets } in [report.traffic.from_node, report.traffic.to_node] {
-        assert_eq!(octets, packets * PACKET as u64);
+        assert_eq!(octets, packets * PACKET.octets);
     }
 }
 

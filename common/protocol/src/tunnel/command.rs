@@ -163,4 +163,6 @@ pub enum Command {
     LookUpIn(SpiBlocks),
     /// The host's own addresses and what may be said to them. Replaces what was said before.
     Guard(Guard),
+    /// The longest inner packet, in octets: TCP connections through the tunnel are told of no longer segments.
+    Mtu(u16),
 }

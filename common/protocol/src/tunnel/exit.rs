@@ -76,7 +76,7 @@ impl ExitPoint {
             Command::Move { .. } | Command::Remove(_) => self.table.apply(command),
             Command::LookUpIn(blocks) => self.look_ups.set_blocks(blocks.clone()),
             Command::Guard(guard) => self.guard = guard.clone(),
-            Command::Signal { .. } | Command::Keepalive { .. } => {}
+            Command::Signal { .. } | Command::Keepalive { .. } | Command::Mtu(_) => {}
         }
     }
 

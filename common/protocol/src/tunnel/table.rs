@@ -42,7 +42,8 @@ impl TunnelTable {
             | Command::Signal { .. }
             | Command::Keepalive { .. }
             | Command::LookUpIn(_)
-            | Command::Guard(_) => {}
+            | Command::Guard(_)
+            | Command::Mtu(_) => {}
         }
     }
 

@@ -7,4 +7,5 @@ pub mod header;
 pub mod icmp;
 pub mod ip;
 pub mod mobility;
+pub mod mss;
 pub mod signalling;

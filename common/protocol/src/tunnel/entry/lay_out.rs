@@ -1,0 +1,168 @@
+//! Gives inner packets their places in the send buffer: room, sequence number, envelope and trailer, and a sending on each path.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+
+use rand_core::CryptoRng;
+
+use crate::offload::Segments;
+use crate::sa::Spi;
+use crate::sa::cipher::layout;
+use crate::sa::outbound::OutboundSa;
+use crate::tunnel::{Allowance, Counters, DropReason, Encapsulation, Event, Path, Paths, SendBatch, Volume};
+use crate::wire::envelope::{self, PType};
+use crate::wire::ip::InnerPacket;
+use crate::wire::mss;
+
+/// What the outer header, the envelope and the trailer say of a packet.
+pub(super) struct Outer {
+    ptype: PType,
+    next_header: u8,
+    /// Of the inner packet, ECN included (RFC 6040 section 4.1, normal mode).
+    traffic_class: u8,
+    /// What TCP connections are told to fit into.
+    mtu: Option<u16>,
+}
+
+impl Outer {
+    /// Of user data.
+    pub(super) fn of(inner: &InnerPacket, mtu: u16) -> Self {
+        let (next_header, traffic_class) = (inner.next_header(), inner.traffic_class);
+        Self { ptype: PType::Protected, next_header, traffic_class, mtu: Some(mtu) }
+    }
+
+    /// Of a packet that control has made.
+    pub(super) fn own(ptype: PType, next_header: u8) -> Self {
+        Self { ptype, next_header, traffic_class: 0, mtu: None }
+    }
+}
+
+/// What is copied to its place in the send buffer.
+pub(super) enum Payload<'a> {
+    Octets(&'a [u8]),
+    Segment(&'a Segments<'a>, usize),
+}
+
+impl Payload<'_> {
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Octets(octets) => octets.len(),
+            Self::Segment(segments, index) => segments.len(*index),
+        }
+    }
+
+    fn write(&self, outer: &Outer, to: &mut [u8]) {
+        match self {
+            Self::Octets(octets) => to.copy_from_slice(octets),
+            Self::Segment(segments, index) => segments.write(*index, to),
+        }
+        if let Some(mtu) = outer.mtu {
+            mss::clamp(to, mtu);
+        }
+    }
+}
+
+/// What was laid out in this batch.
+#[derive(Default)]
+pub(super) struct Pending {
+    /// Not sealed yet.
+    pub(super) datagrams: Vec<(Spi, Range<usize>)>,
+    /// Not counted yet.
+    pub(super) sent: Volume,
+    /// Not told to control yet.
+    pub(super) events: VecDeque<Event>,
+}
+
+/// A tunnel's SA and paths, randomness for IVs, the room, and where it is noted that something is there.
+pub(super) struct LayOut<'a, R> {
+    pub(super) sa: &'a mut OutboundSa,
+    pub(super) paths: &'a mut Paths,
+    pub(super) rng: &'a mut R,
+    pub(super) send: &'a mut SendBatch,
+    pub(super) pending: &'a mut Pending,
+}
+
+impl<R: CryptoRng> LayOut<'_, R> {
+    /// Lays out user data, from the segment at `from` on, and gives the one at which there is no room any more. What cannot be sent is
+    /// counted as dropped.
+    pub(super) fn segments(
+        &mut self,
+        outer: &Outer,
+        form: Encapsulation,
+        segments: &Segments<'_>,
+        from: usize,
+        counters: &Counters,
+    ) -> Option<usize> {
+        let mut sent = Volume::default();
+        let mut full_at = None;
+        for index in from..segments.count() {
+            let payload = Payload::Segment(segments, index);
+            let laid_out = match form {
+                Encapsulation::ClearUdp => self.clear(outer, &payload),
+                Encapsulation::ProtectedUdp => self.protected(outer, &payload),
+            };
+            match laid_out {
+                Ok(()) => sent.add(payload.len()),
+                Err(DropReason::BatchFull) if !self.send.is_empty() => {
+                    full_at = Some(index);
+                    break;
+                }
+                Err(reason) => counters.count_drop(reason),
+            }
+        }
+        self.sa.count_user_data(sent);
+        self.pending.sent.add_all(sent);
+        full_at
+    }
+
+    /// Gives one packet its place and number, and a sending on each path that may still send.
+    pub(super) fn protected(&mut self, outer: &Outer, payload: &Payload<'_>) -> Result<(), DropReason> {
+        if outer.ptype == PType::Protected && !self.sa.is_numbered() {
+            return Err(DropReason::UnnumberedData);
+        }
+        let range = self.place(layout::sealed_len(self.sa.suite(), payload.len()))?;
+        let reserved = self.sa.reserve(range.len())?;
+        let slot = self.send.slot(range.clone());
+        let place = self.sa.frame(outer.ptype, reserved.sequence, outer.next_header, payload.len(), self.rng, slot);
+        payload.write(outer, place);
+        self.send_on_each(&range, outer.traffic_class);
+        self.pending.datagrams.push((self.sa.spi(), range));
+        if reserved.is_wearing_out {
+            self.pending.events.push_back(Event::WearingOut(self.sa.spi()));
+        }
+        Ok(())
+    }
+
+    /// PType 0: SPI 0, sequence number 0, then the packet as it is (RFC 6618 section 6.4).
+    fn clear(&mut self, outer: &Outer, payload: &Payload<'_>) -> Result<(), DropReason> {
+        let range = self.place(envelope::LEN + payload.len())?;
+        let (head, body) = self.send.slot(range.clone()).split_at_mut(envelope::LEN);
+        head.copy_from_slice(&envelope::CLEAR);
+        payload.write(outer, body);
+        self.send_on_each(&range, outer.traffic_class);
+        Ok(())
+    }
+
+    /// Room for a datagram of `len` octets on every path that may still send so much.
+    fn place(&mut self, len: usize) -> Result<Range<usize>, DropReason> {
+        match self.paths.iter().filter(|path| has_allowance(path, len)).count() {
+            0 => Err(DropReason::AllowanceUsedUp),
+            usable => self.send.reserve(len, usable).ok_or(DropReason::BatchFull),
+        }
+    }
+
+    fn send_on_each(&mut self, range: &Range<usize>, traffic_class: u8) {
+        for index in 0..Paths::MAX {
+            if let Some(path) = self.paths.spend(index, range.len() as u64) {
+                self.send.push(range.clone(), &path, traffic_class);
+            }
+        }
+    }
+}
+
+fn has_allowance(path: &Path, len: usize) -> bool {
+    match path.allowance {
+        Allowance::Unlimited => true,
+        Allowance::Octets(left) => left >= len as u64,
+    }
+}
