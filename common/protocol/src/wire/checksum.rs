@@ -6,7 +6,7 @@ use std::net::Ipv6Addr;
 pub fn with_pseudo_header(source: Ipv6Addr, destination: Ipv6Addr, next_header: u8, message: &[u8]) -> u16 {
     let len = message.len() as u64;
     let pseudo = sum(&source.octets()) + sum(&destination.octets()) + (len & 0xffff) + (len >> 16) + u64::from(next_header);
-    fold(pseudo + sum(message))
+    !fold(pseudo + sum(message))
 }
 
 /// Whether `message`, its checksum field included, adds up.
@@ -16,24 +16,47 @@ pub fn is_right(source: Ipv6Addr, destination: Ipv6Addr, next_header: u8, messag
 
 /// The checksum of `octets` without a pseudo-header: IPv4 header, ICMP.
 pub fn bare(octets: &[u8]) -> u16 {
-    fold(sum(octets))
+    !fold(sum(octets))
 }
 
-fn sum(octets: &[u8]) -> u64 {
-    let mut words = octets.chunks_exact(2);
-    let even: u64 = words.by_ref().map(|word| u64::from(word[0]) << 8 | u64::from(word[1])).sum();
-    even + words.remainder().first().map_or(0, |last| u64::from(*last) << 8)
-}
-
-fn fold(mut sum: u64) -> u16 {
-    while sum >> 16 != 0 {
-        sum = (sum & 0xffff) + (sum >> 16);
+/// A part of a checksum: the sum of the 16-bit words of `octets`, at most 0xffff and zero only when all of them are. Sums of parts
+/// of even length are added, [`fold`]ed and complemented.
+///
+/// Eight octets are added at a time, in the host's byte order, which the sum as a whole is brought out of (RFC 1071 section 2 (B)).
+pub(crate) fn sum(octets: &[u8]) -> u64 {
+    let (blocks, rest) = octets.as_chunks::<64>();
+    let mut lanes = [0; 8];
+    for block in blocks {
+        for (lane, word) in lanes.iter_mut().zip(block.as_chunks().0) {
+            *lane += halves(*word);
+        }
     }
-    !(sum as u16)
+    let (words, rest) = rest.as_chunks();
+    let (pairs, last) = rest.as_chunks();
+    let whole: u64 = lanes.into_iter().sum::<u64>() + words.iter().map(|word| halves(*word)).sum::<u64>();
+    let end: u64 = pairs.iter().map(|pair| u64::from(u16::from_ne_bytes(*pair))).sum();
+    let odd = last.first().map_or(0, |last| u64::from(u16::from_ne_bytes([*last, 0])));
+    u64::from(u16::from_be(fold(whole + end + odd)))
+}
+
+/// The sum of two 32-bit words: so many of them fit a `u64` that no carry is lost over any packet.
+fn halves(word: [u8; 8]) -> u64 {
+    let word = u64::from_ne_bytes(word);
+    (word >> 32) + (word & 0xffff_ffff)
+}
+
+/// Brings the carries back in (RFC 1071 section 2 (A)), without the complement.
+pub(crate) fn fold(sum: u64) -> u16 {
+    let sum = (sum >> 32) + (sum & 0xffff_ffff);
+    let sum = (sum >> 16) + (sum & 0xffff);
+    let sum = (sum >> 16) + (sum & 0xffff);
+    ((sum >> 16) + (sum & 0xffff)) as u16
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -44,5 +67,36 @@ mod tests {
     #[test]
     fn an_odd_last_octet_counts_as_the_high_one() {
         assert_eq!(bare(&[0x12, 0x34, 0x56]), !(0x1234 + 0x5600));
+    }
+
+    #[test]
+    fn no_carry_is_lost_in_the_largest_packet() {
+        for octets in [vec![0xff; 65_535], vec![0xff; 65_534], vec![0; 65_535], [vec![0; 65_534], vec![1]].concat()] {
+            assert_eq!(sum(&octets), u64::from(fold(naive(&octets))), "{:?}", octets.last());
+        }
+        assert_eq!((fold(u64::MAX), fold(0), fold(0x1_0000), fold(0xffff_ffff)), (0xffff, 0, 1, 0xffff));
+    }
+
+    /// RFC 1071 section 4.1, word by word.
+    fn naive(octets: &[u8]) -> u64 {
+        octets.chunks(2).map(|word| u64::from(word[0]) << 8 | word.get(1).map_or(0, |low| u64::from(*low))).sum()
+    }
+
+    proptest! {
+        #[test]
+        fn it_is_the_sum_of_the_words_at_each_alignment_and_length(
+            octets in proptest::collection::vec(any::<u8>(), 0..300),
+            from in 0usize..16,
+        ) {
+            let part = octets.get(from..).unwrap_or_default();
+            prop_assert_eq!(sum(part), u64::from(fold(naive(part))));
+            prop_assert_eq!(bare(part), !fold(naive(part)));
+        }
+
+        #[test]
+        fn parts_of_even_length_add_up_to_the_whole(octets in proptest::collection::vec(any::<u8>(), 0..300), at in 0usize..150) {
+            let (left, right) = octets.split_at((at * 2).min(octets.len() & !1));
+            prop_assert_eq!(fold(sum(left) + sum(right)), fold(naive(&octets)));
+        }
     }
 }
