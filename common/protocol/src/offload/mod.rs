@@ -5,9 +5,14 @@
 //! many packets of one flow: [`Merger`] finds them, and they leave with one call. All of it is octets in, octets out.
 
 mod merge;
+mod octets;
 mod segments;
+mod template;
 mod virtio;
 
 pub use merge::{Merged, Merger};
 pub use segments::Segments;
 pub use virtio::{Segmentation, VirtioHeader};
+
+#[cfg(test)]
+mod tests;
