@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use tests::lab::aaa::load;
 use tests::lab::emulator;
-use tests::lab::traffic::{inject, relay, tcp, udp};
+use tests::lab::traffic::{burst, inject, relay, tcp, udp};
 use tests::link::Link;
 
 /// Traffic of the lab's checks.
@@ -60,6 +60,27 @@ enum Command {
         /// UDP payload of each packet, each way; the shortest when less than its header
         #[arg(long, default_value_t = 0)]
         octets: u16,
+    },
+    /// Count a burst of UDP packets; prints a line when it listens
+    ReceiveBurst {
+        listen: SocketAddr,
+        #[arg(long)]
+        session: u64,
+    },
+    /// Send a burst of UDP packets
+    SendBurst {
+        #[arg(long)]
+        to: SocketAddr,
+        #[arg(long)]
+        session: u64,
+        #[arg(long)]
+        seconds: f64,
+        /// Packets a second; 0: as many as go
+        #[arg(long, default_value_t = 0.0)]
+        rate: f64,
+        /// UDP payload of each packet
+        #[arg(long, default_value_t = 64)]
+        octets: usize,
     },
     /// Be a link behind a TUN device until killed: packets come out again later, twice or never
     Emulate {
@@ -133,6 +154,15 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::UdpStream { to, seconds, rate, octets } => {
             let length = Duration::try_from_secs_f64(seconds).context("--seconds")?;
             println!("{}", serde_json::to_string(&udp::stream(to, length, udp::Load { rate, octets })?)?);
+        }
+        Command::ReceiveBurst { listen, session } => {
+            let socket = burst::listen(listen)?;
+            println!("listening");
+            println!("{}", serde_json::to_string(&burst::receive(&socket, session)?)?);
+        }
+        Command::SendBurst { to, session, seconds, rate, octets } => {
+            let length = Duration::try_from_secs_f64(seconds).context("--seconds")?;
+            println!("{}", serde_json::to_string(&burst::send(to, session, burst::Load { rate, octets, length })?)?);
         }
         Command::Emulate { device, delay, jitter, loss, duplication, seed } => {
             let [delay, jitter] = [delay, jitter].map(Duration::try_from_secs_f64);
