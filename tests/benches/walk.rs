@@ -1,0 +1,141 @@
+//! A packet's way in memory, both ways: batches of 64 packets as a TUN device gives them, through the entry-point of one end, a
+//! copy that stands for the network, and the exit-point of the other end, to packets as its TUN device takes them.
+//!
+//! `walk --count SUITE WAY LENGTH BATCHES` walks so many batches once and measures nothing: `make callgrind` counts its instructions.
+
+use std::net::{Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Instant;
+
+use criterion::{BenchmarkId, Criterion, Throughput};
+use fixture::{HOME6, association};
+use protocol::addr::HomeAddresses;
+use protocol::sa::{CipherSuite, Role, Spi};
+use protocol::tunnel::batch::MAX_PACKET;
+use protocol::tunnel::{
+    Command, Counters, Encapsulation, EntryPoint, ExitPoint, IcmpSources, PacketBatch, Path, Paths, ReceiveBatch, SendBatch,
+    SocketId, Verdict,
+};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+
+const BATCH: usize = 64;
+const LENGTHS: [usize; 2] = [64, 1400];
+const SOCKET: SocketId = SocketId(0);
+const ARENA: usize = BATCH * 2_048;
+const CORRESPONDENT: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 9, 0, 0, 0, 0, 9);
+/// The end that packets start from, by the name of the way.
+const WAYS: [(&str, Role); 2] = [("up", Role::MobileNode), ("down", Role::HomeAgent)];
+
+fn main() {
+    let arguments: Vec<_> = std::env::args().skip_while(|word| word != "--count").skip(1).collect();
+    if let [suite, way, len, batches, ..] = &arguments[..] {
+        return count(suite, way, len, batches);
+    }
+    let mut criterion = Criterion::default().configure_from_args();
+    for (way, from) in WAYS {
+        let mut group = criterion.benchmark_group(format!("walk-{way}"));
+        for suite in CipherSuite::ALL {
+            for len in LENGTHS {
+                group.throughput(Throughput::Bytes((BATCH * len) as u64));
+                let mut walk = Walk::new(suite, from, len);
+                group.bench_function(BenchmarkId::new(suite.name(), len), |bencher| bencher.iter(|| walk.batch()));
+            }
+        }
+        group.finish();
+    }
+    criterion.final_summary();
+}
+
+/// Walks `batches` batches and nothing else.
+fn count(suite: &str, way: &str, len: &str, batches: &str) {
+    let suite = CipherSuite::ALL.into_iter().find(|each| each.name() == suite);
+    let from = WAYS.iter().find(|(name, _)| *name == way).map(|(_, from)| *from);
+    let (Some(suite), Some(from), Ok(len), Ok(batches)) = (suite, from, len.parse(), batches.parse::<u64>()) else {
+        eprintln!("--count SUITE up|down LENGTH BATCHES");
+        std::process::exit(2)
+    };
+    let mut walk = Walk::new(suite, from, len);
+    for _ in 0..batches {
+        walk.batch();
+    }
+}
+
+/// One end's entry-point, the other end's exit-point, and the batches between them.
+struct Walk {
+    entry: EntryPoint,
+    exit: ExitPoint,
+    rng: StdRng,
+    packets: PacketBatch,
+    send: SendBatch,
+    replies: PacketBatch,
+    received: ReceiveBatch,
+    verdicts: Vec<Verdict>,
+    peer: SocketAddr,
+    now: Instant,
+}
+
+impl Walk {
+    fn new(suite: CipherSuite, from: Role, len: usize) -> Self {
+        let (Some(spi), Some(home)) = (Spi::new(0x123_4567), HomeAddresses::new(Some(HOME6), None)) else {
+            unreachable!("the constants are in range")
+        };
+        let to = if from == Role::MobileNode { Role::HomeAgent } else { Role::MobileNode };
+        let peer = ([198, 51, 100, 7], 7872).into();
+        let install = Command::Install(Arc::new(fixture::install(association(spi, suite), Instant::now())));
+        let paths = Paths::one(Path::proved(SOCKET, peer));
+        let bind = Command::Move { home, paths, encapsulation: Encapsulation::ProtectedUdp, sending: spi };
+        let counters = Arc::new(Counters::default());
+        let mut walk = Self {
+            entry: EntryPoint::new(from, counters.clone(), IcmpSources::default()),
+            exit: ExitPoint::new(to, counters),
+            rng: StdRng::seed_from_u64(1),
+            packets: PacketBatch::new(BATCH, BATCH * len + MAX_PACKET),
+            send: SendBatch::new(BATCH, ARENA),
+            replies: PacketBatch::new(BATCH, ARENA),
+            received: ReceiveBatch::new(BATCH, ARENA),
+            verdicts: Vec::with_capacity(BATCH),
+            peer,
+            now: Instant::now(),
+        };
+        for command in [install, bind] {
+            walk.entry.apply(&command, &mut walk.rng, &mut walk.send);
+            walk.exit.apply(&command);
+        }
+        while walk.packets.push(&packet(from, len)) {}
+        assert_eq!(walk.packets.len(), BATCH);
+        walk
+    }
+
+    fn batch(&mut self) {
+        self.send.clear();
+        self.entry.handle_packets(&self.packets, self.now, &mut self.rng, &mut self.send, &mut self.replies);
+        self.carry();
+        self.exit.handle_datagrams(&mut self.received, self.now, &mut self.verdicts);
+        let delivered = self.verdicts.iter().filter(|verdict| matches!(verdict, Verdict::Deliver(_))).count();
+        assert_eq!(delivered, BATCH, "packets were dropped");
+    }
+
+    /// Puts what was sealed where the other end's socket would have put it.
+    fn carry(&mut self) {
+        self.received.clear();
+        let mut start = 0;
+        for (_, octets) in self.send.iter() {
+            let range = start..start + octets.len();
+            self.received.arena()[range.clone()].copy_from_slice(octets);
+            self.received.push(range.clone(), SOCKET, self.peer);
+            start = range.end;
+        }
+    }
+}
+
+/// A UDP packet of `len` octets that starts at `from`.
+fn packet(from: Role, len: usize) -> Vec<u8> {
+    let (source, destination) = if from == Role::MobileNode { (HOME6, CORRESPONDENT) } else { (CORRESPONDENT, HOME6) };
+    let mut packet = vec![0x60, 0, 0, 0, 0, 0, 17, 64];
+    packet[4..6].copy_from_slice(&((len - 40) as u16).to_be_bytes());
+    packet.extend(source.octets());
+    packet.extend(destination.octets());
+    packet.resize(len, 0x55);
+    packet
+}
