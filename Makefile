@@ -13,13 +13,19 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 # The export of keys to tshark is a build feature that releases lack.
 LAB_FEATURES := --features mn/lab
 SECONDS_EACH ?= 30
+# Of the system measurement, and the tunnels in it: all that are installed where none is named.
+ROUNDS ?= 3
+PEERS ?=
+BENCH_OPTIONS = --rounds $(ROUNDS)
 
 # Commands that the demo and the lab need, and the Debian packages that bring them.
 DEMO_TOOLS := ip:iproute2 unshare:util-linux nsenter:util-linux ping:iputils-ping cc:build-essential nft:nftables
 LAB_TOOLS := $(DEMO_TOOLS) tshark:tshark dumpcap:wireshark-common dnsmasq:dnsmasq-base openssl:openssl \
   freeradius:freeradius radclient:freeradius-utils hostapd:hostapd eapol_test:eapoltest
+BENCH_TOOLS := python3:python3 iperf3:iperf3 ethtool:ethtool wireguard-go:wireguard-go wg:wireguard-tools openvpn:openvpn
 
-.PHONY: help demo test fmt clippy doc nextest tree deny advisories fuzz soak bench build demo-tools lab-tools rust-tools nextest-tool deny-tool
+.PHONY: help demo test fmt clippy doc nextest tree deny advisories fuzz soak bench bench-quick bench-micro bench-system callgrind build \
+  demo-tools lab-tools bench-tools callgrind-tools rust-tools nextest-tool deny-tool
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -84,11 +90,25 @@ soak: build lab-tools nextest-tool ## 30,000 random walks; 5 GB a transfer, rene
 	HALTSEC_LAB_MEGABYTES=5000 HALTSEC_LAB_SECONDS=600 HALTSEC_LAB_MOVES=600 HALTSEC_LAB_LIMIT=7200 $(CARGO) nextest run --locked $(LAB_FEATURES) \
 	  --workspace --profile soak -E 'binary(lab) & (test(main_job) | test(renewal) | test(handover))'
 
-bench: lab-tools ## sealing, opening and look-up, by suite and size; what authentication costs the HAC, by method; its rate
-	$(CARGO) bench --locked --package tests --bench seal_open --bench lookup
+bench: lab-tools bench-micro bench-system ## sealing, walk in memory, whole tunnels beside others -> docs/performance.md; EAP at the HAC
 	$(CARGO) test --release --locked --package hac --test loopback -- --ignored --nocapture --test-threads 1 eap::
-	$(CARGO) build --release --locked --workspace --bins
 	$(CARGO) test --release --locked --package tests --test lab -- --ignored --nocapture --test-threads 1 eap::rate::
+
+bench-quick: CRITERION := --warm-up-time 0.2 --measurement-time 0.5 --sample-size 10
+bench-quick: BENCH_OPTIONS := --rounds 1 --seconds 1
+bench-quick: bench-micro bench-system ## one round of short runs of the same, in minutes; its figures mean little
+
+bench-micro: ## sealing, opening, look-up and the walk from TUN to TUN in memory, by suite and size
+	$(CARGO) bench --locked --package tests --bench seal_open --bench lookup --bench walk -- $(CRITERION)
+	@bench/micro.py
+
+# Some tunnels only: make bench-system PEERS="plain haltsec:gcm" ROUNDS=5
+bench-system: bench-tools ## whole tunnels in namespaces, beside those of others that are installed
+	$(CARGO) build --release --locked --workspace --bins
+	bench/system.py $(BENCH_OPTIONS) $(PEERS)
+
+callgrind: callgrind-tools ## instructions a packet, for changes that a busy machine hides
+	@bench/callgrind.py
 
 nextest-tool:
 	@$(CARGO) nextest --version > /dev/null 2>&1 || $(CARGO) install --locked cargo-nextest
@@ -102,7 +122,9 @@ rust-tools:
 
 demo-tools: TOOLS := $(DEMO_TOOLS)
 lab-tools: TOOLS := $(LAB_TOOLS)
-demo-tools lab-tools: ## what the demo and the lab need of Debian's packages
+bench-tools: TOOLS := $(DEMO_TOOLS) $(BENCH_TOOLS)
+callgrind-tools: TOOLS := python3:python3 valgrind:valgrind
+demo-tools lab-tools bench-tools callgrind-tools: ## what the demo and the lab need of Debian's packages
 	@missing=(); for tool in $(TOOLS); do \
 	  PATH="$$PATH:/usr/sbin:/sbin" command -v "$${tool%%:*}" > /dev/null || missing+=("$${tool##*:}"); done; \
 	if [ $${#missing[@]} -eq 0 ]; then exit 0; fi; \
