@@ -43,7 +43,9 @@ haltsec_says() { "$HALTSEC_BIN/$1" -c "$STATE/$1/$1.toml" status --json | grep -
 
 up_ha() {
   haltsec_suite && (set -e; haltsec_provision) >"$STATE/provision.log" 2>&1 || { cat "$STATE/provision.log" >&2; return 1; }
-  spawn ha hac "$HALTSEC_BIN/hac" -c "$STATE/hac/hac.toml" serve
+  # Not by spawn: the controller carries no packet, and no tunnel's CPU time or memory is its.
+  setsid ip netns exec "$HA" "$HALTSEC_BIN/hac" -c "$STATE/hac/hac.toml" serve >"$STATE/ha-hac.log" 2>&1 </dev/null &
+  echo $! >"$STATE/hac.pid"
   wait_for haltsec_says hac '"running": ?true' || return 1
   spawn ha ha "$HALTSEC_BIN/ha" -c "$STATE/ha/ha.toml" serve
   wait_for haltsec_says ha '"connected": ?true' || return 1
@@ -55,4 +57,9 @@ up_mn() {
 }
 
 # The node first: it says goodbye to the home agent. Devices, routes and rules go with their processes.
-down() { killall_side mn; killall_side ha; rm -rf "$STATE/hac" "$STATE/ha" "$STATE/mn" "$STATE"/{hac,ha,mn}.sock; }
+down() {
+  killall_side mn; killall_side ha
+  # killall_side takes the pids of a side from this file.
+  [ ! -f "$STATE/hac.pid" ] || { mv "$STATE/hac.pid" "$STATE/pids.hac"; killall_side hac; }
+  rm -rf "$STATE/hac" "$STATE/ha" "$STATE/mn" "$STATE"/{hac,ha,mn}.sock
+}
