@@ -13,8 +13,8 @@ use protocol::addr::HomeAddresses;
 use protocol::sa::{CipherSuite, Role, Spi};
 use protocol::tunnel::batch::MAX_PACKET;
 use protocol::tunnel::{
-    Command, Counters, Encapsulation, EntryPoint, ExitPoint, IcmpSources, PacketBatch, Path, Paths, ReceiveBatch, SendBatch,
-    SocketId, Verdict,
+    Command, Counters, Encapsulation, EntryPoint, ExitPoint, IcmpSources, PacketBatch, Path, Paths, Place, ReceiveBatch,
+    SendBatch, SocketId, Verdict,
 };
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -109,7 +109,15 @@ impl Walk {
 
     fn batch(&mut self) {
         self.send.clear();
-        self.entry.handle_packets(&self.packets, self.now, &mut self.rng, &mut self.send, &mut self.replies);
+        let rest = self.entry.handle_packets(
+            &self.packets,
+            Place::default(),
+            self.now,
+            &mut self.rng,
+            &mut self.send,
+            &mut self.replies,
+        );
+        assert_eq!(rest, None);
         self.carry();
         self.exit.handle_datagrams(&mut self.received, self.now, &mut self.verdicts);
         let delivered = self.verdicts.iter().filter(|verdict| matches!(verdict, Verdict::Deliver(_))).count();
