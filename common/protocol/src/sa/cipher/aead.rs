@@ -38,8 +38,14 @@ impl Aead {
         }
     }
 
-    /// Checks and decrypts.
-    pub(super) fn open(&self, datagram: &mut [u8]) -> Result<(), DropReason> {
+    /// Checks and decrypts each datagram, where `results` has no error yet.
+    pub(super) fn open_many(&self, datagrams: &mut [&mut [u8]], results: &mut [Result<(), DropReason>]) {
+        for (datagram, result) in datagrams.iter_mut().zip(results).filter(|(_, result)| result.is_ok()) {
+            *result = self.open(datagram);
+        }
+    }
+
+    fn open(&self, datagram: &mut [u8]) -> Result<(), DropReason> {
         let (head, iv, rest) = split(datagram).ok_or(DropReason::Truncated)?;
         if iv != layout::aead_iv(&head) {
             return Err(DropReason::BadIv);

@@ -22,21 +22,21 @@ impl Encryption {
         TripleDesCbc::new(key).map(|cipher| Self::TripleDesCbc(Box::new(cipher)))
     }
 
-    /// Encrypts what stands between the IV and the ICV.
-    pub(super) fn encrypt(&self, datagram: &mut [u8]) {
+    /// Encrypts what stands between the IV and the ICV of each datagram.
+    pub(super) fn encrypt(&self, datagrams: &mut [&mut [u8]]) {
         match self {
             Self::Null => {}
-            Self::Aes128Cbc(cipher) => cipher.encrypt(datagram),
-            Self::TripleDesCbc(cipher) => cipher.encrypt(datagram),
+            Self::Aes128Cbc(cipher) => cipher.encrypt(datagrams),
+            Self::TripleDesCbc(cipher) => datagrams.iter_mut().for_each(|datagram| cipher.encrypt(datagram)),
         }
     }
 
     /// The inverse of [`Self::encrypt`].
-    pub(super) fn decrypt(&self, datagram: &mut [u8]) {
+    pub(super) fn decrypt(&self, datagrams: &mut [&mut [u8]]) {
         match self {
             Self::Null => {}
-            Self::Aes128Cbc(cipher) => cipher.decrypt(datagram),
-            Self::TripleDesCbc(cipher) => cipher.decrypt(datagram),
+            Self::Aes128Cbc(cipher) => cipher.decrypt(datagrams),
+            Self::TripleDesCbc(cipher) => datagrams.iter_mut().for_each(|datagram| cipher.decrypt(datagram)),
         }
     }
 }

@@ -1,23 +1,27 @@
 //! HMAC-SHA1-96 (RFC 2404): the integrity algorithm of {00,02}, {00,0A} and {00,2F}.
 
-use hmac::{Hmac, KeyInit, Mac};
-use sha1::Sha1;
+use simd::hmac_sha1::HmacSha1 as Hmac;
+use simd::sha1::HASH;
 
+use super::LANES;
 use super::layout::ICV_96 as LEN;
 
 /// A keyed HMAC-SHA1, its inner and outer states computed once.
-pub(super) struct HmacSha1(Hmac<Sha1>);
+pub(super) struct HmacSha1(Hmac);
 
 impl HmacSha1 {
     pub(super) fn new(key: &[u8]) -> Option<Self> {
-        Hmac::new_from_slice(key).ok().map(Self)
+        Hmac::new(key).map(Self)
     }
 
-    /// The first 96 bits of the MAC.
-    pub(super) fn icv(&self, covered: &[u8]) -> [u8; LEN] {
-        let tag = self.0.clone().chain_update(covered).finalize().into_bytes();
-        let mut icv = [0; LEN];
-        icv.copy_from_slice(&tag[..LEN]);
-        icv
+    /// The first 96 bits of the MAC of each message, to its place in `icvs`.
+    pub(super) fn icvs(&self, messages: &[&[u8]], icvs: &mut [[u8; LEN]]) {
+        let mut tags = [[0; HASH]; LANES];
+        for (messages, icvs) in messages.chunks(LANES).zip(icvs.chunks_mut(LANES)) {
+            self.0.tags(messages, &mut tags);
+            for (icv, tag) in icvs.iter_mut().zip(&tags) {
+                icv.copy_from_slice(&tag[..LEN]);
+            }
+        }
     }
 }

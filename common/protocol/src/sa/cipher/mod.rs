@@ -14,7 +14,10 @@ mod aes_xcbc_mac_96;
 mod encryption;
 mod hmac_sha1_96;
 pub mod layout;
+mod lock_step;
 mod mac;
+#[cfg(test)]
+mod tests;
 mod triple_des_cbc;
 
 use aws_lc_rs::aead::{AES_128_GCM, CHACHA20_POLY1305};
@@ -24,6 +27,9 @@ use self::encryption::Encryption;
 use self::mac::Mac;
 use super::{CipherSuite, DirectionKeys};
 use crate::tunnel::DropReason;
+
+/// The most datagrams that are worked on together; see [`Transform::seal_many`].
+pub const LANES: usize = 16;
 
 /// The keyed form of a suite, for one direction. Holds key schedules, which are wiped when dropped.
 pub struct Transform {
@@ -71,12 +77,20 @@ impl Transform {
 
     /// Encrypts and authenticates in place a datagram that [`layout::frame`] has filled; its last octets become the ICV.
     pub fn seal(&self, datagram: &mut [u8]) {
-        match &self.algorithms {
-            Algorithms::EncryptThenMac(encryption, mac) => {
-                encryption.encrypt(datagram);
-                mac.append(datagram);
+        self.seal_many(&mut [datagram]);
+    }
+
+    /// As [`Self::seal`], any number of datagrams of any lengths. It goes faster the more there are and the less their lengths
+    /// differ.
+    pub fn seal_many(&self, datagrams: &mut [&mut [u8]]) {
+        for datagrams in datagrams.chunks_mut(LANES) {
+            match &self.algorithms {
+                Algorithms::EncryptThenMac(encryption, mac) => {
+                    encryption.encrypt(datagrams);
+                    mac.append(datagrams);
+                }
+                Algorithms::Combined(aead) => datagrams.iter_mut().for_each(|datagram| aead.seal(datagram)),
             }
-            Algorithms::Combined(aead) => aead.seal(datagram),
         }
     }
 
@@ -85,17 +99,35 @@ impl Transform {
     /// # Errors
     /// [`DropReason::Truncated`], [`DropReason::WrongIcv`]; for an AEAD [`DropReason::BadIv`].
     pub fn verify(&self, datagram: &mut [u8]) -> Result<(), DropReason> {
-        layout::check_len(self.suite, datagram.len())?;
-        match &self.algorithms {
-            Algorithms::EncryptThenMac(_, mac) => mac.verify(datagram),
-            Algorithms::Combined(aead) => aead.open(datagram),
+        let mut results = [Ok(())];
+        self.verify_many(&mut [datagram], &mut results);
+        results[0]
+    }
+
+    /// As [`Self::verify`], any number of datagrams of any lengths; `results[i]` becomes that of `datagrams[i]`, and there must be
+    /// as many.
+    pub fn verify_many(&self, datagrams: &mut [&mut [u8]], results: &mut [Result<(), DropReason>]) {
+        debug_assert!(results.len() >= datagrams.len());
+        for (datagrams, results) in datagrams.chunks_mut(LANES).zip(results.chunks_mut(LANES)) {
+            for (datagram, result) in datagrams.iter().zip(&mut *results) {
+                *result = layout::check_len(self.suite, datagram.len());
+            }
+            match &self.algorithms {
+                Algorithms::EncryptThenMac(_, mac) => mac.verify(datagrams, results),
+                Algorithms::Combined(aead) => aead.open_many(datagrams, results),
+            }
         }
     }
 
     /// Decrypts a datagram whose ICV is right; nothing to do for NULL suites and AEADs.
     pub fn decrypt(&self, datagram: &mut [u8]) {
+        self.decrypt_many(&mut [datagram]);
+    }
+
+    /// As [`Self::decrypt`], any number of datagrams of any lengths.
+    pub fn decrypt_many(&self, datagrams: &mut [&mut [u8]]) {
         match &self.algorithms {
-            Algorithms::EncryptThenMac(encryption, _) => encryption.decrypt(datagram),
+            Algorithms::EncryptThenMac(encryption, _) => encryption.decrypt(datagrams),
             Algorithms::Combined(_) => {}
         }
     }
