@@ -140,6 +140,8 @@ const INSIDE: &[Row] = &[
     ("from a multicast address, IPv4", MN, each, Bound, ForbiddenInnerAddress, |it| it.packet_with("224.0.0.1")),
     ("UDP to the home agent itself", HA, each, Bound, ForHomeAgent, |it| it.packet_with("2001:db8:100::1")),
     ("UDP to the home agent itself, IPv4", HA, each, Bound, ForHomeAgent, |it| it.packet_with("10.9.0.1")),
+    ("a congested path, no ECN", BOTH, each, Bound, CongestionNotEct, |it| congested(it, Scene::packet)),
+    ("a congested path, no ECN, IPv4", BOTH, each, Bound, CongestionNotEct, |it| congested(it, |it| it.carrying(&it.inner4()))),
     ("data without a binding", HA, each, Unbound, NoBinding, Scene::packet),
     ("IPv4 data without a binding", HA, each, Unbound, NoBinding, |it| it.carrying(&it.inner4())),
 ];
@@ -158,6 +160,7 @@ const CLEAR: &[Row] = &[
     ("PType 0, longer than its octets", BOTH, each, Clear, BadInnerPacket, |it| cut(it.clear_packet(), 1)),
     ("PType 0, seven octets", BOTH, each, Clear, Truncated, |it| it.clear_packet()[..7].to_vec()),
     ("PType 0, link-local", BOTH, each, Clear, ForbiddenInnerAddress, |it| it.clear(&it.inner_with("fe80::1"))),
+    ("PType 0, a congested path, no ECN", BOTH, each, Clear, CongestionNotEct, |it| congested(it, Scene::clear_packet)),
     ("PType 0 to the home agent itself", HA, each, Clear, ForHomeAgent, |it| it.clear(&it.inner_with("10.9.0.1"))),
 ];
 
@@ -210,6 +213,12 @@ fn from(address: SocketAddr, it: &mut Scene) -> Vec<u8> {
     it.clear_packet()
 }
 
+/// Under an outer header that says CE.
+fn congested(it: &mut Scene, made: fn(&mut Scene) -> Vec<u8>) -> Vec<u8> {
+    it.traffic_class = 0b11;
+    made(it)
+}
+
 /// A datagram that was taken already.
 fn taken_once(it: &mut Scene, made: fn(&mut Scene) -> Vec<u8>) -> Vec<u8> {
     let datagram = made(it);
@@ -260,6 +269,7 @@ fn assert_dropped((input, _, _, given, reason, made): &Row, role: Role, suite: C
     assert_eq!(scene.end.drops(), expected, "{place}");
     assert_eq!(scene.end.state(), state, "{place}");
     assert_eq!(scene.end.said(), [], "{place}: answered");
+    scene.traffic_class = 0;
     scene.from = if role == Role::HomeAgent { CARE_OF } else { HOME_AGENT };
     // What is not authentic uses no number up: the right packet has the same one.
     if [Truncated, UnassignedPType, UnknownSpi, WrongIcv, BadIv].contains(reason) {

@@ -53,6 +53,9 @@ drop_reasons! {
     ForbiddenInnerAddress => "forbidden-inner-address",
     /// For the home agent itself, and neither ICMP echo nor DNS.
     ForHomeAgent => "for-home-agent",
+    /// The outer header says that the path is congested, and the inner packet's transport has no ECN: a loss tells it (RFC 6040
+    /// section 4.2).
+    CongestionNotEct => "congestion-not-ect",
     /// Good data under a good SA, but there is no binding.
     NoBinding => "no-binding",
     /// The SA was delivered again after a restart: it only answers Binding Updates with 176.

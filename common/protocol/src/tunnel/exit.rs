@@ -16,6 +16,7 @@ use crate::addr::{HomeAddress, HomeAddresses};
 use crate::sa::inbound::InboundSa;
 use crate::sa::sad::Sad;
 use crate::sa::{Role, Spi, UserData};
+use crate::wire::ecn;
 use crate::wire::envelope::{self, Envelope, PType};
 use crate::wire::ip::{InnerPacket, NEXT_HEADER_NONE};
 
@@ -174,7 +175,7 @@ impl ExitPoint {
         &mut self,
         authentic: &Authentic,
         received: &Received,
-        datagram: &[u8],
+        datagram: &mut [u8],
         now: Instant,
     ) -> Result<Range<usize>, DropReason> {
         let (inner, packet) = inner_packet(datagram.get(authentic.payload.clone()).unwrap_or_default())?;
@@ -190,8 +191,10 @@ impl ExitPoint {
         if is_elsewhere(tunnel, received) {
             self.report_sighting(authentic, received, now);
         }
-        self.count_user_data(authentic.spi, packet.len());
-        Ok(authentic.payload.start..authentic.payload.start + packet.len())
+        let range = authentic.payload.start..authentic.payload.start + inner.len;
+        ecn::decapsulate(&inner, received.traffic_class, datagram.get_mut(range.clone()).unwrap_or_default())?;
+        self.count_user_data(authentic.spi, inner.len);
+        Ok(range)
     }
 
     fn take_dummy(&mut self, authentic: &Authentic, received: &Received, now: Instant) {
@@ -211,7 +214,7 @@ impl ExitPoint {
     }
 
     /// PType 0: nothing is authentic, so the outer source decides, and whether the SA allows it at all (RFC 6618 section 6.4).
-    fn take_clear(&mut self, received: &Received, datagram: &[u8]) -> Result<Range<usize>, DropReason> {
+    fn take_clear(&mut self, received: &Received, datagram: &mut [u8]) -> Result<Range<usize>, DropReason> {
         let payload = datagram.strip_prefix(&envelope::CLEAR).ok_or(DropReason::PlaintextRefused)?;
         let (inner, packet) = inner_packet(payload)?;
         let tunnel = self.table.get(self.nodes_own(&inner)).ok_or(DropReason::PlaintextRefused)?;
@@ -225,9 +228,11 @@ impl ExitPoint {
             return Err(DropReason::PlaintextRefused);
         }
         self.check_may_cross(&inner, packet)?;
-        self.counters.count_received(1, packet.len() as u64);
-        self.count_user_data(spi, packet.len());
-        Ok(envelope::LEN..envelope::LEN + packet.len())
+        let range = envelope::LEN..envelope::LEN + inner.len;
+        ecn::decapsulate(&inner, received.traffic_class, datagram.get_mut(range.clone()).unwrap_or_default())?;
+        self.counters.count_received(1, inner.len as u64);
+        self.count_user_data(spi, inner.len);
+        Ok(range)
     }
 
     fn count_user_data(&mut self, spi: Spi, octets: usize) {

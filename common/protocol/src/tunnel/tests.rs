@@ -1,6 +1,7 @@
 //! Entry-point and exit-point together: what the one sends, the other takes, and nothing else.
 
 mod clear;
+mod ecn;
 mod entry;
 mod events;
 mod look_up;

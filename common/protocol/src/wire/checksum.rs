@@ -19,6 +19,11 @@ pub fn bare(octets: &[u8]) -> u16 {
     !fold(sum(octets))
 }
 
+/// What a checksum becomes when one 16-bit word under it changes (RFC 1624 section 3, equation 3).
+pub fn updated(checksum: u16, before: u16, after: u16) -> u16 {
+    !fold(u64::from(!checksum) + u64::from(!before) + u64::from(after))
+}
+
 /// A part of a checksum: the sum of the 16-bit words of `octets`, at most 0xffff and zero only when all of them are. Sums of parts
 /// of even length are added, [`fold`]ed and complemented.
 ///

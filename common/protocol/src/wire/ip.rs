@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use super::checksum;
 use crate::tunnel::DropReason;
 
 /// Next Header of an inner IPv6 packet.
@@ -39,6 +40,24 @@ impl InnerPacket {
             _ => None,
         };
         parsed.filter(|inner| inner.len <= packet.len()).ok_or(DropReason::BadInnerPacket)
+    }
+
+    /// Writes another Traffic Class, or Type of Service with the header checksum that it makes, into a packet that was parsed. What
+    /// was wrong with the checksum before stays wrong.
+    pub fn set_traffic_class(packet: &mut [u8], traffic_class: u8) {
+        match packet {
+            [first, second, ..] if *first >> 4 == 6 => {
+                *first = 0x60 | traffic_class >> 4;
+                *second = traffic_class << 4 | *second & 0x0f;
+            }
+            [first, second, _, _, _, _, _, _, _, _, sum_high, sum_low, ..] if *first >> 4 == 4 => {
+                let (before, after) = (u16::from_be_bytes([*first, *second]), u16::from_be_bytes([*first, traffic_class]));
+                let sum = checksum::updated(u16::from_be_bytes([*sum_high, *sum_low]), before, after);
+                *second = traffic_class;
+                [*sum_high, *sum_low] = sum.to_be_bytes();
+            }
+            _ => {}
+        }
     }
 
     /// The Next Header under which it travels: 41 or 4.

@@ -2,6 +2,7 @@
 
 pub mod checksum;
 pub mod container;
+pub mod ecn;
 pub mod envelope;
 pub mod header;
 pub mod icmp;

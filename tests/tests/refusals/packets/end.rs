@@ -12,6 +12,7 @@ use mn::mobile_node::{Action, MobileNode};
 use mn::movement::Attachment;
 use protocol::addr::CareOfAddress;
 use protocol::sa::{Role, SecurityAssociation};
+use protocol::tunnel::batch::Received;
 use protocol::tunnel::{Command, Counters, DropReason, ExitPoint, Guard, Install, ReceiveBatch, SocketId, Verdict};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -74,10 +75,10 @@ impl End {
     }
 
     /// Takes one datagram; gives the inner packet that it delivers, if any.
-    pub(super) fn takes(&mut self, datagram: &[u8], from: SocketAddr, now: Instant) -> Option<Vec<u8>> {
+    pub(super) fn takes(&mut self, datagram: &[u8], from: SocketAddr, traffic_class: u8, now: Instant) -> Option<Vec<u8>> {
         let mut batch = ReceiveBatch::new(1, datagram.len());
         batch.arena().copy_from_slice(datagram);
-        batch.push(0..datagram.len(), SocketId(0), from);
+        batch.push_with(Received { range: 0..datagram.len(), socket: SocketId(0), from, traffic_class });
         let mut verdicts = Vec::new();
         self.exit.handle_datagrams(&mut batch, now, &mut verdicts);
         while let Some(event) = self.exit.poll_event() {

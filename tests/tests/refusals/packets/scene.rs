@@ -26,6 +26,8 @@ pub(super) struct Scene {
     pub(super) now: Instant,
     /// Where the next datagrams come from.
     pub(super) from: SocketAddr,
+    /// The outer header's Traffic Class of the next datagrams.
+    pub(super) traffic_class: u8,
     pub(super) end: End,
     given: Given,
     pub(super) sa: SecurityAssociation,
@@ -45,7 +47,8 @@ impl Scene {
             Given::Bound | Given::Unbound | Given::StateLost => {}
         }
         let (now, from) = (Instant::now(), if role == Role::HomeAgent { CARE_OF } else { HOME_AGENT });
-        let mut scene = Self { role, suite, now, from, end: End::new(role, now), given, sa, next: 0, update: Cell::new(0) };
+        let (end, update) = (End::new(role, now), Cell::new(0));
+        let mut scene = Self { role, suite, now, from, traffic_class: 0, end, given, sa, next: 0, update };
         scene.end.is_provisioned(scene.sa.clone(), u32::from(given == Given::StateLost), now);
         if !matches!(given, Given::Unbound | Given::StateLost) {
             scene.registers(Status::ACCEPTED);
@@ -86,7 +89,7 @@ impl Scene {
 
     /// One datagram comes in.
     pub(super) fn takes(&mut self, datagram: &[u8]) -> Option<Vec<u8>> {
-        self.end.takes(datagram, self.from, self.now)
+        self.end.takes(datagram, self.from, self.traffic_class, self.now)
     }
 
     /// A Binding Update and its acknowledgement, whichever of the two this end has to take.
