@@ -7,10 +7,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::cipher::{KeyError, Transform, layout};
+use super::many::{self, LANES};
 use super::replay::ReplayWindow;
 use super::wear::Wear;
 use super::{Direction, Role, UserData};
 use crate::addr::{HomeAddresses, HomeAgentAddresses};
+use crate::tunnel::batch::disjoint;
 use crate::tunnel::rate_limit::RateLimit;
 use crate::tunnel::{DropReason, Install, TrafficCounters, Volume};
 use crate::wire::envelope::PType;
@@ -35,6 +37,17 @@ pub struct InboundSa {
 const GRACE: Duration = Duration::from_secs(60);
 /// At most so often control hears that a node's packets come from somewhere else.
 const SIGHTING_INTERVAL: Duration = Duration::from_millis(100);
+
+/// A datagram to be opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sealed {
+    /// Its envelope's PType.
+    pub ptype: PType,
+    /// Its envelope's sequence number.
+    pub sequence: u32,
+    /// Where it lies in its arena.
+    pub range: Range<usize>,
+}
 
 /// What an opened datagram holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,23 +82,64 @@ impl InboundSa {
         })
     }
 
-    /// Authenticates and decrypts in place. The window moves only when the ICV is right.
+    /// Authenticates and decrypts one datagram in place, as [`Self::open_many`] does.
     ///
     /// # Errors
     /// The reason to drop the datagram.
     pub fn open(&mut self, ptype: PType, sequence: u32, datagram: &mut [u8], now: Instant) -> Result<Opened, DropReason> {
-        self.check_usable(ptype, now)?;
-        if let Some(window) = &self.window {
-            window.check(sequence)?;
+        let mut opened = [Err(DropReason::Truncated)];
+        self.open_many(&[Sealed { ptype, sequence, range: 0..datagram.len() }], datagram, now, &mut opened);
+        let [opened] = opened;
+        opened
+    }
+
+    /// Authenticates and decrypts in place the datagrams of `group`, at most [`LANES`], that lie in `arena` one behind the other:
+    /// `opened[i]` of `group[i]`. It comes out as if each had been opened before the next was looked at: the window moves in order,
+    /// and only where the ICV is right, so that the second of two with one number is a replay.
+    pub fn open_many(&mut self, group: &[Sealed], arena: &mut [u8], now: Instant, opened: &mut [Result<Opened, DropReason>]) {
+        let mut results = [Err(DropReason::Truncated); LANES];
+        self.verify(group, arena, now, &mut results);
+        for (sealed, result) in group.iter().zip(&mut results) {
+            *result = self.check(sealed, now).and(*result).and_then(|()| self.mark(sealed.sequence));
         }
-        self.transform.verify(datagram)?;
-        if let Some(window) = &mut self.window {
-            window.mark(sequence)?;
+        self.decrypt(group, arena, &results);
+        for ((sealed, result), opened) in group.iter().zip(results).zip(opened) {
+            *opened = result.and_then(|()| self.unwrap(sealed, arena));
         }
-        self.transform.decrypt(datagram);
+    }
+
+    /// The ICVs of those that may be authentic at all; the others are as they were.
+    fn verify(&self, group: &[Sealed], arena: &mut [u8], now: Instant, results: &mut [Result<(), DropReason>; LANES]) {
+        let may_be = |sealed: &&Sealed| self.check(sealed, now).is_ok();
+        let (mut datagrams, count) = disjoint::<LANES>(arena, group.iter().filter(may_be).map(|sealed| sealed.range.clone()));
+        let mut verified = [Err(DropReason::Truncated); LANES];
+        many::verify_many(&self.transform, datagrams.get_mut(..count).unwrap_or_default(), &mut verified);
+        let those = group.iter().zip(results).filter(|(sealed, _)| may_be(sealed));
+        those.zip(verified).for_each(|((_, result), verified)| *result = verified);
+    }
+
+    fn decrypt(&self, group: &[Sealed], arena: &mut [u8], results: &[Result<(), DropReason>; LANES]) {
+        let authentic = group.iter().zip(results).filter(|(_, result)| result.is_ok());
+        let (mut datagrams, count) = disjoint::<LANES>(arena, authentic.map(|(sealed, _)| sealed.range.clone()));
+        many::decrypt_many(&self.transform, datagrams.get_mut(..count).unwrap_or_default());
+    }
+
+    /// Takes the padding off a decrypted datagram.
+    fn unwrap(&mut self, sealed: &Sealed, arena: &[u8]) -> Result<Opened, DropReason> {
+        let datagram = arena.get(sealed.range.clone()).unwrap_or_default();
         let (payload, next_header) = layout::payload(self.transform.suite(), datagram)?;
-        let is_wearing_out = self.wear.count(datagram.len(), sequence.into());
+        let is_wearing_out = self.wear.count(datagram.len(), sealed.sequence.into());
         Ok(Opened { payload, next_header, is_wearing_out })
+    }
+
+    /// All that is known before the ICV is computed.
+    fn check(&self, sealed: &Sealed, now: Instant) -> Result<(), DropReason> {
+        self.check_usable(sealed.ptype, now)?;
+        self.window.as_ref().map_or(Ok(()), |window| window.check(sealed.sequence))
+    }
+
+    fn mark(&mut self, sequence: u32) -> Result<(), DropReason> {
+        self.window.as_mut().map_or(Ok(()), |window| window.mark(sequence))
     }
 
     /// What keeps every packet of this kind out, whatever it holds.

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use rand_core::CryptoRng;
 
 use super::cipher::{KeyError, Transform, layout};
+use super::many::{self, LANES};
 use super::wear::Wear;
 use super::{CipherSuite, Direction, Role, Spi};
+use crate::tunnel::batch::disjoint;
 use crate::tunnel::{DropReason, Install, SendBatch, TrafficCounters, Volume};
 use crate::wire::envelope::{Envelope, PType};
 
@@ -125,10 +127,13 @@ impl OutboundSa {
         layout::frame(self.suite(), head, next_header, payload_len, rng, datagram)
     }
 
-    /// Seals the datagrams that lie at `ranges` of the batch.
-    pub fn seal_batch(&self, batch: &mut SendBatch, ranges: impl Iterator<Item = Range<usize>>) {
-        for range in ranges {
-            self.transform.seal(batch.slot(range));
+    /// Seals the datagrams that lie at `ranges` of the batch, [`LANES`] together.
+    pub fn seal_batch(&self, batch: &mut SendBatch, mut ranges: impl Iterator<Item = Range<usize>> + Clone) {
+        loop {
+            let (mut datagrams, count) = disjoint::<LANES>(batch.arena(), ranges.clone());
+            let Some(last) = count.checked_sub(1) else { break };
+            many::seal_many(&self.transform, datagrams.get_mut(..count).unwrap_or_default());
+            ranges.nth(last);
         }
     }
 }

@@ -1,0 +1,35 @@
+//! PType 0 (RFC 6618 section 6.4): nothing is authentic.
+
+use std::ops::Range;
+
+use super::super::DropReason;
+use super::super::batch::Received;
+use super::ExitPoint;
+use super::gate::inner_packet;
+use crate::sa::{Role, UserData};
+use crate::tunnel::Volume;
+use crate::wire::{ecn, envelope};
+
+impl ExitPoint {
+    /// The outer source decides, and whether the SA allows it at all. Gives where in the datagram the inner packet stands.
+    pub(super) fn take_clear(&mut self, received: &Received, datagram: &mut [u8]) -> Result<Range<usize>, DropReason> {
+        let Some((&mut envelope::CLEAR, payload)) = datagram.split_first_chunk_mut() else {
+            return Err(DropReason::PlaintextRefused);
+        };
+        let (inner, packet) = inner_packet(payload)?;
+        let tunnel = self.gate.tunnel(self.gate.nodes_own(&inner)).ok_or(DropReason::PlaintextRefused)?;
+        let sa = self.sas.get_mut(tunnel.sending).ok_or(DropReason::PlaintextRefused)?;
+        let from_its_peer = match self.role {
+            Role::HomeAgent => tunnel.paths.iter().next().is_some_and(|path| path.leads_to(received.socket, received.from)),
+            Role::MobileNode => sa.is_home_agent(received.from),
+        };
+        if sa.user_data() == UserData::Protected || !from_its_peer {
+            return Err(DropReason::PlaintextRefused);
+        }
+        self.gate.check_may_cross(&inner, packet)?;
+        ecn::decapsulate(&inner, received.traffic_class, packet)?;
+        self.received.add(inner.len);
+        sa.count_user_data(Volume::of_one(inner.len));
+        Ok(envelope::LEN..envelope::LEN + inner.len)
+    }
+}

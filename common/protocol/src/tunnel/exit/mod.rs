@@ -1,0 +1,128 @@
+//! The tunnel exit-point (RFC 2473 section 3.3): protected datagrams in, inner packets out. Owns every inbound SA and its
+//! replay window. Nothing but counters answers a datagram that is not authentic.
+//!
+//! A batch is handled in groups of datagrams of one SA that stand side by side: they are opened together, and each goes on by itself
+//! in the order in which they came.
+
+mod clear;
+mod gate;
+mod group;
+mod open;
+mod protected;
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Instant;
+
+use self::gate::Gate;
+use self::group::{Group, Kind};
+use super::batch::Received;
+use super::look_up::LookUps;
+use super::{Command, Counters, DropReason, Event, Guard, Install, ReceiveBatch, Volume};
+use crate::sa::Role;
+use crate::sa::inbound::InboundSa;
+use crate::sa::sad::Sad;
+
+/// What became of one datagram of a batch.
+#[must_use]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// An inner packet, at this range of the receive batch, for the TUN device.
+    Deliver(Range<usize>),
+    /// Signalling, which became an event, or a dummy packet.
+    Consumed,
+    /// Dropped, and counted.
+    Drop(DropReason),
+}
+
+/// The receiving half of all tunnels of one end.
+pub struct ExitPoint {
+    role: Role,
+    gate: Gate,
+    sas: Sad<InboundSa>,
+    look_ups: LookUps,
+    counters: Arc<Counters>,
+    /// Taken in this batch, not counted yet.
+    received: Volume,
+    events: VecDeque<Event>,
+}
+
+impl ExitPoint {
+    /// An exit-point without any tunnel.
+    pub fn new(role: Role, counters: Arc<Counters>) -> Self {
+        let (gate, sas, look_ups) = (Gate::new(role), Sad::default(), LookUps::default());
+        Self { role, gate, sas, look_ups, counters, received: Volume::default(), events: VecDeque::new() }
+    }
+
+    /// Lets through to the end's own addresses only what `guard` allows.
+    #[must_use]
+    pub fn guarded(mut self, guard: Guard) -> Self {
+        self.gate.guard = guard;
+        self
+    }
+
+    /// Obeys control.
+    pub fn apply(&mut self, command: &Command) {
+        match command {
+            Command::Install(install) => self.install(install),
+            Command::Uninstall(spi) => {
+                self.sas.remove(*spi);
+            }
+            Command::Move { .. } | Command::Remove(_) => self.gate.table.apply(command),
+            Command::LookUpIn(blocks) => self.look_ups.set_blocks(blocks.clone()),
+            Command::Guard(guard) => self.gate.guard = guard.clone(),
+            Command::Signal { .. } | Command::Keepalive { .. } | Command::Mtu(_) => {}
+        }
+    }
+
+    /// Opens each datagram in place: one verdict for each, in order.
+    pub fn handle_datagrams(&mut self, datagrams: &mut ReceiveBatch, now: Instant, verdicts: &mut Vec<Verdict>) {
+        verdicts.clear();
+        let (mut rest, arena) = datagrams.split();
+        while let Some((first, others)) = rest.split_first() {
+            let octets = arena.get_mut(first.range.clone()).unwrap_or_default();
+            rest = match Kind::of(octets) {
+                Ok(Kind::Sealed(spi, ..)) => {
+                    let group = Group::new(spi, rest, arena);
+                    self.handle_group(&group, arena, now, verdicts);
+                    rest.get(group.len()..).unwrap_or_default()
+                }
+                Ok(Kind::Clear) => {
+                    let taken = self.take_clear(first, octets).map(Some);
+                    verdicts.push(verdict(first, taken, &self.counters));
+                    others
+                }
+                Err(reason) => {
+                    verdicts.push(verdict(first, Err(reason), &self.counters));
+                    others
+                }
+            };
+        }
+        let Volume { packets, octets } = std::mem::take(&mut self.received);
+        self.counters.count_received(packets, octets);
+    }
+
+    /// The next thing that control has to know; drained until `None`.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    fn install(&mut self, install: &Install) {
+        if let Ok(sa) = InboundSa::new(install, self.role) {
+            self.sas.insert(install.sa.spi, sa);
+        }
+    }
+}
+
+/// Of a datagram in which an inner packet stands, or which ends here, or which is dropped.
+fn verdict(received: &Received, taken: Result<Option<Range<usize>>, DropReason>, counters: &Counters) -> Verdict {
+    match taken {
+        Ok(Some(inner)) => Verdict::Deliver(received.range.start + inner.start..received.range.start + inner.end),
+        Ok(None) => Verdict::Consumed,
+        Err(reason) => {
+            counters.count_drop(reason);
+            Verdict::Drop(reason)
+        }
+    }
+}
