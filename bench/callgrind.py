@@ -26,7 +26,7 @@ def build():
     words = [os.environ.get("CARGO", "cargo"), "bench", "--locked", "--package", "tests", "--bench", "walk", "--no-run"]
     done = subprocess.run([*words, "--message-format", "json"], stdout=subprocess.PIPE, text=True, cwd=tables.ROOT, check=True)
     messages = [json.loads(line) for line in done.stdout.splitlines()]
-    return next(message["executable"] for message in messages if message.get("executable"))
+    return next(message["executable"] for message in messages if message.get("executable") and message["target"]["name"] == "walk")
 
 
 def instructions(program, suite, way, length, batches):
