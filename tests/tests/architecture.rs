@@ -188,7 +188,9 @@ fn code_words(text: &str) -> Vec<String> {
 
 fn documents() -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> =
-        ["README.md", ARCHITECTURE, CONFORMANCE, "docs/performance.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(PathBuf::from).to_vec();
+        ["README.md", ARCHITECTURE, CONFORMANCE, "docs/performance.md", "CONTRIBUTING.md", "CHANGELOG.md"]
+            .map(PathBuf::from)
+            .to_vec();
     for folder in ["docs/why", "docs/manual", "certs"] {
         let entries = std::fs::read_dir(root().join(folder)).unwrap();
         found.extend(entries.map(|entry| Path::new(folder).join(entry.unwrap().file_name())));

@@ -4,6 +4,7 @@ mod breadth;
 mod capture;
 mod clean_up;
 mod commands;
+mod data_path;
 mod discovery;
 mod eap;
 mod handover;

@@ -6,8 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::cipher::{KeyError, Transform, layout};
-use super::many::{self, LANES};
+use super::cipher::{KeyError, LANES, Transform, layout};
 use super::replay::ReplayWindow;
 use super::wear::Wear;
 use super::{Direction, Role, UserData};
@@ -113,7 +112,7 @@ impl InboundSa {
         let may_be = |sealed: &&Sealed| self.check(sealed, now).is_ok();
         let (mut datagrams, count) = disjoint::<LANES>(arena, group.iter().filter(may_be).map(|sealed| sealed.range.clone()));
         let mut verified = [Err(DropReason::Truncated); LANES];
-        many::verify_many(&self.transform, datagrams.get_mut(..count).unwrap_or_default(), &mut verified);
+        self.transform.verify_many(datagrams.get_mut(..count).unwrap_or_default(), &mut verified);
         let those = group.iter().zip(results).filter(|(sealed, _)| may_be(sealed));
         those.zip(verified).for_each(|((_, result), verified)| *result = verified);
     }
@@ -121,7 +120,7 @@ impl InboundSa {
     fn decrypt(&self, group: &[Sealed], arena: &mut [u8], results: &[Result<(), DropReason>; LANES]) {
         let authentic = group.iter().zip(results).filter(|(_, result)| result.is_ok());
         let (mut datagrams, count) = disjoint::<LANES>(arena, authentic.map(|(sealed, _)| sealed.range.clone()));
-        many::decrypt_many(&self.transform, datagrams.get_mut(..count).unwrap_or_default());
+        self.transform.decrypt_many(datagrams.get_mut(..count).unwrap_or_default());
     }
 
     /// Takes the padding off a decrypted datagram.

@@ -6,7 +6,6 @@
 pub mod cipher;
 pub mod inbound;
 pub mod keys;
-pub(crate) mod many;
 pub mod outbound;
 pub mod replay;
 pub mod sad;

@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use rand_core::CryptoRng;
 
-use super::cipher::{KeyError, Transform, layout};
-use super::many::{self, LANES};
+use super::cipher::{KeyError, LANES, Transform, layout};
 use super::wear::Wear;
 use super::{CipherSuite, Direction, Role, Spi};
 use crate::tunnel::batch::disjoint;
@@ -132,7 +131,7 @@ impl OutboundSa {
         loop {
             let (mut datagrams, count) = disjoint::<LANES>(batch.arena(), ranges.clone());
             let Some(last) = count.checked_sub(1) else { break };
-            many::seal_many(&self.transform, datagrams.get_mut(..count).unwrap_or_default());
+            self.transform.seal_many(datagrams.get_mut(..count).unwrap_or_default());
             ranges.nth(last);
         }
     }

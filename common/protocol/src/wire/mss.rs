@@ -1,6 +1,8 @@
 //! Clamps the Maximum Segment Size that a TCP SYN announces (RFC 9293 section 3.7.1), so that segments fit into the tunnel also where
 //! nobody hears of a packet that is too big.
 
+use super::checksum;
+
 const TCP: u8 = 6;
 const TCP_HEADER: usize = 20;
 const IPV4_HEADER: usize = 20;
@@ -26,17 +28,10 @@ pub fn clamp(packet: &mut [u8], mtu: u16) -> bool {
     *value = most.to_be_bytes();
     // An odd place puts the octets of the option into the other halves of the words that are summed.
     let in_sum = |value: u16| if (option - tcp).is_multiple_of(2) { value } else { value.swap_bytes() };
-    if let Some(checksum) = packet.get_mut(tcp + CHECKSUM..).and_then(|octets| octets.first_chunk_mut::<2>()) {
-        *checksum = updated(u16::from_be_bytes(*checksum), in_sum(announced), in_sum(most)).to_be_bytes();
+    if let Some(sum) = packet.get_mut(tcp + CHECKSUM..).and_then(|octets| octets.first_chunk_mut::<2>()) {
+        *sum = checksum::updated(u16::from_be_bytes(*sum), in_sum(announced), in_sum(most)).to_be_bytes();
     }
     true
-}
-
-/// RFC 1624 equation 3: the checksum after one word of what it covers has changed.
-pub fn updated(checksum: u16, before: u16, after: u16) -> u16 {
-    let sum = u32::from(!checksum) + u32::from(!before) + u32::from(after);
-    let sum = (sum & 0xffff) + (sum >> 16);
-    !(((sum & 0xffff) + (sum >> 16)) as u16)
 }
 
 /// The usual length of the IP header and where the TCP header of a SYN begins; `None` for everything else.
@@ -75,7 +70,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::wire::checksum;
 
     const SOURCE: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 9, 0, 0, 0, 0, 9);
     const DESTINATION: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0x100, 0, 0, 0, 0, 7);

@@ -8,7 +8,7 @@ use super::ExitPoint;
 use super::gate::inner_packet;
 use crate::sa::{Role, UserData};
 use crate::tunnel::Volume;
-use crate::wire::{ecn, envelope};
+use crate::wire::envelope;
 
 impl ExitPoint {
     /// The outer source decides, and whether the SA allows it at all. Gives where in the datagram the inner packet stands.
@@ -27,7 +27,7 @@ impl ExitPoint {
             return Err(DropReason::PlaintextRefused);
         }
         self.gate.check_may_cross(&inner, packet)?;
-        ecn::decapsulate(&inner, received.traffic_class, packet)?;
+        self.gate.adapt(&inner, received.traffic_class, packet)?;
         self.received.add(inner.len);
         sa.count_user_data(Volume::of_one(inner.len));
         Ok(envelope::LEN..envelope::LEN + inner.len)

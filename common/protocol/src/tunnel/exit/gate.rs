@@ -1,22 +1,25 @@
-//! Which inner packets may come out of the tunnel.
+//! Which inner packets may come out of the tunnel, and what they come to know of it.
 
 use super::super::table::Tunnel;
 use super::super::{DropReason, Guard, TunnelTable};
 use crate::addr::HomeAddress;
 use crate::sa::Role;
 use crate::wire::ip::InnerPacket;
+use crate::wire::{ecn, mss};
 
 /// The bindings, and what may be said to the host itself.
 pub(super) struct Gate {
     role: Role,
     pub(super) table: TunnelTable,
     pub(super) guard: Guard,
+    /// What TCP connections through the tunnel are told to fit into, in octets; no limit until control says one.
+    pub(super) mtu: u16,
 }
 
 impl Gate {
     /// Without any binding; nothing is the host's own.
     pub(super) fn new(role: Role) -> Self {
-        Self { role, table: TunnelTable::default(), guard: Guard::default() }
+        Self { role, table: TunnelTable::default(), guard: Guard::default(), mtu: u16::MAX }
     }
 
     /// Which end this is.
@@ -45,6 +48,15 @@ impl Gate {
         } else {
             Ok(())
         }
+    }
+
+    /// Gives the packet what it has to know of the path: congestion, from the outer header's Traffic Class, and the tunnel's MTU.
+    ///
+    /// # Errors
+    /// [`DropReason::CongestionNotEct`].
+    pub(super) fn adapt(&self, inner: &InnerPacket, outer: u8, packet: &mut [u8]) -> Result<(), DropReason> {
+        mss::clamp(packet, self.mtu);
+        ecn::decapsulate(inner, outer, packet)
     }
 }
 

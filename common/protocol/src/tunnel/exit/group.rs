@@ -1,8 +1,8 @@
 //! What a batch is cut into: datagrams of one SA that stand side by side.
 
 use crate::sa::Spi;
+use crate::sa::cipher::LANES;
 use crate::sa::inbound::Sealed;
-use crate::sa::many::LANES;
 use crate::tunnel::DropReason;
 use crate::tunnel::batch::Received;
 use crate::wire::envelope::{Envelope, PType};

@@ -72,7 +72,8 @@ impl ExitPoint {
             Command::Move { .. } | Command::Remove(_) => self.gate.table.apply(command),
             Command::LookUpIn(blocks) => self.look_ups.set_blocks(blocks.clone()),
             Command::Guard(guard) => self.gate.guard = guard.clone(),
-            Command::Signal { .. } | Command::Keepalive { .. } | Command::Mtu(_) => {}
+            Command::Mtu(mtu) => self.gate.mtu = *mtu,
+            Command::Signal { .. } | Command::Keepalive { .. } => {}
         }
     }
 

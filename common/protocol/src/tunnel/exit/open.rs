@@ -6,7 +6,7 @@ use super::group::Group;
 use super::protected::Authentic;
 use super::{ExitPoint, Verdict, verdict};
 use crate::sa::Role;
-use crate::sa::many::LANES;
+use crate::sa::cipher::LANES;
 use crate::tunnel::{DropReason, Event, Volume};
 use crate::wire::envelope::PType;
 

@@ -10,7 +10,6 @@ use crate::sa::{Role, Spi};
 use crate::tunnel::batch::Received;
 use crate::tunnel::table::Tunnel;
 use crate::tunnel::{DropReason, Event, Sighting, SignallingReceived};
-use crate::wire::ecn;
 use crate::wire::envelope::PType;
 use crate::wire::ip::NEXT_HEADER_NONE;
 
@@ -82,7 +81,7 @@ impl Authentic<'_> {
         gate.check_may_cross(&inner, packet)?;
         let tunnel = gate.tunnel(nodes_own).ok_or(DropReason::NoBinding)?;
         events.extend(self.sighting(sa, gate, tunnel, now));
-        ecn::decapsulate(&inner, self.received.traffic_class, packet)?;
+        gate.adapt(&inner, self.received.traffic_class, packet)?;
         Ok(inner.len)
     }
 

@@ -57,6 +57,7 @@ fn the_outer_header_has_the_inner_ones_traffic_class() {
     }
 }
 
+/// At either end: the tunnel of the other may be the narrower one.
 #[test]
 fn a_syn_announces_segments_that_fit_into_the_tunnel() {
     let mut pair = Pair::bound(CipherSuite::Aes128Gcm);
@@ -71,6 +72,8 @@ fn a_syn_announces_segments_that_fit_into_the_tunnel() {
         u16::from_be_bytes([packet[62], packet[63]])
     };
     assert_eq!(mss(&mut pair), 1_440, "control has said nothing yet");
+    pair.ha.apply(&Command::Mtu(1_400), &mut pair.rng);
+    assert_eq!(mss(&mut pair), 1_340);
     pair.mn.apply(&Command::Mtu(1_280), &mut pair.rng);
     assert_eq!(mss(&mut pair), 1_220);
 }
