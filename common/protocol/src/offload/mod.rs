@@ -4,13 +4,15 @@
 //! unfinished checksum: [`Segments`] cuts it, straight into the slots in which the segments are sealed. What is written may be
 //! many packets of one flow: [`Merger`] finds them, and they leave with one call. All of it is octets in, octets out.
 
+mod flow;
+mod group;
 mod merge;
 mod octets;
 mod segments;
 mod template;
 mod virtio;
 
-pub use merge::{Merged, Merger};
+pub use merge::{Merged, Merger, Merging};
 pub use segments::Segments;
 pub use virtio::{Segmentation, VirtioHeader};
 

@@ -13,6 +13,7 @@ pub(super) const UDP_HEADER: usize = 8;
 pub(super) mod tcp_flag {
     pub(in crate::offload) const FIN: u8 = 0x01;
     pub(in crate::offload) const PSH: u8 = 0x08;
+    pub(in crate::offload) const ACK: u8 = 0x10;
     pub(in crate::offload) const CWR: u8 = 0x80;
 }
 

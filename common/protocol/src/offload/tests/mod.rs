@@ -1,6 +1,8 @@
 //! Packets for the tests of cutting and merging, and their checksums word by word.
 
 mod cut;
+mod merge;
+mod order;
 
 use proptest::prelude::*;
 
