@@ -1,5 +1,6 @@
-//! A packet's way in memory, both ways: batches of 64 packets as a TUN device gives them, through the entry-point of one end, a
-//! copy that stands for the network, and the exit-point of the other end, to packets as its TUN device takes them.
+//! A packet's way in memory, both ways: a batch as a TUN device gives it, through the entry-point of one end, a copy that stands for
+//! the network, and the exit-point of the other end, to groups of packets as its TUN device takes them. A batch is 64 packets of one
+//! length, or one TCP packet that the kernel left to be cut into 46.
 //!
 //! `walk --count SUITE WAY LENGTH BATCHES` walks so many batches once and measures nothing: `make callgrind` counts its instructions.
 
@@ -10,6 +11,7 @@ use std::time::Instant;
 use criterion::{BenchmarkId, Criterion, Throughput};
 use fixture::{HOME6, association};
 use protocol::addr::HomeAddresses;
+use protocol::offload::Merger;
 use protocol::sa::{CipherSuite, Role, Spi};
 use protocol::tunnel::batch::MAX_PACKET;
 use protocol::tunnel::{
@@ -18,9 +20,12 @@ use protocol::tunnel::{
 };
 use rand::SeedableRng;
 use rand::rngs::StdRng;
+use tests::super_packet::SuperPacket;
 
 const BATCH: usize = 64;
 const LENGTHS: [usize; 2] = [64, 1400];
+/// Of the inner packets that a TCP packet of 64 KB is cut into.
+const SEGMENT: usize = 1420;
 const SOCKET: SocketId = SocketId(0);
 const ARENA: usize = BATCH * 2_048;
 const CORRESPONDENT: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 9, 0, 0, 0, 0, 9);
@@ -36,9 +41,9 @@ fn main() {
     for (way, from) in WAYS {
         let mut group = criterion.benchmark_group(format!("walk-{way}"));
         for suite in CipherSuite::ALL {
-            for len in LENGTHS {
-                group.throughput(Throughput::Bytes((BATCH * len) as u64));
+            for len in LENGTHS.into_iter().chain([SEGMENT]) {
                 let mut walk = Walk::new(suite, from, len);
+                group.throughput(Throughput::Bytes((walk.batch_packets * len) as u64));
                 group.bench_function(BenchmarkId::new(suite.name(), len), |bencher| bencher.iter(|| walk.batch()));
             }
         }
@@ -67,10 +72,13 @@ struct Walk {
     exit: ExitPoint,
     rng: StdRng,
     packets: PacketBatch,
+    /// How many come out of it.
+    batch_packets: usize,
     send: SendBatch,
     replies: PacketBatch,
     received: ReceiveBatch,
     verdicts: Vec<Verdict>,
+    merger: Merger,
     peer: SocketAddr,
     now: Instant,
 }
@@ -95,6 +103,8 @@ impl Walk {
             replies: PacketBatch::new(BATCH, ARENA),
             received: ReceiveBatch::new(BATCH, ARENA),
             verdicts: Vec::with_capacity(BATCH),
+            merger: Merger::default(),
+            batch_packets: BATCH,
             peer,
             now: Instant::now(),
         };
@@ -102,9 +112,20 @@ impl Walk {
             walk.entry.apply(&command, &mut walk.rng, &mut walk.send);
             walk.exit.apply(&command);
         }
-        while walk.packets.push(&packet(from, len)) {}
-        assert_eq!(walk.packets.len(), BATCH);
+        walk.fill(from, len);
         walk
+    }
+
+    fn fill(&mut self, from: Role, len: usize) {
+        if len != SEGMENT {
+            while self.packets.push(&packet(from, len)) {}
+            assert_eq!(self.packets.len(), BATCH);
+            return;
+        }
+        let (source, destination) = ends(from);
+        let whole = SuperPacket::tcp(source.into(), destination.into());
+        self.batch_packets = whole.cut().len();
+        assert!(self.packets.push_with(whole.header, &whole.packet));
     }
 
     fn batch(&mut self) {
@@ -120,8 +141,16 @@ impl Walk {
         assert_eq!(rest, None);
         self.carry();
         self.exit.handle_datagrams(&mut self.received, self.now, &mut self.verdicts);
-        let delivered = self.verdicts.iter().filter(|verdict| matches!(verdict, Verdict::Deliver(_))).count();
-        assert_eq!(delivered, BATCH, "packets were dropped");
+        self.merger.clear();
+        let mut delivered = 0;
+        for verdict in &self.verdicts {
+            if let Verdict::Deliver(range) = verdict {
+                self.merger.push(self.received.arena(), range.clone());
+                delivered += 1;
+            }
+        }
+        self.merger.finish(self.received.arena());
+        assert_eq!(delivered, self.batch_packets, "packets were dropped");
     }
 
     /// Puts what was sealed where the other end's socket would have put it.
@@ -139,11 +168,16 @@ impl Walk {
 
 /// A UDP packet of `len` octets that starts at `from`.
 fn packet(from: Role, len: usize) -> Vec<u8> {
-    let (source, destination) = if from == Role::MobileNode { (HOME6, CORRESPONDENT) } else { (CORRESPONDENT, HOME6) };
+    let (source, destination) = ends(from);
     let mut packet = vec![0x60, 0, 0, 0, 0, 0, 17, 64];
     packet[4..6].copy_from_slice(&((len - 40) as u16).to_be_bytes());
     packet.extend(source.octets());
     packet.extend(destination.octets());
     packet.resize(len, 0x55);
     packet
+}
+
+/// Source and destination of what starts at `from`.
+fn ends(from: Role) -> (Ipv6Addr, Ipv6Addr) {
+    if from == Role::MobileNode { (HOME6, CORRESPONDENT) } else { (CORRESPONDENT, HOME6) }
 }

@@ -8,3 +8,4 @@ pub mod link;
 pub mod schema;
 pub mod secrets;
 pub mod sim;
+pub mod super_packet;
