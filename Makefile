@@ -17,6 +17,8 @@ SECONDS_EACH ?= 30
 ROUNDS ?= 3
 PEERS ?=
 BENCH_OPTIONS = --rounds $(ROUNDS)
+# Of each bench: criterion's own five seconds and three before them are a quarter of an hour in all.
+CRITERION = --warm-up-time 0.5 --measurement-time 2
 
 # Commands that the demo and the lab need, and the Debian packages that bring them.
 DEMO_TOOLS := ip:iproute2 unshare:util-linux nsenter:util-linux ping:iputils-ping cc:build-essential nft:nftables
@@ -99,7 +101,8 @@ bench-quick: BENCH_OPTIONS := --rounds 1 --seconds 1
 bench-quick: bench-micro bench-system ## one round of short runs of the same, in minutes; its figures mean little
 
 bench-micro: ## sealing, opening, look-up and the walk from TUN to TUN in memory, by suite and size
-	$(CARGO) bench --locked --package tests --bench seal_open --bench lookup --bench walk -- $(CRITERION)
+	CRITERION_HOME=$(abspath $(TARGET))/criterion $(CARGO) bench --locked --package tests \
+	  --bench seal_open --bench lookup --bench offload --bench walk -- $(CRITERION)
 	@bench/micro.py
 
 # Some tunnels only: make bench-system PEERS="plain haltsec:gcm" ROUNDS=5

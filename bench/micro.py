@@ -10,7 +10,10 @@ import os
 import tables
 
 TARGET = os.environ.get("CARGO_TARGET_DIR", f"{tables.ROOT}/target")
+# The lengths of inner packets that a TCP packet of 64 KB is cut into say so.
+LENGTHS = {1420: "64 KB of TCP in 1420"}
 WALKS = {"walk-up": "mn to ha", "walk-down": "ha to mn"}
+SUITE_GROUPS = ("seal", "open")
 # The suites are in the order of preference; what else a bench measures, such as a bare library's loop, comes behind.
 SUITES = ["AES_128_GCM", "AES_128_CBC_SHA256", "AES_128_CBC_SHA", "CHACHA20_POLY1305", "3DES_EDE_CBC_SHA", "NULL_SHA256", "NULL_SHA"]
 
@@ -38,15 +41,15 @@ def read():
     return sorted(rows, key=place)
 
 
-def packet_table(rows, first="suite"):
+def packet_table(rows):
     """A line for each name: ns a packet and Gbit/s of inner packets, by length, for each group."""
-    groups = list(dict.fromkeys(row["group"] for row in rows))
+    groups = sorted({row["group"] for row in rows}, reverse=True)
     lengths = sorted({row["length"] for row in rows})
     found = {(row["group"], row["name"], row["length"]): row["ns"] for row in rows}
-    head, lines = [first], []
+    head, lines = ["suite"], []
     for group in groups:
         for length in lengths:
-            head += [f"{WALKS.get(group, group)}, {length} octets: ns a packet", "Gbit/s"]
+            head += [f"{WALKS.get(group, group)}, {LENGTHS.get(length, length)} octets: ns a packet", "Gbit/s"]
     for name in dict.fromkeys(row["name"] for row in rows):
         line = [name]
         for group in groups:
@@ -61,9 +64,13 @@ def main():
     """See the module."""
     rows = read()
     walks = [row for row in rows if row["group"] in WALKS]
-    packets = [row for row in rows if row["length"] and row["group"] not in WALKS]
+    packets = [row for row in rows if row["group"] in SUITE_GROUPS]
+    more = [[f"{row['group']}: {row['name']}, {row['length']} octets", tables.number(row["ns"]), tables.number(row["length"] * 8 / row["ns"], 2)]
+            for row in rows if row["length"] and row["group"] not in (*WALKS, *SUITE_GROUPS)]
     others = [[f"{row['group']}: {row['name']}", tables.number(row["ns"], 1)] for row in rows if not row["length"]]
     micro = [f"{tables.machine()} One core; median of criterion's samples; batches of 64 packets.", packet_table(packets)]
+    if more:
+        micro.append(tables.table(["each packet", "ns", "Gbit/s"], more))
     if others:
         micro.append(tables.table(["each time", "ns"], others))
     walk = f"{tables.machine()} One core has both ends; median of criterion's samples.\n\n{packet_table(walks)}"
