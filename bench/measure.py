@@ -2,10 +2,12 @@
 import contextlib
 import itertools
 import json
+import os
 import re
 import subprocess
 import time
 
+import world
 from world import CN_INNER, MN_INNER, Failed, inside, run
 
 TCP_PORT, UDP_PORT = "5300", 5400
@@ -152,4 +154,25 @@ def packets(tunnel, seconds):
     return {way: highest_rate(way, min(0.7, seconds / 4), 64) for way in (UP, DOWN)}
 
 
-ALL = {"idle": idle, "tcp": tcp, "flows": flows, "both_ways": both_ways, "paced": paced, "packets": packets}
+def crowd(tunnel, seconds, subscribers=250, each=4):
+    """CPU of both ends with nothing to do, as a share of a core, while the home agent has 1,000 associations. Of HALTSEC's first
+    suite alone: an association at rest has no cipher yet."""
+    if tunnel.name != "haltsec:gcm":
+        return None
+    state, bin_folder = world.STATE, os.path.dirname(LABTOOL)
+    folders = [f"{state}/crowd/{number}" for number in range(subscribers)]
+    for number, folder in enumerate(folders):
+        add = [f"{bin_folder}/hac", "-c", f"{state}/hac/hac.toml", "subscriber", "add", f"crowd{number}@example.org", "--out", folder]
+        run([*add, "--connect", f"{world.ADDRESSES['HAO']}:7872"])
+    # Few side by side: the controller takes 64 connections at a time from one address, and one that ends counts until it is closed.
+    for start in range(0, subscribers, 10):
+        nodes = [f"{folder}/mn.toml" for folder in folders[start:start + 10]]
+        run(inside("mn", LABTOOL, "authenticate", "--times", str(each), *nodes), limit=120)
+    status = json.loads(run([f"{bin_folder}/ha", "-c", f"{state}/ha/ha.toml", "status", "--json"]))
+    time.sleep(1)
+    before = tunnel.cpu_seconds()
+    time.sleep(seconds * 15)
+    return {"associations": status["security_associations"]["held"], "cpu_share": (tunnel.cpu_seconds() - before) / (seconds * 15)}
+
+
+ALL = {"idle": idle, "tcp": tcp, "flows": flows, "both_ways": both_ways, "paced": paced, "packets": packets, "crowd": crowd}

@@ -24,6 +24,7 @@ LINKS = [
     ("cn", "ch", ["10.8.0.2/24", "fd00:8::2/64"]),
 ]
 NO_OFFLOADS = "-nogso"
+CPUCLOCK_SCHED = 2  # of the process that the other bits name, inverted: what clock_getcpuclockid(3) gives
 
 
 class Failed(Exception):
@@ -34,7 +35,7 @@ def run(words, limit=60, **more):
     """The standard output of a command; Failed with what it said when it fails."""
     done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=limit, **more)
     if done.returncode:
-        raise Failed(f"{' '.join(words)}: {(done.stderr + done.stdout).strip()[-500:]}")
+        raise Failed(f"{' '.join(words[:12])}: {(done.stderr + done.stdout).strip()[-500:]}")
     return done.stdout
 
 
@@ -133,10 +134,5 @@ class Tunnel:
                 raise Failed(f"{self.name}: no echo within {limit} s")
 
     def cpu_seconds(self):
-        """CPU time of the tunnel's processes so far, by the scheduler's own clock (stat has hundredths of a second)."""
-        total = 0
-        for pid in self.pids:
-            for task in os.listdir(f"/proc/{pid}/task"):
-                with open(f"/proc/{pid}/task/{task}/schedstat") as file:
-                    total += int(file.read().split()[0])
-        return total / 1e9
+        """CPU time of the tunnel's processes so far, ended threads too: their own clocks, of nanoseconds (stat has hundredths of a second)."""
+        return sum(time.clock_gettime(~pid << 3 | CPUCLOCK_SCHED) for pid in self.pids)
