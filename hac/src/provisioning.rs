@@ -15,6 +15,7 @@ use protocol::profile::WireProfile;
 use protocol::sa::cipher::Transform;
 use protocol::sa::{CipherSuite, DirectionKeys, Secret, UserData};
 use rand::{CryptoRng, RngExt};
+use subtle::ConstantTimeEq;
 
 use crate::store::{Access, Framed, HomeAgent, KeyId, Order, Pools, Provisioned, Store, StoreError, SubscriberPolicy};
 
@@ -185,8 +186,9 @@ pub fn can_be_told(home_agent: &HomeAgent, profile: WireProfile) -> bool {
 fn draw_keys(suite: CipherSuite, rng: &mut dyn CryptoRng) -> (DirectionKeys, DirectionKeys) {
     loop {
         let (mn_to_ha, ha_to_mn) = (draw_direction(suite, rng), draw_direction(suite, rng));
-        let keys = [&mn_to_ha.integrity, &mn_to_ha.encryption, &ha_to_mn.integrity, &ha_to_mn.encryption];
-        let all_differ = keys.iter().enumerate().all(|(index, key)| key.is_empty() || !keys.iter().take(index).any(|k| k == key));
+        let keys = [mn_to_ha.integrity(), mn_to_ha.encryption(), ha_to_mn.integrity(), ha_to_mn.encryption()];
+        let same = |one: &[u8], other: &[u8]| !one.is_empty() && bool::from(one.ct_eq(other));
+        let all_differ = keys.iter().enumerate().all(|(index, key)| !keys.iter().take(index).any(|other| same(other, key)));
         let fit = [&mn_to_ha, &ha_to_mn].iter().all(|keys| Transform::new(suite, keys).is_ok());
         if all_differ && fit {
             return (mn_to_ha, ha_to_mn);
@@ -200,7 +202,8 @@ fn draw_direction(suite: CipherSuite, rng: &mut dyn CryptoRng) -> DirectionKeys 
         rng.fill_bytes(&mut octets);
         Secret::new(octets)
     };
-    DirectionKeys { integrity: draw(suite.integrity_key_len()), encryption: draw(suite.encryption_key_len()) }
+    let integrity = draw(suite.integrity_key_len());
+    DirectionKeys::new(&integrity, &draw(suite.encryption_key_len()))
 }
 
 #[cfg(test)]

@@ -97,7 +97,7 @@ impl World {
     /// One that a AAA server has authorised, where it said so.
     fn authorise(&self, nai: &str, home_agent: &str, access: Option<&Access>) -> Spi {
         let mut store = self.store();
-        let keys = |octet| DirectionKeys { integrity: Secret::empty(), encryption: Secret::new(vec![octet; 20]) };
+        let keys = |octet| DirectionKeys::new(&Secret::empty(), &Secret::new(vec![octet; 20]));
         let order = Order {
             nai,
             key: store.credentials(nai).unwrap().unwrap().key,

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 
-use protocol::sa::{CipherSuite, Direction, DirectionKeys, Secret, SecurityAssociation};
+use protocol::sa::{CipherSuite, Direction, DirectionKeys, SecurityAssociation};
 
 #[cfg(not(debug_assertions))]
 compile_error!("the feature `lab` writes keys to a file: it is for debug builds of the lab alone");
@@ -31,7 +31,7 @@ fn lines(sa: &SecurityAssociation) -> String {
     let mut lines = String::new();
     for direction in [Direction::MnToHa, Direction::HaToMn] {
         let keys = sa.keys(direction);
-        let _infallible = writeln!(lines, "# {} {}", key(&keys.integrity), key(&keys.encryption));
+        let _infallible = writeln!(lines, "# {} {}", key(keys.integrity()), key(keys.encryption()));
         let Some(algorithms) = algorithms(sa.suite, keys) else { continue };
         for (protocol, home_agent) in
             [("IPv4", sa.home_agent.ip4().map(|ip| ip.to_string())), ("IPv6", sa.home_agent.ip6().map(|ip| ip.to_string()))]
@@ -62,27 +62,29 @@ fn algorithms(suite: CipherSuite, keys: &DirectionKeys) -> Option<String> {
     };
     let (integrity, integrity_key) = match suite {
         CipherSuite::NullSha | CipherSuite::TripleDesEdeCbcSha | CipherSuite::Aes128CbcSha => {
-            ("HMAC-SHA-1-96 [RFC2404]", key(&keys.integrity))
+            ("HMAC-SHA-1-96 [RFC2404]", key(keys.integrity()))
         }
         CipherSuite::NullSha256 | CipherSuite::Aes128CbcSha256 => ("ANY 96 bit authentication [no checking]", String::new()),
         CipherSuite::Aes128Gcm | CipherSuite::ChaCha20Poly1305 => ("NULL", String::new()),
     };
-    Some(format!("\"{encryption}\",\"{}\",\"{integrity}\",\"{integrity_key}\"", key(&keys.encryption)))
+    Some(format!("\"{encryption}\",\"{}\",\"{integrity}\",\"{integrity_key}\"", key(keys.encryption())))
 }
 
 /// Hexadecimal digits, or nothing for no key.
-fn key(key: &Secret) -> String {
-    if key.is_empty() { String::new() } else { format!("0x{}", hex::encode(key.expose())) }
+fn key(key: &[u8]) -> String {
+    if key.is_empty() { String::new() } else { format!("0x{}", hex::encode(key)) }
 }
 
 #[cfg(test)]
 mod tests {
+    use protocol::sa::Secret;
+
     use super::*;
 
     fn exported(suite: CipherSuite) -> Option<String> {
         let octets = |len: usize, fill: u8| Secret::new(vec![fill; len]);
         let (integrity, encryption) = (octets(suite.integrity_key_len(), 0x11), octets(suite.encryption_key_len(), 0x22));
-        algorithms(suite, &DirectionKeys { integrity, encryption })
+        algorithms(suite, &DirectionKeys::new(&integrity, &encryption))
     }
 
     /// The names are those that tshark takes: `tests/tests/lab_oracle.rs` gives it lines like these.

@@ -38,9 +38,8 @@ pub(crate) fn authorise(store: &mut SqliteStore, nai: &str) -> Spi {
         store.add_subscriber(&new, now, &mut rand::rng()).unwrap();
     }
     let access = Access { user_name: nai.to_owned(), class: vec![b"gold".to_vec()], interim: None };
-    let (key, keys) = (store.credentials(nai).unwrap().unwrap().key, |octet| DirectionKeys {
-        integrity: Secret::empty(),
-        encryption: Secret::new(vec![octet; 20]),
+    let (key, keys) = (store.credentials(nai).unwrap().unwrap().key, |octet| {
+        DirectionKeys::new(&Secret::empty(), &Secret::new(vec![octet; 20]))
     });
     let order = Order {
         nai,

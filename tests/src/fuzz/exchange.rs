@@ -136,8 +136,8 @@ pub(super) fn check_grant(profile: WireProfile, grant: &Grant) {
     assert!(profile == WireProfile::Rfc6618 || sa.home_agent.port() == DEFAULT_PORT, "the draft tells no port");
     assert!(offer(profile).suites.contains(&sa.suite), "a suite was taken that was not offered");
     for keys in [&sa.mn_to_ha, &sa.ha_to_mn] {
-        assert_eq!(keys.integrity.len(), sa.suite.integrity_key_len(), "an integrity key has another length");
-        assert_eq!(keys.encryption.len(), sa.suite.encryption_key_len(), "an encryption key has another length");
+        assert_eq!(keys.integrity().len(), sa.suite.integrity_key_len(), "an integrity key has another length");
+        assert_eq!(keys.encryption().len(), sa.suite.encryption_key_len(), "an encryption key has another length");
     }
     assert!(sa.mn_to_ha != sa.ha_to_mn, "both directions have the same keys");
     assert!(grant.date.is_none_or(|date| date < grant.validity_end), "the association has ended");
@@ -195,10 +195,8 @@ pub fn mn_after_done(profile: WireProfile) -> (AwaitingDoneResponse, Vec<u8>) {
 
 /// A grant of both families under `suite`.
 pub fn grant(profile: WireProfile, suite: CipherSuite) -> Grant {
-    let keys = |fill: u8| DirectionKeys {
-        integrity: Secret::new(vec![fill; suite.integrity_key_len()]),
-        encryption: Secret::new(vec![fill + 1; suite.encryption_key_len()]),
-    };
+    let key = |len: usize, fill: u8| Secret::new(vec![fill; len]);
+    let keys = |fill: u8| DirectionKeys::new(&key(suite.integrity_key_len(), fill), &key(suite.encryption_key_len(), fill + 1));
     let home = HomeAddresses::new("2001:db8:100::2".parse().ok(), "10.9.0.2".parse().ok());
     let home_agent = HomeAgentAddresses::new("2001:db8:f::1".parse().ok(), "198.51.100.1".parse().ok(), DEFAULT_PORT);
     let (Some(spi), Some(home), Some(home_agent)) = (Spi::new(0x123_4567), home, home_agent) else {

@@ -181,10 +181,8 @@ fn bound_exit_point(role: Role, counters: Arc<Counters>) -> ExitPoint {
 pub(super) fn association(suite: CipherSuite) -> SecurityAssociation {
     // Not the same octet throughout: that is no 3DES key.
     let key = |len: usize, first: u8| Secret::new((first..).take(len).collect());
-    let keys = |first: u8| DirectionKeys {
-        integrity: key(suite.integrity_key_len(), first),
-        encryption: key(suite.encryption_key_len(), first + 1),
-    };
+    let keys =
+        |first: u8| DirectionKeys::new(&key(suite.integrity_key_len(), first), &key(suite.encryption_key_len(), first + 1));
     let Some(home_agent) = HomeAgentAddresses::new("2001:db8:f::1".parse().ok(), None, 7872) else {
         unreachable!("an address and a port")
     };

@@ -211,8 +211,8 @@ impl World {
         self.grants.push((self.elapsed(), grant.sa.spi));
         for direction in [Direction::MnToHa, Direction::HaToMn] {
             let keys = grant.sa.keys(direction);
-            self.watch.keep_secret("an integrity key", keys.integrity.expose());
-            self.watch.keep_secret("an encryption key", keys.encryption.expose());
+            self.watch.keep_secret("an integrity key", keys.integrity());
+            self.watch.keep_secret("an encryption key", keys.encryption());
         }
         if let Some(node) = &mut self.node {
             node.handle_grant(run, grant, usable, now, wall, &mut self.rng);

@@ -44,7 +44,7 @@ fn suite(name: &str) -> CipherSuite {
 }
 
 fn keys(ikey: &str, ekey: &str) -> DirectionKeys {
-    DirectionKeys { integrity: Secret::new(octets(ikey)), encryption: Secret::new(octets(ekey)) }
+    DirectionKeys::new(&Secret::new(octets(ikey)), &Secret::new(octets(ekey)))
 }
 
 #[test]

@@ -44,10 +44,10 @@ impl Grant {
         let sa = &self.sa;
         write_user_data(writer, sa.user_data);
         writer.text(Name::Spi, sa.spi.get());
-        write_key(writer, Name::MnToHaIkey, &sa.mn_to_ha.integrity);
-        write_key(writer, Name::HaToMnIkey, &sa.ha_to_mn.integrity);
-        write_key(writer, Name::MnToHaEkey, &sa.mn_to_ha.encryption);
-        write_key(writer, Name::HaToMnEkey, &sa.ha_to_mn.encryption);
+        write_key(writer, Name::MnToHaIkey, sa.mn_to_ha.integrity());
+        write_key(writer, Name::HaToMnIkey, sa.ha_to_mn.integrity());
+        write_key(writer, Name::MnToHaEkey, sa.mn_to_ha.encryption());
+        write_key(writer, Name::HaToMnEkey, sa.ha_to_mn.encryption());
         writer.text(Name::SaValidityEnd, value::rfc1123(self.validity_end));
         writer.text(Name::Ciphersuite, sa.suite.wire());
         write_ip6(writer, Name::HaaIp6, sa.home_agent.ip6());
@@ -131,9 +131,9 @@ impl Added {
     }
 }
 
-fn write_key(writer: &mut Writer, name: Name, key: &Secret) {
+fn write_key(writer: &mut Writer, name: Name, key: &[u8]) {
     if !key.is_empty() {
-        writer.hex(name, key.expose());
+        writer.hex(name, key);
     }
 }
 
@@ -161,10 +161,8 @@ fn spi(octets: &[u8]) -> Result<Spi, value::ValueError> {
 }
 
 fn read_keys(headers: &Headers, suite: CipherSuite, ikey: Name, ekey: Name) -> Result<DirectionKeys, Rejection> {
-    let keys = DirectionKeys {
-        integrity: read_key(headers, ikey, suite.integrity_key_len())?,
-        encryption: read_key(headers, ekey, suite.encryption_key_len())?,
-    };
+    let integrity = read_key(headers, ikey, suite.integrity_key_len())?;
+    let keys = DirectionKeys::new(&integrity, &read_key(headers, ekey, suite.encryption_key_len())?);
     // The lengths are right: what is refused now is a 3DES key that is worth less (RFC 2451 section 2.3).
     if Transform::new(suite, &keys).is_err() { Err(Rejection::Value(ekey)) } else { Ok(keys) }
 }
@@ -181,9 +179,7 @@ fn read_key(headers: &Headers, name: Name, len: usize) -> Result<Secret, Rejecti
 }
 
 fn check_keys_differ(sa: &SecurityAssociation) -> Result<(), Rejection> {
-    let same = |one: &Secret, other: &Secret| !one.is_empty() && one == other;
-    let reflects = same(&sa.mn_to_ha.integrity, &sa.ha_to_mn.integrity) || same(&sa.mn_to_ha.encryption, &sa.ha_to_mn.encryption);
-    if reflects { Err(Rejection::SameKeys) } else { Ok(()) }
+    if sa.mn_to_ha.has_one_in_common_with(&sa.ha_to_mn) { Err(Rejection::SameKeys) } else { Ok(()) }
 }
 
 fn read_home(headers: &Headers) -> Result<HomeAddresses, Rejection> {

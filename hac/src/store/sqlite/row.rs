@@ -99,10 +99,10 @@ impl SaRow {
 
 /// MN to HA: integrity, encryption; then HA to MN likewise. The suite tells the lengths.
 pub(super) fn join_keys(mn_to_ha: &DirectionKeys, ha_to_mn: &DirectionKeys) -> Secret {
-    let parts = [&mn_to_ha.integrity, &mn_to_ha.encryption, &ha_to_mn.integrity, &ha_to_mn.encryption];
+    let parts = [mn_to_ha.integrity(), mn_to_ha.encryption(), ha_to_mn.integrity(), ha_to_mn.encryption()];
     let mut octets = Zeroizing::new(Vec::with_capacity(parts.iter().map(|part| part.len()).sum()));
     for part in parts {
-        octets.extend_from_slice(part.expose());
+        octets.extend_from_slice(part);
     }
     Secret::new(std::mem::take(&mut *octets))
 }
@@ -115,7 +115,7 @@ fn split_keys(keys: &Secret, suite: CipherSuite) -> Option<(DirectionKeys, Direc
     }
     let direction = |octets: &[u8]| {
         let (integrity, encryption) = octets.split_at(integrity);
-        DirectionKeys { integrity: Secret::new(integrity.to_vec()), encryption: Secret::new(encryption.to_vec()) }
+        DirectionKeys::new(&Secret::new(integrity.to_vec()), &Secret::new(encryption.to_vec()))
     };
     let (first, second) = octets.split_at(integrity + encryption);
     Some((direction(first), direction(second)))

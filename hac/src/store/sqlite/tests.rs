@@ -73,7 +73,7 @@ fn key(store: &mut SqliteStore, nai: &str) -> KeyId {
 }
 
 fn keys(octet: u8) -> DirectionKeys {
-    DirectionKeys { integrity: Secret::empty(), encryption: Secret::new(vec![octet; 20]) }
+    DirectionKeys::new(&Secret::empty(), &Secret::new(vec![octet; 20]))
 }
 
 fn try_provision(

@@ -134,8 +134,8 @@ impl Ledger {
         let mut seen = HashSet::new();
         for sa in self.recorded.values().map(|recorded| &recorded.sa) {
             for keys in [&sa.mn_to_ha, &sa.ha_to_mn] {
-                for key in [&keys.integrity, &keys.encryption].into_iter().filter(|key| !key.is_empty()) {
-                    assert!(seen.insert(key.expose()), "a key of {} was given twice", sa.spi);
+                for key in [keys.integrity(), keys.encryption()].into_iter().filter(|key| !key.is_empty()) {
+                    assert!(seen.insert(key), "a key of {} was given twice", sa.spi);
                 }
             }
         }

@@ -59,9 +59,9 @@ fn a_grant_that_is_not_right_is_rejected() {
         keyed(2, &good.replace(from, to))
     };
     let rename = |name: &str| with(&format!("{name}:"), "x:");
-    let ikey = hex::encode(grant(suite).sa.mn_to_ha.integrity.expose());
-    let reverse_ikey = hex::encode(grant(suite).sa.ha_to_mn.integrity.expose());
-    let ekey = hex::encode(grant(suite).sa.mn_to_ha.encryption.expose());
+    let ikey = hex::encode(grant(suite).sa.mn_to_ha.integrity());
+    let reverse_ikey = hex::encode(grant(suite).sa.ha_to_mn.integrity());
+    let ekey = hex::encode(grant(suite).sa.mn_to_ha.encryption());
     let no_home = good.replace("mip6-ip6-hoa:", "x:").replace("mip6-ip4-hoa:", "y:");
     let no_agent = good.replace("mip6-haa-ip6:", "x:").replace("mip6-haa-ip4:", "y:");
     let rows = [
@@ -158,7 +158,9 @@ fn a_3des_key_that_repeats_a_third_is_not_taken() {
     let (hac, response) = awaiting_done(&init, Known::Yes);
     let (mn, done) = mn.handle(&response).unwrap();
     let mut given = grant(suite);
-    given.sa.ha_to_mn.encryption = Secret::new((0..24).map(|index| 0x50 + index % 8).collect());
+    let integrity = Secret::new(given.sa.ha_to_mn.integrity().to_vec());
+    let repeated = Secret::new((0..24).map(|index| 0x50 + index % 8).collect());
+    given.sa.ha_to_mn = DirectionKeys::new(&integrity, &repeated);
     let octets = hac.handle(&done).unwrap().grant(&given);
     assert_eq!(mn.handle(&octets).err(), Some(Rejection::Value(Name::HaToMnEkey).into()));
 }

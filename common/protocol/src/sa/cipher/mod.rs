@@ -62,11 +62,11 @@ impl Transform {
     /// # Errors
     /// When a key's length is not that of the suite, and for a 3DES key that is worth less than 3DES (RFC 2451 section 2.3).
     pub fn new(suite: CipherSuite, keys: &DirectionKeys) -> Result<Self, KeyError> {
-        let error = KeyError { suite, integrity: keys.integrity.len(), encryption: keys.encryption.len() };
+        let error = KeyError { suite, integrity: keys.integrity().len(), encryption: keys.encryption().len() };
         if error.integrity != suite.integrity_key_len() || error.encryption != suite.encryption_key_len() {
             return Err(error);
         }
-        let algorithms = Algorithms::new(suite, keys.integrity.expose(), keys.encryption.expose()).ok_or(error)?;
+        let algorithms = Algorithms::new(suite, keys.integrity(), keys.encryption()).ok_or(error)?;
         Ok(Self { suite, algorithms })
     }
 
