@@ -2,6 +2,7 @@
 //! asked for in an order that no cache foresees.
 
 use std::hint::black_box;
+use std::sync::Arc;
 use std::time::Instant;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
@@ -29,19 +30,17 @@ fn main() {
     criterion.final_summary();
 }
 
-/// A database of `count` associations whose SPIs follow the plan: a group's blocks filled one after the other.
+/// A database of `count` associations, all awake, whose SPIs follow the plan: a group's blocks filled one after the other.
 fn filled(count: usize) -> (Sad<InboundSa>, Vec<Spi>) {
     let blocks = HaGroup::new(1).into_iter().flat_map(HaGroup::blocks);
     let spis = blocks.flat_map(|block| (0..SpiBlock::LEN).filter_map(move |number| block.spi(number)));
     let mut spis: Vec<_> = spis.take(count).collect();
     let mut rng = StdRng::seed_from_u64(1);
     spis.shuffle(&mut rng);
-    let mut sad = Sad::default();
+    let mut sad = Sad::new(Role::HomeAgent);
     for spi in &spis {
-        match InboundSa::new(&install(association(*spi, CipherSuite::Aes128CbcSha), Instant::now()), Role::HomeAgent) {
-            Ok(sa) => assert!(sad.insert(*spi, sa)),
-            Err(error) => unreachable!("{error}"),
-        }
+        assert!(sad.insert(&Arc::new(install(association(*spi, CipherSuite::Aes128CbcSha), Instant::now()))));
+        assert!(sad.get_mut(*spi).is_some(), "it is awake");
     }
     spis.shuffle(&mut rng);
     (sad, spis)

@@ -1,35 +1,34 @@
 //! The receiving half of a security association: window check, ICV, window mark, decryption, padding, in this order
 //! (RFC 4303 section 3.4).
 
-use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::cipher::{KeyError, LANES, Transform, layout};
 use super::replay::ReplayWindow;
+use super::rest::{Half, Rest};
 use super::wear::Wear;
-use super::{Direction, Role, UserData};
-use crate::addr::{HomeAddresses, HomeAgentAddresses};
+use super::{Direction, Role};
+use crate::addr::HomeAddresses;
 use crate::tunnel::batch::disjoint;
 use crate::tunnel::rate_limit::RateLimit;
 use crate::tunnel::{DropReason, Install, TrafficCounters, Volume};
 use crate::wire::envelope::PType;
 
-/// Keys and replay window of one direction, owned by an exit-point.
+/// Key schedules and replay window of one direction, owned by an exit-point: the awake form of an inbound SA.
 pub struct InboundSa {
     transform: Transform,
     /// `None` where packets are not numbered.
     window: Option<ReplayWindow>,
     wear: Wear,
     home: HomeAddresses,
-    home_agent: HomeAgentAddresses,
-    user_data: UserData,
     closes: Instant,
     lease: u32,
     sightings: RateLimit,
     direction: Direction,
     traffic: Arc<TrafficCounters>,
+    was_used: bool,
 }
 
 /// How long an SA still opens packets after its validity has ended.
@@ -59,26 +58,43 @@ pub struct Opened {
     pub is_wearing_out: bool,
 }
 
-impl InboundSa {
-    /// The receiving half of `install` at the end `role`.
-    ///
-    /// # Errors
-    /// When the keys do not fit the suite.
-    pub fn new(install: &Install, role: Role) -> Result<Self, KeyError> {
+impl Half for InboundSa {
+    fn first(_: &Install) -> Rest {
+        Rest::default()
+    }
+
+    fn wake(install: &Install, role: Role, rest: Rest) -> Result<Self, KeyError> {
         let (sa, direction) = (&install.sa, role.receives());
         Ok(Self {
             transform: Transform::new(sa.suite, sa.keys(direction))?,
-            window: sa.is_numbered().then(ReplayWindow::default),
-            wear: Wear::new(sa.suite),
+            window: sa.is_numbered().then(|| ReplayWindow::from(rest.next)),
+            wear: rest.wear,
             home: sa.home,
-            home_agent: sa.home_agent,
-            user_data: sa.user_data,
             closes: install.valid_until + GRACE,
             lease: install.lease,
             sightings: RateLimit::new(1, SIGHTING_INTERVAL),
             direction,
             traffic: install.traffic.clone(),
+            was_used: false,
         })
+    }
+
+    fn rest(&self) -> Rest {
+        Rest { next: self.window.as_ref().map_or(0, ReplayWindow::next), wear: self.wear }
+    }
+
+    fn was_used(&mut self) -> bool {
+        std::mem::take(&mut self.was_used)
+    }
+}
+
+impl InboundSa {
+    /// The receiving half of `install` at the end `role`, before its first packet.
+    ///
+    /// # Errors
+    /// When the keys do not fit the suite.
+    pub fn new(install: &Install, role: Role) -> Result<Self, KeyError> {
+        Self::wake(install, role, Self::first(install))
     }
 
     /// Authenticates and decrypts one datagram in place, as [`Self::open_many`] does.
@@ -127,7 +143,7 @@ impl InboundSa {
     fn unwrap(&mut self, sealed: &Sealed, arena: &[u8]) -> Result<Opened, DropReason> {
         let datagram = arena.get(sealed.range.clone()).unwrap_or_default();
         let (payload, next_header) = layout::payload(self.transform.suite(), datagram)?;
-        let is_wearing_out = self.wear.count(datagram.len(), sealed.sequence.into());
+        let is_wearing_out = self.wear.count(self.transform.suite(), datagram.len(), sealed.sequence.into());
         Ok(Opened { payload, next_header, is_wearing_out })
     }
 
@@ -137,7 +153,9 @@ impl InboundSa {
         self.window.as_ref().map_or(Ok(()), |window| window.check(sealed.sequence))
     }
 
+    /// Of a datagram whose ICV is right.
     fn mark(&mut self, sequence: u32) -> Result<(), DropReason> {
+        self.was_used = true;
         self.window.as_mut().map_or(Ok(()), |window| window.mark(sequence))
     }
 
@@ -164,17 +182,6 @@ impl InboundSa {
     /// The lease under which the SA was delivered.
     pub fn lease(&self) -> u32 {
         self.lease
-    }
-
-    /// What user data may come as.
-    pub fn user_data(&self) -> UserData {
-        self.user_data
-    }
-
-    /// Whether `from` is the home agent's address and port, as the HAC told them.
-    pub fn is_home_agent(&self, from: SocketAddr) -> bool {
-        let ip: IpAddr = from.ip().to_canonical();
-        from.port() == self.home_agent.port() && self.home_agent.of_family(ip) == Some(ip)
     }
 
     /// Counts inner packets that are delivered.

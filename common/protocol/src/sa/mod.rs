@@ -8,6 +8,7 @@ pub mod inbound;
 pub mod keys;
 pub mod outbound;
 pub mod replay;
+pub mod rest;
 pub mod sad;
 pub mod spi;
 pub mod suite;

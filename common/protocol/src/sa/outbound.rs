@@ -6,13 +6,15 @@ use std::sync::Arc;
 use rand_core::CryptoRng;
 
 use super::cipher::{KeyError, LANES, Transform, layout};
+use super::rest::{Half, Rest};
 use super::wear::Wear;
 use super::{CipherSuite, Direction, Role, Spi};
 use crate::tunnel::batch::disjoint;
 use crate::tunnel::{DropReason, Install, SendBatch, TrafficCounters, Volume};
 use crate::wire::envelope::{Envelope, PType};
 
-/// Keys and counter of one direction, owned by an entry-point. The counter never wraps and never restarts.
+/// Key schedules and counter of one direction, owned by an entry-point: the awake form of an outbound SA. The counter never wraps and
+/// never restarts.
 pub struct OutboundSa {
     transform: Transform,
     spi: Spi,
@@ -20,6 +22,7 @@ pub struct OutboundSa {
     wear: Wear,
     direction: Direction,
     traffic: Arc<TrafficCounters>,
+    was_used: bool,
 }
 
 /// Sequence numbers that may still be sent.
@@ -43,24 +46,44 @@ const LEASE_RUN: u64 = 65_536;
 pub const LAST_LEASE: u32 = 4_097;
 const _: () = assert!(FIRST_LEASED + (LAST_LEASE as u64 - 1) * LEASE_RUN == 1 << 32);
 
-impl OutboundSa {
-    /// The sending half of `install` at the end `role`.
-    ///
-    /// # Errors
-    /// When the keys do not fit the suite.
-    pub fn new(install: &Install, role: Role) -> Result<Self, KeyError> {
+impl Half for OutboundSa {
+    fn first(install: &Install) -> Rest {
+        let (next, _) = run_of_lease(install.lease);
+        Rest { next, ..Rest::default() }
+    }
+
+    fn wake(install: &Install, role: Role, rest: Rest) -> Result<Self, KeyError> {
         let sa = &install.sa;
-        let (next, last) = run_of_lease(install.lease);
-        let numbers = if sa.is_numbered() { Numbers::Left { next, last } } else { Numbers::Zero };
+        let (_, last) = run_of_lease(install.lease);
         let direction = role.sends();
         Ok(Self {
             transform: Transform::new(sa.suite, sa.keys(direction))?,
             spi: sa.spi,
-            numbers,
-            wear: Wear::new(sa.suite),
+            numbers: if sa.is_numbered() { Numbers::Left { next: rest.next, last } } else { Numbers::Zero },
+            wear: rest.wear,
             direction,
             traffic: install.traffic.clone(),
+            was_used: false,
         })
+    }
+
+    fn rest(&self) -> Rest {
+        let next = if let Numbers::Left { next, .. } = self.numbers { next } else { 0 };
+        Rest { next, wear: self.wear }
+    }
+
+    fn was_used(&mut self) -> bool {
+        std::mem::take(&mut self.was_used)
+    }
+}
+
+impl OutboundSa {
+    /// The sending half of `install` at the end `role`, before its first packet.
+    ///
+    /// # Errors
+    /// When the keys do not fit the suite.
+    pub fn new(install: &Install, role: Role) -> Result<Self, KeyError> {
+        Self::wake(install, role, Self::first(install))
     }
 
     /// The suite, and with it every length.
@@ -91,12 +114,18 @@ impl OutboundSa {
         self.traffic.count(self.direction, sent);
     }
 
+    /// A packet goes in the clear under this SA: it takes no number, and is a use all the same.
+    pub fn keep_awake(&mut self) {
+        self.was_used = true;
+    }
+
     /// Takes the sequence number of a datagram of `octets`.
     ///
     /// # Errors
     /// [`DropReason::SaExhausted`] when none is left, or the cipher may protect no more; then none is taken.
     pub fn reserve(&mut self, octets: usize) -> Result<Reserved, DropReason> {
-        if !self.wear.has_room(octets) {
+        let suite = self.suite();
+        if !self.wear.has_room(suite, octets) {
             return Err(DropReason::SaExhausted);
         }
         let sequence = match &mut self.numbers {
@@ -108,7 +137,8 @@ impl OutboundSa {
             Numbers::Left { .. } => return Err(DropReason::SaExhausted),
         };
         let sequence32 = u32::try_from(sequence).map_err(|_| DropReason::SaExhausted)?;
-        Ok(Reserved { sequence: sequence32, is_wearing_out: self.wear.count(octets, sequence) })
+        self.was_used = true;
+        Ok(Reserved { sequence: sequence32, is_wearing_out: self.wear.count(suite, octets, sequence) })
     }
 
     /// Lays out one packet in `datagram`, of [`layout::sealed_len`] octets, under a reserved number, and gives the place of its

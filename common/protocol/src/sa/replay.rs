@@ -4,9 +4,9 @@
 
 use crate::tunnel::DropReason;
 
-/// Which sequence numbers of one direction have been received. 512 octets.
+/// Which sequence numbers of one direction have been received. 520 octets.
 pub struct ReplayWindow {
-    words: Box<[u64; WORDS]>,
+    words: [u64; WORDS],
     /// One above the highest number received.
     next: u64,
 }
@@ -21,11 +21,27 @@ const _: () = assert!(LEN >= LEAST && WORDS.is_power_of_two());
 
 impl Default for ReplayWindow {
     fn default() -> Self {
-        Self { words: Box::new([0; WORDS]), next: 0 }
+        Self { words: [0; WORDS], next: 0 }
+    }
+}
+
+/// A window that takes numbers from `next` on, and no lower one: as if all of them had been received.
+impl From<u64> for ReplayWindow {
+    fn from(next: u64) -> Self {
+        let mut window = Self { words: [u64::MAX; WORDS], next };
+        if let Some(filling) = window.words.get_mut((next / BITS) as usize & (WORDS - 1)) {
+            *filling = bit(next) - 1;
+        }
+        window
     }
 }
 
 impl ReplayWindow {
+    /// One above the highest number received; 0 before the first.
+    pub fn next(&self) -> u64 {
+        self.next
+    }
+
     /// Whether `sequence` could be accepted: asked before the ICV is computed, changes nothing.
     ///
     /// # Errors
@@ -109,24 +125,45 @@ mod tests {
         assert_eq!(window.mark(u32::MAX - 1), Ok(()));
     }
 
+    #[test]
+    fn a_window_that_was_folded_takes_nothing_below_its_edge_and_everything_from_there_on_once() {
+        for next in [0, 1, 63, 64, 65, 4_031, 4_032, 4_033, 100_000, 1 << 32] {
+            let mut window = ReplayWindow::from(next);
+            let below = next.saturating_sub(LEN + 2)..next;
+            for sequence in below {
+                let reason = if next - sequence > LEN { DropReason::OutsideWindow } else { DropReason::ReplayedSequence };
+                assert_eq!(window.mark(sequence as u32), Err(reason), "{sequence} under an edge of {next}");
+            }
+            for sequence in (next..(next + 200).min(1 << 32)).rev() {
+                assert_eq!(window.mark(sequence as u32), Ok(()), "{sequence} from an edge of {next} on");
+                assert_eq!(window.mark(sequence as u32), Err(DropReason::ReplayedSequence));
+            }
+        }
+    }
+
     fn jumps() -> impl Strategy<Value = Vec<i64>> {
         let jump = prop_oneof![8 => -70_i64..70, 2 => -5000_i64..5000, 1 => -100_000_i64..100_000];
         proptest::collection::vec(jump, 1..400)
     }
 
     proptest! {
-        /// RFC 4303 section 3.4.3 as a set: taken if and only if new and not left of the window.
+        /// RFC 4303 section 3.4.3 as a set: taken if and only if new and not left of the window. Folded at any time, it takes nothing
+        /// below its highest number any more.
         #[test]
-        fn the_window_agrees_with_a_set_of_all_numbers(jumps in jumps()) {
+        fn the_window_agrees_with_a_set_of_all_numbers(jumps in jumps(), folds in proptest::collection::vec(0..400_usize, 0..4)) {
             let mut window = ReplayWindow::default();
-            let (mut seen, mut at) = (BTreeSet::new(), 1000_i64);
-            for jump in jumps {
-                at = (at + jump).clamp(0, i64::from(u32::MAX));
+            let (mut seen, mut at, mut edge) = (BTreeSet::new(), 1000_i64, 0);
+            for (index, jump) in jumps.into_iter().enumerate() {
                 let highest = seen.last().copied().unwrap_or(-1);
-                let expected = if seen.contains(&at) && at > highest - LEN as i64 {
-                    Err(DropReason::ReplayedSequence)
-                } else if at <= highest - LEN as i64 {
+                if folds.contains(&index) {
+                    window = ReplayWindow::from(window.next());
+                    edge = highest + 1;
+                }
+                at = (at + jump).clamp(0, i64::from(u32::MAX));
+                let expected = if at <= highest - LEN as i64 {
                     Err(DropReason::OutsideWindow)
+                } else if seen.contains(&at) || at < edge {
+                    Err(DropReason::ReplayedSequence)
                 } else {
                     Ok(())
                 };

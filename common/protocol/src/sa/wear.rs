@@ -5,28 +5,25 @@ use super::CipherSuite;
 /// A new SA is wanted at three quarters of the sequence numbers.
 const RENEWAL_AT_NUMBER: u64 = 3 << 30;
 
-/// Counts what one direction protects.
-#[derive(Clone, Copy, Debug)]
+/// Counts what one direction protects under a suite, which is always the same one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Wear {
-    suite: CipherSuite,
-    octets: u64,
+    /// Up to [`u32::MAX`], which is beyond every suite's limit.
+    octets: u32,
     reported: bool,
 }
 
 impl Wear {
-    pub(super) fn new(suite: CipherSuite) -> Self {
-        Self { suite, octets: 0, reported: false }
-    }
-
     /// Whether `octets` more may be protected.
-    pub(super) fn has_room(&self, octets: usize) -> bool {
-        self.suite.octet_limits().is_none_or(|limits| self.octets + octets as u64 <= limits.last)
+    pub(super) fn has_room(&self, suite: CipherSuite, octets: usize) -> bool {
+        suite.octet_limits().is_none_or(|limits| u64::from(self.octets) + octets as u64 <= limits.last)
     }
 
     /// Counts a datagram of `octets`, `number` being its sequence number. `true` once: when a new SA is wanted.
-    pub(super) fn count(&mut self, octets: usize, number: u64) -> bool {
-        self.octets += octets as u64;
-        let worn = number >= RENEWAL_AT_NUMBER || self.suite.octet_limits().is_some_and(|limits| self.octets >= limits.renewal);
+    pub(super) fn count(&mut self, suite: CipherSuite, octets: usize, number: u64) -> bool {
+        self.octets = self.octets.saturating_add(u32::try_from(octets).unwrap_or(u32::MAX));
+        let worn =
+            number >= RENEWAL_AT_NUMBER || suite.octet_limits().is_some_and(|limits| u64::from(self.octets) >= limits.renewal);
         worn && !std::mem::replace(&mut self.reported, true)
     }
 }
@@ -37,19 +34,29 @@ mod tests {
 
     #[test]
     fn three_quarters_of_the_numbers_want_a_new_sa_once() {
-        let mut wear = Wear::new(CipherSuite::Aes128Gcm);
-        assert!(!wear.count(100, RENEWAL_AT_NUMBER - 1));
-        assert!(wear.count(100, RENEWAL_AT_NUMBER) && !wear.count(100, RENEWAL_AT_NUMBER + 1));
-        assert!(wear.has_room(usize::MAX >> 1), "only short blocks have a limit of octets");
+        let (mut wear, suite) = (Wear::default(), CipherSuite::Aes128Gcm);
+        assert!(!wear.count(suite, 100, RENEWAL_AT_NUMBER - 1));
+        assert!(wear.count(suite, 100, RENEWAL_AT_NUMBER) && !wear.count(suite, 100, RENEWAL_AT_NUMBER + 1));
+        assert!(wear.has_room(suite, usize::MAX >> 1), "only short blocks have a limit of octets");
     }
 
     #[test]
     fn a_cipher_with_short_blocks_wants_a_new_sa_at_its_octets_and_stops_at_the_last() {
         const MIB: usize = 1 << 20;
-        let mut wear = Wear::new(CipherSuite::TripleDesEdeCbcSha);
-        assert!((0..7).all(|number| !wear.count(MIB, number)));
-        assert!(wear.count(MIB, 7) && !wear.count(MIB, 8), "at 8 MiB, once");
-        (9..1_023).for_each(|number| _ = wear.count(MIB, number));
-        assert!(wear.has_room(MIB) && !wear.has_room(MIB + 1), "1 GiB in all");
+        let (mut wear, suite) = (Wear::default(), CipherSuite::TripleDesEdeCbcSha);
+        assert!((0..7).all(|number| !wear.count(suite, MIB, number)));
+        assert!(wear.count(suite, MIB, 7) && !wear.count(suite, MIB, 8), "at 8 MiB, once");
+        (9..1_023).for_each(|number| _ = wear.count(suite, MIB, number));
+        assert!(wear.has_room(suite, MIB) && !wear.has_room(suite, MIB + 1), "1 GiB in all");
+    }
+
+    #[test]
+    fn no_limit_is_beyond_what_is_counted_and_the_count_does_not_wrap() {
+        for suite in CipherSuite::ALL {
+            assert!(suite.octet_limits().is_none_or(|limits| limits.last < u64::from(u32::MAX)), "{suite}");
+        }
+        let (mut wear, suite) = (Wear::default(), CipherSuite::TripleDesEdeCbcSha);
+        (0..5).for_each(|number| _ = wear.count(suite, 1 << 30, number));
+        assert!(!wear.has_room(suite, 0));
     }
 }

@@ -140,6 +140,7 @@ impl<R: CryptoRng> LayOut<'_, R> {
         head.copy_from_slice(&envelope::CLEAR);
         payload.write(outer, body);
         self.send_on_each(&range, outer.traffic_class);
+        self.sa.keep_awake();
         Ok(())
     }
 

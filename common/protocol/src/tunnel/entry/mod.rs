@@ -13,7 +13,7 @@ use rand_core::CryptoRng;
 
 use self::lay_out::{LayOut, Outer, Payload, Pending};
 use super::rate_limit::RateLimit;
-use super::{Command, Counters, DropReason, Event, Install, PacketBatch, Paths, SendBatch, TunnelTable, Volume};
+use super::{Command, Counters, DropReason, Event, PacketBatch, Paths, SendBatch, TunnelTable, Volume};
 use crate::addr::HomeAddress;
 use crate::offload::{Segments, VirtioHeader};
 use crate::sa::outbound::OutboundSa;
@@ -62,7 +62,7 @@ impl EntryPoint {
         Self {
             role,
             table: TunnelTable::default(),
-            sas: Sad::default(),
+            sas: Sad::new(role),
             icmp_sources,
             icmp_limit: RateLimit::new(ICMP_BURST, ICMP_INTERVAL),
             counters,
@@ -74,7 +74,9 @@ impl EntryPoint {
     /// Obeys control. A `Signal` is sealed and stands in `send` afterwards.
     pub fn apply(&mut self, command: &Command, rng: &mut impl CryptoRng, send: &mut SendBatch) {
         match command {
-            Command::Install(install) => self.install(install),
+            Command::Install(install) => {
+                self.sas.insert(install);
+            }
             Command::Uninstall(spi) => {
                 self.sas.remove(*spi);
             }
@@ -123,6 +125,7 @@ impl EntryPoint {
             at = Place { packet: at.packet + 1, segment: 0 };
         }
         self.finish(send);
+        self.sas.sweep(now);
         rest
     }
 
@@ -182,12 +185,7 @@ impl EntryPoint {
         self.pending.datagrams.clear();
         let Volume { packets, octets } = std::mem::take(&mut self.pending.sent);
         self.counters.count_sent(packets, octets);
-    }
-
-    fn install(&mut self, install: &Install) {
-        if let Ok(sa) = OutboundSa::new(install, self.role) {
-            self.sas.insert(install.sa.spi, sa);
-        }
+        self.sas.settle();
     }
 
     fn reply_unreachable(&mut self, packet: &[u8], now: Instant, replies: &mut PacketBatch) {

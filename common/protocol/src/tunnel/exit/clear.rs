@@ -1,11 +1,13 @@
 //! PType 0 (RFC 6618 section 6.4): nothing is authentic.
 
+use std::net::SocketAddr;
 use std::ops::Range;
 
 use super::super::DropReason;
 use super::super::batch::Received;
 use super::ExitPoint;
 use super::gate::inner_packet;
+use crate::addr::HomeAgentAddresses;
 use crate::sa::{Role, UserData};
 use crate::tunnel::Volume;
 use crate::wire::envelope;
@@ -18,18 +20,24 @@ impl ExitPoint {
         };
         let (inner, packet) = inner_packet(payload)?;
         let tunnel = self.gate.tunnel(self.gate.nodes_own(&inner)).ok_or(DropReason::PlaintextRefused)?;
-        let sa = self.sas.get_mut(tunnel.sending).ok_or(DropReason::PlaintextRefused)?;
+        let install = self.sas.get(tunnel.sending).ok_or(DropReason::PlaintextRefused)?;
         let from_its_peer = match self.role {
             Role::HomeAgent => tunnel.paths.iter().next().is_some_and(|path| path.leads_to(received.socket, received.from)),
-            Role::MobileNode => sa.is_home_agent(received.from),
+            Role::MobileNode => is_home_agent(&install.sa.home_agent, received.from),
         };
-        if sa.user_data() == UserData::Protected || !from_its_peer {
+        if install.sa.user_data == UserData::Protected || !from_its_peer {
             return Err(DropReason::PlaintextRefused);
         }
         self.gate.check_may_cross(&inner, packet)?;
         self.gate.adapt(&inner, received.traffic_class, packet)?;
         self.received.add(inner.len);
-        sa.count_user_data(Volume::of_one(inner.len));
+        install.traffic.count(self.role.receives(), Volume::of_one(inner.len));
         Ok(envelope::LEN..envelope::LEN + inner.len)
     }
+}
+
+/// Whether `from` is the home agent's address and port, as the HAC told them.
+fn is_home_agent(home_agent: &HomeAgentAddresses, from: SocketAddr) -> bool {
+    let ip = from.ip().to_canonical();
+    from.port() == home_agent.port() && home_agent.of_family(ip) == Some(ip)
 }

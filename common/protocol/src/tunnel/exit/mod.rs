@@ -19,7 +19,7 @@ use self::gate::Gate;
 use self::group::{Group, Kind};
 use super::batch::Received;
 use super::look_up::LookUps;
-use super::{Command, Counters, DropReason, Event, Guard, Install, ReceiveBatch, Volume};
+use super::{Command, Counters, DropReason, Event, Guard, ReceiveBatch, Volume};
 use crate::sa::Role;
 use crate::sa::inbound::InboundSa;
 use crate::sa::sad::Sad;
@@ -51,7 +51,7 @@ pub struct ExitPoint {
 impl ExitPoint {
     /// An exit-point without any tunnel.
     pub fn new(role: Role, counters: Arc<Counters>) -> Self {
-        let (gate, sas, look_ups) = (Gate::new(role), Sad::default(), LookUps::default());
+        let (gate, sas, look_ups) = (Gate::new(role), Sad::new(role), LookUps::default());
         Self { role, gate, sas, look_ups, counters, received: Volume::default(), events: VecDeque::new() }
     }
 
@@ -65,7 +65,9 @@ impl ExitPoint {
     /// Obeys control.
     pub fn apply(&mut self, command: &Command) {
         match command {
-            Command::Install(install) => self.install(install),
+            Command::Install(install) => {
+                self.sas.insert(install);
+            }
             Command::Uninstall(spi) => {
                 self.sas.remove(*spi);
             }
@@ -102,17 +104,12 @@ impl ExitPoint {
         }
         let Volume { packets, octets } = std::mem::take(&mut self.received);
         self.counters.count_received(packets, octets);
+        self.sas.sweep(now);
     }
 
     /// The next thing that control has to know; drained until `None`.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
-    }
-
-    fn install(&mut self, install: &Install) {
-        if let Ok(sa) = InboundSa::new(install, self.role) {
-            self.sas.insert(install.sa.spi, sa);
-        }
     }
 }
 
