@@ -97,13 +97,14 @@ bench: lab-tools bench-micro bench-system ## sealing, walk in memory, whole tunn
 	$(CARGO) test --release --locked --package tests --test lab -- --ignored --nocapture --test-threads 1 eap::rate::
 
 bench-quick: CRITERION := --warm-up-time 0.2 --measurement-time 0.5 --sample-size 10
-bench-quick: BENCH_OPTIONS := --rounds 1 --seconds 1
-bench-quick: bench-micro bench-system ## one round of short runs of the same, in minutes; its figures mean little
+bench-quick: BENCH_OPTIONS := --rounds 1 --seconds 1 --no-document
+bench-quick: MICRO_OPTIONS := --no-document
+bench-quick: bench-micro bench-system ## one round of short runs, to see that all of it works; docs/performance.md stays as it is
 
 bench-micro: ## sealing, opening, look-up and the walk from TUN to TUN in memory, by suite and size
 	CRITERION_HOME=$(abspath $(TARGET))/criterion $(CARGO) bench --locked --package tests \
 	  --bench seal_open --bench lookup --bench offload --bench walk -- $(CRITERION)
-	@bench/micro.py
+	@bench/micro.py $(MICRO_OPTIONS)
 
 # Some tunnels only: make bench-system PEERS="plain haltsec:gcm" ROUNDS=5
 bench-system: bench-tools ## whole tunnels in namespaces, beside those of others that are installed

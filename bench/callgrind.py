@@ -28,7 +28,8 @@ def build():
     words = [os.environ.get("CARGO", "cargo"), "bench", "--locked", "--package", "tests", "--bench", "walk", "--no-run"]
     done = subprocess.run([*words, "--message-format", "json"], stdout=subprocess.PIPE, text=True, cwd=tables.ROOT, check=True)
     messages = [json.loads(line) for line in done.stdout.splitlines()]
-    return next(message["executable"] for message in messages if message.get("executable") and message["target"]["name"] == "walk")
+    built = [message for message in messages if message.get("executable")]
+    return next(message["executable"] for message in built if message["target"]["name"] == "walk")
 
 
 def instructions(program, suite, way, length, batches):
@@ -56,8 +57,9 @@ def main():
                 row[f"{way} {length}"] = (runs[1] - runs[0]) / ((LONG - SHORT) * PACKETS.get(length, BATCH))
         rows.append(row)
         print(row, flush=True)
-    head = ["suite", *(f"{'mn to ha' if way == 'up' else 'ha to mn'}, {names.get(length, length)} octets" for way in WAYS for length in LENGTHS)]
-    lines = [[row["suite"], *(tables.number(row[f"{way} {length}"]) for way in WAYS for length in LENGTHS)] for row in rows]
+    columns = [(way, length) for way in WAYS for length in LENGTHS]
+    head = ["suite", *(f"{'mn to ha' if way == 'up' else 'ha to mn'}, {names.get(length, length)} octets" for way, length in columns)]
+    lines = [[row["suite"], *(tables.number(row[f"{way} {length}"]) for way, length in columns)] for row in rows]
     os.makedirs(f"{TARGET}/bench", exist_ok=True)
     with open(f"{TARGET}/bench/callgrind.json", "w") as file:
         json.dump({"machine": tables.machine(), "valgrind": version, "rows": rows}, file, indent=1)

@@ -136,4 +136,5 @@ def sections(results, against, fastest):
                          ratio(peer, fastest, PACKETS), ratio(peer, "plain", PACKETS)])
     yield ("Nothing to do",
            ["RTT p50, µs", "p99", "CPU of both ends, % of a core", "with 1,000 associations"],
-           lambda peer: [of(peer, "idle.rtt_p50_us", 0), of(peer, "idle.rtt_p99_us", 0), of(peer, "idle.cpu_share", 3, 100), of(peer, "crowd.cpu_share", 3, 100)])
+           lambda peer: [of(peer, "idle.rtt_p50_us", 0), of(peer, "idle.rtt_p99_us", 0), of(peer, "idle.cpu_share", 3, 100),
+                         of(peer, "crowd.cpu_share", 3, 100)])

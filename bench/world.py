@@ -134,5 +134,5 @@ class Tunnel:
                 raise Failed(f"{self.name}: no echo within {limit} s")
 
     def cpu_seconds(self):
-        """CPU time of the tunnel's processes so far, ended threads too: their own clocks, of nanoseconds (stat has hundredths of a second)."""
+        """CPU time of the tunnel's processes so far, ended threads too, by their own clocks: stat has hundredths of a second."""
         return sum(time.clock_gettime(~pid << 3 | CPUCLOCK_SCHED) for pid in self.pids)
