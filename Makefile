@@ -103,7 +103,7 @@ bench-quick: bench-micro bench-system ## one round of short runs, to see that al
 
 bench-micro: ## sealing, opening, look-up and the walk from TUN to TUN in memory, by suite and size
 	CRITERION_HOME=$(abspath $(TARGET))/criterion $(CARGO) bench --locked --package tests \
-	  --bench seal_open --bench lookup --bench offload --bench walk -- $(CRITERION)
+	  --bench seal_open --bench ciphers --bench lookup --bench offload --bench walk -- $(CRITERION)
 	@bench/micro.py $(MICRO_OPTIONS)
 
 # Some tunnels only: make bench-system PEERS="plain haltsec:gcm" ROUNDS=5
