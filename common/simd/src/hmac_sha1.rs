@@ -3,6 +3,8 @@
 
 mod lane;
 
+use std::ops::Range;
+
 use sha1::block_api::compress;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
@@ -22,8 +24,8 @@ pub struct HmacSha1 {
 const INITIAL: State = [0x6745_2301, 0xEFCD_AB89, 0x98BA_DCFE, 0x1032_5476, 0xC3D2_E1F0];
 const INNER_PAD: u8 = 0x36;
 const OUTER_PAD: u8 = 0x5C;
-/// So many messages go faster side by side than one by one.
-const WORTH_A_KERNEL: usize = 5;
+/// A kernel takes as long for a block of each lane as the library for a block of about so many messages (measured).
+const LANES_WORTH_A_KERNEL: usize = 6;
 
 impl HmacSha1 {
     /// The key's states, and the kernel that is best here; `None` for a key longer than a block.
@@ -59,16 +61,17 @@ impl HmacSha1 {
         tag
     }
 
-    /// The MAC of each of `messages`, to its place in `tags`, which has as many places.
+    /// The MAC of each of `messages`, to its place in `tags`, which has at least as many. It goes fastest with the longest first.
     pub fn tags(&self, messages: &[&[u8]], tags: &mut [[u8; HASH]]) {
-        let side_by_side = self.kernel.map_or(0, |kernel| side_by_side(kernel, messages.len()));
-        let (many, few) = messages.split_at(side_by_side.min(messages.len()));
-        let (tags_of_many, tags_of_few) = tags.split_at_mut(many.len().min(tags.len()));
-        if let Some(kernel) = self.kernel {
-            self.tags_side_by_side(kernel, many, tags_of_many);
+        let together = self.kernel.map_or(0..0, |kernel| worth_a_kernel(kernel, messages));
+        for ((number, message), tag) in messages.iter().enumerate().zip(&mut *tags) {
+            if !together.contains(&number) {
+                *tag = self.tag(message);
+            }
         }
-        for (message, tag) in few.iter().zip(tags_of_few) {
-            *tag = self.tag(message);
+        if let (Some(kernel), Some(messages), Some(tags)) = (self.kernel, messages.get(together.clone()), tags.get_mut(together))
+        {
+            self.tags_side_by_side(kernel, messages, tags);
         }
     }
 
@@ -107,14 +110,25 @@ fn compress_pending(kernel: Kernel, states: &mut States<MAX_LANES>, lanes: &[Lan
     Some(shortest.len())
 }
 
-/// How many of `count` messages the kernel shall take: what would fill only a few lanes goes faster one by one.
-fn side_by_side(kernel: Kernel, count: usize) -> usize {
-    let rest = count % kernel.lanes();
-    if rest < WORTH_A_KERNEL { count - rest } else { count }
+/// Which of `messages` the kernel shall take: not those at the front that would keep one lane busy when the others are through, and
+/// not those at the end that would fill but a few.
+fn worth_a_kernel(kernel: Kernel, messages: &[&[u8]]) -> Range<usize> {
+    let blocks = |message: &&[u8]| message.len() / BLOCK + 2;
+    let mut left: usize = messages.iter().map(blocks).sum();
+    let mut start = 0;
+    for longest in messages.iter().map(blocks) {
+        if longest * LANES_WORTH_A_KERNEL <= left {
+            break;
+        }
+        left -= longest;
+        start += 1;
+    }
+    let few = (messages.len() - start) % kernel.lanes();
+    start..messages.len() - if few < LANES_WORTH_A_KERNEL { few } else { 0 }
 }
 
 fn column(states: &States<MAX_LANES>, lane: usize) -> State {
-    states.map(|word| word[lane])
+    std::array::from_fn(|word| states[word][lane])
 }
 
 fn set_column(states: &mut States<MAX_LANES>, lane: usize, state: &State) {

@@ -3,6 +3,8 @@
 //! Encrypting a block waits for the one before it, so a datagram alone leaves the processor's AES unit idle for most of the time.
 //! The chains of several datagrams advance in lock-step: one block of each, then the next of each.
 
+use std::cmp::Reverse;
+
 use aes::Aes128;
 use cipher::array::Array;
 use cipher::consts::U16;
@@ -39,13 +41,13 @@ impl AesCbc {
         Aes128::new_from_slice(key).ok().map(Self)
     }
 
-    /// Encrypts what stands between the IV and the ICV of each datagram.
-    pub(super) fn encrypt(&self, datagrams: &mut [&mut [u8]]) {
-        for datagrams in datagrams.chunks_mut(CHAINS) {
-            let mut chains: [Chain; CHAINS] = std::array::from_fn(|_| Chain::none());
-            let used = chains.iter_mut().zip(datagrams).map(|(chain, datagram)| *chain = Chain::of(datagram)).count();
-            self.0.encrypt_with_backend(Encrypt(chains.get_mut(..used).unwrap_or_default()));
-        }
+    /// Encrypts what stands between the IV and the ICV of each datagram; of `N` at most. Chains of like lengths go together.
+    pub(super) fn encrypt<const N: usize>(&self, datagrams: &mut [&mut [u8]]) {
+        let mut chains: [Chain; N] = std::array::from_fn(|_| Chain::none());
+        let used = chains.iter_mut().zip(datagrams).map(|(chain, datagram)| *chain = Chain::of(datagram)).count();
+        let chains = chains.get_mut(..used).unwrap_or_default();
+        chains.sort_unstable_by_key(|chain| Reverse(chain.blocks.len()));
+        chains.chunks_mut(CHAINS).for_each(|chains| self.0.encrypt_with_backend(Encrypt(chains)));
     }
 
     /// The inverse of [`Self::encrypt`].

@@ -40,7 +40,8 @@ impl AesXcbc {
         Some(Self { cipher: Aes128::new_from_slice(&*derive(1)).ok()?, whole: derive(2), padded: derive(3) })
     }
 
-    /// The first 96 bits of the MAC of each message, to its place in `icvs`.
+    /// The first 96 bits of the MAC of each message, to its place in `icvs`. The longest shall come first: chains of like lengths go
+    /// together.
     pub(super) fn icvs(&self, messages: &[&[u8]], icvs: &mut [[u8; LEN]]) {
         for (messages, icvs) in messages.chunks(CHAINS).zip(icvs.chunks_mut(CHAINS)) {
             let mut chains = [Chain::default(); CHAINS];

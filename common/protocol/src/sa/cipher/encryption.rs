@@ -22,11 +22,11 @@ impl Encryption {
         TripleDesCbc::new(key).map(|cipher| Self::TripleDesCbc(Box::new(cipher)))
     }
 
-    /// Encrypts what stands between the IV and the ICV of each datagram.
-    pub(super) fn encrypt(&self, datagrams: &mut [&mut [u8]]) {
+    /// Encrypts what stands between the IV and the ICV of each datagram; of `N` at most.
+    pub(super) fn encrypt<const N: usize>(&self, datagrams: &mut [&mut [u8]]) {
         match self {
             Self::Null => {}
-            Self::Aes128Cbc(cipher) => cipher.encrypt(datagrams),
+            Self::Aes128Cbc(cipher) => cipher.encrypt::<N>(datagrams),
             Self::TripleDesCbc(cipher) => datagrams.iter_mut().for_each(|datagram| cipher.encrypt(datagram)),
         }
     }

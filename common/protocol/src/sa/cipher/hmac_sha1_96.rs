@@ -3,7 +3,6 @@
 use simd::hmac_sha1::HmacSha1 as Hmac;
 use simd::sha1::HASH;
 
-use super::LANES;
 use super::layout::ICV_96 as LEN;
 
 /// A keyed HMAC-SHA1, its inner and outer states computed once.
@@ -14,14 +13,12 @@ impl HmacSha1 {
         Hmac::new(key).map(Self)
     }
 
-    /// The first 96 bits of the MAC of each message, to its place in `icvs`.
-    pub(super) fn icvs(&self, messages: &[&[u8]], icvs: &mut [[u8; LEN]]) {
-        let mut tags = [[0; HASH]; LANES];
-        for (messages, icvs) in messages.chunks(LANES).zip(icvs.chunks_mut(LANES)) {
-            self.0.tags(messages, &mut tags);
-            for (icv, tag) in icvs.iter_mut().zip(&tags) {
-                icv.copy_from_slice(&tag[..LEN]);
-            }
+    /// The first 96 bits of the MAC of each message, to its place in `icvs`; of `N` at most, the longest first.
+    pub(super) fn icvs<const N: usize>(&self, messages: &[&[u8]], icvs: &mut [[u8; LEN]]) {
+        let mut tags = [[0; HASH]; N];
+        self.0.tags(messages, &mut tags);
+        for (icv, tag) in icvs.iter_mut().zip(&tags) {
+            icv.copy_from_slice(&tag[..LEN]);
         }
     }
 }

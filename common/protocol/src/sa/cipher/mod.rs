@@ -29,7 +29,9 @@ use super::{CipherSuite, DirectionKeys};
 use crate::tunnel::DropReason;
 
 /// The most datagrams that are worked on together; see [`Transform::seal_many`].
-pub const LANES: usize = 16;
+pub const LANES: usize = 64;
+/// A batch of little traffic.
+const FEW: usize = 8;
 
 /// The keyed form of a suite, for one direction. Holds key schedules, which are wiped when dropped.
 pub struct Transform {
@@ -77,20 +79,29 @@ impl Transform {
 
     /// Encrypts and authenticates in place a datagram that [`layout::frame`] has filled; its last octets become the ICV.
     pub fn seal(&self, datagram: &mut [u8]) {
-        self.seal_many(&mut [datagram]);
+        self.seal_up_to::<1>(&mut [datagram]);
     }
 
     /// As [`Self::seal`], any number of datagrams of any lengths. It goes faster the more there are and the less their lengths
     /// differ.
     pub fn seal_many(&self, datagrams: &mut [&mut [u8]]) {
         for datagrams in datagrams.chunks_mut(LANES) {
-            match &self.algorithms {
-                Algorithms::EncryptThenMac(encryption, mac) => {
-                    encryption.encrypt(datagrams);
-                    mac.append(datagrams);
-                }
-                Algorithms::Combined(aead) => datagrams.iter_mut().for_each(|datagram| aead.seal(datagram)),
+            match datagrams.len() {
+                ..=1 => self.seal_up_to::<1>(datagrams),
+                2..=FEW => self.seal_up_to::<FEW>(datagrams),
+                _ => self.seal_up_to::<LANES>(datagrams),
             }
+        }
+    }
+
+    /// Of `N` datagrams at most: where there are few nothing is made ready for more.
+    fn seal_up_to<const N: usize>(&self, datagrams: &mut [&mut [u8]]) {
+        match &self.algorithms {
+            Algorithms::EncryptThenMac(encryption, mac) => {
+                encryption.encrypt::<N>(datagrams);
+                mac.append::<N>(datagrams);
+            }
+            Algorithms::Combined(aead) => datagrams.iter_mut().for_each(|datagram| aead.seal(datagram)),
         }
     }
 
@@ -100,7 +111,7 @@ impl Transform {
     /// [`DropReason::Truncated`], [`DropReason::WrongIcv`]; for an AEAD [`DropReason::BadIv`].
     pub fn verify(&self, datagram: &mut [u8]) -> Result<(), DropReason> {
         let mut results = [Ok(())];
-        self.verify_many(&mut [datagram], &mut results);
+        self.verify_up_to::<1>(&mut [datagram], &mut results);
         results[0]
     }
 
@@ -109,13 +120,21 @@ impl Transform {
     pub fn verify_many(&self, datagrams: &mut [&mut [u8]], results: &mut [Result<(), DropReason>]) {
         debug_assert!(results.len() >= datagrams.len());
         for (datagrams, results) in datagrams.chunks_mut(LANES).zip(results.chunks_mut(LANES)) {
-            for (datagram, result) in datagrams.iter().zip(&mut *results) {
-                *result = layout::check_len(self.suite, datagram.len());
+            match datagrams.len() {
+                ..=1 => self.verify_up_to::<1>(datagrams, results),
+                2..=FEW => self.verify_up_to::<FEW>(datagrams, results),
+                _ => self.verify_up_to::<LANES>(datagrams, results),
             }
-            match &self.algorithms {
-                Algorithms::EncryptThenMac(_, mac) => mac.verify(datagrams, results),
-                Algorithms::Combined(aead) => aead.open_many(datagrams, results),
-            }
+        }
+    }
+
+    fn verify_up_to<const N: usize>(&self, datagrams: &mut [&mut [u8]], results: &mut [Result<(), DropReason>]) {
+        for (datagram, result) in datagrams.iter().zip(&mut *results) {
+            *result = layout::check_len(self.suite, datagram.len());
+        }
+        match &self.algorithms {
+            Algorithms::EncryptThenMac(_, mac) => mac.verify::<N>(datagrams, results),
+            Algorithms::Combined(aead) => aead.open_many(datagrams, results),
         }
     }
 
