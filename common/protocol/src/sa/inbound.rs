@@ -112,7 +112,22 @@ impl InboundSa {
     /// `opened[i]` of `group[i]`. It comes out as if each had been opened before the next was looked at: the window moves in order,
     /// and only where the ICV is right, so that the second of two with one number is a replay.
     pub fn open_many(&mut self, group: &[Sealed], arena: &mut [u8], now: Instant, opened: &mut [Result<Opened, DropReason>]) {
-        let mut results = [Err(DropReason::Truncated); LANES];
+        // What is on the stack is as large as it has to be: a datagram that comes alone waits for no arrays.
+        match group.len() {
+            0 | 1 => self.open_up_to::<1>(group, arena, now, opened),
+            2..=8 => self.open_up_to::<8>(group, arena, now, opened),
+            _ => self.open_up_to::<LANES>(group, arena, now, opened),
+        }
+    }
+
+    fn open_up_to<const MOST: usize>(
+        &mut self,
+        group: &[Sealed],
+        arena: &mut [u8],
+        now: Instant,
+        opened: &mut [Result<Opened, DropReason>],
+    ) {
+        let mut results = [Err(DropReason::Truncated); MOST];
         self.verify(group, arena, now, &mut results);
         for (sealed, result) in group.iter().zip(&mut results) {
             *result = self.check(sealed, now).and(*result).and_then(|()| self.mark(sealed.sequence));
@@ -124,18 +139,24 @@ impl InboundSa {
     }
 
     /// The ICVs of those that may be authentic at all; the others are as they were.
-    fn verify(&self, group: &[Sealed], arena: &mut [u8], now: Instant, results: &mut [Result<(), DropReason>; LANES]) {
+    fn verify<const MOST: usize>(
+        &self,
+        group: &[Sealed],
+        arena: &mut [u8],
+        now: Instant,
+        results: &mut [Result<(), DropReason>; MOST],
+    ) {
         let may_be = |sealed: &&Sealed| self.check(sealed, now).is_ok();
-        let (mut datagrams, count) = disjoint::<LANES>(arena, group.iter().filter(may_be).map(|sealed| sealed.range.clone()));
-        let mut verified = [Err(DropReason::Truncated); LANES];
+        let (mut datagrams, count) = disjoint::<MOST>(arena, group.iter().filter(may_be).map(|sealed| sealed.range.clone()));
+        let mut verified = [Err(DropReason::Truncated); MOST];
         self.transform.verify_many(datagrams.get_mut(..count).unwrap_or_default(), &mut verified);
         let those = group.iter().zip(results).filter(|(sealed, _)| may_be(sealed));
         those.zip(verified).for_each(|((_, result), verified)| *result = verified);
     }
 
-    fn decrypt(&self, group: &[Sealed], arena: &mut [u8], results: &[Result<(), DropReason>; LANES]) {
+    fn decrypt<const MOST: usize>(&self, group: &[Sealed], arena: &mut [u8], results: &[Result<(), DropReason>; MOST]) {
         let authentic = group.iter().zip(results).filter(|(_, result)| result.is_ok());
-        let (mut datagrams, count) = disjoint::<LANES>(arena, authentic.map(|(sealed, _)| sealed.range.clone()));
+        let (mut datagrams, count) = disjoint::<MOST>(arena, authentic.map(|(sealed, _)| sealed.range.clone()));
         self.transform.decrypt_many(datagrams.get_mut(..count).unwrap_or_default());
     }
 

@@ -7,7 +7,7 @@
 //! |  6 bits  |   10 bits    |    12 bits    |
 //! +----------+--------------+---------------+
 //! ```
-//! A home agent finds an SA by two array indexes and no hashing; the number is drawn at random among a block's free ones.
+//! A home agent finds an SA by three array indexes and no hashing; the number is drawn at random among a block's free ones.
 //! Block 0 of group 0 is never used, so no SPI is 0 or one of RFC 4303's reserved values.
 
 use std::fmt;

@@ -2,7 +2,7 @@
 
 use crate::sa::Spi;
 use crate::sa::cipher::LANES;
-use crate::sa::inbound::Sealed;
+use crate::sa::inbound::{Opened, Sealed};
 use crate::tunnel::DropReason;
 use crate::tunnel::batch::Received;
 use crate::wire::envelope::{Envelope, PType};
@@ -30,44 +30,49 @@ impl Kind {
     }
 }
 
-/// Up to [`LANES`] datagrams that name one SA; each lies behind the one before it.
-pub(super) struct Group<'a> {
-    pub(super) spi: Spi,
-    sealed: [Sealed; LANES],
-    received: &'a [Received],
+/// Up to [`LANES`] datagrams that name one SA; each lies behind the one before it. Made once, filled again and again.
+pub(super) struct Group {
+    sealed: Vec<Sealed>,
+    /// What each came to, when they have been opened.
+    opened: Vec<Result<Opened, DropReason>>,
 }
 
-impl<'a> Group<'a> {
-    /// The longest one with which `rest` begins, at least its first, which names `spi`.
-    pub(super) fn new(spi: Spi, rest: &'a [Received], arena: &[u8]) -> Self {
-        let mut sealed = std::array::from_fn(|_| Sealed { ptype: PType::Clear, sequence: 0, range: 0..0 });
-        let (mut len, mut end) = (0, 0);
-        for (place, received) in sealed.iter_mut().zip(rest) {
-            let range = received.range.clone();
+impl Group {
+    /// Room for them, and none of them.
+    pub(super) fn new() -> Self {
+        let opened = (0..LANES).map(|_| Err(DropReason::Truncated)).collect();
+        Self { sealed: Vec::with_capacity(LANES), opened }
+    }
+
+    /// Becomes the longest one with which `rest` begins, at least its first, which names `spi`; gives the datagrams and what is behind
+    /// them.
+    pub(super) fn fill<'a>(&mut self, spi: Spi, rest: &'a [Received], arena: &[u8]) -> (&'a [Received], &'a [Received]) {
+        self.sealed.clear();
+        let mut end = None;
+        for Received { range, .. } in rest.iter().take(LANES) {
             match Kind::of(arena.get(range.clone()).unwrap_or_default()) {
-                Ok(Kind::Sealed(same, ptype, sequence)) if same == spi && (len == 0 || range.start >= end) => {
-                    end = range.end;
-                    *place = Sealed { ptype, sequence, range };
-                    len += 1;
+                Ok(Kind::Sealed(same, ptype, sequence)) if same == spi && end.is_none_or(|end| range.start >= end) => {
+                    end = Some(range.end);
+                    self.sealed.push(Sealed { ptype, sequence, range: range.clone() });
                 }
                 _ => break,
             }
         }
-        Self { spi, sealed, received: rest.get(..len).unwrap_or_default() }
-    }
-
-    /// How many.
-    pub(super) fn len(&self) -> usize {
-        self.received.len()
+        rest.split_at_checked(self.sealed.len()).unwrap_or_default()
     }
 
     /// Their envelopes.
     pub(super) fn sealed(&self) -> &[Sealed] {
-        self.sealed.get(..self.len()).unwrap_or_default()
+        &self.sealed
     }
 
-    /// Each by its envelope, and where it came from.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&Sealed, &'a Received)> {
-        self.sealed.iter().zip(self.received)
+    /// Their envelopes, and room for what they come to.
+    pub(super) fn for_opening(&mut self) -> (&[Sealed], &mut [Result<Opened, DropReason>]) {
+        (&self.sealed, &mut self.opened)
+    }
+
+    /// Each by its envelope and what it came to.
+    pub(super) fn opened(&self) -> impl Iterator<Item = (&Sealed, Result<&Opened, DropReason>)> {
+        self.sealed.iter().zip(self.opened.iter().map(|opened| opened.as_ref().map_err(|reason| *reason)))
     }
 }

@@ -42,6 +42,7 @@ pub struct ExitPoint {
     gate: Gate,
     sas: Sad<InboundSa>,
     look_ups: LookUps,
+    group: Group,
     counters: Arc<Counters>,
     /// Taken in this batch, not counted yet.
     received: Volume,
@@ -52,7 +53,8 @@ impl ExitPoint {
     /// An exit-point without any tunnel.
     pub fn new(role: Role, counters: Arc<Counters>) -> Self {
         let (gate, sas, look_ups) = (Gate::new(role), Sad::new(role), LookUps::default());
-        Self { role, gate, sas, look_ups, counters, received: Volume::default(), events: VecDeque::new() }
+        let (group, received, events) = (Group::new(), Volume::default(), VecDeque::new());
+        Self { role, gate, sas, look_ups, group, counters, received, events }
     }
 
     /// Lets through to the end's own addresses only what `guard` allows.
@@ -87,9 +89,9 @@ impl ExitPoint {
             let octets = arena.get_mut(first.range.clone()).unwrap_or_default();
             rest = match Kind::of(octets) {
                 Ok(Kind::Sealed(spi, ..)) => {
-                    let group = Group::new(spi, rest, arena);
-                    self.handle_group(&group, arena, now, verdicts);
-                    rest.get(group.len()..).unwrap_or_default()
+                    let (these, behind) = self.group.fill(spi, rest, arena);
+                    self.handle_group(spi, these, arena, now, verdicts);
+                    behind
                 }
                 Ok(Kind::Clear) => {
                     let taken = self.take_clear(first, octets).map(Some);

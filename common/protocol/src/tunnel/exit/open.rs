@@ -2,30 +2,35 @@
 
 use std::time::Instant;
 
-use super::group::Group;
 use super::protected::Authentic;
 use super::{ExitPoint, Verdict, verdict};
-use crate::sa::Role;
-use crate::sa::cipher::LANES;
+use crate::sa::{Role, Spi};
+use crate::tunnel::batch::Received;
 use crate::tunnel::{DropReason, Event, Volume};
 use crate::wire::envelope::PType;
 
 impl ExitPoint {
-    /// Opens datagrams of one SA together; then each goes on by itself.
-    pub(super) fn handle_group(&mut self, group: &Group<'_>, arena: &mut [u8], now: Instant, verdicts: &mut Vec<Verdict>) {
-        let Some(sa) = self.sas.get_mut(group.spi) else { return self.miss(group, now, verdicts) };
-        let mut opened = std::array::from_fn::<_, LANES, _>(|_| Err(DropReason::Truncated));
-        sa.open_many(group.sealed(), arena, now, &mut opened);
+    /// Opens the datagrams of the group, which name `spi`, together; then each goes on by itself.
+    pub(super) fn handle_group(
+        &mut self,
+        spi: Spi,
+        these: &[Received],
+        arena: &mut [u8],
+        now: Instant,
+        verdicts: &mut Vec<Verdict>,
+    ) {
+        let Some(sa) = self.sas.get_mut(spi) else { return self.miss(spi, these, now, verdicts) };
+        let (sealed, opened) = self.group.for_opening();
+        sa.open_many(sealed, arena, now, opened);
         let mut carried = Volume::default();
-        for ((sealed, received), opened) in group.iter().zip(opened) {
+        for ((sealed, opened), received) in self.group.opened().zip(these) {
             let taken = opened.and_then(|opened| {
                 self.received.add(opened.payload.len());
                 if opened.is_wearing_out {
-                    self.events.push_back(Event::WearingOut(group.spi));
+                    self.events.push_back(Event::WearingOut(spi));
                 }
                 let datagram = arena.get_mut(sealed.range.clone()).unwrap_or_default();
-                let authentic = Authentic { spi: group.spi, sealed, received, opened };
-                authentic.deliver(sa, &self.gate, datagram, now, &mut self.events)
+                Authentic { spi, sealed, received, opened }.deliver(sa, &self.gate, datagram, now, &mut self.events)
             });
             if let Ok(Some(inner)) = &taken {
                 carried.add(inner.len());
@@ -37,11 +42,11 @@ impl ExitPoint {
 
     /// The node sends its Binding Update again: by then the SA may be here.
     #[cold]
-    fn miss(&mut self, group: &Group<'_>, now: Instant, verdicts: &mut Vec<Verdict>) {
-        for (sealed, received) in group.iter() {
+    fn miss(&mut self, spi: Spi, these: &[Received], now: Instant, verdicts: &mut Vec<Verdict>) {
+        for (sealed, received) in self.group.sealed().iter().zip(these) {
             let may_be_update = sealed.ptype == PType::MobilityHeader && self.role == Role::HomeAgent;
-            if may_be_update && self.look_ups.is_wanted(group.spi, sealed.range.len(), now) {
-                self.events.push_back(Event::LookUp(group.spi));
+            if may_be_update && self.look_ups.is_wanted(spi, sealed.range.len(), now) {
+                self.events.push_back(Event::LookUp(spi));
             }
             verdicts.push(verdict(received, Err(DropReason::UnknownSpi), &self.counters));
         }

@@ -18,7 +18,7 @@ pub(super) struct Authentic<'a> {
     pub(super) spi: Spi,
     pub(super) sealed: &'a Sealed,
     pub(super) received: &'a Received,
-    pub(super) opened: Opened,
+    pub(super) opened: &'a Opened,
 }
 
 impl Authentic<'_> {
