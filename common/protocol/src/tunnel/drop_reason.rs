@@ -33,7 +33,7 @@ drop_reasons! {
     PlaintextRefused => "plaintext-refused",
     /// No SA has this SPI, SPI 0 with a PType other than 0 included.
     UnknownSpi => "unknown-spi",
-    /// The sequence number was received before.
+    /// The sequence number was received before, or is below the highest one received before five minutes of silence.
     ReplayedSequence => "replayed-sequence",
     /// The sequence number is older than the replay window.
     OutsideWindow => "outside-window",

@@ -1,5 +1,6 @@
 //! Entry-point and exit-point together: what the one sends, the other takes, and nothing else.
 
+mod at_rest;
 mod batches;
 mod clear;
 mod ecn;
