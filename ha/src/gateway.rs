@@ -21,6 +21,7 @@ use ::feed::client::FeedAddress;
 use ::feed::{TlsFiles, Welcome};
 use ipnet::IpNet;
 use net::netlink::Netlink;
+use net::offloads::Offloads;
 use net::tun::Tun;
 use net::udp::{SocketOptions, UdpSocket};
 use protocol::tunnel::entry::IcmpSources;
@@ -125,7 +126,7 @@ impl Gateway {
         to_hac: ToHac,
         own_addresses: watch::Receiver<Vec<IpNet>>,
     ) -> Result<Self, GatewayError> {
-        let tun = Arc::new(Tun::create(&config.tunnel.device, config.tunnel.mtu).map_err(GatewayError::Tun)?);
+        let tun = Arc::new(Tun::create(&config.tunnel.device, config.tunnel.mtu, Offloads::ALL).map_err(GatewayError::Tun)?);
         let sockets = config.listen.iter().map(|address| UdpSocket::bind(*address, &SocketOptions::default()).map(Arc::new));
         let sockets = sockets.collect::<io::Result<Vec<_>>>().map_err(GatewayError::Socket)?;
         let routes = Routes::new(&tun, config.routes.protocol)?;

@@ -154,7 +154,7 @@ mod tests {
     #[test]
     fn only_families_that_are_bound_are_led_into_the_tunnel() {
         in_new_network_namespace_async(|| async {
-            let tun = net::tun::Tun::create("mn0", 1400).unwrap();
+            let tun = net::tun::Tun::create("mn0", 1400, net::offloads::Offloads::NONE).unwrap();
             let netlink = Netlink::connect().unwrap();
             let tunnel = Tunnel::default();
             let (table, filter) = (tunnel.table, net::netlink::RouteFilter { table: Some(tunnel.table), protocol: None });
@@ -180,7 +180,7 @@ mod tests {
     #[test]
     fn the_kernel_is_asked_for_nothing_while_what_is_led_into_the_tunnel_stays_the_same() {
         in_new_network_namespace_async(|| async {
-            let tun = net::tun::Tun::create("mn0", 1400).unwrap();
+            let tun = net::tun::Tun::create("mn0", 1400, net::offloads::Offloads::NONE).unwrap();
             let netlink = Netlink::connect().unwrap();
             let table = Tunnel::default().table;
             let mut routes = Routes::new(netlink.clone(), Tunnel::default());
@@ -228,7 +228,7 @@ mod tests {
              for device in all default wifi guests; do echo 1 > /proc/sys/net/ipv4/conf/$device/rp_filter; done
              echo 1 > /proc/sys/net/ipv4/ip_forward; echo 1 > /proc/sys/net/ipv6/conf/all/forwarding",
         );
-        let tun = net::tun::Tun::create("mn0", 1400).unwrap();
+        let tun = net::tun::Tun::create("mn0", 1400, net::offloads::Offloads::NONE).unwrap();
         let mut routes = Routes::new(Netlink::connect().unwrap(), Tunnel::default());
         let home = HomeAddresses::new(Some(HOME6.parse().unwrap()), Some(HOME4.parse().unwrap())).unwrap();
         routes.configure(tun.index(), 1400, &home, None).await.unwrap();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use net::netlink::NetlinkError;
+use net::offloads::Offloads;
 use net::tun::Tun;
 use net::worker::{self, WorkerCommand, WorkerGone, WorkerHandle};
 use protocol::addr::HomeAddresses;
@@ -38,7 +39,7 @@ impl TunnelDevice {
     /// # Errors
     /// The device cannot be made; the text says what to do.
     pub fn open(tunnel: &Tunnel, counters: Arc<Counters>) -> io::Result<(Self, mpsc::Receiver<Event>)> {
-        let tun = Arc::new(Tun::create(&tunnel.device, tunnel.mtu.unwrap_or(LEAST_MTU))?);
+        let tun = Arc::new(Tun::create(&tunnel.device, tunnel.mtu.unwrap_or(LEAST_MTU), Offloads::ALL)?);
         let (events, event_queue) = mpsc::channel(EVENT_QUEUE);
         let entry = EntryPoint::new(Role::MobileNode, counters.clone(), IcmpSources::default());
         let exit = ExitPoint::new(Role::MobileNode, counters.clone());

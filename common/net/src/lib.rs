@@ -3,6 +3,7 @@
 //! - [`tun`]: the tunnel's inner side, a TUN device read and written in batches.
 //! - [`udp`]: its outer side, sockets with `recvmmsg` and `sendmmsg`.
 //! - [`worker`]: the two threads between them, which drive entry-point and exit-point.
+//! - [`offloads`]: what both leave to the kernel in bulk.
 //! - [`bind`]: what to do when an address cannot be listened on.
 //! - [`netlink`]: links, addresses, routes and policy rules.
 //! - [`marked`]: sockets of look-ups, kept out of the tunnel.
@@ -13,6 +14,7 @@
 pub mod bind;
 pub mod marked;
 pub mod netlink;
+pub mod offloads;
 pub mod tls;
 pub mod tun;
 pub mod udp;

@@ -111,5 +111,11 @@ impl Sockets {
     }
 }
 
+/// Each message that `socket` sends becomes datagrams of `segment` octets.
+#[cfg(test)]
+pub(crate) fn cut_what_it_sends(socket: &impl AsFd, segment: u16) {
+    options::set_int(socket.as_fd(), libc::SOL_UDP, libc::UDP_SEGMENT, segment.into()).unwrap();
+}
+
 #[cfg(test)]
 mod tests;

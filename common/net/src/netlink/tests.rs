@@ -4,6 +4,7 @@ use fixture::{block_on, enter_new_network_namespace, shell};
 use ipnet::IpNet;
 
 use super::*;
+use crate::offloads::Offloads;
 use crate::tun::Tun;
 
 const TABLE: u32 = 7872;
@@ -15,7 +16,7 @@ fn with_a_device<S: FnOnce(Netlink, u32) -> F, F: Future<Output = ()>>(body: S) 
         return;
     }
     block_on(async {
-        let tun = Tun::create("mn0", 1400).unwrap();
+        let tun = Tun::create("mn0", 1400, Offloads::NONE).unwrap();
         let netlink = Netlink::connect().unwrap();
         let index = netlink.link_index("mn0").await.unwrap();
         assert_eq!(index, tun.index());
@@ -238,7 +239,7 @@ fn a_monitor_tells_of_links_addresses_and_routes_of_both_families() {
             netlink.delete_address(index, net(address)).await.unwrap();
             expect(&mut monitor, |event| matches!(event, Event::AddressGone(old) if old.address == net(address))).await;
         }
-        let other = Tun::create("mn1", 1400).unwrap();
+        let other = Tun::create("mn1", 1400, Offloads::NONE).unwrap();
         expect(&mut monitor, |event| matches!(event, Event::Link(link) if link.name == "mn1" && !link.up)).await;
         netlink.set_link_up(other.index(), None).await.unwrap();
         expect(&mut monitor, |event| matches!(event, Event::Link(link) if link.name == "mn1" && link.up)).await;

@@ -58,8 +58,13 @@ fn set_path_mtu_discovery(fd: BorrowedFd<'_>, local: SocketAddr) -> io::Result<(
         SocketAddr::V4(_) => (libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_OMIT),
         SocketAddr::V6(_) => (libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, libc::IPV6_PMTUDISC_WANT),
     };
+    set_int(fd, level, name, value)
+}
+
+/// An option whose value is a C `int`.
+pub(super) fn set_int(fd: BorrowedFd<'_>, level: c_int, name: c_int, value: c_int) -> io::Result<()> {
     let (data, len) = (std::ptr::from_ref::<c_int>(&value).cast::<c_void>(), size_of::<c_int>() as libc::socklen_t);
-    // SAFETY: the descriptor is open; both options read one int, and `data` and `len` name one that lives through the call.
+    // SAFETY: the descriptor is open, and `data` and `len` name an int that lives through the call.
     let result = unsafe { libc::setsockopt(fd.as_raw_fd(), level, name, data, len) };
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
@@ -75,6 +80,7 @@ mod tests {
 
     use super::super::{Sender, Sockets, UdpSocket};
     use super::*;
+    use crate::offloads::Offloads;
     use crate::tun::Tun;
 
     /// A link of 1,500 octets whose packets the test sees: a TUN device.
@@ -86,7 +92,7 @@ mod tests {
 
     impl Link {
         fn new(own: &str, to: &str) -> Self {
-            let tun = Tun::create("link0", 1500).unwrap();
+            let tun = Tun::create("link0", 1500, Offloads::NONE).unwrap();
             shell(&format!("ip link set link0 up && ip address add {own} dev link0 nodad"));
             let local = SocketAddr::new(own.split('/').next().unwrap().parse().unwrap(), 7872);
             let mut sockets = Sockets::default();

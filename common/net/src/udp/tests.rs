@@ -143,7 +143,7 @@ fn a_full_send_buffer_drops_the_rest_of_the_run_and_does_not_hang() {
 #[test]
 fn marks_and_devices_are_set_where_the_process_may() {
     in_new_network_namespace(|| {
-        let _tun = crate::tun::Tun::create("mn0", 1400).unwrap();
+        let _tun = crate::tun::Tun::create("mn0", 1400, crate::offloads::Offloads::NONE).unwrap();
         let options = SocketOptions { mark: Some(7872), device: Some("mn0".to_owned()) };
         let socket = UdpSocket::bind("0.0.0.0:0".parse().unwrap(), &options).unwrap();
         assert_eq!(socket.socket.mark().unwrap(), 7872);

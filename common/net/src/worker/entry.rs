@@ -7,27 +7,38 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
 use protocol::tunnel::batch::MAX_PACKET;
-use protocol::tunnel::{EntryPoint, PacketBatch, Paths, Place, SendBatch};
+use protocol::tunnel::{DropReason, EntryPoint, PacketBatch, Paths, Place, SendBatch};
 use rand::SeedableRng;
 use rand::rngs::{StdRng, SysRng};
 use rustix::event::{PollFd, PollFlags, poll};
 
 use super::{Inbox, IoCounters, ToControl, WorkerCommand};
 use crate::MAX_SEALING_OVERHEAD;
-use crate::tun::{MIN_MTU, Tun};
+use crate::tun::{MIN_MTU, ReadReport, Tun};
 use crate::udp::{Sender, Sockets};
 
 /// The most packets of one read batch: as many as one `sendmmsg(2)` takes.
 const READ_PACKETS: usize = crate::udp::RECEIVE_DATAGRAMS;
 
-/// Room for that many of 2,048 octets; a batch ends when one of [`MAX_PACKET`] might not fit.
-const READ_OCTETS: usize = READ_PACKETS * 2_048 + MAX_PACKET;
+/// Room for that many of [`ORDINARY_PACKET`] octets and one that stands for many, behind which reading ends; a batch ends too when
+/// one of [`MAX_PACKET`] might not fit.
+const READ_OCTETS: usize = READ_PACKETS * ORDINARY_PACKET + MAX_PACKET;
 
-/// Every packet of a read batch once on each of its paths.
+/// Octets of a packet of an ordinary MTU, rounded up; longer ones make batches shorter.
+const ORDINARY_PACKET: usize = 2_048;
+
+/// Every packet of a read batch once on each of its paths, or as many runs of one packet's segments.
 const SENDINGS: usize = READ_PACKETS * Paths::MAX;
 
-/// Every packet of a read batch, sealed.
-const SEND_OCTETS: usize = READ_OCTETS + READ_PACKETS * MAX_SEALING_OVERHEAD;
+/// Every packet of a read batch sealed, and the segments of the one that stands for many. Of segments so short that they do not fit
+/// the rest is sent after the first.
+const SEND_OCTETS: usize = READ_OCTETS + (READ_PACKETS + SEGMENTS) * MAX_SEALING_OVERHEAD + SEGMENTS * MAX_HEADERS;
+
+/// Segments of a packet of [`MAX_PACKET`] octets on a device of the least MTU.
+const SEGMENTS: usize = MAX_PACKET.div_ceil(MIN_MTU as usize - MAX_HEADERS);
+
+/// IPv6 and TCP with as many options as there can be, in front of every segment.
+const MAX_HEADERS: usize = 40 + 60;
 
 /// An ICMP error for every packet of a read batch; none is longer than IPv6's least MTU (RFC 4443 section 2.4).
 const REPLY_OCTETS: usize = READ_PACKETS * MIN_MTU as usize;
@@ -74,8 +85,9 @@ impl Worker {
         while self.take_commands(&mut sender).is_continue() {
             self.packets.clear();
             match self.tun.read_batch(&mut self.packets) {
-                Ok(0) => self.wait(),
-                Ok(_) => {
+                Ok(ReadReport { read: 0, dropped: 0 }) => self.wait(),
+                Ok(ReadReport { dropped, .. }) => {
+                    (0..dropped).for_each(|_| self.to_control.counters.count_drop(DropReason::BadInnerPacket));
                     // Once more, so that a command sent before a packet counts for it.
                     if self.take_commands(&mut sender).is_break() {
                         return;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
+use protocol::offload::Merger;
 use protocol::tunnel::{DropReason, ExitPoint, ReceiveBatch, SocketId, Verdict};
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
@@ -28,6 +29,7 @@ pub(super) struct Worker {
     epoll: OwnedFd,
     datagrams: ReceiveBatch,
     verdicts: Vec<Verdict>,
+    merger: Merger,
 }
 
 impl Worker {
@@ -50,6 +52,7 @@ impl Worker {
             epoll,
             datagrams: Receiver::new_batch(),
             verdicts: Vec::with_capacity(RECEIVE_DATAGRAMS),
+            merger: Merger::default(),
         })
     }
 
@@ -93,11 +96,16 @@ impl Worker {
     fn handle_batch(&mut self) {
         let now = Instant::now();
         self.exit.handle_datagrams(&mut self.datagrams, now, &mut self.verdicts);
-        let packets = self.verdicts.iter().filter_map(|verdict| match verdict {
-            Verdict::Deliver(range) => Some(self.datagrams.octets(range.clone())),
-            Verdict::Consumed | Verdict::Drop(_) => None,
-        });
-        let report = self.tun.write_batch(packets);
+        let arena = self.datagrams.arena();
+        self.merger.clear();
+        for verdict in &self.verdicts {
+            match verdict {
+                Verdict::Deliver(range) => self.merger.push(arena, range.clone()),
+                Verdict::Consumed | Verdict::Drop(_) => {}
+            }
+        }
+        self.merger.finish(arena);
+        let report = self.tun.write_merged(arena, &self.merger);
         if let Some(error) = report.last_error {
             self.io.unwritten.fetch_add(report.failed as u64, Relaxed);
             tracing::trace!(%error, failed = report.failed, "packets not written to the TUN device");

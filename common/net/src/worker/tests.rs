@@ -13,6 +13,7 @@ use protocol::tunnel::{DropReason, Encapsulation, IcmpSources, Path, Paths};
 
 use super::*;
 use crate::netlink::{MAIN_TABLE, Netlink, Route};
+use crate::offloads::Offloads;
 use crate::udp::SocketOptions;
 
 const CORRESPONDENT: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 9, 0, 0, 0, 0, 9);
@@ -29,7 +30,7 @@ struct End {
 
 impl End {
     fn new(role: Role, device: &str, outer: &str) -> Self {
-        let tun = Arc::new(Tun::create(device, 1400).unwrap());
+        let tun = Arc::new(Tun::create(device, 1400, Offloads::ALL).unwrap());
         let socket = Arc::new(UdpSocket::bind(outer.parse().unwrap(), &SocketOptions::default()).unwrap());
         let counters = Arc::new(Counters::default());
         let (sender, events) = tokio::sync::mpsc::channel(4);

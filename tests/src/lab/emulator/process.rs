@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use net::offloads::Offloads;
 use net::tun::Tun;
 use protocol::tunnel::PacketBatch;
 use protocol::tunnel::batch::MAX_PACKET;
@@ -22,7 +23,7 @@ const QUEUE: usize = 25_000;
 
 /// Carries packets of the device `name`, which it makes, until killed.
 pub fn run(name: &str, link: Link, seed: u64) -> Result<()> {
-    let tun = Tun::create(name, MTU)?;
+    let tun = Tun::create(name, MTU, Offloads::NONE)?;
     let mut queue = Queue { link, rng: StdRng::seed_from_u64(seed), kept: BTreeMap::new(), taken: 0, dropped: 0 };
     let mut batch = PacketBatch::new(BATCH, BATCH * usize::from(MTU) + MAX_PACKET);
     loop {
