@@ -9,6 +9,7 @@ pub mod exit_point;
 pub mod frames;
 pub mod gpsk;
 pub mod mhauth_eap;
+pub mod offload;
 pub mod over_tls;
 pub mod packet;
 pub mod pieces;
@@ -28,12 +29,14 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("exit_point", exit_point::exit_point),
     ("gpsk", gpsk::gpsk),
     ("inner_packet", packet::inner_packet),
+    ("merge", offload::merge),
     ("mhauth_eap", mhauth_eap::mhauth_eap),
     ("mhauth_initiator", exchange::mhauth_initiator),
     ("mhauth_responder", exchange::mhauth_responder),
     ("ptype_0", clear::ptype_0),
     ("radius", radius::radius),
     ("radius_frames", frames::radius_frames),
+    ("segments", offload::segments),
     ("signalling", packet::signalling),
     ("ttls_avp", over_tls::ttls_avp),
     ("world", world::world),
