@@ -144,13 +144,13 @@ fn slices(datagrams: &mut [Vec<u8>]) -> Vec<&mut [u8]> {
 
 fn keys(suite: CipherSuite) -> DirectionKeys {
     let key = |len: usize, first: u8| Secret::new((first..=u8::MAX).take(len).collect());
-    DirectionKeys { integrity: key(suite.integrity_key_len(), 1), encryption: key(suite.encryption_key_len(), 60) }
+    DirectionKeys::new(&key(suite.integrity_key_len(), 1), &key(suite.encryption_key_len(), 60))
 }
 
 fn lay_out(suite: CipherSuite, len: usize, number: u32) -> Vec<u8> {
     let Some(spi) = Spi::new(0x123_4567) else { unreachable!("the constant is in range") };
     let head = Envelope::emit(PType::Protected, spi, number);
     let mut datagram = vec![0; layout::sealed_len(suite, len)];
-    layout::write(suite, head, 41, &vec![0x55; len], &mut StdRng::seed_from_u64(number.into()), &mut datagram);
+    layout::frame(suite, head, 41, len, &mut StdRng::seed_from_u64(number.into()), &mut datagram).fill(0x55);
     datagram
 }
