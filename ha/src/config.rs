@@ -62,6 +62,13 @@ pub struct Tunnel {
     /// Whether mobile nodes reach everything that this host serves through it; else ICMP echo and DNS alone.
     #[serde(default)]
     pub host_services: bool,
+    /// Whether the kernel and the tunnel hand each other many packets at once, where the kernel can.
+    #[serde(default = "on")]
+    pub offloads: bool,
+}
+
+fn on() -> bool {
+    true
 }
 
 /// What is routed to the TUN device.

@@ -126,8 +126,10 @@ impl Gateway {
         to_hac: ToHac,
         own_addresses: watch::Receiver<Vec<IpNet>>,
     ) -> Result<Self, GatewayError> {
-        let tun = Arc::new(Tun::create(&config.tunnel.device, config.tunnel.mtu, Offloads::ALL).map_err(GatewayError::Tun)?);
-        let sockets = config.listen.iter().map(|address| UdpSocket::bind(*address, &SocketOptions::default()).map(Arc::new));
+        let offloads = Offloads::all_or_none(config.tunnel.offloads);
+        let tun = Arc::new(Tun::create(&config.tunnel.device, config.tunnel.mtu, offloads).map_err(GatewayError::Tun)?);
+        let options = SocketOptions { offloads, ..SocketOptions::default() };
+        let sockets = config.listen.iter().map(|address| UdpSocket::bind(*address, &options).map(Arc::new));
         let sockets = sockets.collect::<io::Result<Vec<_>>>().map_err(GatewayError::Socket)?;
         let routes = Routes::new(&tun, config.routes.protocol)?;
         let binding_routes = config.routes.per_binding.then(|| BindingRoutes::new(routes.clone()));

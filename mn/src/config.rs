@@ -198,6 +198,8 @@ pub struct Tunnel {
     pub table: u32,
     /// The firewall mark of what must not go through the tunnel: its own outer packets and the connection to the HAC.
     pub fwmark: u32,
+    /// Whether the kernel and the tunnel hand each other many packets at once, where the kernel can.
+    pub offloads: bool,
 }
 
 impl Default for Policy {
@@ -214,6 +216,7 @@ impl Default for Tunnel {
             routes: vec![IpNet::V6(ipnet::Ipv6Net::default()), IpNet::V4(ipnet::Ipv4Net::default())],
             table: 7872,
             fwmark: 7872,
+            offloads: true,
         }
     }
 }

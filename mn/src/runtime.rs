@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use net::netlink::{Netlink, NetlinkError};
+use net::offloads::Offloads;
 use net::udp::{SocketOptions, UdpSocket};
 use net::worker::{WorkerCommand, WorkerGone};
 use protocol::addr::HomeAgentAddresses;
@@ -65,6 +66,7 @@ pub struct Runtime {
     device: TunnelDevice,
     routes: Routes,
     fwmark: u32,
+    offloads: Offloads,
     status: SharedStatus,
     counters: Arc<Counters>,
     home_agent: watch::Sender<Option<HomeAgentAddresses>>,
@@ -118,6 +120,7 @@ pub async fn run(
         device,
         routes,
         fwmark: tunnel.fwmark,
+        offloads: Offloads::all_or_none(tunnel.offloads),
         status,
         counters,
         home_agent,
@@ -251,7 +254,8 @@ impl Runtime {
     /// A socket bound to the attachment's address and interface, known to both workers. `false` when it cannot be opened.
     fn open_path(&self, socket: SocketId, attachment: &Attachment) -> Result<bool, WorkerGone> {
         let local = SocketAddr::new(attachment.care_of.0, 0);
-        let options = SocketOptions { mark: Some(self.fwmark), device: Some(attachment.name.clone()) };
+        let device = Some(attachment.name.clone());
+        let options = SocketOptions { mark: Some(self.fwmark), device, offloads: self.offloads };
         match UdpSocket::bind(local, &options) {
             Ok(opened) => {
                 let opened = Arc::new(opened);

@@ -39,7 +39,8 @@ impl TunnelDevice {
     /// # Errors
     /// The device cannot be made; the text says what to do.
     pub fn open(tunnel: &Tunnel, counters: Arc<Counters>) -> io::Result<(Self, mpsc::Receiver<Event>)> {
-        let tun = Arc::new(Tun::create(&tunnel.device, tunnel.mtu.unwrap_or(LEAST_MTU), Offloads::ALL)?);
+        let offloads = Offloads::all_or_none(tunnel.offloads);
+        let tun = Arc::new(Tun::create(&tunnel.device, tunnel.mtu.unwrap_or(LEAST_MTU), offloads)?);
         let (events, event_queue) = mpsc::channel(EVENT_QUEUE);
         let entry = EntryPoint::new(Role::MobileNode, counters.clone(), IcmpSources::default());
         let exit = ExitPoint::new(Role::MobileNode, counters.clone());

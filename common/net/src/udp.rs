@@ -1,24 +1,31 @@
 //! The tunnel's outer side: UDP sockets that receive and send in batches (`recvmmsg(2)`, `sendmmsg(2)`).
 //!
 //! A [`Receiver`] and a [`Sender`] hold what the system calls need and belong to one worker each; the sockets are shared. A
-//! datagram that cannot be received or sent is counted, and the others of its batch go on.
+//! datagram that cannot be received or sent is counted, and the others of its batch go on. Where the kernel can, datagrams of one
+//! length to or from one place are one message (`UDP_SEGMENT`, `UDP_GRO`).
 
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use protocol::tunnel::SocketId;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use crate::bind::{self, Transport};
+use crate::offloads::Offloads;
 
+mod control;
+mod messages;
 mod options;
 mod receive;
 mod send;
 
 pub(crate) use options::explain_mark;
-pub use receive::{DATAGRAM_SLOT, MAX_DATAGRAM, RECEIVE_DATAGRAMS, RECEIVE_OCTETS, ReceiveReport, Receiver};
+pub use receive::{
+    MAX_DATAGRAM, MAX_RECEIVED, MAX_RECEIVED_RUN, RECEIVE_DATAGRAMS, RECEIVE_OCTETS, RECEIVE_RUNS, ReceiveReport, Receiver,
+};
 pub use send::{SEND_WAIT, SendReport, Sender};
 
 /// What the kernel may keep of received datagrams while the exit-point is busy: 10 ms at 1 Gbit/s are 1.25 MB, and a
@@ -40,6 +47,8 @@ pub struct SocketOptions {
     pub mark: Option<u32>,
     /// The only interface that it uses (SO_BINDTODEVICE).
     pub device: Option<String>,
+    /// What of the kernel's offloads it uses.
+    pub offloads: Offloads,
 }
 
 /// A bound, non-blocking UDP socket of one family.
@@ -47,6 +56,10 @@ pub struct SocketOptions {
 pub struct UdpSocket {
     socket: Socket,
     local: SocketAddr,
+    /// Whether datagrams are sent as one message, until a device shows that it cannot.
+    sends_runs: AtomicBool,
+    /// Whether datagrams are received as one message.
+    receives_runs: bool,
 }
 
 impl UdpSocket {
@@ -65,12 +78,32 @@ impl UdpSocket {
         options::set(&socket, local, options)?;
         socket.bind(&SockAddr::from(local)).map_err(failed)?;
         let local = socket.local_addr()?.as_socket().unwrap_or(local);
-        Ok(Self { socket, local })
+        options::tell_traffic_class(&socket, local);
+        let sends_runs = options.offloads.udp_segment && options::can_send_runs(&socket, local);
+        let receives_runs = options.offloads.udp_gro && options::receive_runs(&socket, local);
+        Ok(Self { socket, local, sends_runs: sends_runs.into(), receives_runs })
     }
 
     /// The address and port that it is bound to.
     pub fn local_addr(&self) -> SocketAddr {
         self.local
+    }
+
+    /// Whether datagrams of one length to one place leave as one message (`UDP_SEGMENT`).
+    pub fn sends_runs(&self) -> bool {
+        self.sends_runs.load(Relaxed)
+    }
+
+    /// Whether datagrams of one length from one place come as one message (`UDP_GRO`).
+    pub fn receives_runs(&self) -> bool {
+        self.receives_runs
+    }
+
+    /// Sends no runs any more when the kernel says that the way out is to blame, and not the run.
+    fn note_refusal(&self, error: &io::Error) {
+        if error.raw_os_error() == Some(libc::EIO) && self.sends_runs.swap(false, Relaxed) {
+            tracing::info!(local = %self.local, %error, "the way out takes no UDP_SEGMENT: each datagram is sent by itself");
+        }
     }
 }
 

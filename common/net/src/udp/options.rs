@@ -36,6 +36,35 @@ pub(super) fn set(socket: &Socket, local: SocketAddr, options: &SocketOptions) -
     set_buffers(socket)
 }
 
+/// Has the outer header's Traffic Class told of each datagram. A kernel without it tells of none.
+pub(super) fn tell_traffic_class(socket: &Socket, local: SocketAddr) {
+    let (level, name) = match local {
+        SocketAddr::V4(_) => (libc::IPPROTO_IP, libc::IP_RECVTOS),
+        SocketAddr::V6(_) => (libc::IPPROTO_IPV6, libc::IPV6_RECVTCLASS),
+    };
+    if let Err(error) = set_int(socket.as_fd(), level, name, 1) {
+        tracing::info!(%local, %error, "the kernel does not tell the outer Traffic Class: congestion outside is not seen inside");
+    }
+}
+
+/// Whether the kernel knows UDP_SEGMENT (Linux 4.18); 0 octets, which is set here, means no cutting.
+pub(super) fn can_send_runs(socket: &Socket, local: SocketAddr) -> bool {
+    let set = set_int(socket.as_fd(), libc::SOL_UDP, libc::UDP_SEGMENT, 0);
+    if let Err(error) = &set {
+        tracing::info!(%local, %error, "the kernel has no UDP_SEGMENT: each datagram is sent by itself");
+    }
+    set.is_ok()
+}
+
+/// Asks for datagrams as they came together (Linux 5.0). `false` where the kernel cannot.
+pub(super) fn receive_runs(socket: &Socket, local: SocketAddr) -> bool {
+    let set = set_int(socket.as_fd(), libc::SOL_UDP, libc::UDP_GRO, 1);
+    if let Err(error) = &set {
+        tracing::info!(%local, %error, "the kernel has no UDP_GRO: each datagram is received by itself");
+    }
+    set.is_ok()
+}
+
 /// An error of SO_MARK, with what to do.
 pub(crate) fn explain_mark(error: &io::Error, mark: u32) -> io::Error {
     let text = format!("cannot set the firewall mark {mark} on a socket: {error}; run as root or with CAP_NET_ADMIN");
@@ -102,14 +131,22 @@ mod tests {
 
         /// The packets that a datagram of `len` octets becomes.
         fn send(&self, len: usize) -> Vec<Vec<u8>> {
+            self.send_run(&[len])
+        }
+
+        /// The packets that datagrams of these lengths become.
+        fn send_run(&self, lengths: &[usize]) -> Vec<Vec<u8>> {
             let mut packets = PacketBatch::new(64, 3 * MAX_PACKET);
             self.tun.read_batch(&mut packets).unwrap();
             packets.clear();
-            let mut batch = SendBatch::new(1, MAX_PACKET);
-            let range = batch.reserve(len, 1).unwrap();
-            batch.push(range, &Path::proved(SocketId(0), self.to), 0);
+            let mut batch = SendBatch::new(lengths.len(), MAX_PACKET);
+            for len in lengths {
+                let range = batch.reserve(*len, 1).unwrap();
+                batch.push(range, &Path::proved(SocketId(0), self.to), 0);
+            }
             let report = Sender::new().send(&batch, &self.sockets);
-            assert_eq!((report.sent, report.last_error.map(|error| error.kind())), (1, None::<ErrorKind>));
+            assert_eq!((report.sent, report.last_error.map(|error| error.kind())), (lengths.len(), None::<ErrorKind>));
+            assert!(self.sockets.iter().all(|(_, socket)| socket.sends_runs()));
             self.tun.read_batch(&mut packets).unwrap();
             // Not what the kernel says of itself (router solicitation, multicast listener reports).
             let is_ours = |packet: &&[u8]| packet[0] >> 4 == 4 || packet[24] != 0xff;
@@ -161,6 +198,8 @@ mod tests {
             assert_eq!(whole.len(), 1);
             assert!(!whole.iter().any(dont_fragment));
             assert_eq!(link.send(3_000).len(), 3, "longer than the interface: fragments, not an error");
+            assert_eq!(link.send_run(&[1_400, 1_400, 9]).len(), 3);
+            assert_eq!(link.send_run(&[3_000, 3_000, 1_000]).len(), 7, "nor is it one for a run");
             link.receive(&fragmentation_needed([192, 0, 2, 254], 600, &whole[0]));
             assert_eq!(link.send(1_400).len(), 1);
         });
@@ -173,6 +212,8 @@ mod tests {
             let whole = link.send(1_400);
             assert_eq!(whole.len(), 1);
             assert_eq!(link.send(3_000).len(), 3);
+            assert_eq!(link.send_run(&[1_400, 1_400, 9]).len(), 3);
+            assert_eq!(link.send_run(&[3_000, 3_000, 1_000]).len(), 7);
             let router = [0x20, 1, 0xd, 0xb8, 0, 0xf, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xfe];
             // A router says so of every packet that is too long; a kernel under load does not heed each.
             let deadline = Instant::now() + Duration::from_secs(5);

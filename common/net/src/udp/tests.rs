@@ -8,14 +8,43 @@ use super::*;
 
 const BOTH_FAMILIES: [&str; 2] = ["127.0.0.1:0", "[::1]:0"];
 
+/// With each offload and without it.
+const ON_AND_OFF: [Offloads; 4] = [
+    Offloads::ALL,
+    Offloads { udp_segment: false, ..Offloads::ALL },
+    Offloads { udp_gro: false, ..Offloads::ALL },
+    Offloads::NONE,
+];
+
 fn socket(local: &str) -> Arc<UdpSocket> {
-    Arc::new(UdpSocket::bind(local.parse().unwrap(), &SocketOptions::default()).unwrap())
+    socket_with(local, Offloads::ALL)
+}
+
+fn socket_with(local: &str, offloads: Offloads) -> Arc<UdpSocket> {
+    Arc::new(UdpSocket::bind(local.parse().unwrap(), &SocketOptions { offloads, ..SocketOptions::default() }).unwrap())
 }
 
 fn push(batch: &mut SendBatch, payload: &[u8], socket: u8, to: SocketAddr) {
+    push_with_class(batch, payload, socket, to, 0);
+}
+
+fn push_with_class(batch: &mut SendBatch, payload: &[u8], socket: u8, to: SocketAddr, traffic_class: u8) {
     let range = batch.reserve(payload.len(), 1).unwrap();
     batch.slot(range.clone()).copy_from_slice(payload);
-    batch.push(range, &Path::proved(SocketId(socket), to), 0);
+    batch.push(range, &Path::proved(SocketId(socket), to), traffic_class);
+}
+
+/// Datagrams with their traffic classes, as long as some wait.
+fn receive_all(receiver: &mut Receiver, socket: &UdpSocket, batch: &mut ReceiveBatch) -> Vec<(u8, Vec<u8>)> {
+    let mut all = Vec::new();
+    wait_until_readable(socket);
+    while receiver.receive(SocketId(9), socket, batch).unwrap().received > 0 {
+        all.extend((0..batch.len()).map(|index| {
+            let (received, octets) = batch.get_mut(index).unwrap();
+            (received.traffic_class, octets.to_vec())
+        }));
+    }
+    all
 }
 
 fn wait_until_readable(socket: &UdpSocket) {
@@ -36,8 +65,8 @@ fn receive(receiver: &mut Receiver, socket: &UdpSocket, batch: &mut ReceiveBatch
 
 #[test]
 fn a_batch_arrives_whole_and_in_order_in_both_families() {
-    for family in BOTH_FAMILIES {
-        let (here, there) = (socket(family), socket(family));
+    for (family, offloads) in BOTH_FAMILIES.into_iter().flat_map(|family| ON_AND_OFF.map(|offloads| (family, offloads))) {
+        let (here, there) = (socket_with(family, offloads), socket_with(family, offloads));
         let mut sockets = Sockets::default();
         assert!(sockets.add(SocketId(0), here.clone()));
         let mut batch = SendBatch::new(256, 1 << 20);
@@ -49,15 +78,83 @@ fn a_batch_arrives_whole_and_in_order_in_both_families() {
 
         let (mut receiver, mut arena) = (Receiver::new(), Receiver::new_batch());
         let (first, mut datagrams) = receive(&mut receiver, &there, &mut arena);
-        assert_eq!(first.received, RECEIVE_DATAGRAMS, "one call takes as many as there are slots");
-        datagrams.extend(receive(&mut receiver, &there, &mut arena).1);
-        assert_eq!(datagrams.len(), 100);
+        let slots = if offloads.udp_gro { RECEIVE_RUNS } else { RECEIVE_DATAGRAMS };
+        assert_eq!(first.received, slots, "one call takes as many as there are slots");
+        while datagrams.len() < 100 {
+            datagrams.extend(receive(&mut receiver, &there, &mut arena).1);
+        }
         for (number, (from, octets)) in (0..100u8).zip(datagrams) {
             assert_eq!(from, here.local_addr());
             assert_eq!(octets, vec![number; 1 + usize::from(number) * 14]);
         }
         assert_eq!(receiver.receive(SocketId(9), &there, &mut arena).unwrap(), ReceiveReport::default());
     }
+}
+
+#[test]
+fn runs_arrive_whole_whoever_of_the_two_knows_them() {
+    for family in BOTH_FAMILIES {
+        for (sending, receiving) in ON_AND_OFF.into_iter().flat_map(|sending| ON_AND_OFF.map(|receiving| (sending, receiving))) {
+            let (here, there) = (socket_with(family, sending), socket_with(family, receiving));
+            let mut sockets = Sockets::default();
+            sockets.add(SocketId(0), here);
+            let mut batch = SendBatch::new(256, 1 << 20);
+            // 64 and 36 of one length and a shorter one behind, 44 and 6 of another; one alone.
+            let lengths = [vec![300; 100], vec![299], vec![1_464; 50], vec![5]].concat();
+            let payloads: Vec<Vec<u8>> = lengths.iter().zip(0u8..).map(|(len, number)| vec![number; *len]).collect();
+            payloads.iter().for_each(|payload| push(&mut batch, payload, 0, there.local_addr()));
+            assert_eq!(batch.runs().count(), 4);
+            let report = Sender::new().send(&batch, &sockets);
+            assert_eq!((report.sent, report.failed), (payloads.len(), 0), "{report:?}");
+            let (mut receiver, mut arena) = (Receiver::new(), Receiver::new_batch());
+            let datagrams = receive_all(&mut receiver, &there, &mut arena);
+            assert!(datagrams.into_iter().map(|(_, octets)| octets).eq(payloads), "{sending:?} to {receiving:?}");
+        }
+    }
+}
+
+#[test]
+fn a_run_is_one_message_where_both_ends_know_it() {
+    let (here, there) = (socket("127.0.0.1:0"), socket("127.0.0.1:0"));
+    let mut sockets = Sockets::default();
+    sockets.add(SocketId(0), here);
+    let mut batch = SendBatch::new(256, 1 << 20);
+    (0..40 * 60u32).for_each(|number| push(&mut batch, &[number as u8; 200], 0, there.local_addr()));
+    assert_eq!(Sender::new().send(&batch, &sockets).sent, 2_400);
+    let (report, _) = receive(&mut Receiver::new(), &there, &mut Receiver::new_batch());
+    assert_eq!(report, ReceiveReport { received: RECEIVE_RUNS * 64, truncated: 0 }, "64 datagrams in each slot");
+}
+
+#[test]
+fn the_traffic_class_crosses_in_both_families() {
+    for (family, offloads) in BOTH_FAMILIES.into_iter().flat_map(|family| ON_AND_OFF.map(|offloads| (family, offloads))) {
+        let (here, there) = (socket_with(family, offloads), socket_with(family, offloads));
+        let mut sockets = Sockets::default();
+        sockets.add(SocketId(0), here);
+        let mut batch = SendBatch::new(1_024, 1 << 20);
+        let classes: Vec<u8> = (0..=255).flat_map(|class| [class, class]).collect();
+        classes.iter().for_each(|class| push_with_class(&mut batch, &[*class; 100], 0, there.local_addr(), *class));
+        assert_eq!(Sender::new().send(&batch, &sockets).sent, 512);
+        let datagrams = receive_all(&mut Receiver::new(), &there, &mut Receiver::new_batch());
+        assert!(datagrams.iter().all(|(class, octets)| *octets == [*class; 100]), "{family} {offloads:?}");
+        assert_eq!(datagrams.into_iter().map(|(class, _)| class).collect::<Vec<_>>(), classes);
+    }
+}
+
+#[test]
+fn a_socket_whose_way_out_cannot_cut_sends_each_datagram_by_itself() {
+    let (here, there) = (socket("127.0.0.1:0"), socket("127.0.0.1:0"));
+    here.note_refusal(&io::Error::from_raw_os_error(libc::EMSGSIZE));
+    assert!(here.sends_runs(), "that is about one run");
+    here.note_refusal(&io::Error::from_raw_os_error(libc::EIO));
+    assert!(!here.sends_runs());
+    let mut sockets = Sockets::default();
+    sockets.add(SocketId(0), here);
+    let mut batch = SendBatch::new(8, 1 << 18);
+    (0..100).for_each(|number| push(&mut batch, &[number; 500], 0, there.local_addr()));
+    assert_eq!(Sender::new().send(&batch, &sockets).sent, 100);
+    let datagrams = receive_all(&mut Receiver::new(), &there, &mut Receiver::new_batch());
+    assert!(datagrams.iter().zip(0..100).all(|((_, octets), number)| *octets == [number; 500]) && datagrams.len() == 100);
 }
 
 #[test]
@@ -84,17 +181,20 @@ fn a_datagram_that_cannot_be_sent_is_skipped_and_the_others_go() {
 }
 
 #[test]
-fn a_datagram_longer_than_a_slot_is_dropped_and_counted() {
-    let (here, there) = (socket("127.0.0.1:0"), socket("127.0.0.1:0"));
-    let mut sockets = Sockets::default();
-    sockets.add(SocketId(0), here);
-    let mut batch = SendBatch::new(8, 1 << 18);
-    push(&mut batch, &vec![1; MAX_DATAGRAM + 1], 0, there.local_addr());
-    push(&mut batch, &vec![2; MAX_DATAGRAM], 0, there.local_addr());
-    assert_eq!(Sender::new().send(&batch, &sockets).sent, 2);
-    let (report, datagrams) = receive(&mut Receiver::new(), &there, &mut Receiver::new_batch());
-    assert_eq!(report, ReceiveReport { received: 1, truncated: 1 });
-    assert_eq!(datagrams[0].1, vec![2; MAX_DATAGRAM]);
+fn a_datagram_that_is_too_long_is_dropped_and_counted() {
+    for offloads in ON_AND_OFF {
+        let (here, there) = (socket_with("127.0.0.1:0", offloads), socket_with("127.0.0.1:0", offloads));
+        let mut sockets = Sockets::default();
+        sockets.add(SocketId(0), here);
+        let mut batch = SendBatch::new(8, 1 << 18);
+        for len in [MAX_DATAGRAM + 1, MAX_DATAGRAM + 1, MAX_DATAGRAM] {
+            push(&mut batch, &vec![2; len], 0, there.local_addr());
+        }
+        assert_eq!(Sender::new().send(&batch, &sockets).sent, 3);
+        let (report, datagrams) = receive(&mut Receiver::new(), &there, &mut Receiver::new_batch());
+        assert_eq!(report, ReceiveReport { received: 1, truncated: 2 }, "{offloads:?}");
+        assert_eq!(datagrams[0].1, vec![2; MAX_DATAGRAM]);
+    }
 }
 
 #[test]
@@ -114,11 +214,11 @@ fn an_address_that_is_not_here_and_a_device_that_is_not_there_are_named() {
 }
 
 #[test]
-fn a_full_send_buffer_drops_the_rest_of_the_run_and_does_not_hang() {
+fn a_full_send_buffer_drops_the_rest_and_does_not_hang() {
     in_new_network_namespace(|| {
         // What waits for a neighbour that never answers stays charged to the sender's buffer.
         for arguments in [
-            "link add v0 type veth peer name v1",
+            "link add v0 mtu 9000 type veth peer name v1",
             "link set v1 up",
             "link set v0 up",
             "address add 10.9.0.2/24 dev v0",
@@ -126,17 +226,19 @@ fn a_full_send_buffer_drops_the_rest_of_the_run_and_does_not_hang() {
         ] {
             shell(&format!("ip {arguments}"));
         }
-        let mut sockets = Sockets::default();
-        sockets.add(SocketId(0), socket("10.9.0.2:0"));
-        let mut batch = SendBatch::new(512, 512 * 8_000);
-        for _ in 0..512 {
-            push(&mut batch, &[0; 8_000], 0, "10.9.0.9:7872".parse().unwrap());
+        for (offloads, to) in ON_AND_OFF.into_iter().zip(["10.9.0.6", "10.9.0.7", "10.9.0.8", "10.9.0.9"]) {
+            let mut sockets = Sockets::default();
+            sockets.add(SocketId(0), socket_with("10.9.0.2:0", offloads));
+            let mut batch = SendBatch::new(512, 512 * 8_000);
+            for _ in 0..512 {
+                push(&mut batch, &[0; 8_000], 0, SocketAddr::new(to.parse().unwrap(), 7872));
+            }
+            let started = std::time::Instant::now();
+            let report = Sender::new().send(&batch, &sockets);
+            assert_eq!(report.sent + report.failed, 512);
+            assert!(report.sent > 0 && report.failed > 0, "{offloads:?} {report:?}");
+            assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
         }
-        let started = std::time::Instant::now();
-        let report = Sender::new().send(&batch, &sockets);
-        assert_eq!(report.sent + report.failed, 512);
-        assert!(report.sent > 0 && report.failed > 0, "{report:?}");
-        assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
     });
 }
 
@@ -144,7 +246,7 @@ fn a_full_send_buffer_drops_the_rest_of_the_run_and_does_not_hang() {
 fn marks_and_devices_are_set_where_the_process_may() {
     in_new_network_namespace(|| {
         let _tun = crate::tun::Tun::create("mn0", 1400, crate::offloads::Offloads::NONE).unwrap();
-        let options = SocketOptions { mark: Some(7872), device: Some("mn0".to_owned()) };
+        let options = SocketOptions { mark: Some(7872), device: Some("mn0".to_owned()), ..SocketOptions::default() };
         let socket = UdpSocket::bind("0.0.0.0:0".parse().unwrap(), &options).unwrap();
         assert_eq!(socket.socket.mark().unwrap(), 7872);
         assert_eq!(socket.socket.device().unwrap().as_deref(), Some(b"mn0".as_slice()));
