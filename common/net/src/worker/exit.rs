@@ -7,14 +7,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
-use protocol::offload::Merger;
+use protocol::offload::{Merger, Merging};
 use protocol::tunnel::{DropReason, ExitPoint, ReceiveBatch, SocketId, Verdict};
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 
 use super::{Inbox, IoCounters, ToControl, WorkerCommand};
-use crate::tun::Tun;
-use crate::udp::{MAX_SOCKETS, RECEIVE_DATAGRAMS, Receiver, Sockets, UdpSocket};
+use crate::tun::{Tun, TunSegments};
+use crate::udp::{MAX_RECEIVED, MAX_SOCKETS, Receiver, Sockets, UdpSocket};
 
 /// Tells the inbox from a [`SocketId`], which is an octet.
 const INBOX: u64 = u64::MAX;
@@ -42,6 +42,8 @@ impl Worker {
     ) -> io::Result<Self> {
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
         epoll::add(&epoll, &inbox, EventData::new_u64(INBOX), EventFlags::IN)?;
+        let segments = tun.segments();
+        let merging = Merging { tcp: segments >= TunSegments::Tcp, udp: segments >= TunSegments::TcpAndUdp };
         Ok(Self {
             tun,
             exit,
@@ -51,8 +53,8 @@ impl Worker {
             sockets: Sockets::default(),
             epoll,
             datagrams: Receiver::new_batch(),
-            verdicts: Vec::with_capacity(RECEIVE_DATAGRAMS),
-            merger: Merger::default(),
+            verdicts: Vec::with_capacity(MAX_RECEIVED),
+            merger: Merger::new(merging),
         })
     }
 

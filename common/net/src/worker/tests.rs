@@ -16,6 +16,8 @@ use crate::netlink::{MAIN_TABLE, Netlink, Route};
 use crate::offloads::Offloads;
 use crate::udp::SocketOptions;
 
+mod forwarding;
+
 const CORRESPONDENT: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 9, 0, 0, 0, 0, 9);
 const SOCKET: SocketId = SocketId(3);
 const WAIT: Duration = Duration::from_secs(10);
@@ -29,9 +31,14 @@ struct End {
 }
 
 impl End {
-    fn new(role: Role, device: &str, outer: &str) -> Self {
-        let tun = Arc::new(Tun::create(device, 1400, Offloads::ALL).unwrap());
-        let socket = Arc::new(UdpSocket::bind(outer.parse().unwrap(), &SocketOptions::default()).unwrap());
+    fn new(role: Role, device: &str, outer: &str, offloads: Offloads) -> Self {
+        Self::on(role, Tun::create(device, 1400, offloads).unwrap(), outer, offloads)
+    }
+
+    fn on(role: Role, tun: Tun, outer: &str, offloads: Offloads) -> Self {
+        let tun = Arc::new(tun);
+        let options = SocketOptions { offloads, ..SocketOptions::default() };
+        let socket = Arc::new(UdpSocket::bind(outer.parse().unwrap(), &options).unwrap());
         let counters = Arc::new(Counters::default());
         let (sender, events) = tokio::sync::mpsc::channel(4);
         let entry = EntryPoint::new(role, counters.clone(), IcmpSources { ip6: Some(CORRESPONDENT), ip4: None });
@@ -55,9 +62,9 @@ impl End {
         self.tell(|| WorkerCommand::Tunnel(command.clone()));
     }
 
-    fn bind_to(&self, remote: SocketAddr) {
+    fn bind_to(&self, remote: SocketAddr, home: HomeAddresses) {
         let paths = Paths::one(Path::proved(SOCKET, remote));
-        self.apply(Command::Move { home: home(), paths, encapsulation: Encapsulation::ProtectedUdp, sending: spi() });
+        self.apply(Command::Move { home, paths, encapsulation: Encapsulation::ProtectedUdp, sending: spi() });
         self.settle();
     }
 
@@ -113,19 +120,23 @@ fn own_net(address: Ipv6Addr) -> ipnet::IpNet {
     std::net::IpAddr::V6(address).into()
 }
 
-fn in_a_tunnel<S: FnOnce(End, End)>(suite: CipherSuite, story: S) {
+fn in_a_tunnel<S: FnOnce(End, End)>(suite: CipherSuite, offloads: Offloads, story: S) {
     if !enter_new_network_namespace::<S>() {
         return;
     }
-    let mn = End::new(Role::MobileNode, "mn0", "0.0.0.0:0");
-    let ha = End::new(Role::HomeAgent, "ha0", "0.0.0.0:0");
+    let mn = End::new(Role::MobileNode, "mn0", "0.0.0.0:0", offloads);
+    let ha = End::new(Role::HomeAgent, "ha0", "0.0.0.0:0", offloads);
     set_up_addresses(&mn, &ha);
-    for end in [&mn, &ha] {
+    connect(&mn, &ha, suite, home());
+    story(mn, ha);
+}
+
+fn connect(mn: &End, ha: &End, suite: CipherSuite, home: HomeAddresses) {
+    for end in [mn, ha] {
         end.apply(Command::Install(Arc::new(install(association(spi(), suite), Instant::now()))));
     }
-    mn.bind_to(([127, 0, 0, 1], ha.socket.local_addr().port()).into());
-    ha.bind_to(([127, 0, 0, 1], mn.socket.local_addr().port()).into());
-    story(mn, ha);
+    mn.bind_to(([127, 0, 0, 1], ha.socket.local_addr().port()).into(), home);
+    ha.bind_to(([127, 0, 0, 1], mn.socket.local_addr().port()).into(), home);
 }
 
 fn carries_packets_both_ways(mn: &End, ha: &End) {
@@ -159,7 +170,7 @@ fn carries_packets_both_ways(mn: &End, ha: &End) {
 
 #[test]
 fn the_tunnel_carries_packets_both_ways_under_aes_gcm() {
-    in_a_tunnel(CipherSuite::Aes128Gcm, |mn, ha| {
+    in_a_tunnel(CipherSuite::Aes128Gcm, Offloads::ALL, |mn, ha| {
         carries_packets_both_ways(&mn, &ha);
         mn.stop();
         ha.stop();
@@ -168,14 +179,19 @@ fn the_tunnel_carries_packets_both_ways_under_aes_gcm() {
 
 #[test]
 fn the_tunnel_carries_packets_both_ways_under_aes_cbc() {
-    in_a_tunnel(CipherSuite::Aes128CbcSha, |mn, ha| {
+    in_a_tunnel(CipherSuite::Aes128CbcSha, Offloads::ALL, |mn, ha| {
         carries_packets_both_ways(&mn, &ha);
     });
 }
 
 #[test]
+fn the_tunnel_carries_packets_both_ways_without_offloads() {
+    in_a_tunnel(CipherSuite::Aes128Gcm, Offloads::NONE, |mn, ha| carries_packets_both_ways(&mn, &ha));
+}
+
+#[test]
 fn signalling_reaches_control_and_is_dropped_and_counted_when_control_is_behind() {
-    in_a_tunnel(CipherSuite::Aes128Gcm, |mn, mut ha| {
+    in_a_tunnel(CipherSuite::Aes128Gcm, Offloads::ALL, |mn, mut ha| {
         let to_ha = Path::proved(SOCKET, ([127, 0, 0, 1], ha.socket.local_addr().port()).into());
         let payload = vec![59, 0, 5, 0, 0, 0, 0, 0];
         for _ in 0..6 {
@@ -193,7 +209,7 @@ fn signalling_reaches_control_and_is_dropped_and_counted_when_control_is_behind(
 
 #[test]
 fn a_removed_socket_receives_and_sends_no_more() {
-    in_a_tunnel(CipherSuite::Aes128Gcm, |mn, ha| {
+    in_a_tunnel(CipherSuite::Aes128Gcm, Offloads::ALL, |mn, ha| {
         let (here, there) = (application(HOME6, "mn0"), application(CORRESPONDENT, "ha0"));
         mn.tell(|| WorkerCommand::RemoveSocket(SOCKET));
         mn.settle();
@@ -214,7 +230,7 @@ fn a_removed_socket_receives_and_sends_no_more() {
 #[test]
 fn workers_end_with_their_last_handle_and_with_their_device() {
     in_new_network_namespace(|| {
-        let End { workers, .. } = End::new(Role::MobileNode, "mn0", "0.0.0.0:0");
+        let End { workers, .. } = End::new(Role::MobileNode, "mn0", "0.0.0.0:0", Offloads::ALL);
         for (handle, thread) in workers {
             let second = handle.clone();
             drop(handle);
@@ -222,7 +238,7 @@ fn workers_end_with_their_last_handle_and_with_their_device() {
             drop(second);
             thread.join().unwrap();
         }
-        let End { workers: [(entry, thread), _exit], .. } = End::new(Role::MobileNode, "mn1", "0.0.0.0:0");
+        let End { workers: [(entry, thread), _exit], .. } = End::new(Role::MobileNode, "mn1", "0.0.0.0:0", Offloads::ALL);
         shell("ip link delete mn1");
         thread.join().unwrap();
         assert_eq!(entry.send(WorkerCommand::RemoveSocket(SOCKET)), Err(WorkerGone));
