@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput};
 use fixture::{HOME4, HOME6};
-use protocol::offload::Merger;
+use protocol::offload::{Merger, Merging};
 use tests::super_packet::SuperPacket;
 
 fn main() {
@@ -54,7 +54,7 @@ fn merge(load: &SuperPacket, iterations: u64) -> Duration {
     let packets = load.cut();
     let fresh = packets.concat();
     let mut arena = fresh.clone();
-    let mut merger = Merger::default();
+    let mut merger = Merger::new(Merging { tcp: true, udp: true });
     let mut took = Duration::ZERO;
     for _ in 0..iterations {
         arena.copy_from_slice(&fresh);

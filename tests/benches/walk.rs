@@ -11,7 +11,7 @@ use std::time::Instant;
 use criterion::{BenchmarkId, Criterion, Throughput};
 use fixture::{HOME6, association};
 use protocol::addr::HomeAddresses;
-use protocol::offload::Merger;
+use protocol::offload::{Merger, Merging};
 use protocol::sa::{CipherSuite, Role, Spi};
 use protocol::tunnel::batch::MAX_PACKET;
 use protocol::tunnel::{
@@ -103,7 +103,7 @@ impl Walk {
             replies: PacketBatch::new(BATCH, ARENA),
             received: ReceiveBatch::new(BATCH, ARENA),
             verdicts: Vec::with_capacity(BATCH),
-            merger: Merger::default(),
+            merger: Merger::new(Merging { tcp: true, udp: true }),
             batch_packets: BATCH,
             peer,
             now: Instant::now(),
