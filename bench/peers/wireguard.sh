@@ -17,22 +17,26 @@ drv_version() {
   esac
 }
 
-# device SIDE NAMESPACE NAME V4 V6: starts the program and gives its device keys and addresses.
+# device SIDE NAMESPACE NAME V4 V6: starts the program and gives its device addresses.
 device() {
   spawn "$1" wg "${program[@]}" "$3"
   wait_for ip netns exec "$2" wg show "$3" || return 1
-  (umask 077; wg genkey >"$STATE/$1.key"); wg pubkey <"$STATE/$1.key" >"$STATE/$1.pub"
-  ip netns exec "$2" wg set "$3" private-key "$STATE/$1.key"
   ip -n "$2" address add "$4/24" dev "$3"; ip -n "$2" address add "$5/64" dev "$3" nodad
   ip -n "$2" link set "$3" mtu "$MTU" up
 }
 
-up_ha() { echo "$MTU" >"$STATE/mtu"; device ha "$HA" wgha 10.9.0.1 fd00:9::1 && inha wg set wgha listen-port 51820; }
+# Key, port and peer of a device are set with one call: not every program takes a peer that comes later.
+up_ha() {
+  local side
+  echo "$MTU" >"$STATE/mtu"
+  for side in mn ha; do (umask 077; wg genkey >"$STATE/$side.key"); wg pubkey <"$STATE/$side.key" >"$STATE/$side.pub"; done
+  device ha "$HA" wgha 10.9.0.1 fd00:9::1 || return 1
+  inha wg set wgha listen-port 51820 private-key "$STATE/ha.key" peer "$(cat "$STATE/mn.pub")" allowed-ips "$MNI4/32,$MNI6/128"
+}
 
 up_mn() {
   device mn "$MN" wgmn "$MNI4" "$MNI6" || return 1
-  inha wg set wgha peer "$(cat "$STATE/mn.pub")" allowed-ips "$MNI4/32,$MNI6/128"
-  inmn wg set wgmn peer "$(cat "$STATE/ha.pub")" endpoint "$HAO:51820" \
+  inmn wg set wgmn private-key "$STATE/mn.key" peer "$(cat "$STATE/ha.pub")" endpoint "$HAO:51820" \
     allowed-ips 10.8.0.0/24,10.9.0.0/24,fd00:8::/64,fd00:9::/64
   ip -n "$MN" route add 10.8.0.0/24 dev wgmn src "$MNI4"; ip -n "$MN" route add fd00:8::/64 dev wgmn src "$MNI6"
 }
