@@ -50,6 +50,22 @@ struct World {
     ha: End,
 }
 
+impl World {
+    fn carries_all_and_drops_nothing(&self) {
+        for (node, correspondent) in PAIRS {
+            exchanges_over_tcp(self, node, correspondent);
+            exchanges_over_udp(self, node, correspondent);
+        }
+        for end in [&self.mn, &self.ha] {
+            // What the kernel says of itself on a link (multicast from ::) is none of this.
+            let reasons = DropReason::ALL.iter().filter(|reason| **reason != DropReason::ForbiddenInnerAddress);
+            let unexpected: Vec<_> = reasons.filter(|reason| end.counters.dropped(**reason) > 0).collect();
+            assert!(unexpected.is_empty(), "{unexpected:?}");
+            assert_eq!(end.workers.each_ref().map(|(handle, _)| handle.io().unsent() + handle.io().unwritten()), [0, 0]);
+        }
+    }
+}
+
 /// Both hosts and the home agent between them; the test's own network is the home agent's.
 fn in_a_world<S: FnOnce(&World)>(suite: CipherSuite, offloads: Offloads, story: S) {
     if !enter_new_network_namespace::<S>() {
@@ -142,24 +158,10 @@ fn packets_of(device: &str) -> [u64; 2] {
     counters.try_into().unwrap()
 }
 
-fn carries_all_and_drops_nothing(world: &World) {
-    for (node, correspondent) in PAIRS {
-        exchanges_over_tcp(world, node, correspondent);
-        exchanges_over_udp(world, node, correspondent);
-    }
-    for end in [&world.mn, &world.ha] {
-        // What the kernel says of itself on a link (multicast from ::) is none of this.
-        let reasons = DropReason::ALL.iter().filter(|reason| **reason != DropReason::ForbiddenInnerAddress);
-        let unexpected: Vec<_> = reasons.filter(|reason| end.counters.dropped(**reason) > 0).collect();
-        assert!(unexpected.is_empty(), "{unexpected:?}");
-        assert_eq!(end.workers.each_ref().map(|(handle, _)| handle.io().unsent() + handle.io().unwritten()), [0, 0]);
-    }
-}
-
 #[test]
 fn a_home_agent_forwards_what_stands_for_many_and_both_devices_see_few_packets() {
     in_a_world(CipherSuite::Aes128Gcm, Offloads::ALL, |world| {
-        carries_all_and_drops_nothing(world);
+        world.carries_all_and_drops_nothing();
         assert_eq!(world.mn.tun.segments(), world.ha.tun.segments());
         assert!(world.mn.tun.segments() >= TunSegments::Tcp);
         let devices = [(world.node.inside(|| packets_of("mn0")), &world.mn), (packets_of("ha0"), &world.ha)];
@@ -173,22 +175,22 @@ fn a_home_agent_forwards_what_stands_for_many_and_both_devices_see_few_packets()
 
 #[test]
 fn a_home_agent_forwards_under_aes_cbc() {
-    in_a_world(CipherSuite::Aes128CbcSha, Offloads::ALL, |world| carries_all_and_drops_nothing(world));
+    in_a_world(CipherSuite::Aes128CbcSha, Offloads::ALL, |world| world.carries_all_and_drops_nothing());
 }
 
 #[test]
 fn a_home_agent_forwards_without_offloads() {
-    in_a_world(CipherSuite::Aes128Gcm, Offloads::NONE, |world| carries_all_and_drops_nothing(world));
+    in_a_world(CipherSuite::Aes128Gcm, Offloads::NONE, |world| world.carries_all_and_drops_nothing());
 }
 
 #[test]
 fn a_home_agent_forwards_with_segments_from_the_device_alone() {
     let offloads = Offloads { tun_segments: true, ..Offloads::NONE };
-    in_a_world(CipherSuite::Aes128Gcm, offloads, |world| carries_all_and_drops_nothing(world));
+    in_a_world(CipherSuite::Aes128Gcm, offloads, |world| world.carries_all_and_drops_nothing());
 }
 
 #[test]
 fn a_home_agent_forwards_with_runs_of_datagrams_alone() {
     let offloads = Offloads { tun_segments: false, ..Offloads::ALL };
-    in_a_world(CipherSuite::Aes128Gcm, offloads, |world| carries_all_and_drops_nothing(world));
+    in_a_world(CipherSuite::Aes128Gcm, offloads, |world| world.carries_all_and_drops_nothing());
 }
