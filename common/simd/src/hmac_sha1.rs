@@ -69,8 +69,8 @@ impl HmacSha1 {
                 *tag = self.tag(message);
             }
         }
-        if let (Some(kernel), Some(messages), Some(tags)) = (self.kernel, messages.get(together.clone()), tags.get_mut(together))
-        {
+        let Some(kernel) = self.kernel.filter(|_| !together.is_empty()) else { return };
+        if let (Some(messages), Some(tags)) = (messages.get(together.clone()), tags.get_mut(together)) {
             self.tags_side_by_side(kernel, messages, tags);
         }
     }

@@ -61,14 +61,13 @@ const LEAST_PADDING: usize = 1 + size_of::<u64>();
 impl Tail {
     /// From less than a block of `rest`, the end of `len` octets that stand behind a block with the key.
     pub(super) fn set_end(&mut self, rest: &[u8], len: usize) {
-        self.blocks = [[0; BLOCK]; 2];
         (self.count, self.hashed) = (if rest.len() + LEAST_PADDING > BLOCK { 2 } else { 1 }, 0);
-        let octets = self.blocks.as_flattened_mut();
-        if let Some((place, padding)) = octets.split_at_mut_checked(rest.len()) {
-            place.copy_from_slice(rest);
-            padding[0] = 0x80;
-        }
-        if let Some(bits) = octets.get_mut(..self.count * BLOCK).and_then(|padded| padded.last_chunk_mut()) {
+        let (padded, _) = self.blocks.as_flattened_mut().split_at_mut(self.count * BLOCK);
+        let (place, padding) = padded.split_at_mut(rest.len());
+        place.copy_from_slice(rest);
+        padding.fill(0);
+        padding[0] = 0x80;
+        if let Some(bits) = padding.last_chunk_mut() {
             *bits = bits_behind_key(len);
         }
     }
