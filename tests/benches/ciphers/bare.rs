@@ -32,25 +32,27 @@ const MANY: usize = 8;
 /// A suite's algorithms with keys.
 pub(super) enum Bare {
     EncryptThenMac(Encryption, Mac),
-    Aead(LessSafeKey),
+    Aead(Box<LessSafeKey>),
 }
 
 pub(super) enum Encryption {
     Null,
-    Aes(Aes128),
+    Aes(Box<Aes128>),
     TripleDes(Box<(EncryptingKey, DecryptingKey)>),
 }
 
 pub(super) enum Mac {
     Sha1(Option<Kernel>),
-    Xcbc(Aes128),
+    Xcbc(Box<Aes128>),
 }
 
 impl Bare {
     pub(super) fn new(suite: CipherSuite) -> Option<Self> {
-        let aes = || Aes128::new(&Array([7; 16]));
+        let aes = || Box::new(Aes128::new(&Array([7; 16])));
         let sha1 = || Mac::Sha1(Kernel::best());
-        let aead = |algorithm, len| UnboundKey::new(algorithm, &[7; 32][..len]).ok().map(LessSafeKey::new).map(Self::Aead);
+        let aead = |algorithm, len| {
+            UnboundKey::new(algorithm, &[7; 32][..len]).ok().map(|key| Self::Aead(Box::new(LessSafeKey::new(key))))
+        };
         Some(match suite {
             CipherSuite::NullSha => Self::EncryptThenMac(Encryption::Null, sha1()),
             CipherSuite::TripleDesEdeCbcSha => Self::EncryptThenMac(Encryption::triple_des()?, sha1()),
@@ -95,7 +97,7 @@ fn nonce() -> Nonce {
 }
 
 /// What stands between an IV of `iv` octets and the ICV.
-fn encrypted<'a>(datagram: &'a mut [u8], iv: usize) -> &'a mut [u8] {
+fn encrypted(datagram: &mut [u8], iv: usize) -> &mut [u8] {
     let end = datagram.len() - ICV;
     &mut datagram[HEAD + iv..end]
 }
@@ -119,7 +121,7 @@ impl Encryption {
             }
             Self::Aes(aes) => datagrams.iter_mut().for_each(|datagram| {
                 let (blocks, _) = Array::slice_as_chunks_mut(encrypted(datagram, 16));
-                Encryptor::inner_iv_init(aes, &Array([0; 16])).encrypt_blocks(blocks);
+                Encryptor::inner_iv_init(&**aes, &Array([0; 16])).encrypt_blocks(blocks);
             }),
             Self::TripleDes(keys) => datagrams.iter_mut().for_each(|datagram| {
                 let context = EncryptionContext::Iv64([0; 8].into());
@@ -133,7 +135,7 @@ impl Encryption {
             Self::Null => {}
             Self::Aes(aes) => datagrams.iter_mut().for_each(|datagram| {
                 let (blocks, _) = Array::slice_as_chunks_mut(encrypted(datagram, 16));
-                Decryptor::inner_iv_init(aes, &Array([0; 16])).decrypt_blocks(blocks);
+                Decryptor::inner_iv_init(&**aes, &Array([0; 16])).decrypt_blocks(blocks);
             }),
             Self::TripleDes(keys) => datagrams.iter_mut().for_each(|datagram| {
                 let context = DecryptionContext::Iv64([0; 8].into());
