@@ -1,4 +1,4 @@
-//! Where the outside world is reached: every system call and all `unsafe` of the project.
+//! Where the outside world is reached: every system call, and all `unsafe` of the project but for the vector kernels of `simd`.
 //!
 //! - [`tun`]: the tunnel's inner side, a TUN device read and written in batches.
 //! - [`udp`]: its outer side, sockets with `recvmmsg` and `sendmmsg`.

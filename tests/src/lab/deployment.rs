@@ -39,6 +39,8 @@ pub struct Setup<'a> {
     pub by_name: bool,
     /// Whether the HAC's folder is in memory: a commit then waits for no disk that captures are written to at the same time.
     pub in_memory: bool,
+    /// The ends, `ha` and `mn`, whose offloads are off: a capture on one host shows as one packet what the kernel handles as one.
+    pub without_offloads: &'a [&'a str],
 }
 
 impl Default for Setup<'_> {
@@ -54,6 +56,7 @@ impl Default for Setup<'_> {
             port: plan::PORT,
             by_name: false,
             in_memory: false,
+            without_offloads: &[],
         }
     }
 }
@@ -273,6 +276,9 @@ fn provision(lab: &Lab, setup: &Setup<'_>) -> Result<()> {
     let add_ha = ["-c", &config, "ha", "add", "ha1", "--address", &ha4, "--address", &ha6, "--feed", &feed, "--out", &ha];
     hac_command(lab, &add_ha)?;
     add_subscriber(lab, setup, &config, &mn)?;
+    for end in setup.without_offloads {
+        edit(&configuration(lab, end)?, &["tunnel", "offloads"], false.into())?;
+    }
     let mn_config = PathBuf::from(file(lab, "mn", "mn.toml")?);
     if setup.by_name {
         return remove(&mn_config, &["hac", "port"]);

@@ -17,8 +17,8 @@ use super::traffic::udp;
 use super::{Lab, pcap, plan, wait_for};
 use crate::lab::traffic::UDP_PORT;
 
-/// Octets of a captured packet that are kept: link header, IPv6, UDP, the stream's header.
-const KEPT: u32 = 96;
+/// Octets of a captured packet that are kept: all, since several of the stream may be one packet to the kernel.
+const KEPT: u32 = 0;
 const STREAM: &str = "udp port 5002";
 /// How long the node is without any network.
 const WITHOUT: Duration = Duration::from_millis(100);
@@ -91,7 +91,7 @@ impl Seen {
         let mut seen = Self { up: BTreeMap::new(), down: BTreeMap::new() };
         for (at, datagram) in pcap::read_timed(capture)? {
             let way = if datagram.to.port() == UDP_PORT { &mut seen.up } else { &mut seen.down };
-            if let Some(number) = udp::number(&datagram.payload) {
+            for number in udp::numbers(&datagram.payload) {
                 way.entry(number).or_insert(at);
             }
         }

@@ -214,9 +214,14 @@ fn send(session: u64, socket: &UdpSocket, peer: &Mutex<SocketAddr>, load: Load, 
     }
 }
 
-/// The number of a packet of a stream, by its UDP payload.
-pub fn number(payload: &[u8]) -> Option<u64> {
-    Header::parse(payload).filter(|header| header.kind == STREAM).map(|header| header.number)
+/// The numbers of the packets of a stream in a captured UDP payload: a capture shows what the kernel handles as one packet.
+pub fn numbers(payload: &[u8]) -> impl Iterator<Item = u64> {
+    let mut rest = payload;
+    std::iter::from_fn(move || {
+        let header = Header::parse(rest).filter(|header| header.kind == STREAM)?;
+        rest = rest.get(usize::from(header.load.octets).max(HEADER)..).unwrap_or_default();
+        Some(header.number)
+    })
 }
 
 struct Header {
