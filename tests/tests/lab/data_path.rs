@@ -84,14 +84,21 @@ fn job_without_offloads(lab: &Lab, ends: &[&str]) -> Result<()> {
     no_drops(&deployment)
 }
 
+const CONGESTED: &str = "
+table inet congestion {
+    chain forward {
+        type filter hook forward priority 0
+        udp dport 7872 ip ecn ect0 ip ecn set ce
+    }
+}
+";
+
 /// A router between the ends marks what goes through it; the correspondent's own kernel counts what arrives marked (RFC 6040).
 #[test]
 fn congestion_that_a_router_marks_outside_arrives_inside_of_packets_whose_transport_has_ecn() {
     inside(|lab| {
         let deployment = setup::registered(lab, "AES_128_CBC_SHA")?;
-        let rule = "table inet congestion { chain forward { type filter hook forward priority 0; \
-                    udp dport 7872 ip ecn ect0 ip ecn set ce; } }";
-        programs::run_with_input(lab.command(plan::NET, "nft").args(["-f", "-"]), rule)?;
+        programs::run_with_input(lab.command(plan::NET, "nft").args(["-f", "-"]), CONGESTED)?;
         let marked = || -> Result<u64> {
             let counters = lab.run(plan::CN, &["cat", "/proc/net/netstat"])?;
             counter(&counters, "IpExt:", "InCEPkts")
