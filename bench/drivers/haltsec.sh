@@ -4,6 +4,7 @@
 #
 # Variants, the suite that HAC and node agree on: gcm (the default), cbc-sha256, cbc-sha, chacha.
 # HALTSEC_BIN: where hac, ha and mn are; the default is this project's target/release.
+# HALTSEC_RECEIVE_BUFFER: receive-buffer at both ends; the default is theirs.
 HALTSEC_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 HALTSEC_BIN=${HALTSEC_BIN:-${CARGO_TARGET_DIR:-$HALTSEC_ROOT/target}/release}
 
@@ -37,6 +38,8 @@ haltsec_provision() {
   sed -i "s|^control-socket = .*|control-socket = \"$STATE/ha.sock\"|; s/^mtu = .*/mtu = $inner/" "$STATE/ha/ha.toml"
   sed -i "s|^control-socket = .*|control-socket = \"$STATE/mn.sock\"|" "$STATE/mn/mn.toml"
   sed -i "s|^routes = .*|mtu = $inner\nroutes = [\"10.8.0.0/24\", \"fd00:8::/64\"]|" "$STATE/mn/mn.toml"
+  [ -z "${HALTSEC_RECEIVE_BUFFER:-}" ] ||
+    sed -i "s/^mtu = .*/&\nreceive-buffer = $HALTSEC_RECEIVE_BUFFER/" "$STATE/ha/ha.toml" "$STATE/mn/mn.toml"
 }
 
 haltsec_says() { "$HALTSEC_BIN/$1" -c "$STATE/$1/$1.toml" status --json | grep -Eq "$2"; }

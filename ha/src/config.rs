@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use feed::TlsFiles;
 use net::tls::TlsError;
 use net::tun::{MAX_MTU, MIN_MTU, is_device_name};
+use net::udp::{RECEIVE_BUFFER, RECEIVE_BUFFERS};
 use protocol::sa::Secret;
 use serde::Deserialize;
 use service::config::{ConfigError, Finding, Findings, Located};
@@ -65,6 +66,13 @@ pub struct Tunnel {
     /// Whether the kernel and the tunnel hand each other many packets at once, where the kernel can.
     #[serde(default = "on")]
     pub offloads: bool,
+    /// Octets that the kernel may keep of received datagrams while the tunnel is busy.
+    #[serde(default = "receive_buffer")]
+    pub receive_buffer: usize,
+}
+
+fn receive_buffer() -> usize {
+    RECEIVE_BUFFER
 }
 
 fn on() -> bool {
@@ -97,6 +105,10 @@ pub fn check(config: &Located<Config>) -> Findings {
     }
     if !(MIN_MTU..=MAX_MTU).contains(&config.tunnel.mtu) {
         findings.push(config.refused("tunnel.mtu", format!("write {MIN_MTU} to {MAX_MTU}")));
+    }
+    if !RECEIVE_BUFFERS.contains(&config.tunnel.receive_buffer) {
+        let (least, most) = RECEIVE_BUFFERS.into_inner();
+        findings.push(config.refused("tunnel.receive-buffer", format!("write {least} to {most} octets")));
     }
     if config.routes.protocol < FIRST_FREE_PROTOCOL {
         let remedy = "it belongs to the kernel or the administrator; write 5 to 255, such as 78";
@@ -210,6 +222,11 @@ mtu = 1400
             ("hac.example.org", "hac example", ":9:1: [feed] server-name = \"hac example\": write the DNS name"),
             ("\"ha0\"", "\"ha 0\"", ":11:1: [tunnel] device = \"ha 0\": write 1 to 15 letters"),
             ("mtu = 1400", "mtu = 1200", ":12:1: [tunnel] mtu = 1200: write 1280 to 9000"),
+            (
+                "mtu = 1400",
+                "mtu = 1400\nreceive-buffer = 1000",
+                ":13:1: [tunnel] receive-buffer = 1000: write 131072 to 134217728 octets",
+            ),
             ("mtu = 1400", "mtu = 1400\n[routes]\nprotocol = 4", ":14:1: [routes] protocol = 4: it belongs to"),
         ];
         for (before, after, expected) in cases {

@@ -128,7 +128,7 @@ impl Gateway {
     ) -> Result<Self, GatewayError> {
         let offloads = Offloads::all_or_none(config.tunnel.offloads);
         let tun = Arc::new(Tun::create(&config.tunnel.device, config.tunnel.mtu, offloads).map_err(GatewayError::Tun)?);
-        let options = SocketOptions { offloads, ..SocketOptions::default() };
+        let options = SocketOptions { offloads, receive_buffer: config.tunnel.receive_buffer, ..SocketOptions::default() };
         let sockets = config.listen.iter().map(|address| UdpSocket::bind(*address, &options).map(Arc::new));
         let sockets = sockets.collect::<io::Result<Vec<_>>>().map_err(GatewayError::Socket)?;
         let routes = Routes::new(&tun, config.routes.protocol)?;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 use net::tun::{MAX_MTU, MIN_MTU, is_device_name};
+use net::udp::{RECEIVE_BUFFER, RECEIVE_BUFFERS};
 use protocol::mhauth::{Method, Nai, Psk};
 use protocol::profile::WireProfile;
 use protocol::sa::{CipherSuite, Secret, UserData};
@@ -147,13 +148,17 @@ fn check_policy(config: &Located<Config>) -> Option<Finding> {
 }
 
 fn check_tunnel(config: &Located<Config>) -> Vec<Finding> {
-    let Tunnel { device, mtu, table, fwmark, .. } = &config.tunnel;
+    let Tunnel { device, mtu, table, fwmark, receive_buffer, .. } = &config.tunnel;
     let mut findings = Vec::new();
     if !is_device_name(device) {
         findings.push(config.refused("tunnel.device", "write 1 to 15 letters, digits, '-', '_' or '.', such as \"mn0\""));
     }
     if mtu.is_some_and(|mtu| !(MIN_MTU..=MAX_MTU).contains(&mtu)) {
         findings.push(config.refused("tunnel.mtu", format!("write {MIN_MTU} to {MAX_MTU}, or leave it out")));
+    }
+    if !RECEIVE_BUFFERS.contains(receive_buffer) {
+        let (least, most) = RECEIVE_BUFFERS.into_inner();
+        findings.push(config.refused("tunnel.receive-buffer", format!("write {least} to {most} octets")));
     }
     if !FREE_TABLES.contains(table) {
         findings.push(config.refused("tunnel.table", "it is the system's own; write 256 to 32765"));
@@ -200,6 +205,8 @@ pub struct Tunnel {
     pub fwmark: u32,
     /// Whether the kernel and the tunnel hand each other many packets at once, where the kernel can.
     pub offloads: bool,
+    /// Octets that the kernel may keep of received datagrams while the tunnel is busy.
+    pub receive_buffer: usize,
 }
 
 impl Default for Policy {
@@ -217,6 +224,7 @@ impl Default for Tunnel {
             table: 7872,
             fwmark: 7872,
             offloads: true,
+            receive_buffer: RECEIVE_BUFFER,
         }
     }
 }

@@ -65,8 +65,7 @@ pub struct Runtime {
     hac: HacClient,
     device: TunnelDevice,
     routes: Routes,
-    fwmark: u32,
-    offloads: Offloads,
+    socket_options: SocketOptions,
     status: SharedStatus,
     counters: Arc<Counters>,
     home_agent: watch::Sender<Option<HomeAgentAddresses>>,
@@ -119,8 +118,12 @@ pub async fn run(
         hac,
         device,
         routes,
-        fwmark: tunnel.fwmark,
-        offloads: Offloads::all_or_none(tunnel.offloads),
+        socket_options: SocketOptions {
+            mark: Some(tunnel.fwmark),
+            device: None,
+            offloads: Offloads::all_or_none(tunnel.offloads),
+            receive_buffer: tunnel.receive_buffer,
+        },
         status,
         counters,
         home_agent,
@@ -254,8 +257,7 @@ impl Runtime {
     /// A socket bound to the attachment's address and interface, known to both workers. `false` when it cannot be opened.
     fn open_path(&self, socket: SocketId, attachment: &Attachment) -> Result<bool, WorkerGone> {
         let local = SocketAddr::new(attachment.care_of.0, 0);
-        let device = Some(attachment.name.clone());
-        let options = SocketOptions { mark: Some(self.fwmark), device, offloads: self.offloads };
+        let options = SocketOptions { device: Some(attachment.name.clone()), ..self.socket_options.clone() };
         match UdpSocket::bind(local, &options) {
             Ok(opened) => {
                 let opened = Arc::new(opened);

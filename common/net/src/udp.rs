@@ -6,11 +6,13 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use protocol::tunnel::SocketId;
+use protocol::tunnel::batch::MAX_RUN_OCTETS;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use crate::bind::{self, Transport};
@@ -28,20 +30,21 @@ pub use receive::{
 };
 pub use send::{SEND_WAIT, SendReport, Sender};
 
-/// What the kernel may keep of received datagrams while the exit-point is busy: 10 ms at 1 Gbit/s are 1.25 MB, and a
-/// datagram of 1,500 octets is accounted with about 2,300. The kernel doubles the number. More would buy rate with latency
-/// under load.
-pub const RECEIVE_BUFFER: usize = 2 << 20;
+/// What the kernel may keep of received datagrams while the exit-point is busy, unless [`SocketOptions`] say otherwise: 10 ms at
+/// 1 Gbit/s are 1.25 MB, and the kernel, which doubles the number, accounts a datagram of 1,500 octets with about 2,300. Beyond,
+/// packets wait longer and no more are carried (docs/performance.md). What it may keep of sent datagrams that the interface has not
+/// taken is half of it, since the interface's own queue comes behind it.
+pub const RECEIVE_BUFFER: usize = 1 << 20;
 
-/// What the kernel may keep of sent datagrams that the interface has not taken: half of [`RECEIVE_BUFFER`], since the
-/// interface's own queue comes behind it.
-pub const SEND_BUFFER: usize = 1 << 20;
+/// From the least buffer in which a run of datagrams fits as the kernel accounts it, to half a second at 1 Gbit/s.
+pub const RECEIVE_BUFFERS: RangeInclusive<usize> = 128 << 10..=128 << 20;
+const _: () = assert!(*RECEIVE_BUFFERS.start() >= 2 * MAX_RUN_OCTETS - 8 && RECEIVE_BUFFER <= *RECEIVE_BUFFERS.end());
 
 /// The most sockets of one worker: two families on each of 32 interfaces.
 pub const MAX_SOCKETS: usize = 64;
 
 /// How a tunnel's socket differs from the others of the host.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SocketOptions {
     /// The firewall mark of what it sends, which keeps outer packets out of the tunnel's own routes (SO_MARK).
     pub mark: Option<u32>,
@@ -49,6 +52,14 @@ pub struct SocketOptions {
     pub device: Option<String>,
     /// What of the kernel's offloads it uses.
     pub offloads: Offloads,
+    /// Octets of its receive buffer, within [`RECEIVE_BUFFERS`].
+    pub receive_buffer: usize,
+}
+
+impl Default for SocketOptions {
+    fn default() -> Self {
+        Self { mark: None, device: None, offloads: Offloads::default(), receive_buffer: RECEIVE_BUFFER }
+    }
 }
 
 /// A bound, non-blocking UDP socket of one family.

@@ -17,7 +17,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use rustix::net::sockopt;
 use socket2::Socket;
 
-use super::{RECEIVE_BUFFER, SEND_BUFFER, SocketOptions};
+use super::SocketOptions;
 
 pub(super) fn set(socket: &Socket, local: SocketAddr, options: &SocketOptions) -> io::Result<()> {
     if let Some(mark) = options.mark {
@@ -33,7 +33,7 @@ pub(super) fn set(socket: &Socket, local: SocketAddr, options: &SocketOptions) -
         })?;
     }
     set_path_mtu_discovery(socket.as_fd(), local)?;
-    set_buffers(socket)
+    set_buffers(socket, options.receive_buffer)
 }
 
 /// Has the outer header's Traffic Class told of each datagram. A kernel without it tells of none.
@@ -72,12 +72,13 @@ pub(crate) fn explain_mark(error: &io::Error, mark: u32) -> io::Error {
 }
 
 /// The privileged options pass the administrator's limits (`net.core.rmem_max`); without the right the limits hold.
-fn set_buffers(socket: &Socket) -> io::Result<()> {
-    if sockopt::set_socket_recv_buffer_size_force(socket, RECEIVE_BUFFER).is_err() {
-        socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
+fn set_buffers(socket: &Socket, receive: usize) -> io::Result<()> {
+    let send = receive / 2;
+    if sockopt::set_socket_recv_buffer_size_force(socket, receive).is_err() {
+        socket.set_recv_buffer_size(receive)?;
     }
-    if sockopt::set_socket_send_buffer_size_force(socket, SEND_BUFFER).is_err() {
-        socket.set_send_buffer_size(SEND_BUFFER)?;
+    if sockopt::set_socket_send_buffer_size_force(socket, send).is_err() {
+        socket.set_send_buffer_size(send)?;
     }
     Ok(())
 }

@@ -246,11 +246,12 @@ fn a_full_send_buffer_drops_the_rest_and_does_not_hang() {
 fn marks_and_devices_are_set_where_the_process_may() {
     in_new_network_namespace(|| {
         let _tun = crate::tun::Tun::create("mn0", 1400, crate::offloads::Offloads::NONE).unwrap();
-        let options = SocketOptions { mark: Some(7872), device: Some("mn0".to_owned()), ..SocketOptions::default() };
+        let (device, receive_buffer) = (Some("mn0".to_owned()), 1 << 20);
+        let options = SocketOptions { mark: Some(7872), device, receive_buffer, ..SocketOptions::default() };
         let socket = UdpSocket::bind("0.0.0.0:0".parse().unwrap(), &options).unwrap();
         assert_eq!(socket.socket.mark().unwrap(), 7872);
         assert_eq!(socket.socket.device().unwrap().as_deref(), Some(b"mn0".as_slice()));
-        assert_eq!(socket.socket.recv_buffer_size().unwrap(), 2 * RECEIVE_BUFFER);
-        assert_eq!(socket.socket.send_buffer_size().unwrap(), 2 * SEND_BUFFER);
+        assert_eq!(socket.socket.recv_buffer_size().unwrap(), 2 * receive_buffer);
+        assert_eq!(socket.socket.send_buffer_size().unwrap(), receive_buffer);
     });
 }
