@@ -113,7 +113,7 @@ impl<H: Half> Sad<H> {
         }
     }
 
-    /// [`Self::settle`], and folds what is idle: a few SAs are looked at, so many that a [`ROUND`] sees each.
+    /// [`Self::settle`], and folds what is idle: a few SAs are looked at, so many that each is seen once a minute.
     pub fn sweep(&mut self, now: Instant) {
         self.settle();
         if self.awake.next_looks.is_some_and(|at| now < at) {
