@@ -128,7 +128,8 @@ impl InboundSa {
         opened: &mut [Result<Opened, DropReason>],
     ) {
         let mut results = [Err(DropReason::Truncated); MOST];
-        self.verify(group, arena, now, &mut results);
+        results.iter_mut().zip(group).for_each(|(result, sealed)| *result = self.check(sealed, now));
+        self.verify(group, arena, &mut results);
         for (sealed, result) in group.iter().zip(&mut results) {
             *result = self.check(sealed, now).and(*result).and_then(|()| self.mark(sealed.sequence));
         }
@@ -138,25 +139,17 @@ impl InboundSa {
         }
     }
 
-    /// The ICVs of those that may be authentic at all; the others are as they were.
-    fn verify<const MOST: usize>(
-        &self,
-        group: &[Sealed],
-        arena: &mut [u8],
-        now: Instant,
-        results: &mut [Result<(), DropReason>; MOST],
-    ) {
-        let may_be = |sealed: &&Sealed| self.check(sealed, now).is_ok();
-        let (mut datagrams, count) = disjoint::<MOST>(arena, group.iter().filter(may_be).map(|sealed| sealed.range.clone()));
+    /// The ICVs of those that are right so far.
+    fn verify<const MOST: usize>(&self, group: &[Sealed], arena: &mut [u8], results: &mut [Result<(), DropReason>; MOST]) {
+        let (mut datagrams, count) = disjoint::<MOST>(arena, right(group, results));
         let mut verified = [Err(DropReason::Truncated); MOST];
         self.transform.verify_many(datagrams.get_mut(..count).unwrap_or_default(), &mut verified);
-        let those = group.iter().zip(results).filter(|(sealed, _)| may_be(sealed));
-        those.zip(verified).for_each(|((_, result), verified)| *result = verified);
+        let those = results.iter_mut().filter(|result| result.is_ok());
+        those.zip(verified).for_each(|(result, verified)| *result = verified);
     }
 
     fn decrypt<const MOST: usize>(&self, group: &[Sealed], arena: &mut [u8], results: &[Result<(), DropReason>; MOST]) {
-        let authentic = group.iter().zip(results).filter(|(_, result)| result.is_ok());
-        let (mut datagrams, count) = disjoint::<MOST>(arena, authentic.map(|(sealed, _)| sealed.range.clone()));
+        let (mut datagrams, count) = disjoint::<MOST>(arena, right(group, results));
         self.transform.decrypt_many(datagrams.get_mut(..count).unwrap_or_default());
     }
 
@@ -214,4 +207,9 @@ impl InboundSa {
     pub fn may_report_sighting(&mut self, now: Instant) -> bool {
         self.sightings.allow(now)
     }
+}
+
+/// Where those lie of which nothing wrong is known.
+fn right(group: &[Sealed], results: &[Result<(), DropReason>]) -> impl Iterator<Item = Range<usize>> {
+    group.iter().zip(results).filter(|(_, result)| result.is_ok()).map(|(sealed, _)| sealed.range.clone())
 }
