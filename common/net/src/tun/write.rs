@@ -2,16 +2,13 @@
 
 use std::io::{self, IoSlice};
 
-use protocol::offload::{Merged, Merger, VirtioHeader};
+use protocol::offload::{MAX_GROUP_PACKETS, Merged, Merger, VirtioHeader};
 use rustix::io::{retry_on_intr, write, writev};
 
 use super::Tun;
 
 /// The most parts of one call: a header and one for each packet of a group.
-const MAX_PARTS: usize = 1 + MAX_GROUP;
-
-/// The most packets of one group.
-const MAX_GROUP: usize = 64;
+const MAX_PARTS: usize = 1 + MAX_GROUP_PACKETS;
 
 /// What became of the packets of one [`Tun::write_batch`] or [`Tun::write_merged`].
 #[derive(Debug, Default)]

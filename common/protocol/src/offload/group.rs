@@ -9,7 +9,7 @@ use crate::tunnel::batch::MAX_PACKET;
 use crate::wire::checksum;
 
 /// The most packets of one group: what the kernel takes of UDP.
-const MAX_GROUP_PACKETS: usize = 64;
+pub const MAX_GROUP_PACKETS: usize = 64;
 
 /// In the first octet of IPv4's flags.
 const DONT_FRAGMENT: u8 = 0x40;

@@ -12,6 +12,7 @@ mod segments;
 mod template;
 mod virtio;
 
+pub use group::MAX_GROUP_PACKETS;
 pub use merge::{Merged, Merger, Merging};
 pub use segments::Segments;
 pub use virtio::{Segmentation, VirtioHeader};
