@@ -156,13 +156,7 @@ impl Walk {
     /// Puts what was sealed where the other end's socket would have put it.
     fn carry(&mut self) {
         self.received.clear();
-        let mut start = 0;
-        for (_, octets) in self.send.iter() {
-            let range = start..start + octets.len();
-            self.received.arena()[range.clone()].copy_from_slice(octets);
-            self.received.push(range.clone(), SOCKET, self.peer);
-            start = range.end;
-        }
+        self.send.iter().for_each(|(_, octets)| assert!(self.received.copy_in(octets, SOCKET, self.peer)));
     }
 }
 

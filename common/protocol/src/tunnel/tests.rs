@@ -151,13 +151,7 @@ fn receive_from(
     datagrams: &[Vec<u8>],
 ) -> (Vec<Result<Vec<u8>, DropReason>>, Vec<Event>) {
     let mut batch = ReceiveBatch::new(datagrams.len(), datagrams.iter().map(Vec::len).sum());
-    let mut start = 0;
-    for datagram in datagrams {
-        let range = start..start + datagram.len();
-        batch.arena()[range.clone()].copy_from_slice(datagram);
-        batch.push(range.clone(), SocketId(0), from);
-        start = range.end;
-    }
+    datagrams.iter().for_each(|datagram| assert!(batch.copy_in(datagram, SocketId(0), from)));
     let mut verdicts = Vec::new();
     end.exit.handle_datagrams(&mut batch, now, &mut verdicts);
     let delivered = verdicts.into_iter().filter_map(|verdict| match verdict {

@@ -49,6 +49,16 @@ impl ReceiveBatch {
         self.datagrams.push(received);
     }
 
+    /// Copies a datagram in behind the last one, as a socket would have put it there; `false` when there is no room.
+    pub fn copy_in(&mut self, octets: &[u8], socket: SocketId, from: SocketAddr) -> bool {
+        let start = self.datagrams.last().map_or(0, |last| last.range.end);
+        let range = start..start + octets.len();
+        let Some(place) = self.octets.get_mut(range.clone()) else { return false };
+        place.copy_from_slice(octets);
+        self.push(range, socket, from);
+        true
+    }
+
     /// How many datagrams.
     pub fn len(&self) -> usize {
         self.datagrams.len()
