@@ -120,6 +120,15 @@ impl Spi {
     pub const fn number(self) -> u16 {
         (self.0 & 0xfff) as u16
     }
+
+    /// The lowest six bits of its number, by which the cores of an end share its inbound SAs. A new SA of a node that has one already
+    /// is in the class of the old one, so that what is sent under both stays in order.
+    pub const fn class(self) -> u8 {
+        self.0 as u8 % Self::CLASSES
+    }
+
+    /// How many classes there are: as many cores can share the SAs of an end.
+    pub const CLASSES: u8 = 64;
 }
 
 impl fmt::Debug for Spi {
@@ -143,6 +152,7 @@ mod tests {
         let spi = Spi::new(0x123_4567).unwrap();
         assert_eq!((spi.group().get(), spi.block().index(), spi.number()), (4, 0x1234, 0x567));
         assert_eq!(spi.block().spi(spi.number()), Some(spi));
+        assert_eq!(spi.class(), 0x27);
     }
 
     #[test]
