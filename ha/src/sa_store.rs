@@ -67,7 +67,7 @@ impl SaStore {
         }
         let (valid_until, lease) = (now + provisioned.left, provisioned.lease);
         self.known.insert(spi, Known { valid_until, lease, ended: false });
-        Delivery::New(Arc::new(Install { sa: provisioned.sa, valid_until, lease, traffic: Arc::default() }))
+        Delivery::New(Arc::new(Install::new(provisioned.sa, valid_until, lease)))
     }
 
     /// A subscription begins: half a snapshot of the one before says nothing.

@@ -1,6 +1,5 @@
 //! What a grant means by this node's clocks.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use protocol::mhauth::Grant;
@@ -10,7 +9,7 @@ use protocol::tunnel::Install;
 /// with a wrong clock is not misled; without that header (profile `draft-04` has none) by `wall`, this node's.
 pub fn to_install(grant: &Grant, now: Instant, wall: SystemTime) -> Install {
     let left = grant.validity_end.duration_since(clock(grant, wall)).unwrap_or_default();
-    Install { sa: grant.sa.clone(), valid_until: now + left, lease: 0, traffic: Arc::default() }
+    Install::new(grant.sa.clone(), now + left, 0)
 }
 
 /// How long ago it ended; `None` while something is left. An SA with nothing left would be asked for anew without end.

@@ -73,7 +73,7 @@ mod tests {
     use crate::fixture::association;
 
     fn old(spi: u32, now: Instant) -> Arc<Install> {
-        Arc::new(Install { sa: association(spi), valid_until: now, lease: 0, traffic: Arc::default() })
+        Arc::new(Install::new(association(spi), now, 0))
     }
 
     #[test]

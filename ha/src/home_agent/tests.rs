@@ -76,7 +76,7 @@ impl Story {
 
     fn install(&mut self, sa: SecurityAssociation, lease: u32) {
         let valid_until = self.now + Duration::from_secs(1000);
-        self.ha.handle_sa(Arc::new(Install { sa, valid_until, lease, traffic: Arc::default() }), self.now);
+        self.ha.handle_sa(Arc::new(Install::new(sa, valid_until, lease)), self.now);
         assert!(matches!(self.ha.poll_command(), Some(Command::Install(_))));
     }
 

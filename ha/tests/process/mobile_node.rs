@@ -45,8 +45,7 @@ impl MobileNode {
         let entry = EntryPoint::new(Role::MobileNode, counters.clone(), IcmpSources::default());
         let exit = ExitPoint::new(Role::MobileNode, counters);
         let mut node = Self { sa: sa.clone(), socket: open(), entry, exit, pings: 0 };
-        let install =
-            Install { sa: sa.clone(), valid_until: Instant::now() + Duration::from_secs(600), lease: 0, traffic: Arc::default() };
+        let install = Install::new(sa.clone(), Instant::now() + Duration::from_secs(600), 0);
         node.obeys(&Command::Install(Arc::new(install)));
         let paths = Paths::one(path());
         node.obeys(&Command::Move { home: sa.home, paths, encapsulation: Encapsulation::ProtectedUdp, sending: sa.spi });

@@ -64,7 +64,7 @@ fn peer(role: Role) -> SocketAddr {
 fn exit_point(role: Role) -> ExitPoint {
     let mut exit = ExitPoint::new(role, Arc::new(Counters::default())).guarded(guard());
     let sa = SecurityAssociation { user_data: UserData::Clear, ..association(SUITE) };
-    exit.apply(&Command::Install(Arc::new(Install { sa, valid_until: now(), lease: 0, traffic: Arc::default() })));
+    exit.apply(&Command::Install(Arc::new(Install::new(sa, now(), 0))));
     let paths = Paths::one(Path::proved(SOCKET, peer(role)));
     let (home, encapsulation) = (home(SUITE), Encapsulation::ClearUdp);
     exit.apply(&Command::Move { home, paths, encapsulation, sending: spi(SUITE) });

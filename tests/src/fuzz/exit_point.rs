@@ -165,12 +165,7 @@ fn bound_exit_point(role: Role, counters: Arc<Counters>) -> ExitPoint {
     exit.apply(&Command::LookUpIn([block()].into_iter().collect()));
     for suite in CipherSuite::ALL {
         let valid_until = now() + Duration::from_secs(86_400);
-        exit.apply(&Command::Install(Arc::new(Install {
-            sa: association(suite),
-            valid_until,
-            lease: 0,
-            traffic: Arc::default(),
-        })));
+        exit.apply(&Command::Install(Arc::new(Install::new(association(suite), valid_until, 0))));
         let paths = Paths::one(Path::proved(SOCKET, ([198, 51, 100, 7], 5000).into()));
         let (home, encapsulation, sending) = (home(suite), Encapsulation::ProtectedUdp, spi(suite));
         exit.apply(&Command::Move { home, paths, encapsulation, sending });

@@ -44,7 +44,7 @@ impl End {
     /// Delivers `sa` to both halves, and lets go of it.
     pub(crate) fn installs(&mut self, sa: SecurityAssociation, now: Instant, wire: &mut Wire) {
         let valid_until = now + Duration::from_secs(86_400);
-        let install = Install { sa, valid_until, lease: 0, traffic: Arc::default() };
+        let install = Install::new(sa, valid_until, 0);
         self.apply(&Command::Install(Arc::new(install)), wire);
     }
 

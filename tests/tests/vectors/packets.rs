@@ -111,6 +111,6 @@ fn open(suite: CipherSuite, case: &Refused, datagram: &mut [u8], now: Instant) -
     }
     let keys = keys(&case.ikey, &case.ekey);
     let sa = SecurityAssociation { mn_to_ha: keys.clone(), ha_to_mn: keys, ..association(Spi::new(case.spi).unwrap(), suite) };
-    let mut inbound = InboundSa::new(&install(sa, now), Role::HomeAgent).unwrap();
+    let mut inbound = InboundSa::new(&install(sa, now).into(), Role::HomeAgent).unwrap();
     inbound.open(ptype, envelope.sequence, datagram, now).map(|_| ())
 }

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use super::cipher::{KeyError, LANES, Transform, layout};
 use super::replay::ReplayWindow;
-use super::rest::{Half, Rest};
-use super::wear::Wear;
+use super::rest::Half;
+use super::wear::{Wear, Worn};
 use super::{Direction, Role};
 use crate::addr::HomeAddresses;
 use crate::tunnel::batch::disjoint;
@@ -58,17 +58,23 @@ pub struct Opened {
     pub is_wearing_out: bool,
 }
 
-impl Half for InboundSa {
-    fn first(_: &Install) -> Rest {
-        Rest::default()
-    }
+/// What a receiving half has to remember at rest.
+#[derive(Default)]
+pub struct InboundRest {
+    /// One above the highest number that was received: from there on numbers are taken, below none.
+    next: u64,
+    wear: Worn,
+}
 
-    fn wake(install: &Install, role: Role, rest: Rest) -> Result<Self, KeyError> {
+impl Half for InboundSa {
+    type Rest = InboundRest;
+
+    fn wake(install: &Arc<Install>, role: Role, rest: InboundRest) -> Result<Self, KeyError> {
         let (sa, direction) = (&install.sa, role.receives());
         Ok(Self {
             transform: Transform::new(sa.suite, sa.keys(direction))?,
             window: sa.is_numbered().then(|| ReplayWindow::from(rest.next)),
-            wear: rest.wear,
+            wear: rest.wear.into(),
             home: sa.home,
             closes: install.valid_until + GRACE,
             lease: install.lease,
@@ -79,8 +85,8 @@ impl Half for InboundSa {
         })
     }
 
-    fn rest(&self) -> Rest {
-        Rest { next: self.window.as_ref().map_or(0, ReplayWindow::next), wear: self.wear }
+    fn rest(&mut self) -> InboundRest {
+        InboundRest { next: self.window.as_ref().map_or(0, ReplayWindow::next), wear: (&self.wear).into() }
     }
 
     fn was_used(&mut self) -> bool {
@@ -93,8 +99,8 @@ impl InboundSa {
     ///
     /// # Errors
     /// When the keys do not fit the suite.
-    pub fn new(install: &Install, role: Role) -> Result<Self, KeyError> {
-        Self::wake(install, role, Self::first(install))
+    pub fn new(install: &Arc<Install>, role: Role) -> Result<Self, KeyError> {
+        Self::wake(install, role, InboundRest::default())
     }
 
     /// Authenticates and decrypts one datagram in place, as [`Self::open_many`] does.

@@ -1,7 +1,8 @@
 //! Security associations between mobile node and home agent (RFC 6618 section 6, RFC 4303).
 //!
 //! [`SecurityAssociation`] is what the HAC provisions to both ends. [`outbound`] and [`inbound`] are what a tunnel's two
-//! halves make of it: each has one direction's keys and that direction's only changing state.
+//! halves make of it: each has one direction's keys. What changes of the receiving half is its own; what changes of
+//! the sending one, [`sequence_counter`], is shared by all that send.
 
 pub mod cipher;
 pub mod inbound;
@@ -10,6 +11,7 @@ pub mod outbound;
 pub mod replay;
 pub mod rest;
 pub mod sad;
+pub mod sequence_counter;
 pub mod spi;
 pub mod suite;
 mod wear;

@@ -8,45 +8,35 @@ use std::time::Instant;
 
 use super::Role;
 use super::cipher::KeyError;
-use super::wear::Wear;
 use crate::tunnel::Install;
-
-/// What a half has to remember at rest.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Rest {
-    /// Outbound, the next sequence number. Inbound, one above the highest that was received: from there on numbers are taken, below
-    /// none.
-    pub(super) next: u64,
-    pub(super) wear: Wear,
-}
 
 /// The awake form of a half.
 pub trait Half: Sized {
-    /// What a half remembers before its first packet.
-    fn first(install: &Install) -> Rest;
+    /// What it has to remember at rest, beside what was installed. The default is that before its first packet.
+    type Rest: Default;
 
     /// Expands the keys of this half at the end `role`.
     ///
     /// # Errors
     /// When the keys do not fit the suite.
-    fn wake(install: &Install, role: Role, rest: Rest) -> Result<Self, KeyError>;
+    fn wake(install: &Arc<Install>, role: Role, rest: Self::Rest) -> Result<Self, KeyError>;
 
-    /// What has to be remembered of it.
-    fn rest(&self) -> Rest;
+    /// What has to be remembered of it, which is not used any more.
+    fn rest(&mut self) -> Self::Rest;
 
     /// Whether anything was sent, or found authentic, since this was asked last.
     fn was_used(&mut self) -> bool;
 }
 
 /// A half in its place.
-pub(super) struct Place<H> {
+pub(super) struct Place<H: Half> {
     pub(super) install: Arc<Install>,
     pub(super) state: State<H>,
 }
 
 /// Either form.
-pub(super) enum State<H> {
-    Rest(Rest),
+pub(super) enum State<H: Half> {
+    Rest(H::Rest),
     Awake(Box<Awake<H>>),
 }
 
@@ -73,14 +63,13 @@ impl<H: Half> Place<H> {
     /// # Errors
     /// When the keys do not fit the suite.
     pub(super) fn new(install: &Arc<Install>, role: Role) -> Result<Self, KeyError> {
-        let rest = H::first(install);
-        H::wake(install, role, rest)?;
-        Ok(Self { install: install.clone(), state: State::Rest(rest) })
+        H::wake(install, role, H::Rest::default())?;
+        Ok(Self { install: install.clone(), state: State::Rest(H::Rest::default()) })
     }
 
     /// Goes back to rest: the schedules are wiped, the numbers are kept.
     pub(super) fn fold(&mut self) {
-        if let State::Awake(awake) = &self.state {
+        if let State::Awake(awake) = &mut self.state {
             self.state = State::Rest(awake.half.rest());
         }
     }

@@ -21,7 +21,7 @@ const LOOKS: usize = 64;
 pub const MOST_AWAKE: usize = 1 << 17;
 
 /// Blocks that hold at least one SA, in pages that hold at least one.
-pub struct Sad<H> {
+pub struct Sad<H: Half> {
     role: Role,
     blocks: Vec<Option<Box<Block<H>>>>,
     len: usize,
@@ -77,8 +77,8 @@ impl<H: Half> Sad<H> {
     /// The state of `spi`, which is awake now. It stays so, from the next [`Self::settle`] on, if something comes of it.
     pub fn get_mut(&mut self, spi: Spi) -> Option<&mut H> {
         let place = find(&mut self.blocks, spi)?;
-        if let State::Rest(rest) = place.state {
-            let half = H::wake(&place.install, self.role, rest).ok()?;
+        if let State::Rest(rest) = &mut place.state {
+            let half = H::wake(&place.install, self.role, std::mem::take(rest)).ok()?;
             place.state = State::Awake(Box::new(Awake { half, seen: None }));
             self.awake.spis.push(spi);
         }
@@ -204,13 +204,13 @@ fn indexes(spi: Spi) -> (usize, usize, usize) {
     (spi.block().index(), number / PLACES, number % PLACES)
 }
 
-fn find<H>(blocks: &mut [Option<Box<Block<H>>>], spi: Spi) -> Option<&mut Place<H>> {
+fn find<H: Half>(blocks: &mut [Option<Box<Block<H>>>], spi: Spi) -> Option<&mut Place<H>> {
     let (block, page, place) = indexes(spi);
     let page = blocks.get_mut(block)?.as_deref_mut()?.get_mut(page)?.as_deref_mut()?;
     page.get_mut(place)?.as_mut()
 }
 
-fn awake<H>(blocks: &mut [Option<Box<Block<H>>>], spi: Spi) -> Option<&mut Awake<H>> {
+fn awake<H: Half>(blocks: &mut [Option<Box<Block<H>>>], spi: Spi) -> Option<&mut Awake<H>> {
     match &mut find(blocks, spi)?.state {
         State::Awake(awake) => Some(awake),
         State::Rest(_) => None,
@@ -218,7 +218,7 @@ fn awake<H>(blocks: &mut [Option<Box<Block<H>>>], spi: Spi) -> Option<&mut Awake
 }
 
 /// The slot of `spi`, whose block and page are made if they are not there.
-fn slot<H>(blocks: &mut Vec<Option<Box<Block<H>>>>, spi: Spi) -> Option<&mut Option<Place<H>>> {
+fn slot<H: Half>(blocks: &mut Vec<Option<Box<Block<H>>>>, spi: Spi) -> Option<&mut Option<Place<H>>> {
     let (block, page, place) = indexes(spi);
     if block >= blocks.len() {
         blocks.resize_with(block + 1, || None);

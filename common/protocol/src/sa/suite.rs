@@ -204,7 +204,7 @@ mod tests {
     #[test]
     fn a_3des_key_wants_a_new_sa_at_8_mib_and_protects_1_gib_and_no_more() {
         const MIB: usize = 1 << 20;
-        let (mut wear, suite) = (Wear::default(), CipherSuite::TripleDesEdeCbcSha);
+        let (wear, suite) = (Wear::default(), CipherSuite::TripleDesEdeCbcSha);
         let wants: Vec<u64> = (1..=1024).filter(|mib| wear.has_room(suite, MIB) && wear.count(suite, MIB, *mib)).collect();
         assert_eq!(wants, [8]);
         assert!(!wear.has_room(suite, 1) && wear.has_room(suite, 0));

@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use super::{Guard, TrafficCounters};
 use crate::addr::HomeAddresses;
+use crate::sa::sequence_counter::SequenceCounter;
 use crate::sa::spi::SpiBlocks;
 use crate::sa::{SecurityAssociation, Spi};
 
@@ -108,7 +109,7 @@ pub enum Encapsulation {
     ClearUdp,
 }
 
-/// Delivers a security association to a half.
+/// Delivers a security association to the halves, all of which hold the same one.
 #[derive(Debug)]
 pub struct Install {
     /// Keys and addresses.
@@ -119,6 +120,15 @@ pub struct Install {
     pub lease: u32,
     /// Where the halves count the user data that they carry under it.
     pub traffic: Arc<TrafficCounters>,
+    /// What the sending halves share.
+    pub counter: SequenceCounter,
+}
+
+impl Install {
+    /// Of an SA that nobody has sent under in this lease.
+    pub fn new(sa: SecurityAssociation, valid_until: Instant, lease: u32) -> Self {
+        Self { sa, valid_until, lease, traffic: Arc::default(), counter: SequenceCounter::of_lease(lease) }
+    }
 }
 
 /// An instruction to both halves.

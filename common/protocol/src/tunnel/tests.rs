@@ -71,7 +71,7 @@ impl Pair {
             ha: Ends::new(Role::HomeAgent, icmp),
         };
         for (end, lease) in [(&mut pair.mn, 0), (&mut pair.ha, lease)] {
-            let install = Install { sa: sa.clone(), valid_until: now + Duration::from_secs(100), lease, traffic: Arc::default() };
+            let install = Install::new(sa.clone(), now + Duration::from_secs(100), lease);
             end.apply(&Command::Install(Arc::new(install)), &mut pair.rng);
         }
         pair

@@ -7,7 +7,7 @@ fn an_sa_whose_packets_are_not_numbered_is_logged_as_a_warning_once_and_no_other
     let (mut story, lines) = fixture::logged(Story::new);
     assert_eq!(lines.len(), 0);
     let unnumbered = SecurityAssociation { profile: WireProfile::Draft04, ..association(SPI + 1) };
-    let install = Arc::new(Install { sa: unnumbered, valid_until: story.now + GRACE, lease: 0, traffic: Arc::default() });
+    let install = Arc::new(Install::new(unnumbered, story.now + GRACE, 0));
     let ((), lines) = fixture::logged(|| (0..2).for_each(|_| story.ha.handle_sa(install.clone(), story.now)));
     let [line] = &lines[..] else { panic!("{lines:?}") };
     assert!(line.contains("WARN") && line.contains("no replay protection"), "{line}");

@@ -29,8 +29,7 @@ fn what_an_abandoned_run_says_late_is_not_heard() {
     story.sees(&[lte()]);
     story.actions();
     let (now, before) = (story.now, story.node.security_association().unwrap().sa.spi);
-    let install =
-        Install { sa: association(2), valid_until: now + Duration::from_secs(86_400), lease: 0, traffic: Arc::default() };
+    let install = Install::new(association(2), now + Duration::from_secs(86_400), 0);
     let ((), lines) = ::fixture::logged(|| {
         story.node.handle_grant(run, Arc::new(install), now, &mut story.rng);
         story.node.handle_bootstrap_failure(run, &"too late", Some(Duration::from_secs(1000)), now, &mut story.rng);

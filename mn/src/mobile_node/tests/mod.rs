@@ -70,12 +70,7 @@ impl Story {
     }
 
     fn is_granted(&mut self, spi: u32) {
-        let install = Install {
-            sa: (self.sa)(spi),
-            valid_until: self.now + Duration::from_secs(86_400),
-            lease: 0,
-            traffic: Arc::default(),
-        };
+        let install = Install::new((self.sa)(spi), self.now + Duration::from_secs(86_400), 0);
         let run = self.run();
         self.node.handle_grant(run, Arc::new(install), self.now, &mut self.rng);
     }

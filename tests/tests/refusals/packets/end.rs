@@ -58,7 +58,7 @@ impl End {
 
     /// The feed delivers an association, or MHAuth grants one.
     pub(super) fn is_provisioned(&mut self, sa: SecurityAssociation, lease: u32, now: Instant) {
-        let install = Arc::new(Install { sa, valid_until: now + Duration::from_secs(86_400), lease, traffic: Arc::default() });
+        let install = Arc::new(Install::new(sa, now + Duration::from_secs(86_400), lease));
         self.obey(now);
         match &mut self.control {
             Control::HomeAgent(home_agent) => home_agent.handle_sa(install, now),

@@ -80,6 +80,8 @@ pub(super) struct LayOut<'a, R> {
     pub(super) rng: &'a mut R,
     pub(super) send: &'a mut SendBatch,
     pub(super) pending: &'a mut Pending,
+    /// How many packets follow in the batch, some of which may go under this SA.
+    pub(super) behind: usize,
 }
 
 impl<R: CryptoRng> LayOut<'_, R> {
@@ -95,11 +97,13 @@ impl<R: CryptoRng> LayOut<'_, R> {
     ) -> Option<usize> {
         let mut sent = Volume::default();
         let mut full_at = None;
-        for index in from..segments.count() {
+        let count = segments.count();
+        for index in from..count {
+            let ahead = count - index - 1 + self.behind;
             let payload = Payload::Segment(segments, index);
             let laid_out = match form {
                 Encapsulation::ClearUdp => self.clear(outer, &payload),
-                Encapsulation::ProtectedUdp => self.protected(outer, &payload),
+                Encapsulation::ProtectedUdp => self.protected(outer, &payload, ahead),
             };
             match laid_out {
                 Ok(()) => sent.add(payload.len()),
@@ -115,13 +119,13 @@ impl<R: CryptoRng> LayOut<'_, R> {
         full_at
     }
 
-    /// Gives one packet its place and number, and a sending on each path that may still send.
-    pub(super) fn protected(&mut self, outer: &Outer, payload: &Payload<'_>) -> Result<(), DropReason> {
+    /// Gives one packet its place and number, and a sending on each path that may still send; so many more are `ahead`.
+    pub(super) fn protected(&mut self, outer: &Outer, payload: &Payload<'_>, ahead: usize) -> Result<(), DropReason> {
         if outer.ptype == PType::Protected && !self.sa.is_numbered() {
             return Err(DropReason::UnnumberedData);
         }
         let range = self.place(layout::sealed_len(self.sa.suite(), payload.len()))?;
-        let reserved = self.sa.reserve(range.len())?;
+        let reserved = self.sa.reserve(range.len(), ahead)?;
         let slot = self.send.slot(range.clone());
         let place = self.sa.frame(outer.ptype, reserved.sequence, outer.next_header, payload.len(), self.rng, slot);
         payload.write(outer, place);

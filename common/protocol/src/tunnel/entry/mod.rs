@@ -1,4 +1,5 @@
-//! The tunnel entry-point (RFC 2473 section 3.1): inner packets in, protected datagrams out. Owns every outbound SA.
+//! The tunnel entry-point (RFC 2473 section 3.1): inner packets in, protected datagrams out. Has every outbound SA, whose sequence
+//! numbers it shares with the other entry-points of its end.
 //!
 //! A batch is handled in two passes: select each packet, cut it and lay out its segments in their places of the send buffer; then
 //! seal runs of packets of one SA together.
@@ -113,7 +114,8 @@ impl EntryPoint {
         let mut at = from;
         let mut rest = None;
         while let Some((header, packet)) = packets.get(at.packet).filter(|_| rest.is_none()) {
-            match self.handle_packet(header, packet, at.segment, rng, send) {
+            let behind = packets.len() - at.packet - 1;
+            match self.handle_packet(header, packet, at.segment, behind, rng, send) {
                 Ok(full_at) => rest = full_at.map(|segment| Place { segment, ..at }),
                 Err(reason) => {
                     if reason == DropReason::NoTunnel {
@@ -129,12 +131,14 @@ impl EntryPoint {
         rest
     }
 
-    /// Lays out the segments of one packet, from the one at `from` on; gives that at which `send` is full.
+    /// Lays out the segments of one packet, with `behind` more in its batch, from the segment at `from` on; gives that at which `send` is
+    /// full.
     fn handle_packet(
         &mut self,
         header: &VirtioHeader,
         packet: &[u8],
         from: usize,
+        behind: usize,
         rng: &mut impl CryptoRng,
         send: &mut SendBatch,
     ) -> Result<Option<usize>, DropReason> {
@@ -149,7 +153,7 @@ impl EntryPoint {
         let tunnel = self.table.get_mut(home).ok_or(DropReason::NoTunnel)?;
         let segments = Segments::new(header, packet.get(..inner.len).ok_or(DropReason::BadInnerPacket)?)?;
         let sa = self.sas.get_mut(tunnel.sending).ok_or(DropReason::UnknownSpi)?;
-        let mut lay_out = LayOut { sa, paths: &mut tunnel.paths, rng, send, pending: &mut self.pending };
+        let mut lay_out = LayOut { sa, paths: &mut tunnel.paths, rng, send, pending: &mut self.pending, behind };
         Ok(lay_out.segments(&Outer::of(&inner, self.mtu), tunnel.encapsulation, &segments, from, &self.counters))
     }
 
@@ -165,7 +169,8 @@ impl EntryPoint {
     ) {
         let laid_out = match self.sas.get_mut(spi) {
             Some(sa) => {
-                LayOut { sa, paths: &mut paths, rng, send, pending: &mut self.pending }.protected(outer, &Payload::Octets(octets))
+                let mut lay_out = LayOut { sa, paths: &mut paths, rng, send, pending: &mut self.pending, behind: 0 };
+                lay_out.protected(outer, &Payload::Octets(octets), 0)
             }
             None => Err(DropReason::UnknownSpi),
         };
@@ -180,6 +185,7 @@ impl EntryPoint {
     fn finish(&mut self, send: &mut SendBatch) {
         for run in self.pending.datagrams.chunk_by(|(first, _), (second, _)| first == second) {
             let Some(sa) = run.first().and_then(|(spi, _)| self.sas.get_mut(*spi)) else { continue };
+            sa.give_back();
             sa.seal_batch(send, run.iter().map(|(_, range)| range.clone()));
         }
         self.pending.datagrams.clear();

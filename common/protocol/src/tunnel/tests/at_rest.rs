@@ -7,7 +7,7 @@ fn lasting(suite: CipherSuite) -> Pair {
     let mut pair = Pair::bound(suite);
     for end in [&mut pair.mn, &mut pair.ha] {
         let valid_until = pair.now + Duration::from_secs(3_600);
-        let install = Install { sa: association(suite), valid_until, lease: 0, traffic: Arc::default() };
+        let install = Install::new(association(suite), valid_until, 0);
         end.apply(&Command::Uninstall(spi()), &mut pair.rng);
         end.apply(&Command::Install(Arc::new(install)), &mut pair.rng);
     }

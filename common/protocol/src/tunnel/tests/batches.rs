@@ -173,7 +173,7 @@ impl Exit {
         for number in 0..SAS.len() {
             let (sa, traffic) = (association_of(number), Arc::<TrafficCounters>::default());
             let (home, sending) = (sa.home, sa.spi);
-            let install = Install { sa, valid_until: now + Duration::from_secs(100), lease: 0, traffic: traffic.clone() };
+            let install = Install { traffic: traffic.clone(), ..Install::new(sa, now + Duration::from_secs(100), 0) };
             it.traffic.push(traffic);
             it.exit.apply(&Command::Install(Arc::new(install)));
             if number + 1 < SAS.len() {

@@ -83,10 +83,10 @@ fn what_an_unproved_path_has_used_stays_used_when_the_binding_is_written_again()
     assert_eq!(send(&mut pair.ha, pair.now, &mut pair.rng, &packet).0.len(), 1, "proved, it has no limit");
 }
 
-fn install(suite: CipherSuite) -> Install {
+fn install(suite: CipherSuite) -> Arc<Install> {
     #[expect(clippy::disallowed_methods, reason = "a test needs some instant to start from")]
     let now = Instant::now();
-    Install { sa: association(suite), valid_until: now + Duration::from_secs(100), lease: 0, traffic: Arc::default() }
+    Arc::new(Install::new(association(suite), now + Duration::from_secs(100), 0))
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn at_three_quarters_of_the_numbers_each_half_wants_a_new_sa_once_and_at_the_end
     let now = install(CipherSuite::Aes128Gcm).valid_until - Duration::from_secs(1);
     let mut wants = |number: u32| {
         sender.skip_to(number);
-        let reserved = sender.reserve(36).unwrap();
+        let reserved = sender.reserve(36, 0).unwrap();
         let mut datagram = vec![0; 36];
         let mut send = SendBatch::new(1, 36);
         let range = send.reserve(36, 1).unwrap();
@@ -109,7 +109,7 @@ fn at_three_quarters_of_the_numbers_each_half_wants_a_new_sa_once_and_at_the_end
     assert_eq!(wants(0xBFFF_FFFF), (false, false));
     assert_eq!(wants(0xC000_0000), (true, true));
     assert_eq!(wants(0xEFFF_FFFF), (false, false), "the last number of lease 0");
-    assert_eq!(sender.reserve(36), Err(DropReason::SaExhausted));
+    assert_eq!(sender.reserve(36, 0), Err(DropReason::SaExhausted));
 }
 
 #[test]

@@ -48,7 +48,7 @@ fn an_sa_that_came_after_a_look_up_opens_the_binding_update_that_is_sent_again()
     let (mut pair, datagrams) = unknown(CipherSuite::Aes128Gcm);
     assert_eq!(pair.ha_receives(&datagrams[..1]).1, [Event::LookUp(spi())]);
     let (sa, valid_until) = (association(CipherSuite::Aes128Gcm), pair.now + Duration::from_secs(100));
-    pair.ha.apply(&Command::Install(Arc::new(Install { sa, valid_until, lease: 0, traffic: Arc::default() })), &mut pair.rng);
+    pair.ha.apply(&Command::Install(Arc::new(Install::new(sa, valid_until, 0))), &mut pair.rng);
     let (dropped, events) = pair.ha_receives(&datagrams[1..]);
     assert!(dropped.is_empty() && matches!(&events[..], [Event::Signalling(_)]), "{events:?}");
 }

@@ -23,7 +23,7 @@ impl Counted {
             let traffic = Arc::<TrafficCounters>::default();
             end.apply(&Command::Uninstall(spi()), &mut pair.rng);
             let valid_until = pair.now + Duration::from_secs(100);
-            let install = Install { sa: sa.clone(), valid_until, lease: 0, traffic: traffic.clone() };
+            let install = Install { traffic: traffic.clone(), ..Install::new(sa.clone(), valid_until, 0) };
             end.apply(&Command::Install(Arc::new(install)), &mut pair.rng);
             traffic
         });
