@@ -212,6 +212,7 @@ impl MobileNode {
             Verdict::Deliver(range) => Some((Some(batch.octets(range).to_vec()), None)),
             Verdict::Consumed => Some((None, self.signalling())),
             Verdict::Drop(reason) => panic!("the node drops what it got: {reason}"),
+            Verdict::PassOn(_) => unreachable!("an exit-point for all SAs"),
         }
     }
 

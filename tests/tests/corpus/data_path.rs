@@ -332,6 +332,7 @@ fn the_seeds_of_the_exit_point_get_as_far_as_they_should() {
             Verdict::Deliver(_) => "deliver",
             Verdict::Consumed => "consumed",
             Verdict::Drop(reason) => reason.label(),
+            Verdict::PassOn(_) => "passed on",
         });
         assert_eq!(words.collect::<Vec<_>>().join(" "), expected(&name), "{name}");
     }

@@ -5,6 +5,7 @@
 //! remembered has a bound. Entered for an unknown SPI alone.
 
 use std::collections::VecDeque;
+use std::num::NonZeroU8;
 use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,7 @@ use crate::sa::cipher::layout::{MAX_PADDING, sealed_len};
 use crate::sa::spi::SpiBlocks;
 use crate::sa::{CipherSuite, Spi};
 
-/// The most look-ups that one exit-point wants within any second.
+/// The most look-ups that the exit-points of one end want within any second; of several each has its share of it.
 pub const MOST_A_SECOND: usize = 100;
 /// An SPI that was looked up is not looked up again for so long, whatever the answer was.
 pub const REMEMBERED: Duration = Duration::from_secs(10);
@@ -41,14 +42,27 @@ const fn plausible() -> RangeInclusive<usize> {
 }
 
 /// What was looked up of late, and where anything may be.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct LookUps {
     blocks: SpiBlocks,
-    /// Oldest first, at most [`MOST_REMEMBERED`]: no 101 of them lie within a second, and none is [`REMEMBERED`] old.
+    most_a_second: usize,
+    /// Oldest first, at most [`MOST_REMEMBERED`]: no more than `most_a_second` of them lie within a second, and none is [`REMEMBERED`] old.
     asked: VecDeque<(Instant, Spi)>,
 }
 
+impl Default for LookUps {
+    fn default() -> Self {
+        Self::for_one_of(NonZeroU8::MIN)
+    }
+}
+
 impl LookUps {
+    /// Without any block, for one of `count` exit-points.
+    pub(super) fn for_one_of(count: NonZeroU8) -> Self {
+        let most_a_second = (MOST_A_SECOND / usize::from(count.get())).max(1);
+        Self { blocks: SpiBlocks::default(), most_a_second, asked: VecDeque::new() }
+    }
+
     pub(super) fn set_blocks(&mut self, blocks: SpiBlocks) {
         self.blocks = blocks;
     }
@@ -67,8 +81,8 @@ impl LookUps {
     }
 
     fn is_too_soon(&self, now: Instant) -> bool {
-        let hundredth = self.asked.len().checked_sub(MOST_A_SECOND).and_then(|index| self.asked.get(index));
-        hundredth.is_some_and(|(at, _)| now < *at + SECOND)
+        let before_the_latest = self.asked.len().checked_sub(self.most_a_second).and_then(|index| self.asked.get(index));
+        before_the_latest.is_some_and(|(at, _)| now < *at + SECOND)
     }
 }
 
@@ -107,6 +121,17 @@ mod tests {
         assert!(!look_ups.is_wanted(elsewhere, LEN, now), "a block that the group does not have");
         assert!(look_ups.is_wanted(spi, *PLAUSIBLE.start(), now));
         assert!(!LookUps::default().is_wanted(spi, LEN, now), "an end that no HAC has told of blocks");
+    }
+
+    #[test]
+    fn several_exit_points_look_up_no_more_than_one_in_all() {
+        for count in [2, 7, 64] {
+            let mut look_ups = LookUps::for_one_of(NonZeroU8::new(count).unwrap());
+            look_ups.set_blocks(blocks(8).collect());
+            let (_, now) = self::look_ups();
+            let asked = spis(1).filter(|spi| look_ups.is_wanted(*spi, LEN, now)).count();
+            assert_eq!(asked, 100 / usize::from(count));
+        }
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //!
 //! [`entry`] takes inner packets and gives protected datagrams; [`exit`] takes datagrams and gives inner packets. They
 //! share nothing that changes: each owns its SAs and its copy of the [`table`], and both are told the same [`command`]s; what
-//! they have to say comes back as [`event`]s.
+//! they have to say comes back as [`event`]s. Where several of each work at once, a [`share`] says which has an inbound SA, and
+//! outbound ones have but their counter in common.
 
 pub mod batch;
 pub mod command;
@@ -14,6 +15,7 @@ pub mod exit;
 pub mod guard;
 pub mod look_up;
 pub mod rate_limit;
+pub mod share;
 pub mod table;
 pub mod traffic;
 
@@ -25,6 +27,7 @@ pub use entry::{EntryPoint, IcmpSources, Place};
 pub use event::{Event, Sighting, SignallingReceived};
 pub use exit::{ExitPoint, Verdict};
 pub use guard::Guard;
+pub use share::Share;
 pub use table::TunnelTable;
 pub use traffic::{Traffic, TrafficCounters, Volume};
 

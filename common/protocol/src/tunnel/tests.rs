@@ -7,6 +7,7 @@ mod ecn;
 mod entry;
 mod events;
 mod look_up;
+mod shares;
 mod traffic;
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -158,6 +159,7 @@ fn receive_from(
         Verdict::Deliver(range) => Some(Ok(batch.octets(range).to_vec())),
         Verdict::Consumed => None,
         Verdict::Drop(reason) => Some(Err(reason)),
+        Verdict::PassOn(share) => unreachable!("passed on to {share}"),
     });
     (delivered.collect(), std::iter::from_fn(|| end.exit.poll_event()).collect())
 }

@@ -14,7 +14,7 @@ use rand_core::CryptoRng;
 
 use self::lay_out::{LayOut, Outer, Payload, Pending};
 use super::rate_limit::RateLimit;
-use super::{Command, Counters, DropReason, Event, PacketBatch, Paths, SendBatch, TunnelTable, Volume};
+use super::{Command, Counters, DropReason, Event, PacketBatch, Paths, SendBatch, Share, TunnelTable, Volume};
 use crate::addr::HomeAddress;
 use crate::offload::{Segments, VirtioHeader};
 use crate::sa::outbound::OutboundSa;
@@ -40,6 +40,7 @@ const ICMP_INTERVAL: Duration = Duration::from_millis(10);
 /// The sending half of all tunnels of one end.
 pub struct EntryPoint {
     role: Role,
+    share: Share,
     table: TunnelTable,
     sas: Sad<OutboundSa>,
     icmp_sources: IcmpSources,
@@ -62,6 +63,7 @@ impl EntryPoint {
     pub fn new(role: Role, counters: Arc<Counters>, icmp_sources: IcmpSources) -> Self {
         Self {
             role,
+            share: Share::WHOLE,
             table: TunnelTable::default(),
             sas: Sad::new(role),
             icmp_sources,
@@ -70,6 +72,14 @@ impl EntryPoint {
             mtu: u16::MAX,
             pending: Pending::default(),
         }
+    }
+
+    /// Sends for control only what is under the SAs of `share`, as one of several entry-points, each of which carries any user data.
+    #[must_use]
+    pub fn for_share(self, share: Share) -> Self {
+        let count = u32::from(share.count().get());
+        let icmp_limit = RateLimit::new((ICMP_BURST / count).max(1), ICMP_INTERVAL * count);
+        Self { share, icmp_limit, ..self }
     }
 
     /// Obeys control. A `Signal` is sealed and stands in `send` afterwards.
@@ -82,6 +92,7 @@ impl EntryPoint {
                 self.sas.remove(*spi);
             }
             Command::Move { .. } | Command::Remove(_) => self.table.apply(command),
+            Command::Signal { spi, .. } | Command::Keepalive { spi, .. } if !self.share.has(*spi) => {}
             Command::Signal { spi, paths, next_header, payload } => {
                 self.send_own(*spi, paths.clone(), &Outer::own(PType::MobilityHeader, *next_header), payload, rng, send);
             }

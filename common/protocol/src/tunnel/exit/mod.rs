@@ -1,5 +1,5 @@
-//! The tunnel exit-point (RFC 2473 section 3.3): protected datagrams in, inner packets out. Owns every inbound SA and its
-//! replay window. Nothing but counters answers a datagram that is not authentic.
+//! The tunnel exit-point (RFC 2473 section 3.3): protected datagrams in, inner packets out. Owns the inbound SAs of its share
+//! with their replay windows. Nothing but counters answers a datagram that is not authentic.
 //!
 //! A batch is handled in groups of datagrams of one SA that stand side by side: they are opened together, and each goes on by itself
 //! in the order in which they came.
@@ -19,7 +19,7 @@ use self::gate::Gate;
 use self::group::{Group, Kind};
 use super::batch::Received;
 use super::look_up::LookUps;
-use super::{Command, Counters, DropReason, Event, Guard, ReceiveBatch, Volume};
+use super::{Command, Counters, DropReason, Event, Guard, ReceiveBatch, Share, Volume};
 use crate::sa::Role;
 use crate::sa::inbound::InboundSa;
 use crate::sa::sad::Sad;
@@ -34,11 +34,14 @@ pub enum Verdict {
     Consumed,
     /// Dropped, and counted.
     Drop(DropReason),
+    /// Not looked at: it names an SA of this share.
+    PassOn(u8),
 }
 
 /// The receiving half of all tunnels of one end.
 pub struct ExitPoint {
     role: Role,
+    share: Share,
     gate: Gate,
     sas: Sad<InboundSa>,
     look_ups: LookUps,
@@ -54,7 +57,13 @@ impl ExitPoint {
     pub fn new(role: Role, counters: Arc<Counters>) -> Self {
         let (gate, sas, look_ups) = (Gate::new(role), Sad::new(role), LookUps::default());
         let (group, received, events) = (Group::new(), Volume::default(), VecDeque::new());
-        Self { role, gate, sas, look_ups, group, counters, received, events }
+        Self { role, share: Share::WHOLE, gate, sas, look_ups, group, counters, received, events }
+    }
+
+    /// Opens only what is under the SAs of `share`.
+    #[must_use]
+    pub fn for_share(self, share: Share) -> Self {
+        Self { share, look_ups: LookUps::for_one_of(share.count()), ..self }
     }
 
     /// Lets through to the end's own addresses only what `guard` allows.
@@ -88,6 +97,10 @@ impl ExitPoint {
         while let Some((first, others)) = rest.split_first() {
             let octets = arena.get_mut(first.range.clone()).unwrap_or_default();
             rest = match Kind::of(octets) {
+                Ok(Kind::Sealed(spi, ..)) if !self.share.has(spi) => {
+                    verdicts.push(Verdict::PassOn(self.share.of(spi)));
+                    others
+                }
                 Ok(Kind::Sealed(spi, ..)) => {
                     let (these, behind) = self.group.fill(spi, rest, arena);
                     self.handle_group(spi, these, arena, now, verdicts);

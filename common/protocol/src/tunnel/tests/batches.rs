@@ -194,6 +194,7 @@ impl Exit {
             Verdict::Deliver(range) => Ok(Some(batch.octets(range).to_vec())),
             Verdict::Consumed => Ok(None),
             Verdict::Drop(reason) => Err(reason),
+            Verdict::PassOn(share) => unreachable!("passed on to {share}"),
         });
         came_out.collect()
     }

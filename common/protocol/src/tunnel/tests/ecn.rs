@@ -20,6 +20,7 @@ fn receive_under(end: &mut Ends, now: Instant, traffic_class: u8, datagrams: &[V
         Verdict::Deliver(range) => Some(Ok(batch.octets(range).to_vec())),
         Verdict::Consumed => None,
         Verdict::Drop(reason) => Some(Err(reason)),
+        Verdict::PassOn(share) => unreachable!("passed on to {share}"),
     });
     delivered.collect()
 }
