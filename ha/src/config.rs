@@ -1,13 +1,16 @@
 //! `ha.toml`. `hac ha add` writes one; every key has its place in the manual page and none is ignored.
 
 use std::net::{Ipv6Addr, SocketAddr};
+use std::num::NonZeroU8;
 use std::path::PathBuf;
 
 use feed::TlsFiles;
 use net::tls::TlsError;
 use net::tun::{MAX_MTU, MIN_MTU, is_device_name};
 use net::udp::{RECEIVE_BUFFER, RECEIVE_BUFFERS};
+use net::worker::one_for_each_processor;
 use protocol::sa::Secret;
+use protocol::tunnel::Share;
 use serde::Deserialize;
 use service::config::{ConfigError, Finding, Findings, Located};
 
@@ -69,6 +72,16 @@ pub struct Tunnel {
     /// Octets that the kernel may keep of received datagrams while the tunnel is busy.
     #[serde(default = "receive_buffer")]
     pub receive_buffer: usize,
+    /// Threads that carry packets, each a share of the nodes; without it one for each processor.
+    #[serde(default)]
+    pub workers: Option<u8>,
+}
+
+impl Tunnel {
+    /// How many threads carry packets.
+    pub fn workers(&self) -> NonZeroU8 {
+        self.workers.and_then(NonZeroU8::new).unwrap_or_else(one_for_each_processor)
+    }
 }
 
 fn receive_buffer() -> usize {
@@ -109,6 +122,10 @@ pub fn check(config: &Located<Config>) -> Findings {
     if !RECEIVE_BUFFERS.contains(&config.tunnel.receive_buffer) {
         let (least, most) = RECEIVE_BUFFERS.into_inner();
         findings.push(config.refused("tunnel.receive-buffer", format!("write {least} to {most} octets")));
+    }
+    if config.tunnel.workers.is_some_and(|workers| !(1..=Share::MAX).contains(&workers)) {
+        let remedy = format!("write 1 to {}, or leave it out for one on each processor", Share::MAX);
+        findings.push(config.refused("tunnel.workers", remedy));
     }
     if config.routes.protocol < FIRST_FREE_PROTOCOL {
         let remedy = "it belongs to the kernel or the administrator; write 5 to 255, such as 78";
@@ -222,6 +239,11 @@ mtu = 1400
             ("hac.example.org", "hac example", ":9:1: [feed] server-name = \"hac example\": write the DNS name"),
             ("\"ha0\"", "\"ha 0\"", ":11:1: [tunnel] device = \"ha 0\": write 1 to 15 letters"),
             ("mtu = 1400", "mtu = 1200", ":12:1: [tunnel] mtu = 1200: write 1280 to 9000"),
+            (
+                "mtu = 1400",
+                "mtu = 1400\nworkers = 65",
+                ":13:1: [tunnel] workers = 65: write 1 to 64, or leave it out for one on each processor",
+            ),
             (
                 "mtu = 1400",
                 "mtu = 1400\nreceive-buffer = 1000",

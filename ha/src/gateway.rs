@@ -1,9 +1,9 @@
-//! The home agent's process: TUN device, sockets, the two worker threads, and the one bridge between them and tokio.
+//! The home agent's process: TUN device, sockets, the worker threads, and the one bridge between them and tokio.
 //!
 //! ```text
-//!  feed_client --messages--> +---------+ --commands--> entry-point (thread)
-//!  control     --questions-> | Gateway | --commands--> exit-point (thread)
-//!  timers      ------------> +---------+ <--events---- both
+//!  feed_client --messages--> +---------+ --commands--> each worker (thread)
+//!  control     --questions-> | Gateway | <--events---- each
+//!  timers      ------------> +---------+
 //! ```
 //! What is decided is decided in [`HomeAgent`] and [`SaStore`], which are pure; this moves inputs to them and their
 //! commands to the workers, and sees no packet but signalling.
@@ -13,7 +13,7 @@ mod error;
 mod feed;
 
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -22,8 +22,9 @@ use ::feed::{TlsFiles, Welcome};
 use ipnet::IpNet;
 use net::netlink::Netlink;
 use net::offloads::Offloads;
-use net::tun::Tun;
+use net::tun::{Tun, TunQueues};
 use net::udp::{SocketOptions, UdpSocket};
+use net::worker::Workers;
 use protocol::tunnel::entry::IcmpSources;
 use protocol::tunnel::{Command, Counters, Event, Guard};
 use rand::Rng;
@@ -40,7 +41,6 @@ use crate::own_addresses;
 use crate::routes::{BindingRoutes, Routes};
 use crate::sa_store::SaStore;
 use crate::unreported::Unreported;
-use crate::workers::Workers;
 pub use error::GatewayError;
 
 /// The longest binding that is granted; an MN refreshes it at 80 %.
@@ -110,8 +110,9 @@ struct Gateway {
     counters: Arc<Counters>,
     /// From the latest Welcome; without one there is no SA, and nothing to carry.
     welcome: Option<Welcome>,
-    tun: Arc<Tun>,
-    sockets: Vec<Arc<UdpSocket>>,
+    tun: TunQueues,
+    /// Of each address that is listened on, one for each worker.
+    sockets: Vec<Vec<Arc<UdpSocket>>>,
     routes: Routes,
     binding_routes: Option<BindingRoutes>,
     workers: Option<Workers>,
@@ -127,10 +128,13 @@ impl Gateway {
         own_addresses: watch::Receiver<Vec<IpNet>>,
     ) -> Result<Self, GatewayError> {
         let offloads = Offloads::all_or_none(config.tunnel.offloads);
-        let tun = Arc::new(Tun::create(&config.tunnel.device, config.tunnel.mtu, offloads).map_err(GatewayError::Tun)?);
+        let workers = config.tunnel.workers();
+        let tun = Tun::create_queues(&config.tunnel.device, config.tunnel.mtu, offloads, workers).map_err(GatewayError::Tun)?;
         let options = SocketOptions { offloads, receive_buffer: config.tunnel.receive_buffer, ..SocketOptions::default() };
-        let sockets = config.listen.iter().map(|address| UdpSocket::bind(*address, &options).map(Arc::new));
-        let sockets = sockets.collect::<io::Result<Vec<_>>>().map_err(GatewayError::Socket)?;
+        let bind = |address: &SocketAddr| -> io::Result<Vec<_>> {
+            Ok(UdpSocket::bind_shares(*address, &options, workers)?.into_iter().map(Arc::new).collect())
+        };
+        let sockets = config.listen.iter().map(bind).collect::<io::Result<Vec<_>>>().map_err(GatewayError::Socket)?;
         let routes = Routes::new(&tun, config.routes.protocol)?;
         let binding_routes = config.routes.per_binding.then(|| BindingRoutes::new(routes.clone()));
         let listening = config.listen.iter().map(|address| address.ip()).collect();

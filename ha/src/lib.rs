@@ -25,4 +25,3 @@ pub mod routes;
 pub mod sa_store;
 pub mod sessions;
 pub mod unreported;
-mod workers;

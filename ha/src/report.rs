@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use net::worker::IoCounters;
 use protocol::tunnel::DropReason;
 
 use crate::binding_cache::Binding;
@@ -51,6 +52,12 @@ pub(crate) struct IoReport {
     pub(crate) unsent: u64,
     pub(crate) unwritten: u64,
     pub(crate) receive_errors: u64,
+}
+
+impl From<&IoCounters> for IoReport {
+    fn from(io: &IoCounters) -> Self {
+        Self { unsent: io.unsent(), unwritten: io.unwritten(), receive_errors: io.receive_errors() }
+    }
 }
 
 /// The first of a list, and how many there are in all.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use feed::Welcome;
 use ipnet::IpNet;
 use net::netlink::{MAIN_TABLE, Netlink, NetlinkError, Route};
-use net::tun::Tun;
+use net::tun::TunQueues;
 use protocol::addr::HomeAddresses;
 use protocol::tunnel::Command;
 use tokio::sync::mpsc;
@@ -36,8 +36,8 @@ impl Routes {
     ///
     /// # Errors
     /// No netlink socket.
-    pub fn new(tun: &Tun, protocol: u8) -> Result<Self, NetlinkError> {
-        Ok(Self { netlink: Netlink::connect()?, device: tun.index(), name: tun.name().to_owned(), protocol })
+    pub fn new(tun: &TunQueues, protocol: u8) -> Result<Self, NetlinkError> {
+        Ok(Self { netlink: Netlink::connect()?, device: tun.index, name: tun.name.clone(), protocol })
     }
 
     /// Sets the device up with the home agent's own addresses and routes the pools to it. May be called again, within a tokio

@@ -3,7 +3,7 @@
 mod eap;
 
 use std::net::IpAddr;
-use std::num::NonZeroU16;
+use std::num::{NonZeroU8, NonZeroU16};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,6 +13,7 @@ use net::udp::{RECEIVE_BUFFER, RECEIVE_BUFFERS};
 use protocol::mhauth::{Method, Nai, Psk};
 use protocol::profile::WireProfile;
 use protocol::sa::{CipherSuite, Secret, UserData};
+use protocol::tunnel::Share;
 use rustls::RootCertStore;
 use serde::{Deserialize, Deserializer};
 use service::config::{ConfigError, Finding, Findings, Located};
@@ -148,7 +149,7 @@ fn check_policy(config: &Located<Config>) -> Option<Finding> {
 }
 
 fn check_tunnel(config: &Located<Config>) -> Vec<Finding> {
-    let Tunnel { device, mtu, table, fwmark, receive_buffer, .. } = &config.tunnel;
+    let Tunnel { device, mtu, table, fwmark, receive_buffer, workers, .. } = &config.tunnel;
     let mut findings = Vec::new();
     if !is_device_name(device) {
         findings.push(config.refused("tunnel.device", "write 1 to 15 letters, digits, '-', '_' or '.', such as \"mn0\""));
@@ -159,6 +160,9 @@ fn check_tunnel(config: &Located<Config>) -> Vec<Finding> {
     if !RECEIVE_BUFFERS.contains(receive_buffer) {
         let (least, most) = RECEIVE_BUFFERS.into_inner();
         findings.push(config.refused("tunnel.receive-buffer", format!("write {least} to {most} octets")));
+    }
+    if !(1..=Share::MAX).contains(workers) {
+        findings.push(config.refused("tunnel.workers", format!("write 1 to {}", Share::MAX)));
     }
     if !FREE_TABLES.contains(table) {
         findings.push(config.refused("tunnel.table", "it is the system's own; write 256 to 32765"));
@@ -207,6 +211,15 @@ pub struct Tunnel {
     pub offloads: bool,
     /// Octets that the kernel may keep of received datagrams while the tunnel is busy.
     pub receive_buffer: usize,
+    /// Threads that carry packets.
+    pub workers: u8,
+}
+
+impl Tunnel {
+    /// How many threads carry packets.
+    pub fn workers(&self) -> NonZeroU8 {
+        NonZeroU8::new(self.workers).unwrap_or(NonZeroU8::MIN)
+    }
 }
 
 impl Default for Policy {
@@ -225,6 +238,7 @@ impl Default for Tunnel {
             fwmark: 7872,
             offloads: true,
             receive_buffer: RECEIVE_BUFFER,
+            workers: 1,
         }
     }
 }

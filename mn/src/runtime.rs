@@ -1,25 +1,23 @@
 //! The running mobile node: the one bridge between the pure machine, the worker threads, the kernel and the HAC.
 //!
 //! ```text
-//!  link monitor ── attachments ──┐                      ┌── commands ──> entry thread (TUN -> UDP)
-//!  HAC client  ── grant, error ──┼──> MobileNode ── actions
-//!  both threads ── events ───────┤                      └── commands ──> exit thread (UDP -> TUN)
+//!  link monitor ── attachments ──┐
+//!  HAC client  ── grant, error ──┼──> MobileNode ── actions ── commands ──> workers (TUN <-> UDP)
+//!  workers     ── events ────────┤
 //!  timers, counters, control ────┘
 //! ```
 
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use net::netlink::{Netlink, NetlinkError};
-use net::offloads::Offloads;
-use net::udp::{SocketOptions, UdpSocket};
-use net::worker::{WorkerCommand, WorkerGone};
+use net::worker::WorkerGone;
 use protocol::addr::HomeAgentAddresses;
 use protocol::mhauth::Grant;
-use protocol::tunnel::{Counters, Event, SocketId};
+use protocol::tunnel::{Counters, Event};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::AbortHandle;
 
@@ -65,7 +63,6 @@ pub struct Runtime {
     hac: HacClient,
     device: TunnelDevice,
     routes: Routes,
-    socket_options: SocketOptions,
     status: SharedStatus,
     counters: Arc<Counters>,
     home_agent: watch::Sender<Option<HomeAgentAddresses>>,
@@ -108,7 +105,7 @@ pub async fn run(
     if rules + left > 0 {
         tracing::info!(rules, routes = left, "took back what an earlier run had left");
     }
-    let (device, events) = TunnelDevice::open(&tunnel, counters.clone())?;
+    let (device, events) = TunnelDevice::open(&tunnel, &counters)?;
     let (home_agent, home_agent_known) = watch::channel(None);
     let (usable, attachments) = mpsc::channel(ATTACHMENT_QUEUE);
     let monitor = tokio::spawn(link_monitor::run(of_monitor, device.interface(), home_agent_known, usable));
@@ -118,12 +115,6 @@ pub async fn run(
         hac,
         device,
         routes,
-        socket_options: SocketOptions {
-            mark: Some(tunnel.fwmark),
-            device: None,
-            offloads: Offloads::all_or_none(tunnel.offloads),
-            receive_buffer: tunnel.receive_buffer,
-        },
         status,
         counters,
         home_agent,
@@ -134,7 +125,6 @@ pub async fn run(
     let result = runtime.drive(Inputs { runs, attachments, events }, renew, shutdown).await;
     monitor.abort();
     let cleaned = runtime.routes.clean_up().await;
-    runtime.device.close();
     result.and(cleaned.map(|_| ()).map_err(RuntimeError::from))
 }
 
@@ -188,11 +178,11 @@ impl Runtime {
             Action::Bootstrap(run) => self.bootstrap(run),
             Action::AbandonBootstrap(_) => self.running.take().iter().for_each(AbortHandle::abort),
             Action::OpenPath { socket, attachment } => {
-                let opened = self.open_path(socket, &attachment)?;
+                let opened = self.device.open_path(socket, &attachment)?;
                 self.node.handle_path_opened(socket, opened, Instant::now());
             }
-            Action::ClosePath(socket) => self.device.send(|| WorkerCommand::RemoveSocket(socket))?,
-            Action::Command(command) => self.device.send(|| WorkerCommand::Tunnel(command.clone()))?,
+            Action::ClosePath(socket) => self.device.close_path(socket)?,
+            Action::Command(command) => self.device.apply(&command)?,
             Action::Registered(registered) => self.registered(&registered).await?,
             Action::Refused(status) => {
                 self.status.update(|shown| shown.last_error = Some(format!("the home agent refused the binding: {status}")));
@@ -250,23 +240,6 @@ impl Runtime {
                 let retry_after = error.retry_after(SystemTime::now());
                 self.node.handle_bootstrap_failure(run, &error, retry_after, now, &mut rand::rng());
                 Ok(())
-            }
-        }
-    }
-
-    /// A socket bound to the attachment's address and interface, known to both workers. `false` when it cannot be opened.
-    fn open_path(&self, socket: SocketId, attachment: &Attachment) -> Result<bool, WorkerGone> {
-        let local = SocketAddr::new(attachment.care_of.0, 0);
-        let options = SocketOptions { device: Some(attachment.name.clone()), ..self.socket_options.clone() };
-        match UdpSocket::bind(local, &options) {
-            Ok(opened) => {
-                let opened = Arc::new(opened);
-                self.device.send(|| WorkerCommand::AddSocket(socket, opened.clone()))?;
-                Ok(true)
-            }
-            Err(error) => {
-                tracing::warn!(%error, interface = attachment.name, "cannot use the new attachment");
-                Ok(false)
             }
         }
     }

@@ -1,20 +1,23 @@
-//! The TUN device with its two worker threads, as one thing that takes commands.
+//! The TUN device and the sockets with the workers between them, as one thing that takes commands.
 
 use std::io;
+use std::net::SocketAddr;
+use std::num::NonZeroU8;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 
 use net::netlink::NetlinkError;
 use net::offloads::Offloads;
 use net::tun::Tun;
-use net::worker::{self, WorkerCommand, WorkerGone, WorkerHandle};
+use net::udp::{SocketOptions, UdpSocket};
+use net::worker::{WorkerGone, Workers};
 use protocol::addr::HomeAddresses;
 use protocol::sa::cipher::layout;
 use protocol::sa::{CipherSuite, Role, SecurityAssociation};
-use protocol::tunnel::{Command, Counters, EntryPoint, Event, ExitPoint, IcmpSources};
+use protocol::tunnel::{Command, Counters, EntryPoint, Event, ExitPoint, IcmpSources, SocketId};
 use tokio::sync::mpsc;
 
 use crate::config::Tunnel;
+use crate::movement::Attachment;
 use crate::routes::Routes;
 
 /// Events that may wait for control.
@@ -24,13 +27,13 @@ const OUTER_PAYLOAD: usize = 1500 - 40 - 8;
 /// No IPv6 link may have less (RFC 8200 section 5).
 const LEAST_MTU: u16 = 1280;
 
-/// TUN device, entry thread and exit thread.
+/// TUN device and workers.
 pub struct TunnelDevice {
-    tun: Arc<Tun>,
+    interface: u32,
     mtu: Option<u16>,
-    entry: WorkerHandle,
-    exit: WorkerHandle,
-    threads: [JoinHandle<()>; 2],
+    socket_options: SocketOptions,
+    count: NonZeroU8,
+    workers: Workers,
 }
 
 impl TunnelDevice {
@@ -38,20 +41,23 @@ impl TunnelDevice {
     ///
     /// # Errors
     /// The device cannot be made; the text says what to do.
-    pub fn open(tunnel: &Tunnel, counters: Arc<Counters>) -> io::Result<(Self, mpsc::Receiver<Event>)> {
-        let offloads = Offloads::all_or_none(tunnel.offloads);
-        let tun = Arc::new(Tun::create(&tunnel.device, tunnel.mtu.unwrap_or(LEAST_MTU), offloads)?);
+    pub fn open(tunnel: &Tunnel, counters: &Arc<Counters>) -> io::Result<(Self, mpsc::Receiver<Event>)> {
+        let (offloads, count) = (Offloads::all_or_none(tunnel.offloads), tunnel.workers());
+        let tun = Tun::create_queues(&tunnel.device, tunnel.mtu.unwrap_or(LEAST_MTU), offloads, count)?;
         let (events, event_queue) = mpsc::channel(EVENT_QUEUE);
-        let entry = EntryPoint::new(Role::MobileNode, counters.clone(), IcmpSources::default());
-        let exit = ExitPoint::new(Role::MobileNode, counters.clone());
-        let (entry, entry_thread) = worker::spawn_entry(tun.clone(), entry, counters.clone(), events.clone())?;
-        let (exit, exit_thread) = worker::spawn_exit(tun.clone(), exit, counters, events)?;
-        Ok((Self { tun, mtu: tunnel.mtu, entry, exit, threads: [entry_thread, exit_thread] }, event_queue))
+        let halves = || {
+            let entry = EntryPoint::new(Role::MobileNode, counters.clone(), IcmpSources::default());
+            (entry, ExitPoint::new(Role::MobileNode, counters.clone()))
+        };
+        let workers = Workers::start(&tun, halves, counters, &events)?;
+        let receive_buffer = tunnel.receive_buffer;
+        let socket_options = SocketOptions { mark: Some(tunnel.fwmark), device: None, offloads, receive_buffer };
+        Ok((Self { interface: tun.index, mtu: tunnel.mtu, socket_options, count, workers }, event_queue))
     }
 
     /// The device's interface index.
     pub fn interface(&self) -> u32 {
-        self.tun.index()
+        self.interface
     }
 
     /// Gives the device the addresses of `sa` in place of `before`, an MTU that its suite can carry, and sets it up.
@@ -66,28 +72,44 @@ impl TunnelDevice {
     ) -> Result<(), NetlinkError> {
         let mtu = self.mtu.unwrap_or_else(|| largest_mtu(sa.suite));
         // That a thread has ended is found by whoever sends it the next command.
-        let _ = self.send(|| WorkerCommand::Tunnel(Command::Mtu(mtu)));
+        let _ = self.apply(&Command::Mtu(mtu));
         routes.configure(self.interface(), mtu, &sa.home, before).await
     }
 
-    /// Tells both threads the same: first the exit, so that it knows an SA or socket before the entry uses it.
+    /// Tells all workers.
     ///
     /// # Errors
     /// A thread has ended.
-    pub fn send(&self, command: impl Fn() -> WorkerCommand) -> Result<(), WorkerGone> {
-        self.exit.send(command())?;
-        self.entry.send(command())
+    pub fn apply(&self, command: &Command) -> Result<(), WorkerGone> {
+        self.workers.apply(command)
     }
 
-    /// Ends the threads; the device goes with its last user.
-    pub fn close(self) {
-        // A thread that has ended already needs no stop.
-        let _ended = self.send(|| WorkerCommand::Stop);
-        for thread in self.threads {
-            if thread.join().is_err() {
-                tracing::error!("a worker thread had panicked");
+    /// Sockets bound to the attachment's address and interface, known to all workers. `false` when they cannot be opened.
+    ///
+    /// # Errors
+    /// A thread has ended.
+    pub fn open_path(&self, socket: SocketId, attachment: &Attachment) -> Result<bool, WorkerGone> {
+        let local = SocketAddr::new(attachment.care_of.0, 0);
+        let options = SocketOptions { device: Some(attachment.name.clone()), ..self.socket_options.clone() };
+        match UdpSocket::bind_shares(local, &options, self.count) {
+            Ok(opened) => {
+                let opened: Vec<_> = opened.into_iter().map(Arc::new).collect();
+                self.workers.add_sockets(socket, &opened)?;
+                Ok(true)
+            }
+            Err(error) => {
+                tracing::warn!(%error, interface = attachment.name, "cannot use the new attachment");
+                Ok(false)
             }
         }
+    }
+
+    /// Closes what was opened for a path.
+    ///
+    /// # Errors
+    /// A thread has ended.
+    pub fn close_path(&self, socket: SocketId) -> Result<(), WorkerGone> {
+        self.workers.remove_socket(socket)
     }
 }
 

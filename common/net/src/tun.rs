@@ -6,6 +6,7 @@
 //! whatever ends the process. Addresses and routes are the business of netlink, not of this.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 
 mod create;
 mod read;
@@ -21,13 +22,26 @@ pub const MIN_MTU: u16 = 1_280;
 /// The largest MTU of a tunnel: jumbo frames, above which every sealed packet would be fragmented on every network.
 pub const MAX_MTU: u16 = 9_000;
 
-/// A TUN device that lives as long as this value.
+/// A TUN device, or one of its queues; the device lives as long as any of them.
 #[derive(Debug)]
 pub struct Tun {
     fd: OwnedFd,
     name: String,
     index: u32,
     segments: TunSegments,
+}
+
+/// The queues of a TUN device.
+#[derive(Clone, Debug)]
+pub struct TunQueues {
+    /// The device's name.
+    pub name: String,
+    /// The device's interface index.
+    pub index: u32,
+    /// What crosses as one packet.
+    pub segments: TunSegments,
+    /// Each of them, at least one.
+    pub each: Vec<Arc<Tun>>,
 }
 
 /// What the kernel and a device hand each other as one packet, though it stands for many.

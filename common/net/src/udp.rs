@@ -1,11 +1,13 @@
 //! The tunnel's outer side: UDP sockets that receive and send in batches (`recvmmsg(2)`, `sendmmsg(2)`).
 //!
-//! A [`Receiver`] and a [`Sender`] hold what the system calls need and belong to one worker each; the sockets are shared. A
+//! A [`Receiver`] and a [`Sender`] hold what the system calls need and belong to one worker each, and so do the sockets: several
+//! workers have one each at one port ([`UdpSocket::bind_shares`]). A
 //! datagram that cannot be received or sent is counted, and the others of its batch go on. Where the kernel can, datagrams of one
 //! length to or from one place are one message (`UDP_SEGMENT`, `UDP_GRO`).
 
 use std::io;
 use std::net::SocketAddr;
+use std::num::NonZeroU8;
 use std::ops::RangeInclusive;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
@@ -23,6 +25,7 @@ mod messages;
 mod options;
 mod receive;
 mod send;
+mod steering;
 
 pub(crate) use options::explain_mark;
 pub use receive::{
@@ -80,6 +83,30 @@ impl UdpSocket {
     /// The text names the address and what to do: the address is not (yet) on an interface, the port is taken, the mark
     /// needs CAP_NET_ADMIN, the device does not exist.
     pub fn bind(local: SocketAddr, options: &SocketOptions) -> io::Result<Self> {
+        Self::bind_as(local, options, false)
+    }
+
+    /// `count` sockets at one port, [`Share::all_of`] that count in order: a datagram comes to the one in whose share the SA is that it
+    /// names (SO_REUSEPORT). Where the kernel cannot tell, it comes to any of them.
+    ///
+    /// # Errors
+    /// As for [`Self::bind`]: a port that another program has is taken.
+    pub fn bind_shares(local: SocketAddr, options: &SocketOptions, count: NonZeroU8) -> io::Result<Vec<Self>> {
+        let first = Self::bind(local, options)?;
+        if count == NonZeroU8::MIN {
+            return Ok(vec![first]);
+        }
+        // Not before it is bound: else another program, or an old process of this one, could have the port too.
+        first.socket.set_reuse_port(true)?;
+        let others = (1..count.get()).map(|_| Self::bind_as(first.local, options, true));
+        let others = others.collect::<io::Result<Vec<_>>>()?;
+        if let Err(error) = steering::by_share(&first.socket, count) {
+            tracing::info!(local = %first.local, %error, "the kernel cannot tell the workers' datagrams apart: they pass them on");
+        }
+        Ok(std::iter::once(first).chain(others).collect())
+    }
+
+    fn bind_as(local: SocketAddr, options: &SocketOptions, beside_others: bool) -> io::Result<Self> {
         let failed = |error| bind::explain(&error, Transport::Udp, local);
         let socket = Socket::new(Domain::for_address(local), Type::DGRAM, Some(Protocol::UDP)).map_err(failed)?;
         socket.set_nonblocking(true)?;
@@ -87,6 +114,7 @@ impl UdpSocket {
             socket.set_only_v6(true)?;
         }
         options::set(&socket, local, options)?;
+        socket.set_reuse_port(beside_others)?;
         socket.bind(&SockAddr::from(local)).map_err(failed)?;
         let local = socket.local_addr()?.as_socket().unwrap_or(local);
         options::tell_traffic_class(&socket, local);

@@ -5,7 +5,6 @@ use std::time::Instant;
 use super::Gateway;
 use crate::control::{MAX_LISTED, Question};
 use crate::report::{BindingCounts, Listed, SaCounts, StatusReport};
-use crate::workers::Workers;
 
 impl Gateway {
     /// Answers; whoever asked may have gone.
@@ -44,7 +43,7 @@ impl Gateway {
             sent: self.counters.sent(),
             received: self.counters.received(),
             drops: self.counters.drops().collect(),
-            io: self.workers.as_ref().map(Workers::io).unwrap_or_default(),
+            io: self.workers.as_ref().map(|workers| workers.io().into()).unwrap_or_default(),
         }
     }
 }

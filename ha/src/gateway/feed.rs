@@ -4,14 +4,15 @@
 use std::time::Instant;
 
 use feed::{SessionReport, Welcome};
-use protocol::tunnel::Command;
+use net::worker::Workers;
+use protocol::sa::Role;
+use protocol::tunnel::{Command, EntryPoint, ExitPoint, SocketId};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Gateway, GatewayError, icmp_sources};
 use crate::deliveries;
 use crate::feed_client::FeedEvent;
 use crate::routes::warn_without_forwarding;
-use crate::workers::Workers;
 
 impl Gateway {
     pub(super) async fn handle_feed(&mut self, event: FeedEvent) -> Result<(), GatewayError> {
@@ -56,18 +57,27 @@ impl Gateway {
         self.routes.set_up(&welcome).await?;
         warn_without_forwarding(&welcome.pools);
         if self.workers.is_none() {
-            let sources = icmp_sources(&welcome);
-            let guard = self.guard(&welcome.own_addresses);
-            let events = self.events.clone();
-            let workers = Workers::start(&self.tun, &self.sockets, sources, guard, &self.counters, events);
-            let workers = self.workers.insert(workers.map_err(GatewayError::Workers)?);
-            workers.apply(&Command::Mtu(self.config.tunnel.mtu))?;
+            self.workers = Some(self.start_workers(&welcome)?);
         }
         self.welcome = Some(welcome);
         self.guard_own_addresses()
     }
 
-    /// Both halves first, then the acknowledgement: the MN is told its SPI only when packets under it would be opened.
+    fn start_workers(&self, welcome: &Welcome) -> Result<Workers, GatewayError> {
+        let (sources, guard) = (icmp_sources(welcome), self.guard(&welcome.own_addresses));
+        let halves = || {
+            let entry = EntryPoint::new(Role::HomeAgent, self.counters.clone(), sources);
+            (entry, ExitPoint::new(Role::HomeAgent, self.counters.clone()).guarded(guard.clone()))
+        };
+        let workers = Workers::start(&self.tun, halves, &self.counters, &self.events).map_err(GatewayError::Workers)?;
+        for (id, sockets) in (0..).map(SocketId).zip(&self.sockets) {
+            workers.add_sockets(id, sockets)?;
+        }
+        workers.apply(&Command::Mtu(self.config.tunnel.mtu))?;
+        Ok(workers)
+    }
+
+    /// All workers first, then the acknowledgement: the MN is told its SPI only when packets under it would be opened.
     fn report_when_in_force(&self, applied: oneshot::Sender<()>) -> Result<(), GatewayError> {
         let Some(workers) = &self.workers else { return Ok(()) };
         let barrier = workers.barrier()?;

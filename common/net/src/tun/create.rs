@@ -2,11 +2,13 @@
 
 use std::ffi::{c_int, c_uint};
 use std::io;
+use std::num::NonZeroU8;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 
 use rustix::fs::{Mode, OFlags};
 
-use super::{MAX_MTU, MIN_MTU, Tun, TunSegments};
+use super::{MAX_MTU, MIN_MTU, Tun, TunQueues, TunSegments};
 use crate::offloads::Offloads;
 
 /// Checksums and TCP segments of both families, with ECN's Congestion Window Reduced in the first alone.
@@ -22,8 +24,30 @@ impl Tun {
     /// # Errors
     /// The text says what to do: no `/dev/net/tun`, no CAP_NET_ADMIN, the name is taken or is none, the MTU is out of range.
     pub fn create(name: &str, mtu: u16, offloads: Offloads) -> io::Result<Self> {
+        Self::create_as(name, mtu, offloads, 0)
+    }
+
+    /// [`Self::create`], with `count` queues, each of which has a share of the packets: the kernel hands a flow to the queue that wrote
+    /// its other direction last, or to one by a hash of it.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn create_queues(name: &str, mtu: u16, offloads: Offloads, count: NonZeroU8) -> io::Result<TunQueues> {
+        let flags = if count > NonZeroU8::MIN { libc::IFF_MULTI_QUEUE } else { 0 };
+        let first = Self::create_as(name, mtu, offloads, flags)?;
+        let others = (1..count.get()).map(|_| first.another_queue()).collect::<io::Result<Vec<_>>>()?;
+        let (name, index, segments) = (first.name.clone(), first.index, first.segments);
+        let each = std::iter::once(first).chain(others).map(Arc::new).collect();
+        Ok(TunQueues { name, index, segments, each })
+    }
+
+    fn create_as(name: &str, mtu: u16, offloads: Offloads, flags: c_int) -> io::Result<Self> {
         check(name, mtu)?;
-        let (fd, segments) = if offloads.tun_segments { open_with_segments(name)? } else { (open(name, 0)?, TunSegments::None) };
+        let (fd, segments) = if offloads.tun_segments {
+            open_with_segments(name, flags)?
+        } else {
+            (open(name, flags | libc::IFF_TUN_EXCL)?, TunSegments::None)
+        };
         let control = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::DGRAM, None)?;
         let mut request = request_for(name);
         request.ifr_ifru.ifru_mtu = c_int::from(mtu);
@@ -33,13 +57,20 @@ impl Tun {
         forbid_link_local(name);
         Ok(Self { fd, name: name.to_owned(), index, segments })
     }
+
+    fn another_queue(&self) -> io::Result<Self> {
+        let header = if self.has_headers() { libc::IFF_VNET_HDR } else { 0 };
+        let fd = open(&self.name, libc::IFF_MULTI_QUEUE | header)?;
+        Ok(Self { fd, name: self.name.clone(), index: self.index, segments: self.segments })
+    }
 }
 
 /// Trying is the only way to learn what a kernel has. Without any segments the header would be 10 octets of nothing, so the
 /// device is made again without it.
-fn open_with_segments(name: &str) -> io::Result<(OwnedFd, TunSegments)> {
-    let Ok(fd) = open(name, libc::IFF_VNET_HDR) else {
-        let fd = open(name, 0)?;
+fn open_with_segments(name: &str, flags: c_int) -> io::Result<(OwnedFd, TunSegments)> {
+    let flags = flags | libc::IFF_TUN_EXCL;
+    let Ok(fd) = open(name, flags | libc::IFF_VNET_HDR) else {
+        let fd = open(name, flags)?;
         tracing::info!(device = name, "the kernel's TUN devices have no IFF_VNET_HDR: each segment costs a system call");
         return Ok((fd, TunSegments::None));
     };
@@ -49,17 +80,17 @@ fn open_with_segments(name: &str) -> io::Result<(OwnedFd, TunSegments)> {
         return Ok((fd, TunSegments::Tcp));
     }
     drop(fd);
-    let fd = open(name, 0)?;
+    let fd = open(name, flags)?;
     tracing::info!(device = name, %error, "the kernel's TUN devices have no offloads: each segment costs a system call");
     Ok((fd, TunSegments::None))
 }
 
-/// Opens a device that did not exist before, with `flags` besides the usual ones.
+/// Opens a device with `flags` besides the usual ones: one that did not exist before, with IFF_TUN_EXCL.
 fn open(name: &str, flags: c_int) -> io::Result<OwnedFd> {
     let fd = rustix::fs::open("/dev/net/tun", OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty())
         .map_err(|error| explain(error.into(), name))?;
     let mut request = request_for(name);
-    request.ifr_ifru.ifru_flags = (libc::IFF_TUN | libc::IFF_NO_PI | libc::IFF_TUN_EXCL | flags) as libc::c_short;
+    request.ifr_ifru.ifru_flags = (libc::IFF_TUN | libc::IFF_NO_PI | flags) as libc::c_short;
     ioctl(fd.as_fd(), libc::TUNSETIFF, &mut request).map_err(|error| explain(error, name))?;
     Ok(fd)
 }

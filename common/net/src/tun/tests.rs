@@ -1,4 +1,5 @@
 use std::io;
+use std::num::NonZeroU8;
 
 use fixture::{in_new_network_namespace, shell};
 use protocol::offload::{Merged, Segmentation, VirtioHeader};
@@ -183,4 +184,39 @@ fn up_with_address(name: &str, offloads: Offloads) -> Tun {
     let tun = Tun::create(name, 1400, offloads).unwrap();
     shell(&format!("ip address add 10.9.0.2/24 dev {name} && ip link set {name} up"));
     tun
+}
+
+#[test]
+fn what_the_kernel_sends_is_spread_over_the_queues_and_follows_the_one_that_wrote_its_other_direction() {
+    in_new_network_namespace(|| {
+        for offloads in ON_AND_OFF {
+            let queues = Tun::create_queues("mn0", 1400, offloads, NonZeroU8::new(4).unwrap()).unwrap();
+            shell("ip address add 10.9.0.2/24 dev mn0 && ip link set mn0 up");
+            let read = |queue: &Tun| {
+                let mut batch = PacketBatch::new(16, 2 * MAX_PACKET);
+                queue.read_batch(&mut batch).unwrap();
+                batch.iter().filter(|packet| packet[0] >> 4 == 4).map(<[u8]>::to_vec).collect::<Vec<_>>()
+            };
+            queues.each.iter().for_each(|queue| _ = read(queue));
+            let mut used = [false; 4];
+            for port in 1_000..1_016 {
+                let socket = application(port);
+                let sent_to = || {
+                    socket.send_to(b"question", "10.9.0.77:2000").unwrap();
+                    let read: Vec<_> = queues.each.iter().map(|queue| read(queue)).collect();
+                    assert_eq!(read.iter().map(Vec::len).sum::<usize>(), 1);
+                    let at = read.iter().position(|packets| !packets.is_empty()).unwrap();
+                    (at, read[at][0].clone())
+                };
+                let (first, mut packet) = sent_to();
+                used[first] = true;
+                let other = (first + 1) % 4;
+                packet[12..20].rotate_left(4);
+                packet[20..24].rotate_left(2);
+                assert_eq!(queues.each[other].write_batch([&*packet].into_iter()).written, 1);
+                assert_eq!(sent_to().0, other, "the queue that wrote the answer");
+            }
+            assert!(used.iter().filter(|used| **used).count() > 1, "16 flows in one queue of four");
+        }
+    });
 }

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use fixture::{in_new_network_namespace, shell};
+use protocol::sa::Spi;
 use protocol::tunnel::{Path, ReceiveBatch, SendBatch};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -253,5 +254,42 @@ fn marks_and_devices_are_set_where_the_process_may() {
         assert_eq!(socket.socket.device().unwrap().as_deref(), Some(b"mn0".as_slice()));
         assert_eq!(socket.socket.recv_buffer_size().unwrap(), 2 * receive_buffer);
         assert_eq!(socket.socket.send_buffer_size().unwrap(), receive_buffer);
+    });
+}
+
+#[test]
+fn a_datagram_comes_to_the_socket_in_whose_share_its_sa_is() {
+    in_new_network_namespace(|| {
+        shell("ip link set lo up");
+        for local in ["127.0.0.1:0", "[::1]:0"] {
+            let local: SocketAddr = local.parse().unwrap();
+            for count in [2, 3, 64] {
+                let sockets = UdpSocket::bind_shares(local, &SocketOptions::default(), NonZeroU8::new(count).unwrap()).unwrap();
+                let port = sockets[0].local_addr();
+                assert!(sockets.len() == usize::from(count) && sockets.iter().all(|socket| socket.local_addr() == port));
+                let sender = std::net::UdpSocket::bind(local).unwrap();
+                let mut receiver = Receiver::new();
+                let mut batch = Receiver::new_batch();
+                for (spi, share) in (0x1000..0x1080).zip((0..Spi::CLASSES).cycle().map(|class| class % count)) {
+                    let ptype_and_spi: u32 = 8 << 28 | spi;
+                    sender.send_to(&[&ptype_and_spi.to_be_bytes()[..], &[0; 40]].concat(), port).unwrap();
+                    let report = receiver.receive(SocketId(0), &sockets[usize::from(share)], &mut batch).unwrap();
+                    assert_eq!(report.received, 1, "{spi:x} of {count}");
+                }
+                sender.send_to(&[1], port).unwrap();
+                assert_eq!(receiver.receive(SocketId(0), &sockets[0], &mut batch).unwrap().received, 1, "too short to say");
+            }
+        }
+    });
+}
+
+#[test]
+fn a_port_that_another_has_is_not_shared_with_it() {
+    in_new_network_namespace(|| {
+        shell("ip link set lo up");
+        let (options, two) = (SocketOptions::default(), NonZeroU8::new(2).unwrap());
+        let first = UdpSocket::bind_shares("127.0.0.1:7872".parse().unwrap(), &options, two).unwrap();
+        let error = UdpSocket::bind_shares(first[0].local_addr(), &options, two).unwrap_err();
+        assert!(error.kind() == io::ErrorKind::AddrInUse && error.to_string().contains("another program"), "{error}");
     });
 }

@@ -1,21 +1,17 @@
-//! The entry-point's loop: read a batch from the TUN device, seal it, send it.
+//! A worker's way out: read a batch from the TUN queue, seal it, send it.
 
 use std::io;
-use std::ops::ControlFlow;
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
 use protocol::tunnel::batch::MAX_PACKET;
-use protocol::tunnel::{DropReason, EntryPoint, PacketBatch, Paths, Place, SendBatch};
-use rand::SeedableRng;
-use rand::rngs::{StdRng, SysRng};
-use rustix::event::{PollFd, PollFlags, poll};
+use protocol::tunnel::{Command, DropReason, EntryPoint, PacketBatch, Paths, Place, SendBatch};
+use rand::rngs::StdRng;
 
-use super::{Inbox, IoCounters, ToControl, WorkerCommand};
+use super::ports::Ports;
 use crate::MAX_SEALING_OVERHEAD;
-use crate::tun::{MIN_MTU, ReadReport, Tun};
-use crate::udp::{Sender, Sockets};
+use crate::tun::MIN_MTU;
+use crate::udp::Sender;
 
 /// The most packets of one read batch: as many as one `sendmmsg(2)` takes.
 const READ_PACKETS: usize = crate::udp::RECEIVE_DATAGRAMS;
@@ -45,120 +41,73 @@ const REPLY_OCTETS: usize = READ_PACKETS * MIN_MTU as usize;
 
 const _: () = assert!(READ_OCTETS + SEND_OCTETS + REPLY_OCTETS <= 1 << 20);
 
-pub(super) struct Worker {
-    tun: Arc<Tun>,
+/// An entry-point with the memory that its batches need.
+pub(super) struct Entry {
     entry: EntryPoint,
-    inbox: Inbox,
-    io: Arc<IoCounters>,
-    to_control: ToControl,
-    sockets: Sockets,
     rng: StdRng,
     packets: PacketBatch,
     send: SendBatch,
     replies: PacketBatch,
+    sender: Sender,
 }
 
-impl Worker {
-    pub(super) fn new(
-        tun: Arc<Tun>,
-        entry: EntryPoint,
-        inbox: Inbox,
-        io: Arc<IoCounters>,
-        to_control: ToControl,
-    ) -> io::Result<Self> {
-        Ok(Self {
-            tun,
+impl Entry {
+    /// With a generator for IVs.
+    pub(super) fn new(entry: EntryPoint, rng: StdRng) -> Self {
+        Self {
             entry,
-            inbox,
-            io,
-            to_control,
-            sockets: Sockets::default(),
-            rng: StdRng::try_from_rng(&mut SysRng).map_err(io::Error::other)?,
+            rng,
             packets: PacketBatch::new(READ_PACKETS, READ_OCTETS),
             send: SendBatch::new(SENDINGS, SEND_OCTETS),
             replies: PacketBatch::new(READ_PACKETS, REPLY_OCTETS),
-        })
-    }
-
-    pub(super) fn run(&mut self) {
-        let mut sender = Sender::new();
-        while self.take_commands(&mut sender).is_continue() {
-            self.packets.clear();
-            match self.tun.read_batch(&mut self.packets) {
-                Ok(ReadReport { read: 0, dropped: 0 }) => self.wait(),
-                Ok(ReadReport { dropped, .. }) => {
-                    (0..dropped).for_each(|_| self.to_control.counters.count_drop(DropReason::BadInnerPacket));
-                    // Once more, so that a command sent before a packet counts for it.
-                    if self.take_commands(&mut sender).is_break() {
-                        return;
-                    }
-                    self.handle_batch(&mut sender);
-                }
-                Err(error) => {
-                    tracing::error!(device = self.tun.name(), %error, "cannot read the TUN device, which was removed: start again");
-                    return;
-                }
-            }
+            sender: Sender::new(),
         }
     }
 
-    fn handle_batch(&mut self, sender: &mut Sender) {
+    /// Fills the batch with what waits on the TUN queue; whether that is anything.
+    ///
+    /// # Errors
+    /// The device is gone.
+    pub(super) fn read(&mut self, ports: &Ports) -> io::Result<bool> {
+        self.packets.clear();
+        let report = ports.tun.read_batch(&mut self.packets)?;
+        (0..report.dropped).for_each(|_| ports.counters.count_drop(DropReason::BadInnerPacket));
+        Ok(report.read > 0)
+    }
+
+    /// Seals and sends the batch.
+    pub(super) fn handle_batch(&mut self, ports: &Ports) {
         let now = Instant::now();
         let mut next = Some(Place::default());
         while let Some(place) = next {
             next = self.entry.handle_packets(&self.packets, place, now, &mut self.rng, &mut self.send, &mut self.replies);
-            self.flush(sender);
+            self.flush(ports);
         }
         if !self.replies.is_empty() {
-            let report = self.tun.write_batch(self.replies.iter());
-            self.io.unwritten.fetch_add(report.failed as u64, Relaxed);
+            ports.count_unwritten(ports.tun.write_batch(self.replies.iter()).failed);
             self.replies.clear();
         }
     }
 
-    /// Carries out what waits, each before the next packet.
-    fn take_commands(&mut self, sender: &mut Sender) -> ControlFlow<()> {
-        while let Some(command) = self.inbox.next() {
-            match command {
-                WorkerCommand::Tunnel(command) => {
-                    self.entry.apply(&command, &mut self.rng, &mut self.send);
-                    self.flush(sender);
-                }
-                WorkerCommand::AddSocket(id, socket) => {
-                    if !self.sockets.add(id, socket) {
-                        tracing::error!(?id, "no room for another socket; nothing is sent from it");
-                    }
-                }
-                WorkerCommand::RemoveSocket(id) => self.sockets.remove(id),
-                WorkerCommand::Barrier(reached) => _ = reached.try_send(()),
-                WorkerCommand::Stop => return ControlFlow::Break(()),
-            }
-        }
-        ControlFlow::Continue(())
+    /// Obeys control, and sends what it has to say.
+    pub(super) fn apply(&mut self, command: &Command, ports: &Ports) {
+        self.entry.apply(command, &mut self.rng, &mut self.send);
+        self.flush(ports);
     }
 
     /// Sends what is sealed, and tells control what it has to know.
-    fn flush(&mut self, sender: &mut Sender) {
+    fn flush(&mut self, ports: &Ports) {
         while let Some(event) = self.entry.poll_event() {
-            self.to_control.tell(event);
+            ports.tell(event);
         }
         if self.send.is_empty() {
             return;
         }
-        let report = sender.send(&self.send, &self.sockets);
+        let report = self.sender.send(&self.send, &ports.sockets);
         if report.failed > 0 {
-            self.io.unsent.fetch_add(report.failed as u64, Relaxed);
+            ports.io.unsent.fetch_add(report.failed as u64, Relaxed);
             tracing::trace!(failed = report.failed, last_error = ?report.last_error, "datagrams not sent");
         }
         self.send.clear();
-    }
-
-    fn wait(&self) {
-        let mut fds = [PollFd::new(&*self.tun, PollFlags::IN), PollFd::new(&self.inbox, PollFlags::IN)];
-        // An error (EINTR) means to look again, as readiness does.
-        let _ = poll(&mut fds, None);
-        if !fds[1].revents().is_empty() {
-            self.inbox.acknowledge();
-        }
     }
 }

@@ -1,157 +1,108 @@
-//! The exit-point's loop: receive a batch, open it, write what is in it to the TUN device, hand events to control.
+//! A worker's way in: receive a batch, open it, write what is in it to the TUN queue, hand events to control.
 
-use std::io;
-use std::ops::ControlFlow;
-use std::os::fd::OwnedFd;
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
 use protocol::offload::{Merger, Merging};
-use protocol::tunnel::{DropReason, ExitPoint, ReceiveBatch, SocketId, Verdict};
-use rustix::buffer::spare_capacity;
-use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
+use protocol::tunnel::batch::Received;
+use protocol::tunnel::{Command, DropReason, ExitPoint, ReceiveBatch, SocketId, Verdict};
 
-use super::{Inbox, IoCounters, ToControl, WorkerCommand};
+use super::ports::Ports;
+use super::queue::Stray;
 use crate::tun::{Tun, TunSegments};
-use crate::udp::{MAX_RECEIVED, MAX_SOCKETS, Receiver, Sockets, UdpSocket};
+use crate::udp::{MAX_DATAGRAM, MAX_RECEIVED, Receiver};
 
-/// Tells the inbox from a [`SocketId`], which is an octet.
-const INBOX: u64 = u64::MAX;
-
-pub(super) struct Worker {
-    tun: Arc<Tun>,
+/// An exit-point with the memory that its batches need.
+pub(super) struct Exit {
     exit: ExitPoint,
-    inbox: Inbox,
-    io: Arc<IoCounters>,
-    to_control: ToControl,
-    sockets: Sockets,
-    epoll: OwnedFd,
+    receiver: Receiver,
     datagrams: ReceiveBatch,
+    /// One that another worker has received.
+    stray: ReceiveBatch,
     verdicts: Vec<Verdict>,
     merger: Merger,
 }
 
-impl Worker {
-    pub(super) fn new(
-        tun: Arc<Tun>,
-        exit: ExitPoint,
-        inbox: Inbox,
-        io: Arc<IoCounters>,
-        to_control: ToControl,
-    ) -> io::Result<Self> {
-        let epoll = epoll::create(CreateFlags::CLOEXEC)?;
-        epoll::add(&epoll, &inbox, EventData::new_u64(INBOX), EventFlags::IN)?;
+impl Exit {
+    pub(super) fn new(exit: ExitPoint, tun: &Tun) -> Self {
         let segments = tun.segments();
         let merging = Merging { tcp: segments >= TunSegments::Tcp, udp: segments >= TunSegments::TcpAndUdp };
-        Ok(Self {
-            tun,
+        Self {
             exit,
-            inbox,
-            io,
-            to_control,
-            sockets: Sockets::default(),
-            epoll,
+            receiver: Receiver::new(),
             datagrams: Receiver::new_batch(),
+            stray: ReceiveBatch::new(1, MAX_DATAGRAM),
             verdicts: Vec::with_capacity(MAX_RECEIVED),
             merger: Merger::new(merging),
-        })
-    }
-
-    pub(super) fn run(&mut self) {
-        let mut receiver = Receiver::new();
-        let mut ready = Vec::with_capacity(MAX_SOCKETS + 1);
-        while self.take_commands().is_continue() {
-            self.wait(&mut ready);
-            for event in &ready {
-                match u8::try_from(event.data.u64()) {
-                    Ok(id) if self.receive(SocketId(id), &mut receiver).is_break() => return,
-                    Ok(_) => {}
-                    Err(_) => self.inbox.acknowledge(),
-                }
-            }
         }
     }
 
-    /// One batch; what is left on the socket makes it ready again at once, after the other sockets and the commands.
-    ///
-    /// Commands are taken once more between receiving and opening, so that one sent before a datagram counts for it: a node
-    /// that sends right behind its Binding Acknowledgement is bound.
-    fn receive(&mut self, id: SocketId, receiver: &mut Receiver) -> ControlFlow<()> {
-        let Some(socket) = self.sockets.get(id) else { return ControlFlow::Continue(()) };
-        match receiver.receive(id, socket, &mut self.datagrams) {
+    /// Obeys control.
+    pub(super) fn apply(&mut self, command: &Command) {
+        self.exit.apply(command);
+    }
+
+    /// Fills the batch with what waits on a socket; whether that is anything. What is left makes the socket ready again at once.
+    pub(super) fn receive(&mut self, id: SocketId, ports: &Ports) -> bool {
+        let Some(socket) = ports.sockets.get(id) else { return false };
+        match self.receiver.receive(id, socket, &mut self.datagrams) {
             Ok(report) => {
-                (0..report.truncated).for_each(|_| self.to_control.counters.count_drop(DropReason::Truncated));
-                if report.received > 0 {
-                    self.take_commands()?;
-                    self.handle_batch();
-                }
+                (0..report.truncated).for_each(|_| ports.counters.count_drop(DropReason::Truncated));
+                report.received > 0
             }
             Err(error) => {
-                self.io.receive_errors.fetch_add(1, Relaxed);
+                ports.io.receive_errors.fetch_add(1, Relaxed);
                 tracing::debug!(?id, %error, "a socket's error while receiving");
+                false
             }
         }
-        ControlFlow::Continue(())
     }
 
-    fn handle_batch(&mut self) {
-        let now = Instant::now();
-        self.exit.handle_datagrams(&mut self.datagrams, now, &mut self.verdicts);
-        let arena = self.datagrams.arena();
-        self.merger.clear();
-        for verdict in &self.verdicts {
-            match verdict {
-                Verdict::Deliver(range) => self.merger.push(arena, range.clone()),
-                Verdict::Consumed | Verdict::Drop(_) => {}
-            }
-        }
-        self.merger.finish(arena);
-        let report = self.tun.write_merged(arena, &self.merger);
-        if let Some(error) = report.last_error {
-            self.io.unwritten.fetch_add(report.failed as u64, Relaxed);
-            tracing::trace!(%error, failed = report.failed, "packets not written to the TUN device");
-        }
+    /// Opens the batch and delivers what is in it.
+    pub(super) fn handle_batch(&mut self, ports: &Ports) {
+        let Self { exit, datagrams, verdicts, merger, .. } = self;
+        exit.handle_datagrams(datagrams, Instant::now(), verdicts);
+        deliver(datagrams, verdicts, merger, ports);
+        self.tell_events(ports);
+    }
+
+    /// A batch of one that another worker has received.
+    pub(super) fn take(&mut self, stray: &Stray, ports: &Ports) {
+        let Self { exit, stray: batch, verdicts, merger, .. } = self;
+        batch.clear();
+        let Some(room) = batch.arena().get_mut(..stray.octets.len()) else { return };
+        room.copy_from_slice(&stray.octets);
+        batch.push_with(Received { range: 0..stray.octets.len(), ..stray.received.clone() });
+        exit.handle_datagrams(batch, Instant::now(), verdicts);
+        deliver(batch, verdicts, merger, ports);
+        self.tell_events(ports);
+    }
+
+    fn tell_events(&mut self, ports: &Ports) {
         while let Some(event) = self.exit.poll_event() {
-            self.to_control.tell(event);
+            ports.tell(event);
         }
     }
+}
 
-    /// Carries out what waits, each before the next packet.
-    fn take_commands(&mut self) -> ControlFlow<()> {
-        while let Some(command) = self.inbox.next() {
-            match command {
-                WorkerCommand::Tunnel(command) => self.exit.apply(&command),
-                WorkerCommand::AddSocket(id, socket) => self.add(id, socket),
-                WorkerCommand::RemoveSocket(id) => self.remove(id),
-                WorkerCommand::Barrier(reached) => _ = reached.try_send(()),
-                WorkerCommand::Stop => return ControlFlow::Break(()),
+/// Inner packets to the TUN queue, those of one flow with one call; what is another worker's to that worker.
+fn deliver(datagrams: &mut ReceiveBatch, verdicts: &[Verdict], merger: &mut Merger, ports: &Ports) {
+    let (received, arena) = datagrams.split();
+    merger.clear();
+    for (verdict, received) in verdicts.iter().zip(received) {
+        match verdict {
+            Verdict::Deliver(range) => merger.push(arena, range.clone()),
+            Verdict::PassOn(share) => {
+                let octets = arena.get(received.range.clone()).unwrap_or_default().to_vec();
+                ports.pass_on(*share, Stray { received: received.clone(), octets });
             }
-        }
-        ControlFlow::Continue(())
-    }
-
-    fn add(&mut self, id: SocketId, socket: Arc<UdpSocket>) {
-        self.remove(id);
-        let watched = epoll::add(&self.epoll, &*socket, EventData::new_u64(id.0.into()), EventFlags::IN);
-        if let Err(error) = watched {
-            tracing::error!(?id, %error, "cannot watch a socket; nothing is received from it");
-        } else if !self.sockets.add(id, socket) {
-            tracing::error!(?id, "no room for another socket; nothing is received from it");
+            Verdict::Consumed | Verdict::Drop(_) => {}
         }
     }
-
-    /// The entry-point's worker may hold the socket still, so it does not leave the watched ones by itself.
-    fn remove(&mut self, id: SocketId) {
-        if let Some(socket) = self.sockets.get(id) {
-            let _ = epoll::delete(&self.epoll, socket);
-        }
-        self.sockets.remove(id);
-    }
-
-    fn wait(&self, ready: &mut Vec<Event>) {
-        ready.clear();
-        // An error (EINTR) means to look again, as readiness does.
-        let _ = epoll::wait(&self.epoll, spare_capacity(ready), None);
+    merger.finish(arena);
+    let report = ports.tun.write_merged(arena, merger);
+    if let Some(error) = report.last_error {
+        ports.count_unwritten(report.failed);
+        tracing::trace!(%error, failed = report.failed, "packets not written to the TUN device");
     }
 }

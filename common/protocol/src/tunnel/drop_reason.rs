@@ -82,6 +82,8 @@ drop_reasons! {
     SpoofedHomeAddress => "spoofed-home-address",
     /// Signalling, or another event, found control's queue full.
     EventQueueFull => "event-queue-full",
+    /// A datagram under another worker's SA found that worker's queue full.
+    WorkerQueueFull => "worker-queue-full",
 }
 
 impl fmt::Display for DropReason {

@@ -1,0 +1,108 @@
+//! Several workers at each end: nothing is lost, nothing is taken twice, and what is one flow stays in order.
+
+use std::net::{IpAddr, UdpSocket as StdSocket};
+use std::sync::atomic::AtomicBool;
+
+use fixture::HOME4;
+
+use super::forwarding::{CORRESPONDENT4, Host, World, in_a_world};
+use super::*;
+
+/// Flows of one direction, each with a socket of its own at both ends.
+const FLOWS: u16 = 8;
+/// Datagrams of each: a burst is less than the sockets keep.
+const BURSTS: u32 = 200;
+const BURST: u32 = 8;
+
+#[test]
+fn four_workers_at_each_end_forward_what_one_does() {
+    in_a_world(CipherSuite::Aes128Gcm, Offloads::ALL, FOUR, |world| world.carries_all_and_drops_nothing());
+}
+
+#[test]
+fn four_workers_at_each_end_forward_under_aes_cbc() {
+    in_a_world(CipherSuite::Aes128CbcSha, Offloads::ALL, FOUR, |world| world.carries_all_and_drops_nothing());
+}
+
+#[test]
+fn two_workers_at_each_end_forward_without_offloads() {
+    in_a_world(CipherSuite::Aes128Gcm, Offloads::NONE, TWO, |world| world.carries_all_and_drops_nothing());
+}
+
+/// The workers have one socket in common, as where the kernel cannot steer: whoever receives passes on.
+#[test]
+fn a_datagram_that_comes_to_another_worker_is_passed_on_and_nothing_is_lost() {
+    in_a_tunnel(CipherSuite::Aes128Gcm, Offloads::NONE, FOUR, |mut mn, mut ha| {
+        for end in [&mut mn, &mut ha] {
+            let options = SocketOptions { offloads: Offloads::NONE, ..SocketOptions::default() };
+            end.sockets = vec![Arc::new(UdpSocket::bind("127.0.0.1:0".parse().unwrap(), &options).unwrap())];
+            end.workers.add_sockets(SOCKET, &end.sockets).unwrap();
+        }
+        mn.bind_to(ha.address(), home(), spi());
+        ha.bind_to(mn.address(), home(), spi());
+        let (here, there) = (application(HOME6, "mn0"), application(CORRESPONDENT, "ha0"));
+        let mut octets = [0; 64];
+        for number in 0..2_000u32 {
+            here.send_to(&number.to_be_bytes(), (CORRESPONDENT, 4000)).unwrap();
+            let (len, from) = there.recv_from(&mut octets).unwrap();
+            assert_eq!(octets[..len], number.to_be_bytes());
+            there.send_to(&octets[..len], from).unwrap();
+            let len = here.recv(&mut octets).unwrap();
+            assert_eq!(octets[..len], number.to_be_bytes());
+        }
+        assert_eq!([mn.lost(), ha.lost()], [[], []]);
+    });
+}
+
+/// While both ends change to one new SA after the other, of the class of the first.
+#[test]
+fn flows_stay_in_order_across_renewals_and_lose_nothing() {
+    in_a_world(CipherSuite::Aes128Gcm, Offloads::ALL, FOUR, |world| {
+        let home = HomeAddresses::new(Some(HOME6), Some(HOME4)).unwrap();
+        let done = AtomicBool::new(false);
+        let renewals = std::thread::scope(|scope| {
+            let renewing = scope.spawn(|| {
+                let mut renewals = 0;
+                while !done.load(Relaxed) {
+                    renewals += 1;
+                    let next = Spi::new(spi().get() + renewals * u32::from(Spi::CLASSES)).unwrap();
+                    renew(&world.mn, &world.ha, next, CipherSuite::Aes128Gcm, home);
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                renewals
+            });
+            let flows: Vec<_> = (0..FLOWS).map(|flow| scope.spawn(move || flow_stays_in_order(world, 5000 + flow))).collect();
+            flows.into_iter().for_each(|flow| flow.join().unwrap());
+            done.store(true, Relaxed);
+            renewing.join().unwrap()
+        });
+        assert!(renewals >= 3, "{renewals} renewals");
+        assert_eq!([world.mn.lost(), world.ha.lost()], [[], []]);
+    });
+}
+
+/// Numbered datagrams up and down, of different flows, so that neither steers the other.
+fn flow_stays_in_order(world: &World, port: u16) {
+    let open = |host: &Host, address: IpAddr, port| {
+        let socket = host.inside(|| StdSocket::bind((address, port)).unwrap());
+        socket.set_read_timeout(Some(WAIT)).unwrap();
+        socket
+    };
+    let node = |port| open(&world.node, HOME4.into(), port);
+    let correspondent = |port| open(&world.correspondent, CORRESPONDENT4.into(), port);
+    let ways = [(node(port), correspondent(port)), (correspondent(port + 1_000), node(port + 1_000))];
+    let mut octets = [0; 64];
+    for burst in 0..BURSTS {
+        let numbers = burst * BURST..(burst + 1) * BURST;
+        for (from, to) in &ways {
+            let to = to.local_addr().unwrap();
+            numbers.clone().for_each(|number| assert_eq!(from.send_to(&number.to_be_bytes(), to).unwrap(), 4));
+        }
+        for (_, to) in &ways {
+            for number in numbers.clone() {
+                let len = to.recv(&mut octets).unwrap_or_else(|error| panic!("{number}: {error}"));
+                assert_eq!(octets[..len], number.to_be_bytes(), "in order");
+            }
+        }
+    }
+}
