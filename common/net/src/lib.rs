@@ -2,7 +2,7 @@
 //!
 //! - [`tun`]: the tunnel's inner side, a TUN device read and written in batches.
 //! - [`udp`]: its outer side, sockets with `recvmmsg` and `sendmmsg`.
-//! - [`worker`]: the two threads between them, which drive entry-point and exit-point.
+//! - [`worker`]: the threads between them, each of which drives an entry-point and an exit-point.
 //! - [`offloads`]: what both leave to the kernel in bulk.
 //! - [`bind`]: what to do when an address cannot be listened on.
 //! - [`netlink`]: links, addresses, routes and policy rules.

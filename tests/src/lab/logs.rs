@@ -169,7 +169,7 @@ mod tests {
 2026-01-01T00:00:01.000001Z  WARN ha::feed_client: no subscription
    a line that goes on
 2026-01-01T00:00:02.000001Z ERROR ha::workers: gone
-thread 'tunnel-exit' (7) panicked at ha/src/main.rs:1:1:
+thread 'tunnel-0' (7) panicked at ha/src/main.rs:1:1:
 ";
 
     fn expecting(part: &str, from: usize, must_come: bool) -> Expectations {
@@ -182,7 +182,7 @@ thread 'tunnel-exit' (7) panicked at ha/src/main.rs:1:1:
     fn warnings_errors_and_panics_are_found_and_nothing_else() {
         let found: Vec<_> = complaints("ha", LOG).into_iter().map(|complaint| complaint.line).collect();
         assert_eq!(found.len(), 3, "{found:?}");
-        assert!(found[0].contains("no subscription") && found[1].contains("gone") && found[2].contains("tunnel-exit"));
+        assert!(found[0].contains("no subscription") && found[1].contains("gone") && found[2].contains("tunnel-0"));
     }
 
     #[test]

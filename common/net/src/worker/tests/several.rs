@@ -72,8 +72,9 @@ fn flows_stay_in_order_across_renewals_and_lose_nothing() {
                 renewals
             });
             let flows: Vec<_> = (0..FLOWS).map(|flow| scope.spawn(move || flow_stays_in_order(world, 5000 + flow))).collect();
-            flows.into_iter().for_each(|flow| flow.join().unwrap());
+            let ended: Vec<_> = flows.into_iter().map(|flow| flow.join()).collect();
             done.store(true, Relaxed);
+            ended.into_iter().for_each(Result::unwrap);
             renewing.join().unwrap()
         });
         assert!(renewals >= 3, "{renewals} renewals");
