@@ -19,8 +19,9 @@ pub(super) fn provision(
     let subscriber = subscriber::id(transaction, order.nai, order.key)?;
     home_agent::one(transaction, &order.home_agent.name)?.ok_or(StoreError::HomeAgentGone)?;
     make_room(transaction, subscriber, now)?;
+    let class = spi::class_in_use(transaction, subscriber, order.home_agent.group, now)?;
     let sa = SecurityAssociation {
-        spi: spi::draw(transaction, order.home_agent.group, rng)?,
+        spi: spi::draw(transaction, order.home_agent.group, class, rng)?,
         suite: order.suite,
         profile: order.profile,
         user_data: order.user_data,

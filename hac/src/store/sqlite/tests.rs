@@ -11,6 +11,7 @@ mod registration;
 mod removal;
 mod selection;
 mod sessions;
+mod spis;
 mod subscribers;
 
 use std::collections::BTreeSet;
@@ -183,12 +184,12 @@ fn spis_are_unique_random_and_never_in_block_0_of_group_0() {
     assert!(spis.windows(2).any(|pair| pair[0] > pair[1]), "numbers are drawn, not counted");
 }
 
-/// Takes every SPI of `block` but those in `free`, with the least that the schema allows.
+/// Takes every SPI of `block` but those in `free`, with the least that the schema allows: as removed subscribers'.
 fn fill_block(store: &SqliteStore, block: SpiBlock, free: &[u16]) {
     for number in (0..SpiBlock::LEN).filter(|number| !free.contains(number)) {
         let spi = block.spi(number).unwrap().get();
         let insert = "INSERT INTO security_association (spi, subscriber, home_agent, suite, user_data, home4, agent4, agent_port,
-             created, valid_until, revision, ended) VALUES (?1, 1, 'ha1', 'AES_128_GCM', 1, x'0a090002', x'01020304', 7872, 0, ?2, ?3, 1)";
+             created, valid_until, revision, ended) VALUES (?1, NULL, 'ha1', 'AES_128_GCM', 1, x'0a090002', x'01020304', 7872, 0, ?2, ?3, 1)";
         store.connection.execute(insert, (spi, unix_seconds(now()), -i64::from(spi))).unwrap();
     }
 }
