@@ -2,6 +2,7 @@
 //!
 //! The seam between the data path and the writers of bindings. Each half has a copy and applies the same commands to it.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use super::{Allowance, Command, Encapsulation, Path, Paths};
@@ -27,6 +28,8 @@ pub struct TunnelTable {
     tunnels: Vec<Option<Tunnel>>,
     free: Vec<usize>,
     by_home: BTreeMap<HomeAddress, usize>,
+    /// The latest answer: most packets are of the node that the one before was of.
+    latest: Cell<Option<(HomeAddress, usize)>>,
 }
 
 impl TunnelTable {
@@ -77,17 +80,27 @@ impl TunnelTable {
 
     /// The tunnel of a home address.
     pub fn get_mut(&mut self, home: HomeAddress) -> Option<&mut Tunnel> {
-        let index = *self.by_home.get(&home)?;
+        let index = self.index(home)?;
         self.tunnels.get_mut(index)?.as_mut()
     }
 
     /// The tunnel of a home address, to look at.
     pub fn get(&self, home: HomeAddress) -> Option<&Tunnel> {
-        self.tunnels.get(*self.by_home.get(&home)?)?.as_ref()
+        self.tunnels.get(self.index(home)?)?.as_ref()
     }
 
-    /// Ends the whole tunnel that `home` belongs to.
+    fn index(&self, home: HomeAddress) -> Option<usize> {
+        if let Some((_, index)) = self.latest.get().filter(|(latest, _)| *latest == home) {
+            return Some(index);
+        }
+        let index = *self.by_home.get(&home)?;
+        self.latest.set(Some((home, index)));
+        Some(index)
+    }
+
+    /// Ends the whole tunnel that `home` belongs to. No address loses its place but here.
     fn remove_one(&mut self, home: HomeAddress) {
+        self.latest.set(None);
         let Some(index) = self.by_home.remove(&home) else { return };
         if let Some(tunnel) = self.tunnels.get_mut(index).and_then(Option::take) {
             for home in tunnel.home.iter() {
@@ -139,5 +152,28 @@ mod tests {
         assert!(table.get(home("2001:db8:100::7")).is_some() && table.get(home("10.9.0.7")).is_none());
         table.remove(&tunnel(Some("2001:db8:100::7"), None, 1).home);
         assert!(table.get(home("2001:db8:100::7")).is_none());
+    }
+
+    #[test]
+    fn an_address_that_was_removed_or_moved_is_not_answered_from_memory() {
+        let (ip6, ip4) = ("2001:db8:100::7", "10.9.0.7");
+        let port = |table: &TunnelTable, ip| table.get(home(ip)).map(|tunnel| tunnel.paths.iter().next().unwrap().remote.port());
+        let mut table = TunnelTable::default();
+        table.set(tunnel(Some(ip6), Some(ip4), 1));
+        table.set(tunnel(None, Some("10.9.0.8"), 8));
+        assert_eq!((port(&table, ip4), port(&table, ip4), port(&table, "10.9.0.8")), (Some(1), Some(1), Some(8)));
+
+        assert_eq!(port(&table, ip4), Some(1));
+        table.set(tunnel(Some(ip6), None, 2));
+        assert_eq!(port(&table, ip4), None, "it went with the tunnel's other address");
+        assert_eq!(port(&table, ip6), Some(2));
+        table.set(tunnel(Some(ip6), Some(ip4), 3));
+        assert_eq!(port(&table, ip6), Some(3));
+        table.remove(&tunnel(None, Some(ip4), 3).home);
+        assert_eq!(port(&table, ip6), None);
+
+        // Another node gets the place in which the removed one was.
+        table.set(tunnel(None, Some("10.9.0.9"), 9));
+        assert_eq!((port(&table, ip6), port(&table, ip4), port(&table, "10.9.0.9")), (None, None, Some(9)));
     }
 }
