@@ -24,8 +24,6 @@ pub struct HmacSha1 {
 const INITIAL: State = [0x6745_2301, 0xEFCD_AB89, 0x98BA_DCFE, 0x1032_5476, 0xC3D2_E1F0];
 const INNER_PAD: u8 = 0x36;
 const OUTER_PAD: u8 = 0x5C;
-/// A kernel takes as long for a block of each lane as the library for a block of about so many messages (measured).
-const LANES_WORTH_A_KERNEL: usize = 6;
 
 impl HmacSha1 {
     /// The key's states, and the kernel that is best here; `None` for a key longer than a block.
@@ -113,18 +111,25 @@ fn compress_pending(kernel: Kernel, states: &mut States<MAX_LANES>, lanes: &[Lan
 /// Which of `messages` the kernel shall take: not those at the front that would keep one lane busy when the others are through, and
 /// not those at the end that would fill but a few.
 fn worth_a_kernel(kernel: Kernel, messages: &[&[u8]]) -> Range<usize> {
-    let blocks = |message: &&[u8]| message.len() / BLOCK + 2;
-    let mut left: usize = messages.iter().map(blocks).sum();
+    let mut left = blocks_of(messages);
     let mut start = 0;
-    for longest in messages.iter().map(blocks) {
-        if longest * LANES_WORTH_A_KERNEL <= left {
+    for longest in messages.chunks(1).map(blocks_of) {
+        if kernel.is_faster(left, longest) {
             break;
         }
         left -= longest;
         start += 1;
     }
     let few = (messages.len() - start) % kernel.lanes();
-    start..messages.len() - if few < LANES_WORTH_A_KERNEL { few } else { 0 }
+    let end = messages.len() - few;
+    let last = messages.get(end..).unwrap_or_default();
+    let is_worth_it = kernel.is_faster(blocks_of(last), blocks_of(last.get(..1).unwrap_or_default()));
+    start..if is_worth_it { messages.len() } else { end }
+}
+
+/// Blocks of all of them together.
+fn blocks_of(messages: &[&[u8]]) -> usize {
+    messages.iter().map(|message| message.len() / BLOCK + 2).sum()
 }
 
 fn column(states: &States<MAX_LANES>, lane: usize) -> State {
@@ -191,6 +196,20 @@ mod tests {
                     assert_eq!(tag, expected(KEY, message), "{kernel:?}, {} octets", message.len());
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_kernel_takes_full_rows_but_no_last_few_and_no_message_that_would_outlast_the_others() {
+        let (long, packet, short) = (octets_of(65_536), octets_of(1_400), octets_of(64));
+        for kernel in Kernel::available() {
+            let lanes = kernel.lanes();
+            let taken = |messages: &[&[u8]]| worth_a_kernel(kernel, messages);
+            assert_eq!(taken(&vec![&packet[..]; lanes]), 0..lanes, "{kernel:?}");
+            assert_eq!(taken(&vec![&packet[..]; 3 * lanes + 1]), 0..3 * lanes, "{kernel:?}");
+            assert_eq!(taken(&vec![&short[..]; 2 * lanes]), 0..2 * lanes, "{kernel:?}");
+            assert_eq!(taken(&[vec![&long[..]], vec![&packet; lanes]].concat()), 1..lanes + 1, "{kernel:?}");
+            assert!(taken(&[&packet]).is_empty() && taken(&[&short, &short]).is_empty() && taken(&[]).is_empty(), "{kernel:?}");
         }
     }
 

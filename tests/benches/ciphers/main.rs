@@ -1,8 +1,10 @@
 //! Sealing and opening datagrams at once, by suite, length and number, beside what libraries and kernels alone take for the same
-//! octets in the same run. A Markdown table; an argument picks suites by a part of their name, `--quick` measures less.
+//! octets in the same run. A Markdown table; an argument picks suites by a part of their name, `--quick` measures less, `--kernels` shows
+//! instead what each kernel of the processor makes of HMAC-SHA1.
 #![allow(clippy::print_stdout, reason = "a table is what it is for")]
 
 mod bare;
+mod kernels;
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -23,6 +25,10 @@ const DATAGRAMS: usize = 64;
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let (rounds, least) = if arguments.iter().any(|argument| argument == "--quick") { (3, 1) } else { (9, 5) };
+    let least = Duration::from_millis(least);
+    if arguments.iter().any(|argument| argument == "--kernels") {
+        return kernels::print_table(&LENGTHS, rounds, least);
+    }
     let names: Vec<&String> = arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
     let wanted = |suite: &CipherSuite| names.is_empty() || names.iter().any(|name| suite.name().contains(name.as_str()));
     println!("One core; medians of {rounds} rounds; \"of bare\" is the bare loop's time over this one's, paired by round.\n");
@@ -31,7 +37,7 @@ fn main() {
     for suite in CipherSuite::ALL.into_iter().filter(wanted) {
         for len in LENGTHS {
             for batch in BATCHES {
-                let (seal, open) = Subject::new(suite, len, batch).measure(rounds, Duration::from_millis(least));
+                let (seal, open) = Subject::new(suite, len, batch).measure(rounds, least);
                 println!("| {} | {len} | {batch} | {} | {} |", suite.name(), seal.cells(len), open.cells(len));
             }
         }
