@@ -72,9 +72,14 @@ pub struct ReceiveReport {
     pub truncated: usize,
 }
 
+/// Messages that room is made for where nothing says that more come: one that comes alone is to touch little memory.
+const FEWEST: usize = 4;
+
 /// The memory that `recvmmsg(2)` needs beside the batch; one for each thread that receives.
 #[derive(Debug)]
 pub struct Receiver {
+    /// How many messages there is room for in the next call: twice as many as came with the latest.
+    expected: usize,
     addresses: Vec<SockAddrStorage>,
     controls: Vec<Control>,
     parts: Vec<libc::iovec>,
@@ -86,6 +91,7 @@ impl Receiver {
     pub fn new() -> Self {
         const MESSAGES: usize = max(RECEIVE_DATAGRAMS, RECEIVE_RUNS);
         Self {
+            expected: MESSAGES,
             addresses: (0..MESSAGES).map(|_| SockAddrStorage::zeroed()).collect(),
             controls: vec![Control::new(); MESSAGES],
             parts: Vec::with_capacity(MESSAGES),
@@ -98,8 +104,8 @@ impl Receiver {
         ReceiveBatch::new(MAX_RECEIVED, RECEIVE_OCTETS)
     }
 
-    /// Replaces what `batch` has by what waits on `socket`, which the batch will call `id`. Never waits: nothing there is
-    /// a report of zeroes.
+    /// Replaces what `batch` has by what waits on `socket`, which the batch will call `id`, or the first of it. Never waits: nothing
+    /// there is a report of zeroes.
     ///
     /// # Errors
     /// The socket's pending error, which this call has cleared, or the socket is unusable.
@@ -111,6 +117,7 @@ impl Receiver {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
             other => other?,
         };
+        self.expected = (2 * count).max(FEWEST);
         let mut report = ReceiveReport::default();
         for (slot, ((message, address), control)) in
             self.messages.iter().zip(&mut self.addresses).zip(&self.controls).take(count).enumerate()
@@ -133,7 +140,7 @@ impl Receiver {
     fn point_at(&mut self, arena: &mut [u8], slots: Slots) {
         self.parts.clear();
         self.messages.clear();
-        for slot in arena.chunks_exact_mut(slots.distance()).take(slots.count) {
+        for slot in arena.chunks_exact_mut(slots.distance()).take(slots.count.min(self.expected)) {
             self.parts.push(libc::iovec { iov_base: slot.as_mut_ptr().cast(), iov_len: slots.len });
         }
         for ((part, address), control) in self.parts.iter_mut().zip(&mut self.addresses).zip(&mut self.controls) {

@@ -293,3 +293,23 @@ fn a_port_that_another_has_is_not_shared_with_it() {
         assert!(error.kind() == io::ErrorKind::AddrInUse && error.to_string().contains("another program"), "{error}");
     });
 }
+
+#[test]
+fn room_follows_what_comes() {
+    in_new_network_namespace(|| {
+        shell("ip link set lo up");
+        let (here, there) = (socket_with(BOTH_FAMILIES[0], Offloads::NONE), socket_with(BOTH_FAMILIES[0], Offloads::NONE));
+        let (mut receiver, mut batch) = (Receiver::new(), Receiver::new_batch());
+        let mut receive = || receiver.receive(SocketId(0), &there, &mut batch).unwrap().received;
+        let send = |count| {
+            for _ in 0..count {
+                here.socket.send_to(b"octets", &SockAddr::from(there.local_addr())).unwrap();
+            }
+        };
+        send(1);
+        assert_eq!([receive(), receive()], [1, 0]);
+        send(200);
+        assert_eq!([receive(), receive(), receive(), receive(), receive()], [4, 8, 16, 32, 64], "twice as many each time");
+        assert_eq!([receive(), receive(), receive()], [64, 12, 0], "and no more than there is");
+    });
+}

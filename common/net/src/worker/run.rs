@@ -55,19 +55,15 @@ pub(super) fn spawn(
 impl Worker {
     /// One batch of each that is ready, again and again; what is left of it is ready again at once.
     ///
-    /// Commands are taken before each batch, and once more between reading and handling it, so that one sent before a packet counts for
-    /// it: a node that sends right behind its Binding Acknowledgement is bound.
+    /// Commands are taken when they come, and between reading and handling a batch, so that one sent before a packet counts for it: a
+    /// node that sends right behind its Binding Acknowledgement is bound.
     fn run(mut self) {
         let mut ready = Vec::with_capacity(MAX_SOCKETS + 2);
-        while self.take_commands().is_continue() {
-            self.take_strays();
+        loop {
             self.wait(&mut ready);
             for event in &ready {
                 let next = match event.data.u64() {
-                    INBOX => {
-                        self.inbox.acknowledge();
-                        ControlFlow::Continue(())
-                    }
+                    INBOX => self.open_inbox(),
                     TUN => self.read(),
                     id => self.receive(SocketId(id as u8)),
                 };
@@ -76,6 +72,15 @@ impl Worker {
                 }
             }
         }
+    }
+
+    fn open_inbox(&mut self) -> ControlFlow<()> {
+        self.inbox.acknowledge();
+        self.take_commands()?;
+        while let Some(stray) = self.inbox.next_stray() {
+            self.exit.take(&stray, &self.ports);
+        }
+        ControlFlow::Continue(())
     }
 
     fn read(&mut self) -> ControlFlow<()> {
@@ -117,12 +122,6 @@ impl Worker {
             }
         }
         ControlFlow::Continue(())
-    }
-
-    fn take_strays(&mut self) {
-        while let Some(stray) = self.inbox.next_stray() {
-            self.exit.take(&stray, &self.ports);
-        }
     }
 
     fn add(&mut self, id: SocketId, socket: Arc<UdpSocket>) {
