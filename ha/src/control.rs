@@ -89,6 +89,8 @@ fn status(report: &StatusReport) -> Value {
         "uptime_seconds": report.uptime.as_secs(),
         "listen": report.listen,
         "device": report.device,
+        "workers": report.workers,
+        "offloads": report.offloads,
         "group": report.group,
         "pools": report.pools,
         "feed": {

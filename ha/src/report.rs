@@ -18,6 +18,9 @@ pub(crate) struct StatusReport {
     pub(crate) uptime: Duration,
     pub(crate) listen: Vec<SocketAddr>,
     pub(crate) device: String,
+    /// None before the first welcome of the HAC.
+    pub(crate) workers: usize,
+    pub(crate) offloads: Vec<&'static str>,
     pub(crate) group: Option<u8>,
     pub(crate) pools: Vec<IpNet>,
     pub(crate) feed_address: String,

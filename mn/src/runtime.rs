@@ -268,6 +268,8 @@ impl Runtime {
             shown.state = phase_name(self.node.phase()).to_owned();
             shown.renewals = self.node.renewals();
             shown.keepalives = self.node.keepalives();
+            shown.workers = self.device.workers();
+            shown.offloads = self.device.offloads().into_iter().map(str::to_owned).collect();
             if let Some(install) = install {
                 shown.home = install.sa.home.iter().map(|home| home.0).collect();
                 shown.spi = Some(install.sa.spi.get());

@@ -60,6 +60,12 @@ pub struct Status {
     pub dns: Vec<IpAddr>,
     /// What went wrong last, if it still matters.
     pub last_error: Option<String>,
+    /// Threads that carry packets.
+    #[serde(default)]
+    pub workers: usize,
+    /// What of the kernel's offloads is in use: `tso`, `uso`, `udp-segment`, `udp-gro`.
+    #[serde(default)]
+    pub offloads: Vec<String>,
     /// Packets and octets through the tunnel, dropped packets by reason.
     pub counters: CounterValues,
 }

@@ -6,8 +6,8 @@ use std::num::NonZeroU8;
 use std::sync::Arc;
 
 use net::netlink::NetlinkError;
-use net::offloads::Offloads;
-use net::tun::Tun;
+use net::offloads::{self, Offloads};
+use net::tun::{Tun, TunSegments};
 use net::udp::{SocketOptions, UdpSocket};
 use net::worker::{WorkerGone, Workers};
 use protocol::addr::HomeAddresses;
@@ -30,9 +30,12 @@ const LEAST_MTU: u16 = 1280;
 /// TUN device and workers.
 pub struct TunnelDevice {
     interface: u32,
+    segments: TunSegments,
     mtu: Option<u16>,
     socket_options: SocketOptions,
     count: NonZeroU8,
+    /// Of the paths that are open.
+    sockets: Vec<(SocketId, Vec<Arc<UdpSocket>>)>,
     workers: Workers,
 }
 
@@ -52,7 +55,16 @@ impl TunnelDevice {
         let workers = Workers::start(&tun, halves, counters, &events)?;
         let receive_buffer = tunnel.receive_buffer;
         let socket_options = SocketOptions { mark: Some(tunnel.fwmark), device: None, offloads, receive_buffer };
-        Ok((Self { interface: tun.index, mtu: tunnel.mtu, socket_options, count, workers }, event_queue))
+        let device = Self {
+            interface: tun.index,
+            segments: tun.segments,
+            mtu: tunnel.mtu,
+            socket_options,
+            count,
+            sockets: Vec::new(),
+            workers,
+        };
+        Ok((device, event_queue))
     }
 
     /// The device's interface index.
@@ -88,13 +100,15 @@ impl TunnelDevice {
     ///
     /// # Errors
     /// A thread has ended.
-    pub fn open_path(&self, socket: SocketId, attachment: &Attachment) -> Result<bool, WorkerGone> {
+    pub fn open_path(&mut self, socket: SocketId, attachment: &Attachment) -> Result<bool, WorkerGone> {
         let local = SocketAddr::new(attachment.care_of.0, 0);
         let options = SocketOptions { device: Some(attachment.name.clone()), ..self.socket_options.clone() };
         match UdpSocket::bind_shares(local, &options, self.count) {
             Ok(opened) => {
                 let opened: Vec<_> = opened.into_iter().map(Arc::new).collect();
                 self.workers.add_sockets(socket, &opened)?;
+                self.forget(socket);
+                self.sockets.push((socket, opened));
                 Ok(true)
             }
             Err(error) => {
@@ -108,8 +122,23 @@ impl TunnelDevice {
     ///
     /// # Errors
     /// A thread has ended.
-    pub fn close_path(&self, socket: SocketId) -> Result<(), WorkerGone> {
+    pub fn close_path(&mut self, socket: SocketId) -> Result<(), WorkerGone> {
+        self.forget(socket);
         self.workers.remove_socket(socket)
+    }
+
+    /// How many threads carry packets.
+    pub fn workers(&self) -> usize {
+        self.workers.count()
+    }
+
+    /// What of the kernel's offloads is in use.
+    pub fn offloads(&self) -> Vec<&'static str> {
+        offloads::in_use(self.segments, self.sockets.iter().flat_map(|(_, sockets)| sockets))
+    }
+
+    fn forget(&mut self, socket: SocketId) {
+        self.sockets.retain(|(open, _)| *open != socket);
     }
 }
 

@@ -9,6 +9,8 @@ pub(super) fn print_status(status: &Value) {
     line("uptime", format!("{} s", text(status, "/uptime_seconds")));
     line("listens on", list(status, "/listen"));
     line("device", text(status, "/device"));
+    line("workers", text(status, "/workers"));
+    line("offloads", list(status, "/offloads"));
     line("group", text(status, "/group"));
     line("pools", list(status, "/pools"));
     line("feed", feed_line(status));

@@ -2,6 +2,9 @@
 
 use std::time::Instant;
 
+use net::offloads;
+use net::worker::Workers;
+
 use super::Gateway;
 use crate::control::{MAX_LISTED, Question};
 use crate::report::{BindingCounts, Listed, SaCounts, StatusReport};
@@ -34,6 +37,8 @@ impl Gateway {
             uptime: self.started.elapsed(),
             listen: self.config.listen.clone(),
             device: self.config.tunnel.device.clone(),
+            workers: self.workers.as_ref().map_or(0, Workers::count),
+            offloads: offloads::in_use(self.tun.segments, self.sockets.iter().flatten()),
             group: self.welcome.as_ref().map(|welcome| welcome.group.get()),
             pools: self.welcome.as_ref().map(|welcome| welcome.pools.clone()).unwrap_or_default(),
             feed_address: self.config.feed.address.clone(),

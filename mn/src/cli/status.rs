@@ -41,6 +41,7 @@ fn show(status: &Status) {
     if let (Some(profile), Some(user_data)) = (&status.profile, &status.user_data) {
         row("wire profile", format!("{profile}, user data {user_data}"));
     }
+    row("offloads", status.offloads.join(", "));
     row("moves", status.moves.to_string());
     if status.keepalives > 0 {
         row("keepalives", status.keepalives.to_string());

@@ -69,6 +69,11 @@ impl World {
         self.grants.len() as u32
     }
 
+    /// How many SAs the node was granted under this SPI, one after the other.
+    pub fn granted_under(&self, spi: u32) -> usize {
+        self.grants.iter().filter(|(_, granted)| granted.get() == spi).count()
+    }
+
     /// Binding Acknowledgements with `status` that this process of the home agent sent.
     pub fn acknowledgements(&self, status: Status) -> usize {
         let sent = self.gateway.as_ref().map(|gateway| gateway.acknowledged.iter());

@@ -169,6 +169,7 @@ const NOT_RECEIVED: &[(DropReason, &str)] = &[
     (SaExhausted, "the association's own counter: none of its numbers is left to send under"),
     (BatchFull, "the worker's memory, which has room for all that it reads at once"),
     (EventQueueFull, "the worker's queue: control does not keep up, whatever the events are"),
+    (WorkerQueueFull, "another worker's queue: it does not keep up with what came elsewhere"),
 ];
 
 fn cut(mut octets: Vec<u8>, by: usize) -> Vec<u8> {
