@@ -68,7 +68,7 @@ impl Binding {
     pub fn proved_path(&self) -> Option<Path> {
         match &self.proof {
             PathProof::Proved => Some(self.path()),
-            PathProof::Awaited { fallback, .. } => *fallback,
+            PathProof::Awaited { fallback, .. } => fallback.clone(),
         }
     }
 }

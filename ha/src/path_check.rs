@@ -47,10 +47,10 @@ pub fn judge(arrival: &Arrival<'_>, rng: &mut impl CryptoRng) -> PathProof {
         return PathProof::Proved;
     }
     let fallback = arrival.before.and_then(Binding::proved_path);
-    if fallback.is_some_and(|proved| leads_alike(proved, arrival.path)) {
+    if fallback.as_ref().is_some_and(|proved| leads_alike(proved, &arrival.path)) {
         return PathProof::Proved;
     }
-    let same = arrival.before.filter(|before| leads_alike(before.path(), arrival.path)).map(|before| &before.proof);
+    let same = arrival.before.filter(|before| leads_alike(&before.path(), &arrival.path)).map(|before| &before.proof);
     if let Some(PathProof::Awaited { token, .. }) = same {
         let given_back = arrival.token == Some(*token);
         let proved = given_back || arrival.update_proves;
@@ -80,14 +80,16 @@ pub fn paths(binding: &Binding) -> Paths {
     match &binding.proof {
         PathProof::Proved => Paths::one(binding.path()),
         PathProof::Awaited { fallback, .. } => {
-            let unproved = Path { allowance: Allowance::Octets(UNPROVED), ..binding.path() };
-            let both = std::iter::once(unproved).chain(*fallback).collect();
-            Paths::new(both).unwrap_or_else(|| Paths::one(unproved))
+            let unproved = Path { allowance: Allowance::octets(UNPROVED), ..binding.path() };
+            match fallback {
+                Some(proved) => Paths::two(unproved, proved.clone()),
+                None => Paths::one(unproved),
+            }
         }
     }
 }
 
-fn leads_alike(one: Path, other: Path) -> bool {
+fn leads_alike(one: &Path, other: &Path) -> bool {
     one.leads_to(other.socket, other.remote)
 }
 
@@ -129,7 +131,7 @@ mod tests {
 
     fn awaited(proof: &PathProof) -> (PathToken, Option<Path>) {
         match proof {
-            PathProof::Awaited { token, fallback } => (*token, *fallback),
+            PathProof::Awaited { token, fallback } => (*token, fallback.clone()),
             PathProof::Proved => panic!("it is proved"),
         }
     }
@@ -163,8 +165,8 @@ mod tests {
         assert_eq!(awaited(&third.proof).1, Some(path(1)));
         assert_eq!(paths(&third).iter().map(|path| path.remote).collect::<Vec<_>>(), [path(3).remote, path(1).remote]);
         assert_eq!(arrives(path(1), None, Some(&third)), PathProof::Proved);
-        let allowances: Vec<_> = paths(&third).iter().map(|path| path.allowance).collect();
-        assert_eq!(allowances, [Allowance::Octets(UNPROVED), Allowance::Unlimited]);
+        let allowances: Vec<_> = paths(&third).iter().map(|path| path.allowance.clone()).collect();
+        assert_eq!(allowances, [Allowance::octets(UNPROVED), Allowance::Unlimited]);
     }
 
     #[test]

@@ -49,8 +49,8 @@ impl PathCheck {
     }
 
     /// What a Binding Update on `path` carries.
-    pub fn token(&self, path: Path) -> Option<PathToken> {
-        self.token.filter(|(came_on, _)| *came_on == path).map(|(_, token)| token)
+    pub fn token(&self, path: &Path) -> Option<PathToken> {
+        self.token.as_ref().filter(|(came_on, _)| came_on == path).map(|(_, token)| *token)
     }
 
     /// The node has moved.
@@ -73,16 +73,16 @@ mod tests {
     fn a_token_is_given_back_on_its_own_path_until_an_acknowledgement_has_none() {
         let mut check = PathCheck::default();
         assert_eq!(check.acknowledged(SocketId(1), path(1), Some(TOKEN)), Some(Repeat::AtOnce));
-        assert_eq!((check.token(path(1)), check.token(path(2))), (Some(TOKEN), None));
+        assert_eq!((check.token(&path(1)), check.token(&path(2))), (Some(TOKEN), None));
         assert_eq!(check.acknowledged(SocketId(1), path(1), None), None);
-        assert_eq!(check.token(path(1)), None);
+        assert_eq!(check.token(&path(1)), None);
     }
 
     #[test]
     fn a_token_that_came_on_another_socket_is_not_taken_for_the_path_in_use() {
         let mut check = PathCheck::default();
         assert_eq!(check.acknowledged(SocketId(1), path(2), Some(TOKEN)), None);
-        assert_eq!(check.token(path(2)), None);
+        assert_eq!(check.token(&path(2)), None);
     }
 
     #[test]

@@ -15,10 +15,11 @@ impl Uplink {
     /// last Binding Update.
     pub fn steer(&mut self, sa: &SecurityAssociation, path: Path, is_answered: bool) -> Option<Command> {
         let encapsulation = encapsulation(sa, is_answered);
-        let wanted = Some((sa.home, path, encapsulation, sa.spi));
-        if std::mem::replace(&mut self.told, wanted) == wanted {
+        let wanted = Some((sa.home, path.clone(), encapsulation, sa.spi));
+        if self.told == wanted {
             return None;
         }
+        self.told = wanted;
         Some(Command::Move { home: sa.home, paths: Paths::one(path), encapsulation, sending: sa.spi })
     }
 }

@@ -37,15 +37,16 @@ impl MobileNode {
         let Some(sequence) = sequence else { return };
         Report::updating(install.sa.spi, sequence, self.registration.unanswered());
         let lifetime = if self.leaving { Lifetime::ZERO } else { BINDING_LIFETIME };
-        let token = self.path_check.token(path);
+        let token = self.path_check.token(&path);
         let (next_header, payload) = binding_messages::binding_update(&install.sa, sequence, lifetime, care_of, token);
-        let paths = Paths::copies(path, self.copies(&install, path));
+        let copies = self.copies(&install, &path);
+        let paths = Paths::copies(path, copies);
         self.actions.push_back(Action::Command(Command::Signal { spi: install.sa.spi, paths, next_header, payload }));
     }
 
     /// As how many identical datagrams this Binding Update goes. The downlink waits for it while the home agent has not
     /// acknowledged the attachment, or not that its path is proved: then several, where the replay window tells a copy.
-    fn copies(&self, install: &Install, path: Path) -> usize {
+    fn copies(&self, install: &Install, path: &Path) -> usize {
         let is_confirmed = self.is_found_here && self.path_check.token(path).is_none();
         match self.registration.unanswered() {
             _ if is_confirmed || !install.sa.is_numbered() => 1,

@@ -41,6 +41,8 @@ pub struct Setup<'a> {
     pub in_memory: bool,
     /// The ends, `ha` and `mn`, whose offloads are off: a capture on one host shows as one packet what the kernel handles as one.
     pub without_offloads: &'a [&'a str],
+    /// The ends, `ha` and `mn`, that are told how many workers they have.
+    pub workers: &'a [(&'a str, u8)],
 }
 
 impl Default for Setup<'_> {
@@ -57,6 +59,7 @@ impl Default for Setup<'_> {
             by_name: false,
             in_memory: false,
             without_offloads: &[],
+            workers: &[],
         }
     }
 }
@@ -278,6 +281,9 @@ fn provision(lab: &Lab, setup: &Setup<'_>) -> Result<()> {
     add_subscriber(lab, setup, &config, &mn)?;
     for end in setup.without_offloads {
         edit(&configuration(lab, end)?, &["tunnel", "offloads"], false.into())?;
+    }
+    for (end, count) in setup.workers {
+        edit(&configuration(lab, end)?, &["tunnel", "workers"], i64::from(*count).into())?;
     }
     let mn_config = PathBuf::from(file(lab, "mn", "mn.toml")?);
     if setup.by_name {

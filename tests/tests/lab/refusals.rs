@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use anyhow::{Context, Result, ensure};
-use tests::lab::deployment::{self, NAI};
-use tests::lab::{Daemon, Deployment, Lab, inside, plan, programs};
+use tests::lab::deployment::{self, NAI, SOON};
+use tests::lab::{Daemon, Deployment, Lab, inside, plan, programs, wait_for};
 
 /// The router's address on wifi.
 const RELAY: &str = "198.51.100.1";
@@ -138,7 +138,9 @@ pub(crate) fn relay(lab: &Lab, namespace: &str, here: &str) -> Result<Daemon> {
     let to = format!("{}:{}", plan::HAC4, plan::PORT);
     let files = ["--certificate", &path("relay.pem"), "--key", &path("relay-key.pem"), "--ca", &path("ca.pem")];
     let words = [&["relay", here, "--to", &to, "--name", "hac.example.org"], &files[..]].concat();
-    lab.spawn(namespace, "relay", &programs::path("labtool")?, &words)
+    let relay = lab.spawn(namespace, "relay", &programs::path("labtool")?, &words)?;
+    wait_for("the relay to listen", SOON, || Ok(lab.run(namespace, &["ss", "-Hltn"])?.contains(here).then_some(())))?;
+    Ok(relay)
 }
 
 /// Writes STEM.pem, a certificate with one dNSName signed by the folder's authority, and STEM-key.pem.

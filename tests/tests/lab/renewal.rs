@@ -5,10 +5,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use protocol::sa::Spi;
 use tests::lab::deployment::SOON;
 use tests::lab::traffic::during;
 use tests::lab::traffic::udp::{Load, Streams};
-use tests::lab::{Deployment, inside, pcap, plan, programs, wait_for};
+use tests::lab::{Deployment, Setup, inside, pcap, plan, programs, wait_for};
 
 use crate::setup;
 
@@ -27,10 +28,11 @@ fn length() -> Result<Duration> {
     Ok(Duration::from_secs(seconds.parse().with_context(|| format!("HALTSEC_LAB_SECONDS={seconds} is no number"))?))
 }
 
+/// Several workers at both ends: the new associations come to the one that had the old.
 #[test]
 fn eleven_renewals_under_100_megabits_a_second_each_way_lose_no_packet() {
     inside(|lab| {
-        let deployment = setup::registered(lab, "AES_128_GCM")?;
+        let deployment = setup::registered_with(lab, &Setup { workers: &[("ha", 4), ("mn", 2)], ..Setup::default() })?;
         let _servers = lab.serve_traffic()?;
         carried_all(&lab.load(plan::CN6, QUIET, LOAD)?, QUIET).context("without a renewal")?;
         let length = length()?;
@@ -39,6 +41,8 @@ fn eleven_renewals_under_100_megabits_a_second_each_way_lose_no_packet() {
         carried_all(&streams, length)?;
         let spis = spis(&capture.stop()?)?;
         ensure!(spis.len() >= 2 + RENEWALS as usize, "only these SPIs carried data both ways: {spis:x?}");
+        let classes: BTreeSet<_> = spis.iter().filter_map(|spi| Spi::new(*spi)).map(Spi::class).collect();
+        ensure!(classes.len() == 1, "SPIs of several classes: {spis:x?}");
         let rate = |sent: u64| sent as f64 * f64::from(LOAD.octets) * 8.0 / length.as_secs_f64() / 1e6;
         eprintln!("{} SPIs, {:.0} and {:.0} Mbit/s: {streams:?}", spis.len(), rate(streams.up.sent), rate(streams.down.sent));
         Ok(())

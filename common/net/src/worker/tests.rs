@@ -195,7 +195,12 @@ fn signalling_reaches_control_and_is_dropped_and_counted_when_control_is_behind(
         let to_ha = Path::proved(SOCKET, ha.address());
         let payload = vec![59, 0, 5, 0, 0, 0, 0, 0];
         for _ in 0..6 {
-            mn.apply(Command::Signal { spi: spi(), paths: Paths::one(to_ha), next_header: 135, payload: payload.clone() });
+            mn.apply(Command::Signal {
+                spi: spi(),
+                paths: Paths::one(to_ha.clone()),
+                next_header: 135,
+                payload: payload.clone(),
+            });
         }
         wait_for(|| ha.counters.dropped(DropReason::EventQueueFull) == 2);
         for _ in 0..4 {

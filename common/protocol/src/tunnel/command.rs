@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{Guard, TrafficCounters};
+use super::{Allowance, Guard, TrafficCounters};
 use crate::addr::HomeAddresses;
 use crate::sa::sequence_counter::SequenceCounter;
 use crate::sa::spi::SpiBlocks;
@@ -17,17 +17,8 @@ use crate::sa::{SecurityAssociation, Spi};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SocketId(pub u8);
 
-/// How many octets may still be sent on a path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Allowance {
-    /// The node has proved that it is there.
-    Unlimited,
-    /// Not proved yet: this many octets, then nothing.
-    Octets(u64),
-}
-
 /// One way to reach the other end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Path {
     /// The socket to send from.
     pub socket: SocketId,
@@ -68,6 +59,11 @@ impl Paths {
         Self(vec![path])
     }
 
+    /// Two, the first that of the latest valid Binding Update.
+    pub fn two(first: Path, second: Path) -> Self {
+        Self(vec![first, second])
+    }
+
     /// The same path so many times, from once to [`Self::MAX`]: against loss, for what must not wait for a timer.
     pub fn copies(path: Path, count: usize) -> Self {
         Self(vec![path; count.clamp(1, Self::MAX)])
@@ -88,15 +84,9 @@ impl Paths {
         self.0.iter_mut()
     }
 
-    /// The path at `index`, if `octets` may go there: then they are taken from its allowance, which is that of the place and
-    /// not of one naming of it.
-    pub(crate) fn spend(&mut self, index: usize, octets: u64) -> Option<Path> {
-        let path = *self.0.get(index)?;
-        let Allowance::Octets(left) = path.allowance else { return Some(path) };
-        let left = Allowance::Octets(left.checked_sub(octets)?);
-        let named = self.0.iter_mut().filter(|other| !other.is_proved() && other.leads_to(path.socket, path.remote));
-        named.for_each(|same| same.allowance = left);
-        Some(path)
+    /// The path at `index`, if `octets` may go there: then they are taken from its allowance.
+    pub(crate) fn spend(&self, index: usize, octets: usize) -> Option<&Path> {
+        self.0.get(index).filter(|path| path.allowance.take(octets))
     }
 }
 

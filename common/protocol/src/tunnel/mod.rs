@@ -5,6 +5,7 @@
 //! they have to say comes back as [`event`]s. Where several of each work at once, a [`share`] says which has an inbound SA, and
 //! outbound ones have but their counter in common.
 
+pub mod allowance;
 pub mod batch;
 pub mod command;
 pub mod counters;
@@ -19,8 +20,9 @@ pub mod share;
 pub mod table;
 pub mod traffic;
 
+pub use allowance::Allowance;
 pub use batch::{PacketBatch, ReceiveBatch, SendBatch};
-pub use command::{Allowance, Command, Encapsulation, Install, Path, Paths, SocketId};
+pub use command::{Command, Encapsulation, Install, Path, Paths, SocketId};
 pub use counters::Counters;
 pub use drop_reason::DropReason;
 pub use entry::{EntryPoint, IcmpSources, Place};

@@ -5,7 +5,7 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
-use super::{Allowance, Command, Encapsulation, Path, Paths};
+use super::{Command, Encapsulation, Path, Paths};
 use crate::addr::{HomeAddress, HomeAddresses};
 use crate::sa::Spi;
 
@@ -79,12 +79,6 @@ impl TunnelTable {
     }
 
     /// The tunnel of a home address.
-    pub fn get_mut(&mut self, home: HomeAddress) -> Option<&mut Tunnel> {
-        let index = self.index(home)?;
-        self.tunnels.get_mut(index)?.as_mut()
-    }
-
-    /// The tunnel of a home address, to look at.
     pub fn get(&self, home: HomeAddress) -> Option<&Tunnel> {
         self.tunnels.get(self.index(home)?)?.as_ref()
     }
@@ -111,10 +105,11 @@ impl TunnelTable {
     }
 }
 
+/// Of a path to a place that was not proved before: the very one that is counted down, wherever that is done.
 fn keep_allowance(path: &mut Path, before: &Paths) {
-    let same = before.iter().find(|old| old.leads_to(path.socket, path.remote));
-    if let (Allowance::Octets(given), Some(Allowance::Octets(left))) = (path.allowance, same.map(|old| old.allowance)) {
-        path.allowance = Allowance::Octets(given.min(left));
+    let same = before.iter().find(|old| old.leads_to(path.socket, path.remote) && !old.is_proved());
+    if let (false, Some(old)) = (path.is_proved(), same) {
+        path.allowance = old.allowance.clone();
     }
 }
 
@@ -139,7 +134,7 @@ mod tests {
         table.set(tunnel(Some("2001:db8:100::7"), Some("10.9.0.7"), 1));
         table.set(tunnel(Some("2001:db8:100::7"), Some("10.9.0.7"), 2));
         for ip in ["2001:db8:100::7", "10.9.0.7"] {
-            assert_eq!(table.get_mut(home(ip)).unwrap().paths.iter().next().unwrap().remote.port(), 2);
+            assert_eq!(table.get(home(ip)).unwrap().paths.iter().next().unwrap().remote.port(), 2);
         }
         assert_eq!(table.tunnels.len(), 1);
     }

@@ -256,7 +256,7 @@ fn a_message_on_one_path_twice_is_sealed_once_and_taken_once() {
 fn a_copy_on_a_path_that_is_not_proved_counts_its_octets() {
     let mut pair = Pair::bound(CipherSuite::NullSha);
     let signal = |octets| {
-        let path = Path { allowance: Allowance::Octets(octets), ..Path::proved(SocketId(0), ([198, 51, 100, 7], 5000).into()) };
+        let path = Path { allowance: Allowance::octets(octets), ..Path::proved(SocketId(0), ([198, 51, 100, 7], 5000).into()) };
         let (paths, next_header) = (Paths::copies(path, 2), signalling::MOBILITY);
         Command::Signal { spi: spi(), paths, next_header, payload: vec![1; 16] }
     };
@@ -358,7 +358,7 @@ fn a_packet_to_an_unbound_home_address_is_answered_with_address_unreachable_at_a
 #[test]
 fn an_unproved_path_carries_its_allowance_and_no_more() {
     let mut pair = Pair::new(CipherSuite::NullSha, 0);
-    let path = Path { allowance: Allowance::Octets(250), ..Path::proved(SocketId(0), ([198, 51, 100, 7], 5000).into()) };
+    let path = Path { allowance: Allowance::octets(250), ..Path::proved(SocketId(0), ([198, 51, 100, 7], 5000).into()) };
     let command =
         Command::Move { home: home(), paths: Paths::one(path), encapsulation: Encapsulation::ProtectedUdp, sending: spi() };
     pair.ha.apply(&command, &mut pair.rng);

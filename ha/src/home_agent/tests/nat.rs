@@ -28,11 +28,11 @@ fn proved(remote: SocketAddr) -> Path {
 }
 
 fn unproved(remote: SocketAddr) -> Path {
-    Path { allowance: Allowance::Octets(UNPROVED), ..proved(remote) }
+    Path { allowance: Allowance::octets(UNPROVED), ..proved(remote) }
 }
 
 fn assert_paths(said: &Said, expected: &[Path]) {
-    assert_eq!(said.paths().iter().copied().collect::<Vec<_>>(), expected);
+    assert_eq!(said.paths().iter().cloned().collect::<Vec<_>>(), expected);
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn the_last_proved_path_is_used_as_well_over_several_moves_and_needs_no_proof_on
     let mut story = Story::new();
     let at_home = proved((CARE_OF, 5000).into());
     story.receives(update(1));
-    assert_paths(&story.receives_from(update(2), outside(1)), &[unproved(outside(1)), at_home]);
+    assert_paths(&story.receives_from(update(2), outside(1)), &[unproved(outside(1)), at_home.clone()]);
     let said = story.receives_from(update(3), outside(2));
     assert_paths(&said, &[unproved(outside(2)), at_home]);
     assert_paths(&story.receives_from(giving_back(token(&said), 4), outside(2)), &[proved(outside(2))]);

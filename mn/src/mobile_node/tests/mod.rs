@@ -187,7 +187,7 @@ impl Story {
         let parsed = Signalling::parse(*next_header, payload).unwrap();
         assert_eq!(parsed.home_address_option, Some(home));
         match MobilityMessage::parse(parsed.mobility_header, Ends { source: home, destination: home_agent }) {
-            Ok(MobilityMessage::BindingUpdate(update)) => Some((*path, update)),
+            Ok(MobilityMessage::BindingUpdate(update)) => Some((path.clone(), update)),
             other => panic!("{other:?} is no Binding Update"),
         }
     }

@@ -69,7 +69,7 @@ impl Entry {
     }
 
     fn sends(&mut self, way: Way) {
-        let allowance = if way == Proved { Allowance::Unlimited } else { Allowance::Octets(0) };
+        let allowance = if way == Proved { Allowance::Unlimited } else { Allowance::octets(0) };
         let paths = Paths::one(Path { allowance, ..Path::proved(SocketId(0), CARE_OF) });
         let (home, encapsulation, sending) = (self.sa.home, Encapsulation::ProtectedUdp, self.sa.spi);
         if way != Missing {

@@ -9,7 +9,7 @@ use crate::offload::Segments;
 use crate::sa::Spi;
 use crate::sa::cipher::layout;
 use crate::sa::outbound::OutboundSa;
-use crate::tunnel::{Allowance, Counters, DropReason, Encapsulation, Event, Path, Paths, SendBatch, Volume};
+use crate::tunnel::{Counters, DropReason, Encapsulation, Event, Paths, SendBatch, Volume};
 use crate::wire::envelope::{self, PType};
 use crate::wire::ip::InnerPacket;
 use crate::wire::mss;
@@ -76,7 +76,7 @@ pub(super) struct Pending {
 /// A tunnel's SA and paths, randomness for IVs, the room, and where it is noted that something is there.
 pub(super) struct LayOut<'a, R> {
     pub(super) sa: &'a mut OutboundSa,
-    pub(super) paths: &'a mut Paths,
+    pub(super) paths: &'a Paths,
     pub(super) rng: &'a mut R,
     pub(super) send: &'a mut SendBatch,
     pub(super) pending: &'a mut Pending,
@@ -150,7 +150,7 @@ impl<R: CryptoRng> LayOut<'_, R> {
 
     /// Room for a datagram of `len` octets on every path that may still send so much.
     fn place(&mut self, len: usize) -> Result<Range<usize>, DropReason> {
-        match self.paths.iter().filter(|path| has_allowance(path, len)).count() {
+        match self.paths.iter().filter(|path| path.allowance.has(len)).count() {
             0 => Err(DropReason::AllowanceUsedUp),
             usable => self.send.reserve(len, usable).ok_or(DropReason::BatchFull),
         }
@@ -158,16 +158,9 @@ impl<R: CryptoRng> LayOut<'_, R> {
 
     fn send_on_each(&mut self, range: &Range<usize>, traffic_class: u8) {
         for index in 0..Paths::MAX {
-            if let Some(path) = self.paths.spend(index, range.len() as u64) {
-                self.send.push(range.clone(), &path, traffic_class);
+            if let Some(path) = self.paths.spend(index, range.len()) {
+                self.send.push(range.clone(), path, traffic_class);
             }
         }
-    }
-}
-
-fn has_allowance(path: &Path, len: usize) -> bool {
-    match path.allowance {
-        Allowance::Unlimited => true,
-        Allowance::Octets(left) => left >= len as u64,
     }
 }

@@ -94,10 +94,10 @@ impl EntryPoint {
             Command::Move { .. } | Command::Remove(_) => self.table.apply(command),
             Command::Signal { spi, .. } | Command::Keepalive { spi, .. } if !self.share.has(*spi) => {}
             Command::Signal { spi, paths, next_header, payload } => {
-                self.send_own(*spi, paths.clone(), &Outer::own(PType::MobilityHeader, *next_header), payload, rng, send);
+                self.send_own(*spi, paths, &Outer::own(PType::MobilityHeader, *next_header), payload, rng, send);
             }
             Command::Keepalive { spi, path } => {
-                self.send_own(*spi, Paths::one(*path), &Outer::own(PType::Protected, NEXT_HEADER_NONE), &[], rng, send);
+                self.send_own(*spi, &Paths::one(path.clone()), &Outer::own(PType::Protected, NEXT_HEADER_NONE), &[], rng, send);
             }
             Command::Mtu(mtu) => self.mtu = *mtu,
             Command::LookUpIn(_) | Command::Guard(_) => {}
@@ -161,10 +161,10 @@ impl EntryPoint {
             Role::HomeAgent => inner.destination,
             Role::MobileNode => inner.source,
         });
-        let tunnel = self.table.get_mut(home).ok_or(DropReason::NoTunnel)?;
+        let tunnel = self.table.get(home).ok_or(DropReason::NoTunnel)?;
         let segments = Segments::new(header, packet.get(..inner.len).ok_or(DropReason::BadInnerPacket)?)?;
         let sa = self.sas.get_mut(tunnel.sending).ok_or(DropReason::UnknownSpi)?;
-        let mut lay_out = LayOut { sa, paths: &mut tunnel.paths, rng, send, pending: &mut self.pending, behind };
+        let mut lay_out = LayOut { sa, paths: &tunnel.paths, rng, send, pending: &mut self.pending, behind };
         Ok(lay_out.segments(&Outer::of(&inner, self.mtu), tunnel.encapsulation, &segments, from, &self.counters))
     }
 
@@ -172,7 +172,7 @@ impl EntryPoint {
     fn send_own(
         &mut self,
         spi: Spi,
-        mut paths: Paths,
+        paths: &Paths,
         outer: &Outer,
         octets: &[u8],
         rng: &mut impl CryptoRng,
@@ -180,7 +180,7 @@ impl EntryPoint {
     ) {
         let laid_out = match self.sas.get_mut(spi) {
             Some(sa) => {
-                let mut lay_out = LayOut { sa, paths: &mut paths, rng, send, pending: &mut self.pending, behind: 0 };
+                let mut lay_out = LayOut { sa, paths, rng, send, pending: &mut self.pending, behind: 0 };
                 lay_out.protected(outer, &Payload::Octets(octets), 0)
             }
             None => Err(DropReason::UnknownSpi),

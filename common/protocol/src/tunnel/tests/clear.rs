@@ -94,7 +94,8 @@ fn the_home_agent_takes_protected_packets_too_where_user_data_may_be_in_the_clea
 fn where_packets_are_not_numbered_signalling_has_number_zero_and_user_data_goes_in_the_clear_alone() {
     let mut pair = bound(&unnumbered_association());
     let path = Path::proved(SocketId(0), ([198, 51, 100, 1], 7872).into());
-    let signal = Command::Signal { spi: spi(), paths: Paths::one(path), next_header: signalling::MOBILITY, payload: vec![1; 16] };
+    let signal =
+        Command::Signal { spi: spi(), paths: Paths::one(path.clone()), next_header: signalling::MOBILITY, payload: vec![1; 16] };
     let datagrams = [pair.mn_commands(&signal), pair.mn_commands(&signal)].concat();
     assert!(datagrams.iter().all(|datagram| datagram[4..8] == [0; 4]));
     assert_eq!(pair.ha_receives(&datagrams).1.len(), 2, "control looks at the Binding Updates' own numbers");

@@ -97,7 +97,7 @@ fn a_packet_that_is_dropped_for_congestion_is_not_user_data_that_was_carried_and
 fn signalling_and_dummies_are_taken_whatever_the_path_says() {
     let mut pair = Pair::bound(CipherSuite::Aes128Gcm);
     let path = Path::proved(SocketId(0), ([203, 0, 113, 1], 7872).into());
-    let paths = Paths::one(path);
+    let paths = Paths::one(path.clone());
     let signal = Command::Signal { spi: spi(), paths, next_header: signalling::MOBILITY, payload: vec![1; 16] };
     for command in [signal, Command::Keepalive { spi: spi(), path }] {
         let datagrams = pair.mn_commands(&command);

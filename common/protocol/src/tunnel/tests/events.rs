@@ -52,7 +52,7 @@ fn a_dummy_from_elsewhere_is_reported_and_one_without_a_binding_is_not() {
 #[test]
 fn packets_on_a_path_that_is_not_proved_are_reported() {
     let mut pair = Pair::bound(CipherSuite::Aes128Gcm);
-    let path = Path { allowance: Allowance::Octets(65_536), ..Path::proved(SocketId(0), MOBILE_NODE.into()) };
+    let path = Path { allowance: Allowance::octets(65_536), ..Path::proved(SocketId(0), MOBILE_NODE.into()) };
     let Command::Move { home, encapsulation, sending, .. } = bind(5000) else { unreachable!() };
     pair.ha.apply(&Command::Move { home, paths: Paths::one(path), encapsulation, sending }, &mut pair.rng);
     let datagrams = pair.mn_sends(&ipv6(HOME, CORRESPONDENT, 20));
@@ -69,7 +69,7 @@ fn a_mobile_node_reports_nobody() {
 #[test]
 fn what_an_unproved_path_has_used_stays_used_when_the_binding_is_written_again() {
     let mut pair = Pair::new(CipherSuite::NullSha, 0);
-    let path = Path { allowance: Allowance::Octets(250), ..Path::proved(SocketId(0), MOBILE_NODE.into()) };
+    let path = Path { allowance: Allowance::octets(250), ..Path::proved(SocketId(0), MOBILE_NODE.into()) };
     let Command::Move { home, encapsulation, sending, .. } = bind(5000) else { unreachable!() };
     let unproved = Command::Move { home, paths: Paths::one(path), encapsulation, sending };
     let packet = ipv6(CORRESPONDENT, HOME, 20);

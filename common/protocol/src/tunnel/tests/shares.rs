@@ -93,8 +93,8 @@ fn what_control_sends_goes_out_once() {
     let Shared { mut pair, mut workers, .. } = Shared::new(CipherSuite::Aes128CbcSha);
     let path = Path::proved(SocketId(0), MOBILE_NODE.into());
     for command in [
-        Command::Keepalive { spi: spi(), path },
-        Command::Signal { spi: spi(), paths: Paths::one(path), next_header: 135, payload: vec![1; 16] },
+        Command::Keepalive { spi: spi(), path: path.clone() },
+        Command::Signal { spi: spi(), paths: Paths::one(path.clone()), next_header: 135, payload: vec![1; 16] },
     ] {
         let sent: Vec<_> = workers.iter_mut().map(|worker| worker.apply(&command, &mut pair.rng).iter().count()).collect();
         assert_eq!(sent, [0, 0, 0, 1], "SPI {} of four", spi());
@@ -121,6 +121,27 @@ fn an_sa_is_open_at_one_worker_and_the_others_pass_on_what_names_it() {
     let replayed = Err(DropReason::ReplayedSequence);
     let taken = receive(&mut shared.workers[own], shared.pair.now, &[datagrams[0].clone(), datagrams[0].clone()]).0;
     assert_eq!(taken, [Ok(packet), replayed]);
+}
+
+/// Whoever makes a home agent send elsewhere gets no more because it has many cores; nor by a Binding Update more from there.
+#[test]
+fn an_unproved_place_gets_its_allowance_once_from_all_workers() {
+    let mut shared = Shared::new(CipherSuite::Aes128Gcm);
+    let (now, packet) = (shared.pair.now, ipv6(CORRESPONDENT, HOME, 60));
+    let mut sent = 0;
+    for _ in 0..3 {
+        let path = Path { allowance: Allowance::octets(1_000), ..Path::proved(SocketId(0), MOBILE_NODE.into()) };
+        let moved =
+            Command::Move { home: home(), paths: Paths::one(path), encapsulation: Encapsulation::ProtectedUdp, sending: spi() };
+        for worker in &mut shared.workers {
+            worker.apply(&moved, &mut shared.pair.rng);
+        }
+        for turn in 0..8 {
+            let worker = &mut shared.workers[turn % usize::from(COUNT)];
+            sent += send(worker, now, &mut shared.pair.rng, &packet).0.iter().map(Vec::len).sum::<usize>();
+        }
+    }
+    assert!(sent > 800 && sent <= 1_000, "{sent} octets");
 }
 
 #[test]

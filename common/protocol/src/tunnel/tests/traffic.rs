@@ -94,7 +94,7 @@ fn a_packet_on_several_paths_is_one() {
 fn signalling_and_dummies_are_not_user_data() {
     let mut counted = Counted::protected();
     let path = Path::proved(SocketId(0), ([203, 0, 113, 1], 7872).into());
-    let paths = Paths::one(path);
+    let paths = Paths::one(path.clone());
     let signal = Command::Signal { spi: spi(), paths, next_header: signalling::MOBILITY, payload: vec![1; 16] };
     for command in [signal, Command::Keepalive { spi: spi(), path }] {
         let datagrams = counted.pair.mn_commands(&command);
@@ -133,9 +133,12 @@ fn in_the_clear_a_packet_from_elsewhere_is_not_counted() {
 #[test]
 fn a_path_whose_allowance_is_used_up_carries_nothing_and_counts_nothing() {
     let mut counted = Counted::protected();
-    let path = Path { allowance: Allowance::Octets(250), ..Path::proved(SocketId(0), MOBILE_NODE.into()) };
+    let path = Path { allowance: Allowance::octets(250), ..Path::proved(SocketId(0), MOBILE_NODE.into()) };
     let Command::Move { home, encapsulation, sending, .. } = bind(5000) else { unreachable!() };
-    counted.pair.ha.apply(&Command::Move { home, paths: Paths::one(path), encapsulation, sending }, &mut counted.pair.rng);
+    counted
+        .pair
+        .ha
+        .apply(&Command::Move { home, paths: Paths::one(path.clone()), encapsulation, sending }, &mut counted.pair.rng);
     let sent: usize = (0..5).map(|_| counted.ha_sends(&ipv6(CORRESPONDENT, HOME, 20)).len()).sum();
     assert_eq!((sent as u64, counted.ha.read()), (2, Traffic { to_node: volume(2, 120), ..NOTHING }));
 }
