@@ -86,8 +86,8 @@ impl UdpSocket {
         Self::bind_as(local, options, false)
     }
 
-    /// `count` sockets at one port, [`Share::all_of`] that count in order: a datagram comes to the one in whose share the SA is that it
-    /// names (SO_REUSEPORT). Where the kernel cannot tell, it comes to any of them.
+    /// `count` sockets at one port, in the order of the shares of that count ([`Share`](protocol::tunnel::Share)): a datagram comes to the
+    /// one in whose share the SA is that it names (SO_REUSEPORT). Where the kernel cannot tell, it comes to any of them.
     ///
     /// # Errors
     /// As for [`Self::bind`]: a port that another program has is taken.

@@ -28,7 +28,6 @@ mod queue;
 mod run;
 mod workers;
 
-pub use queue::COMMANDS;
 pub use workers::{Barrier, Workers};
 
 /// What control tells a worker.

@@ -10,8 +10,8 @@ use rustix::event::{EventfdFlags, eventfd};
 use super::{WorkerCommand, WorkerGone};
 
 /// Commands that may wait for a worker. One takes microseconds and a batch less than a millisecond, so a full queue means
-/// that whoever sends is far ahead: then [`WorkerHandle::send`] waits.
-pub const COMMANDS: usize = 1_024;
+/// that whoever sends is far ahead: then it waits.
+pub(super) const COMMANDS: usize = 1_024;
 
 /// Datagrams of other workers that may wait: as many as one system call receives one by one. The kernel knows whose they are, so
 /// that they are few; more are dropped and counted.
