@@ -247,7 +247,7 @@ mtu = 1400
             (
                 "mtu = 1400",
                 "mtu = 1400\nreceive-buffer = 1000",
-                ":13:1: [tunnel] receive-buffer = 1000: write 131072 to 134217728 octets",
+                ":13:1: [tunnel] receive-buffer = 1000: write 16384 to 134217728 octets",
             ),
             ("mtu = 1400", "mtu = 1400\n[routes]\nprotocol = 4", ":14:1: [routes] protocol = 4: it belongs to"),
         ];
