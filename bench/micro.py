@@ -39,7 +39,8 @@ def read():
             rows.append({"group": bench["group_id"], "name": name, "length": length, "ns": nanoseconds * length / throughput["Bytes"]})
         else:
             elements = throughput.get("Elements") or 1
-            rows.append({"group": bench["group_id"], "name": name or value, "length": 0, "ns": nanoseconds / elements})
+            words = " / ".join(word for word in (name, bench.get("value_str")) if word)
+            rows.append({"group": bench["group_id"], "name": words, "length": 0, "ns": nanoseconds / elements})
     return sorted(rows, key=place)
 
 
