@@ -1,4 +1,4 @@
-//! What control tells the two halves of a tunnel. Both get the same commands, in the same order.
+//! What control tells the halves of a tunnel. All of them get the same commands, in the same order.
 //!
 //! This is the seam between the data path and whoever decides about bindings: the binding cache of Mobile IPv6 is one
 //! writer, a Mobile IPv4 registration will be another; a packet cannot tell them apart.
@@ -79,7 +79,7 @@ impl Paths {
         self.0.iter()
     }
 
-    /// Each path, to count its allowance down.
+    /// Each path, to change it.
     pub fn iter_mut(&mut self) -> std::slice::IterMut<'_, Path> {
         self.0.iter_mut()
     }
@@ -121,7 +121,7 @@ impl Install {
     }
 }
 
-/// An instruction to both halves.
+/// An instruction to all halves.
 #[derive(Clone, Debug)]
 pub enum Command {
     /// A new security association.
