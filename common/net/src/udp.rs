@@ -30,7 +30,7 @@ pub(crate) use options::explain_mark;
 pub use receive::{
     MAX_DATAGRAM, MAX_RECEIVED, MAX_RECEIVED_RUN, RECEIVE_DATAGRAMS, RECEIVE_OCTETS, RECEIVE_RUNS, ReceiveReport, Receiver,
 };
-pub use send::{SEND_WAIT, SendReport, Sender};
+pub use send::{SendReport, Sender};
 
 /// What the kernel may keep of received datagrams while the exit-point is busy, unless [`SocketOptions`] say otherwise: the most with
 /// which 99 of 100 packets are through in 5 ms beside TCP at full rate, where one machine carries both ends (docs/performance.md). The

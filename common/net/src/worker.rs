@@ -26,6 +26,7 @@ mod exit;
 mod ports;
 mod queue;
 mod run;
+mod watch;
 mod workers;
 
 pub use workers::{Barrier, Workers};

@@ -67,6 +67,11 @@ impl Messages {
         (from..to.min(self.len())).map(|index| self.datagrams_of(index)).sum()
     }
 
+    /// Octets of the messages at `from` and before `to`.
+    pub(super) fn octets(&self, from: usize, to: usize) -> usize {
+        self.parts.iter().take(to).skip(from).map(|part| part.iov_len).sum()
+    }
+
     /// Puts each datagram of the message at `index` into `singles` as a message of its own.
     pub(super) fn split(&self, index: usize, singles: &mut Self) {
         singles.clear();

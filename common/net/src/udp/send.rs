@@ -1,18 +1,13 @@
 //! Sends the datagrams of a batch with as few system calls as there are stretches of one socket, a run as one message.
 
 use std::io;
-use std::time::Duration;
+use std::ops::Range;
 
-use protocol::tunnel::SendBatch;
 use protocol::tunnel::batch::{MAX_RUN_DATAGRAMS, Run};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use protocol::tunnel::{SendBatch, SocketId};
 
 use super::messages::Messages;
 use super::{Sockets, UdpSocket};
-
-/// How long a `sendmmsg(2)` waits, once, for a full send buffer: what the buffer holds leaves in 8 ms at 1 Gbit/s; a link that has
-/// not taken some of it by then is congested, and the rest is better dropped than late.
-pub const SEND_WAIT: Duration = Duration::from_millis(8);
 
 /// The most messages of one `sendmmsg(2)`: as for receiving.
 const MESSAGES: usize = super::RECEIVE_DATAGRAMS;
@@ -28,26 +23,31 @@ pub struct SendReport {
     pub failed: usize,
     /// Why it refused the last of them.
     pub last_error: Option<io::Error>,
+    /// The socket whose send buffer is full, where something of the batch is left for another try.
+    pub full: Option<SocketId>,
 }
 
-/// The memory that `sendmmsg(2)` needs beside the batch; one for each thread that sends.
+/// The memory that `sendmmsg(2)` needs beside the batch, and how far it is with that; one for each thread that sends.
 #[derive(Debug)]
 pub struct Sender {
     messages: Messages,
     /// The datagrams of a run that the kernel did not take as one message.
     singles: Messages,
+    /// Octets of the batch's runs that are sent or have failed.
+    done: usize,
 }
 
 impl Sender {
     /// Room for one system call.
     pub fn new() -> Self {
-        Self { messages: Messages::new(MESSAGES), singles: Messages::new(MAX_RUN_DATAGRAMS) }
+        Self { messages: Messages::new(MESSAGES), singles: Messages::new(MAX_RUN_DATAGRAMS), done: 0 }
     }
 
-    /// Sends each datagram of `batch` from the socket that it names, in order. One that fails is counted and skipped.
+    /// Sends each datagram of `batch` from the socket that it names, in order. One that fails is counted and skipped. Never waits: where
+    /// a send buffer is full, the next call goes on, with the same batch or more behind it.
     pub fn send(&mut self, batch: &SendBatch, sockets: &Sockets) -> SendReport {
         let mut report = SendReport::default();
-        let mut outgoing = batch.runs().flat_map(|(run, octets)| messages_of(run, octets, sockets)).peekable();
+        let mut outgoing = rest_of(batch, self.done).flat_map(|(run, octets)| messages_of(run, octets, sockets)).peekable();
         while let Some((first, _)) = outgoing.peek() {
             let id = first.socket;
             self.messages.clear();
@@ -56,31 +56,41 @@ impl Sender {
             {
                 self.messages.push(run, octets);
             }
-            match sockets.get(id) {
-                Some(socket) => self.send_messages(socket, &mut report),
-                None => report.failed += self.messages.datagrams(0, MESSAGES),
+            if self.send_messages(sockets.get(id), &mut report).is_err() {
+                report.full = Some(id);
+                return report;
             }
         }
+        self.done = 0;
         report
     }
 
+    /// Gives up what is left of `batch`: how many datagrams that is.
+    pub fn drop_rest(&mut self, batch: &SendBatch) -> usize {
+        let done = std::mem::take(&mut self.done);
+        rest_of(batch, done).map(|(run, octets)| octets.len().div_ceil(run.datagram.max(1))).sum()
+    }
+
     /// A run that the kernel refuses is given to it in pieces: none of it was sent, since a message is taken whole or not at all.
-    fn send_messages(&mut self, socket: &UdpSocket, report: &mut SendReport) {
-        let mut sending = Sending { socket, report, has_waited: false };
-        let mut done = 0;
-        while let Some(error) = sending.send(&mut self.messages, &mut done) {
-            if self.messages.is_run(done) && is_about_cutting(&error) {
+    fn send_messages(&mut self, socket: Option<&UdpSocket>, report: &mut SendReport) -> Result<(), Full> {
+        let Self { messages, singles, done } = self;
+        let mut sending = Sending { report, done };
+        let Some(socket) = socket else {
+            sending.fail(messages, 0..messages.len(), None);
+            return Ok(());
+        };
+        let mut at = 0;
+        while let Some(error) = sending.send(messages, &mut at, socket)? {
+            if messages.is_run(at) && is_about_cutting(&error) {
                 socket.note_refusal(&error);
-                self.messages.split(done, &mut self.singles);
-                let mut done_singles = 0;
-                while let Some(error) = sending.send(&mut self.singles, &mut done_singles) {
-                    sending.fail(&self.singles, &mut done_singles, 1, error);
-                }
-                done += 1;
+                messages.split(at, singles);
+                sending.send_each(singles, socket)?;
             } else {
-                sending.fail(&self.messages, &mut done, 1, error);
+                sending.fail(messages, at..at + 1, Some(error));
             }
+            at += 1;
         }
+        Ok(())
     }
 }
 
@@ -88,6 +98,15 @@ impl Default for Sender {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// What of a batch's runs is behind the first `done` octets of them.
+fn rest_of(batch: &SendBatch, mut done: usize) -> impl Iterator<Item = (&Run, &[u8])> {
+    batch.runs().filter_map(move |(run, octets)| {
+        let (before, rest) = octets.split_at(done.min(octets.len()));
+        done -= before.len();
+        (!rest.is_empty()).then_some((run, rest))
+    })
 }
 
 /// What a run is sent as: one message, or where its socket cannot, its datagrams.
@@ -103,47 +122,47 @@ fn is_about_cutting(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EIO | libc::EINVAL | libc::EMSGSIZE))
 }
 
-/// The messages of one socket under way.
+/// The socket's send buffer takes no more.
+struct Full;
+
+/// What is noted of messages under way.
 struct Sending<'a> {
-    socket: &'a UdpSocket,
     report: &'a mut SendReport,
-    has_waited: bool,
+    done: &'a mut usize,
 }
 
 impl Sending<'_> {
-    /// Sends from the message at `done` on, which it moves. Gives the error of the one there when it is refused, `None` at the end.
-    fn send(&mut self, messages: &mut Messages, done: &mut usize) -> Option<io::Error> {
-        while *done < messages.len() {
-            match messages.send(*done, self.socket) {
+    /// Sends from the message at `at` on, which it moves. Gives the error of the one there when it is refused, `None` at the end.
+    fn send(&mut self, messages: &mut Messages, at: &mut usize, socket: &UdpSocket) -> Result<Option<io::Error>, Full> {
+        while *at < messages.len() {
+            match messages.send(*at, socket) {
                 Ok(count) => {
-                    self.report.sent += messages.datagrams(*done, *done + count);
-                    *done += count;
+                    self.report.sent += messages.datagrams(*at, *at + count);
+                    *self.done += messages.octets(*at, *at + count);
+                    *at += count;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    if self.has_waited {
-                        self.fail(messages, done, messages.len(), error);
-                    } else {
-                        self.has_waited = true;
-                        wait_for_room(self.socket);
-                    }
-                }
-                Err(error) => return Some(error),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(Full),
+                Err(error) => return Ok(Some(error)),
             }
         }
-        None
+        Ok(None)
     }
 
-    /// Skips `count` messages.
-    fn fail(&mut self, messages: &Messages, done: &mut usize, count: usize, error: io::Error) {
-        self.report.failed += messages.datagrams(*done, *done + count);
-        *done += count;
-        self.report.last_error = Some(error);
+    /// Sends messages that are one datagram each.
+    fn send_each(&mut self, messages: &mut Messages, socket: &UdpSocket) -> Result<(), Full> {
+        let mut at = 0;
+        while let Some(error) = self.send(messages, &mut at, socket)? {
+            self.fail(messages, at..at + 1, Some(error));
+            at += 1;
+        }
+        Ok(())
     }
-}
 
-fn wait_for_room(socket: &UdpSocket) {
-    let timeout = Timespec { tv_sec: 0, tv_nsec: SEND_WAIT.subsec_nanos().into() };
-    // Whatever poll says, the next try to send tells what is the case.
-    let _ = poll(&mut [PollFd::new(socket, PollFlags::OUT)], Some(&timeout));
+    /// Skips messages.
+    fn fail(&mut self, messages: &Messages, which: Range<usize>, error: Option<io::Error>) {
+        self.report.failed += messages.datagrams(which.start, which.end);
+        *self.done += messages.octets(which.start, which.end);
+        self.report.last_error = error.or(self.report.last_error.take());
+    }
 }

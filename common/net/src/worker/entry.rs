@@ -1,17 +1,18 @@
-//! A worker's way out: read a batch from the TUN queue, seal it, send it.
+//! A worker's way out: read a batch from the TUN queue, seal it, send it. Where a send buffer is full the rest of the batch waits for
+//! room, and what is behind it waits in the kernel.
 
 use std::io;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use protocol::tunnel::batch::MAX_PACKET;
-use protocol::tunnel::{Command, DropReason, EntryPoint, PacketBatch, Paths, Place, SendBatch};
+use protocol::tunnel::{Command, DropReason, EntryPoint, PacketBatch, Paths, Place, SendBatch, SocketId};
 use rand::rngs::StdRng;
 
 use super::ports::Ports;
 use crate::MAX_SEALING_OVERHEAD;
 use crate::tun::MIN_MTU;
-use crate::udp::Sender;
+use crate::udp::{SendReport, Sender};
 
 /// The most packets of one read batch: as many as one `sendmmsg(2)` takes.
 const READ_PACKETS: usize = crate::udp::RECEIVE_DATAGRAMS;
@@ -39,6 +40,10 @@ const MAX_HEADERS: usize = 40 + 60;
 /// An ICMP error for every packet of a read batch; none is longer than IPv6's least MTU (RFC 4443 section 2.4).
 const REPLY_OCTETS: usize = READ_PACKETS * MIN_MTU as usize;
 
+/// How long what is sealed waits for room in a full send buffer: what the buffer holds leaves in 8 ms at 1 Gbit/s; a link that has not
+/// taken some of it by then is congested, and the rest is better dropped than late.
+const SEND_WAIT: Duration = Duration::from_millis(8);
+
 const _: () = assert!(READ_OCTETS + SEND_OCTETS + REPLY_OCTETS <= 1 << 20);
 
 /// An entry-point with the memory that its batches need.
@@ -49,6 +54,18 @@ pub(super) struct Entry {
     send: SendBatch,
     replies: PacketBatch,
     sender: Sender,
+    /// From where on the packets are not sealed yet.
+    rest: Option<Place>,
+    stall: Option<Stall>,
+}
+
+/// Something sealed waits for room.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stall {
+    /// In whose send buffer.
+    pub(super) socket: SocketId,
+    /// When it is dropped.
+    pub(super) until: Instant,
 }
 
 impl Entry {
@@ -61,6 +78,8 @@ impl Entry {
             send: SendBatch::new(SENDINGS, SEND_OCTETS),
             replies: PacketBatch::new(READ_PACKETS, REPLY_OCTETS),
             sender: Sender::new(),
+            rest: None,
+            stall: None,
         }
     }
 
@@ -75,12 +94,29 @@ impl Entry {
         Ok(report.read > 0)
     }
 
+    /// What the batch waits for; until it waits no more, nothing is read.
+    pub(super) fn stall(&self) -> Option<Stall> {
+        self.stall
+    }
+
     /// Seals and sends the batch.
     pub(super) fn handle_batch(&mut self, ports: &Ports) {
-        let now = Instant::now();
-        let mut next = Some(Place::default());
-        while let Some(place) = next {
-            next = self.entry.handle_packets(&self.packets, place, now, &mut self.rng, &mut self.send, &mut self.replies);
+        self.rest = Some(Place::default());
+        self.go_on(ports);
+    }
+
+    /// Sends what stands in the send buffer, and goes on with a batch that waits for room.
+    pub(super) fn resume(&mut self, ports: &Ports) {
+        self.flush(ports);
+        self.go_on(ports);
+    }
+
+    fn go_on(&mut self, ports: &Ports) {
+        while self.stall.is_none()
+            && let Some(place) = self.rest
+        {
+            let Self { entry, packets, rng, send, replies, .. } = self;
+            self.rest = entry.handle_packets(packets, place, Instant::now(), rng, send, replies);
             self.flush(ports);
         }
         if !self.replies.is_empty() {
@@ -92,7 +128,7 @@ impl Entry {
     /// Obeys control, and sends what it has to say.
     pub(super) fn apply(&mut self, command: &Command, ports: &Ports) {
         self.entry.apply(command, &mut self.rng, &mut self.send);
-        self.flush(ports);
+        self.resume(ports);
     }
 
     /// Sends what is sealed, and tells control what it has to know.
@@ -103,11 +139,22 @@ impl Entry {
         if self.send.is_empty() {
             return;
         }
-        let report = self.sender.send(&self.send, &ports.sockets);
-        if report.failed > 0 {
-            ports.io.unsent.fetch_add(report.failed as u64, Relaxed);
-            tracing::trace!(failed = report.failed, last_error = ?report.last_error, "datagrams not sent");
+        let SendReport { mut failed, last_error, full, .. } = self.sender.send(&self.send, &ports.sockets);
+        self.stall = full.map(|socket| {
+            let same = self.stall.filter(|stall| stall.socket == socket);
+            same.unwrap_or_else(|| Stall { socket, until: Instant::now() + SEND_WAIT })
+        });
+        if self.stall.is_some_and(|stall| stall.until <= Instant::now()) {
+            failed += self.sender.drop_rest(&self.send);
+            self.stall = None;
         }
-        self.send.clear();
+        match self.stall {
+            Some(_) => self.send.end_runs(),
+            None => self.send.clear(),
+        }
+        if failed > 0 {
+            ports.io.unsent.fetch_add(failed as u64, Relaxed);
+            tracing::trace!(failed, ?last_error, ?full, "datagrams not sent");
+        }
     }
 }

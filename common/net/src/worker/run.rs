@@ -2,33 +2,27 @@
 
 use std::io;
 use std::ops::ControlFlow;
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use protocol::tunnel::{EntryPoint, ExitPoint, Share, SocketId};
 use rand::SeedableRng;
 use rand::rngs::{StdRng, SysRng};
-use rustix::buffer::spare_capacity;
-use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 
 use super::WorkerCommand;
 use super::entry::Entry;
 use super::exit::Exit;
 use super::ports::Ports;
 use super::queue::Inbox;
-use crate::udp::{MAX_SOCKETS, UdpSocket};
-
-/// Tell inbox and TUN queue from a [`SocketId`], which is an octet.
-const INBOX: u64 = u64::MAX;
-const TUN: u64 = u64::MAX - 1;
+use super::watch::{MAX_READY, Source, Watch};
+use crate::udp::UdpSocket;
 
 struct Worker {
     entry: Entry,
     exit: Exit,
     ports: Ports,
     inbox: Inbox,
-    epoll: OwnedFd,
+    watch: Watch,
 }
 
 /// Starts a worker's thread, with halves for all SAs, of which it gets `share`.
@@ -41,35 +35,36 @@ pub(super) fn spawn(
     ports: Ports,
     inbox: Inbox,
 ) -> io::Result<JoinHandle<()>> {
-    let epoll = epoll::create(CreateFlags::CLOEXEC)?;
-    epoll::add(&epoll, &inbox, EventData::new_u64(INBOX), EventFlags::IN)?;
-    epoll::add(&epoll, &*ports.tun, EventData::new_u64(TUN), EventFlags::IN)?;
+    let watch = Watch::new(&inbox, &ports)?;
     let rng = StdRng::try_from_rng(&mut SysRng).map_err(io::Error::other)?;
     std::thread::Builder::new().name(format!("tunnel-{}", share.index())).spawn(move || {
         let entry = Entry::new(entry.for_share(share), rng);
         let exit = Exit::new(exit.for_share(share), &ports.tun);
-        Worker { entry, exit, ports, inbox, epoll }.run();
+        Worker { entry, exit, ports, inbox, watch }.run();
     })
 }
 
 impl Worker {
-    /// One batch of each that is ready, again and again; what is left of it is ready again at once.
+    /// One batch of each that is ready, again and again. A batch on its way out that waits for room stops nothing but the way out.
     ///
     /// Commands are taken when they come, and between reading and handling a batch, so that one sent before a packet counts for it: a
     /// node that sends right behind its Binding Acknowledgement is bound.
     fn run(mut self) {
-        let mut ready = Vec::with_capacity(MAX_SOCKETS + 2);
+        let mut ready = Vec::with_capacity(MAX_READY);
         loop {
-            self.wait(&mut ready);
-            for event in &ready {
-                let next = match event.data.u64() {
-                    INBOX => self.open_inbox(),
-                    TUN => self.read(),
-                    id => self.receive(SocketId(id as u8)),
+            self.watch.wait(self.entry.stall(), &self.ports, &mut ready);
+            for source in ready.iter().map(Source::of) {
+                let next = match source {
+                    Source::Inbox => self.open_inbox(),
+                    Source::Tun => self.read(),
+                    Source::Socket(id) => self.receive(id),
                 };
                 if next.is_break() {
                     return;
                 }
+            }
+            if self.entry.stall().is_some() {
+                self.entry.resume(&self.ports);
             }
         }
     }
@@ -84,6 +79,9 @@ impl Worker {
     }
 
     fn read(&mut self) -> ControlFlow<()> {
+        if self.entry.stall().is_some() {
+            return ControlFlow::Continue(());
+        }
         match self.entry.read(&self.ports) {
             Ok(false) => {}
             Ok(true) => {
@@ -126,25 +124,17 @@ impl Worker {
 
     fn add(&mut self, id: SocketId, socket: Arc<UdpSocket>) {
         self.remove(id);
-        let watched = epoll::add(&self.epoll, &*socket, EventData::new_u64(id.0.into()), EventFlags::IN);
-        if let Err(error) = watched {
+        if let Err(error) = self.watch.add(id, &socket) {
             tracing::error!(?id, %error, "cannot watch a socket; nothing is received from it");
         } else if !self.ports.sockets.add(id, socket) {
             tracing::error!(?id, "no room for another socket; nothing is received from it or sent");
         }
     }
 
-    /// Others may hold the socket still, so it does not leave the watched ones by itself.
     fn remove(&mut self, id: SocketId) {
         if let Some(socket) = self.ports.sockets.get(id) {
-            let _ = epoll::delete(&self.epoll, socket);
+            self.watch.remove(socket);
         }
         self.ports.sockets.remove(id);
-    }
-
-    fn wait(&self, ready: &mut Vec<Event>) {
-        ready.clear();
-        // An error (EINTR) means to look again, as readiness does.
-        let _ = epoll::wait(&self.epoll, spare_capacity(ready), None);
     }
 }

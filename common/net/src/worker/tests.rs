@@ -19,6 +19,7 @@ use crate::udp::SocketOptions;
 
 mod forwarding;
 mod several;
+mod stalled;
 
 const CORRESPONDENT: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 9, 0, 0, 0, 0, 9);
 const SOCKET: SocketId = SocketId(3);

@@ -50,6 +50,8 @@ impl Run {
 pub struct SendBatch {
     octets: Vec<u8>,
     runs: Vec<Run>,
+    /// How many of them do not grow any more.
+    ended: usize,
     used: usize,
     max_runs: usize,
 }
@@ -57,13 +59,19 @@ pub struct SendBatch {
 impl SendBatch {
     /// Room for `max_runs` runs of `octets` in all; a datagram that does not continue one is a run of its own.
     pub fn new(max_runs: usize, octets: usize) -> Self {
-        Self { octets: vec![0; octets], runs: Vec::with_capacity(max_runs), used: 0, max_runs }
+        Self { octets: vec![0; octets], runs: Vec::with_capacity(max_runs), ended: 0, used: 0, max_runs }
     }
 
     /// Forgets all datagrams.
     pub fn clear(&mut self) {
         self.runs.clear();
+        self.ended = 0;
         self.used = 0;
+    }
+
+    /// What is added from now on stands behind all that is here: whoever has sent some of it may go on where it was.
+    pub fn end_runs(&mut self) {
+        self.ended = self.runs.len();
     }
 
     /// Room for a datagram of `len` octets on `sendings` paths; `None` when the batch is full.
@@ -90,7 +98,7 @@ impl SendBatch {
     /// Sends the datagram at `range` on `path`, behind what was sent there before.
     pub fn push(&mut self, range: Range<usize>, path: &Path, traffic_class: u8) {
         // The runs of one datagram's paths stand side by side; the latest of a path is the only one that may grow.
-        let latest = self.runs.iter_mut().rev().take(Paths::MAX).find(|run| run.leads_where(path));
+        let latest = self.runs.iter_mut().skip(self.ended).rev().take(Paths::MAX).find(|run| run.leads_where(path));
         match latest.filter(|run| run.takes(&range, traffic_class)) {
             Some(run) => run.range.end = range.end,
             None => self.runs.push(Run { datagram: range.len(), range, socket: path.socket, to: path.remote, traffic_class }),
@@ -167,6 +175,18 @@ mod tests {
             push(&mut batch, 9, &[1], traffic_class);
         }
         assert_eq!(runs(&batch), [(1, 9, 9), (1, 9, 18), (1, 9, 9)]);
+    }
+
+    #[test]
+    fn runs_that_have_ended_do_not_grow() {
+        let mut batch = SendBatch::new(8, 100);
+        push(&mut batch, 9, &[1, 2], 0);
+        batch.end_runs();
+        (0..2).for_each(|_| push(&mut batch, 9, &[1], 0));
+        assert_eq!(runs(&batch), [(1, 9, 9), (2, 9, 9), (1, 9, 18)]);
+        batch.clear();
+        (0..2).for_each(|_| push(&mut batch, 9, &[1], 0));
+        assert_eq!(runs(&batch), [(1, 9, 18)]);
     }
 
     #[test]
