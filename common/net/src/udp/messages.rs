@@ -1,6 +1,7 @@
 //! What one `sendmmsg(2)` sends: for each message an address, octets and control messages.
 
 use std::io;
+use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd};
 
 use protocol::tunnel::batch::Run;
@@ -62,14 +63,14 @@ impl Messages {
         self.datagrams_of(index) > 1
     }
 
-    /// Datagrams of the messages at `from` and before `to`.
-    pub(super) fn datagrams(&self, from: usize, to: usize) -> usize {
-        (from..to.min(self.len())).map(|index| self.datagrams_of(index)).sum()
+    /// Datagrams of some messages.
+    pub(super) fn datagrams(&self, which: Range<usize>) -> usize {
+        which.map(|index| self.datagrams_of(index)).sum()
     }
 
-    /// Octets of the messages at `from` and before `to`.
-    pub(super) fn octets(&self, from: usize, to: usize) -> usize {
-        self.parts.iter().take(to).skip(from).map(|part| part.iov_len).sum()
+    /// Octets of some messages.
+    pub(super) fn octets(&self, which: Range<usize>) -> usize {
+        self.parts.get(which).unwrap_or_default().iter().map(|part| part.iov_len).sum()
     }
 
     /// Puts each datagram of the message at `index` into `singles` as a message of its own.

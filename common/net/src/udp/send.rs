@@ -44,7 +44,8 @@ impl Sender {
     }
 
     /// Sends each datagram of `batch` from the socket that it names, in order. One that fails is counted and skipped. Never waits: where
-    /// a send buffer is full, the next call goes on, with the same batch or more behind it.
+    /// the send buffer of the batch's only socket is full, the next call goes on, with the same batch or more behind it. Where there are
+    /// several, what a full one does not take fails: no link waits for another, and often the same datagram goes on both.
     pub fn send(&mut self, batch: &SendBatch, sockets: &Sockets) -> SendReport {
         let mut report = SendReport::default();
         let mut outgoing = rest_of(batch, self.done).flat_map(|(run, octets)| messages_of(run, octets, sockets)).peekable();
@@ -56,9 +57,15 @@ impl Sender {
             {
                 self.messages.push(run, octets);
             }
+            let (settled, done) = (report.sent + report.failed, self.done);
             if self.send_messages(sockets.get(id), &mut report).is_err() {
-                report.full = Some(id);
-                return report;
+                if batch.runs().all(|(run, _)| run.socket == id) {
+                    report.full = Some(id);
+                    return report;
+                }
+                let all = 0..self.messages.len();
+                report.failed = settled + self.messages.datagrams(all.clone()) - report.sent;
+                self.done = done + self.messages.octets(all);
             }
         }
         self.done = 0;
@@ -137,8 +144,9 @@ impl Sending<'_> {
         while *at < messages.len() {
             match messages.send(*at, socket) {
                 Ok(count) => {
-                    self.report.sent += messages.datagrams(*at, *at + count);
-                    *self.done += messages.octets(*at, *at + count);
+                    let taken = *at..*at + count;
+                    self.report.sent += messages.datagrams(taken.clone());
+                    *self.done += messages.octets(taken);
                     *at += count;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -161,8 +169,8 @@ impl Sending<'_> {
 
     /// Skips messages.
     fn fail(&mut self, messages: &Messages, which: Range<usize>, error: Option<io::Error>) {
-        self.report.failed += messages.datagrams(which.start, which.end);
-        *self.done += messages.octets(which.start, which.end);
+        self.report.failed += messages.datagrams(which.clone());
+        *self.done += messages.octets(which);
         self.report.last_error = error.or(self.report.last_error.take());
     }
 }

@@ -214,19 +214,24 @@ fn an_address_that_is_not_here_and_a_device_that_is_not_there_are_named() {
     assert!(error.contains("nowhere0"), "{error}");
 }
 
+/// What waits for a neighbour that never answers stays charged to the sender's buffer.
+fn set_up_a_link_that_takes_nothing() {
+    for arguments in [
+        "link set lo up",
+        "link add v0 mtu 9000 type veth peer name v1",
+        "link set v1 up",
+        "link set v0 up",
+        "address add 10.9.0.2/24 dev v0",
+        "ntable change name arp_cache dev v0 queue 10000",
+    ] {
+        shell(&format!("ip {arguments}"));
+    }
+}
+
 #[test]
 fn a_full_send_buffer_keeps_the_rest_for_the_next_call_and_for_whoever_gives_it_up() {
     in_new_network_namespace(|| {
-        // What waits for a neighbour that never answers stays charged to the sender's buffer.
-        for arguments in [
-            "link add v0 mtu 9000 type veth peer name v1",
-            "link set v1 up",
-            "link set v0 up",
-            "address add 10.9.0.2/24 dev v0",
-            "ntable change name arp_cache dev v0 queue 10000",
-        ] {
-            shell(&format!("ip {arguments}"));
-        }
+        set_up_a_link_that_takes_nothing();
         for (offloads, to) in ON_AND_OFF.into_iter().zip(["10.9.0.6", "10.9.0.7", "10.9.0.8", "10.9.0.9"]) {
             let mut sockets = Sockets::default();
             sockets.add(SocketId(0), socket_with("10.9.0.2:0", offloads));
@@ -246,6 +251,34 @@ fn a_full_send_buffer_keeps_the_rest_for_the_next_call_and_for_whoever_gives_it_
             shell(&format!("ip neighbour delete {to} dev v0"));
             let again = sender.send(&batch, &sockets);
             assert_eq!(again.sent + sender.drop_rest(&batch), 512, "{offloads:?} {again:?}");
+        }
+    });
+}
+
+#[test]
+fn no_link_waits_for_another_that_takes_nothing() {
+    in_new_network_namespace(|| {
+        set_up_a_link_that_takes_nothing();
+        for (offloads, to) in ON_AND_OFF.into_iter().zip(["10.9.0.6", "10.9.0.7", "10.9.0.8", "10.9.0.9"]) {
+            let (mut sockets, other) = (Sockets::default(), socket_with("127.0.0.1:0", offloads));
+            sockets.add(SocketId(0), socket_with("10.9.0.2:0", offloads));
+            sockets.add(SocketId(1), socket_with("127.0.0.1:0", offloads));
+            let (mut sender, mut receiver) = (Sender::new(), Receiver::new());
+            let (mut send, mut received) = (SendBatch::new(128, 64 * 8_000), Receiver::new_batch());
+            let (mut failed, mut arrived) = (0, 0);
+            for _ in 0..20 {
+                send.clear();
+                for _ in 0..32 {
+                    push(&mut send, &[0; 8_000], 0, SocketAddr::new(to.parse().unwrap(), 7872));
+                    push(&mut send, &[1; 100], 1, other.local_addr());
+                }
+                let report = sender.send(&send, &sockets);
+                assert_eq!((report.sent + report.failed, report.full), (64, None), "{offloads:?} {report:?}");
+                failed += report.failed;
+                arrived += receive_all(&mut receiver, &other, &mut received).len();
+            }
+            assert!(failed > 0 && failed < 20 * 32, "{offloads:?} {failed}");
+            assert_eq!(arrived, 20 * 32, "{offloads:?}");
         }
     });
 }

@@ -96,9 +96,13 @@ fn home() -> HomeAddresses {
 
 /// A socket of an application at one end.
 fn application(address: Ipv6Addr, device: &str) -> std::net::UdpSocket {
+    application_at(address, device, 4000)
+}
+
+fn application_at(address: Ipv6Addr, device: &str, port: u16) -> std::net::UdpSocket {
     let socket = socket2::Socket::new(socket2::Domain::IPV6, socket2::Type::DGRAM, None).unwrap();
     socket.bind_device(Some(device.as_bytes())).unwrap();
-    socket.bind(&SocketAddr::new(address.into(), 4000).into()).unwrap();
+    socket.bind(&SocketAddr::new(address.into(), port).into()).unwrap();
     socket.set_read_timeout(Some(WAIT)).unwrap();
     socket.into()
 }

@@ -54,7 +54,7 @@ fn what_comes_in_does_not_wait_for_what_goes_out() {
         with_a_link_that_takes_nothing(|mn, ha| {
             while_the_node_sends(|| {
                 wait_for(|| mn.workers.io().unsent() > 0);
-                let (here, there) = (listener(), application(CORRESPONDENT, "ha0"));
+                let (here, there) = (application_at(HOME6, "mn0", 4001), application(CORRESPONDENT, "ha0"));
                 let started = Instant::now();
                 let mut octets = [0; 64];
                 for number in 0..INBOUND {
@@ -88,13 +88,4 @@ fn what_waited_goes_out_when_there_is_room_again() {
             assert_eq!(mn.workers.io().unsent(), unsent);
         })(mn, ha)
     });
-}
-
-/// Of the mobile node, beside that which sends.
-fn listener() -> std::net::UdpSocket {
-    let socket = socket2::Socket::new(socket2::Domain::IPV6, socket2::Type::DGRAM, None).unwrap();
-    socket.bind_device(Some(b"mn0")).unwrap();
-    socket.bind(&SocketAddr::new(HOME6.into(), 4001).into()).unwrap();
-    socket.set_read_timeout(Some(WAIT)).unwrap();
-    socket.into()
 }
