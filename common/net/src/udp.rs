@@ -190,4 +190,4 @@ pub(crate) fn cut_what_it_sends(socket: &impl AsFd, segment: u16) {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

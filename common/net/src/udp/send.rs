@@ -63,6 +63,7 @@ impl Sender {
                     report.full = Some(id);
                     return report;
                 }
+                // Of the stretch, whatever was not taken.
                 let all = 0..self.messages.len();
                 report.failed = settled + self.messages.datagrams(all.clone()) - report.sent;
                 self.done = done + self.messages.octets(all);

@@ -214,8 +214,8 @@ fn an_address_that_is_not_here_and_a_device_that_is_not_there_are_named() {
     assert!(error.contains("nowhere0"), "{error}");
 }
 
-/// What waits for a neighbour that never answers stays charged to the sender's buffer.
-fn set_up_a_link_that_takes_nothing() {
+/// From 10.9.0.2: what waits for a neighbour that never answers stays charged to the sender's buffer.
+pub(crate) fn set_up_a_link_that_takes_nothing() {
     for arguments in [
         "link set lo up",
         "link add v0 mtu 9000 type veth peer name v1",

@@ -40,8 +40,8 @@ const MAX_HEADERS: usize = 40 + 60;
 /// An ICMP error for every packet of a read batch; none is longer than IPv6's least MTU (RFC 4443 section 2.4).
 const REPLY_OCTETS: usize = READ_PACKETS * MIN_MTU as usize;
 
-/// How long what is sealed waits for room in a full send buffer: what the buffer holds leaves in 8 ms at 1 Gbit/s; a link that has not
-/// taken some of it by then is congested, and the rest is better dropped than late.
+/// How long what is sealed waits for room in a full send buffer: twice as long as what the buffer holds by default takes at 1 Gbit/s. A
+/// link that has not made room by then is congested, and the rest is better dropped than late.
 const SEND_WAIT: Duration = Duration::from_millis(8);
 
 const _: () = assert!(READ_OCTETS + SEND_OCTETS + REPLY_OCTETS <= 1 << 20);

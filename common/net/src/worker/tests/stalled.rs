@@ -1,8 +1,9 @@
-//! A link that takes nothing: what waits for a neighbour that never answers stays charged to the sender's buffer.
+//! A link that takes nothing.
 
 use std::sync::atomic::AtomicBool;
 
 use super::*;
+use crate::udp::tests::set_up_a_link_that_takes_nothing;
 
 const NODE: &str = "10.9.0.2";
 const NEIGHBOUR: &str = "10.9.0.6";
@@ -11,24 +12,13 @@ const NEIGHBOUR: &str = "10.9.0.6";
 const INBOUND: u32 = 1_000;
 
 /// The mobile node sends to the neighbour, and its home agent to it.
-fn with_a_link_that_takes_nothing<S: FnOnce(&End, &End)>(story: S) -> impl FnOnce(End, End) {
-    |mut mn, ha| {
-        for arguments in [
-            "link add v0 type veth peer name v1",
-            "link set v1 up",
-            "link set v0 up",
-            &format!("address add {NODE}/24 dev v0"),
-            "ntable change name arp_cache dev v0 queue 10000",
-        ] {
-            shell(&format!("ip {arguments}"));
-        }
-        let options = SocketOptions { offloads: Offloads::ALL, ..SocketOptions::default() };
-        mn.sockets = vec![Arc::new(UdpSocket::bind(SocketAddr::new(NODE.parse().unwrap(), 0), &options).unwrap())];
-        mn.workers.add_sockets(SOCKET, &mn.sockets).unwrap();
-        mn.bind_to(SocketAddr::new(NEIGHBOUR.parse().unwrap(), 7872), home(), spi());
-        ha.bind_to(mn.address(), home(), spi());
-        story(&mn, &ha);
-    }
+fn send_into_a_link_that_takes_nothing(mn: &mut End, ha: &End) {
+    set_up_a_link_that_takes_nothing();
+    let options = SocketOptions { offloads: Offloads::ALL, ..SocketOptions::default() };
+    mn.sockets = vec![Arc::new(UdpSocket::bind(SocketAddr::new(NODE.parse().unwrap(), 0), &options).unwrap())];
+    mn.workers.add_sockets(SOCKET, &mn.sockets).unwrap();
+    mn.bind_to(SocketAddr::new(NEIGHBOUR.parse().unwrap(), 7872), home(), spi());
+    ha.bind_to(mn.address(), home(), spi());
 }
 
 /// Inner packets from the node, for as long as `body` runs.
@@ -50,42 +40,40 @@ fn while_the_node_sends(body: impl FnOnce() + Send) {
 /// Each wait for room is 8 ms, and there are hundreds.
 #[test]
 fn what_comes_in_does_not_wait_for_what_goes_out() {
-    in_a_tunnel(CipherSuite::Aes128Gcm, Offloads::ALL, ONE, |mn, ha| {
-        with_a_link_that_takes_nothing(|mn, ha| {
-            while_the_node_sends(|| {
-                wait_for(|| mn.workers.io().unsent() > 0);
-                let (here, there) = (application_at(HOME6, "mn0", 4001), application(CORRESPONDENT, "ha0"));
-                let started = Instant::now();
-                let mut octets = [0; 64];
-                for number in 0..INBOUND {
-                    there.send_to(&number.to_be_bytes(), here.local_addr().unwrap()).unwrap();
-                    let len = here.recv(&mut octets).unwrap();
-                    assert_eq!(octets[..len], number.to_be_bytes());
-                }
-                let took = started.elapsed();
-                assert!(took < Duration::from_millis(u64::from(INBOUND) * 4), "{took:?}");
-            });
-            assert_eq!(ha.lost(), []);
-        })(mn, ha)
+    in_a_tunnel(CipherSuite::Aes128Gcm, Offloads::ALL, ONE, |mut mn, ha| {
+        send_into_a_link_that_takes_nothing(&mut mn, &ha);
+        while_the_node_sends(|| {
+            wait_for(|| mn.workers.io().unsent() > 0);
+            let (here, there) = (application_at(HOME6, "mn0", 4001), application(CORRESPONDENT, "ha0"));
+            let started = Instant::now();
+            let mut octets = [0; 64];
+            for number in 0..INBOUND {
+                there.send_to(&number.to_be_bytes(), here.local_addr().unwrap()).unwrap();
+                let len = here.recv(&mut octets).unwrap();
+                assert_eq!(octets[..len], number.to_be_bytes());
+            }
+            let took = started.elapsed();
+            assert!(took < Duration::from_millis(u64::from(INBOUND) * 4), "{took:?}");
+        });
+        assert_eq!(ha.lost(), []);
     });
 }
 
 #[test]
 fn what_waited_goes_out_when_there_is_room_again() {
-    in_a_tunnel(CipherSuite::Aes128Gcm, Offloads::ALL, ONE, |mn, ha| {
-        with_a_link_that_takes_nothing(|mn, _| {
-            while_the_node_sends(|| wait_for(|| mn.workers.io().unsent() > 0));
-            shell(&format!("ip neighbour replace {NEIGHBOUR} lladdr 02:00:00:00:00:09 nud permanent dev v0"));
-            // The batch that waits meanwhile is sent or dropped, and then nothing is dropped any more.
-            mn.settle();
-            std::thread::sleep(Duration::from_millis(20));
-            let (unsent, sent) = (mn.workers.io().unsent(), mn.counters.sent().0);
-            let here = application(HOME6, "mn0");
-            for number in 1..=200u64 {
-                here.send_to(&[7; 1_200], (CORRESPONDENT, 4000)).unwrap();
-                wait_for(|| mn.counters.sent().0 == sent + number);
-            }
-            assert_eq!(mn.workers.io().unsent(), unsent);
-        })(mn, ha)
+    in_a_tunnel(CipherSuite::Aes128Gcm, Offloads::ALL, ONE, |mut mn, ha| {
+        send_into_a_link_that_takes_nothing(&mut mn, &ha);
+        while_the_node_sends(|| wait_for(|| mn.workers.io().unsent() > 0));
+        shell(&format!("ip neighbour replace {NEIGHBOUR} lladdr 02:00:00:00:00:09 nud permanent dev v0"));
+        // The batch that waits meanwhile is sent or dropped, and then nothing is dropped any more.
+        mn.settle();
+        std::thread::sleep(Duration::from_millis(20));
+        let (unsent, sent) = (mn.workers.io().unsent(), mn.counters.sent().0);
+        let here = application(HOME6, "mn0");
+        for number in 1..=200u64 {
+            here.send_to(&[7; 1_200], (CORRESPONDENT, 4000)).unwrap();
+            wait_for(|| mn.counters.sent().0 == sent + number);
+        }
+        assert_eq!(mn.workers.io().unsent(), unsent);
     });
 }
