@@ -112,23 +112,24 @@ bench-system: bench-tools ## whole tunnels in namespaces, beside those of others
 	bench/system.py $(BENCH_OPTIONS) $(PEERS)
 
 # Two builds of ha and mn: one that counts which way its code goes while it carries packets, and one that is laid out by the counts. Flags
-# with a target named are for what runs there alone, not for what runs while building.
+# with a target named are for what runs there alone, not for what runs while building. cargo does not see that a profile has changed.
 PGO := $(abspath $(TARGET))/pgo
 HOST = $$(rustc -vV | sed -n 's/^host: //p')
 PROFDATA = $$(rustc --print target-libdir)/../bin/llvm-profdata
 
 release: bench-tools profile-tool ## programs laid out by a profile of the tunnel at work -> target/pgo/bin; as root, a quarter of an hour
 	$(CARGO) build --release --locked --workspace --bins
-	rm -rf $(PGO)/counts $(PGO)/optimized && mkdir -p $(PGO)/bin && cp $(TARGET)/release/{hac,labtool,demo} $(PGO)/bin
+	rm -rf $(PGO)/counts $(PGO)/optimized && mkdir -p $(PGO)/training $(PGO)/bin
+	cp $(TARGET)/release/{hac,labtool} $(PGO)/training
 	RUSTFLAGS="-Cprofile-generate=$(PGO)/counts" \
 	  $(CARGO) build --release --locked --target-dir $(PGO)/counting --target $(HOST) --package ha --package mn
-	cp $(PGO)/counting/$(HOST)/release/{ha,mn} $(PGO)/bin
-	HALTSEC_BIN=$(PGO)/bin LLVM_PROFILE_FILE=$(PGO)/counts/%m-%p.profraw bench/system.py --rounds 1 --seconds 2 --no-document \
+	cp $(PGO)/counting/$(HOST)/release/{ha,mn} $(PGO)/training
+	HALTSEC_BIN=$(PGO)/training LLVM_PROFILE_FILE=$(PGO)/counts/%m-%p.profraw bench/system.py --rounds 1 --seconds 2 --no-document \
 	  --only tcp,flows,paced,idle,packets --out $(PGO)/training.jsonl haltsec:gcm haltsec:cbc-sha haltsec:cbc-sha256
 	$(PROFDATA) merge -o $(PGO)/profile $(PGO)/counts/*.profraw
 	RUSTFLAGS="-Cprofile-use=$(PGO)/profile" \
 	  $(CARGO) build --release --locked --target-dir $(PGO)/optimized --target $(HOST) --package ha --package mn
-	cp $(PGO)/optimized/$(HOST)/release/{ha,mn} $(PGO)/bin
+	cp $(TARGET)/release/{hac,labtool,demo} $(PGO)/optimized/$(HOST)/release/{ha,mn} $(PGO)/bin
 
 callgrind: callgrind-tools ## instructions a packet, for changes that a busy machine hides
 	@bench/callgrind.py

@@ -101,7 +101,9 @@ def main():
                 print(json.dumps(result), file=out, flush=True)
                 took = time.monotonic() - start
                 print(f"round {number + 1} of {arguments.rounds}: {peer}: {brief(result)} ({took:.0f} s)", flush=True)
-    text = tables.system(results, versions, arguments.against)
+    folder = os.path.relpath(BIN, TARGET)
+    programs = "of a folder apart" if folder.startswith("..") else f"target/{folder}"
+    text = tables.system(results, versions, programs, arguments.against)
     print(text)
     if not arguments.no_document:
         tables.put("system", text)

@@ -96,8 +96,8 @@ class Results:
 TCP, PACKETS = "tcp.up.gbps|tcp.down.gbps", "packets.up|packets.down"
 
 
-def system(rows, versions, against=None):
-    """The section of the system measurement: a table for each question."""
+def system(rows, versions, programs, against=None):
+    """The section of the system measurement: a table for each question. `programs` says which HALTSEC's were."""
     results = Results(rows)
     against = against or next((peer for peer in ("wireguard-go:new", "wireguard-go") if peer in results.peers), "plain")
     others = [peer for peer in results.peers if not peer.startswith(("plain", "haltsec"))]
@@ -105,7 +105,7 @@ def system(rows, versions, against=None):
     fastest = max(rates, key=rates.get, default=None)
     rounds = len({row["round"] for row in rows})
     known = "; ".join(f"{peer}: {version.splitlines()[0]}" for peer, version in versions.items() if version and peer in others)
-    parts = [f"{machine()} {rounds} interleaved rounds: median (least–greatest); ratios within a round.", f"Peers: {known or 'none'}."]
+    parts = [f"{machine()} {rounds} interleaved rounds: median (least–greatest); ratios within a round.", f"Peers: {known or 'none'}. HALTSEC's programs: {programs}."]
     for title, head, cells in sections(results, against, fastest):
         lines = [[peer, *cells(peer)] for peer in results.peers if any(cell != "–" for cell in cells(peer))]
         if lines:
