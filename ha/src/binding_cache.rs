@@ -1,35 +1,31 @@
 //! The binding cache (RFC 6275 section 9.1): which home addresses are bound, where to, and until when. Nothing else.
 
+mod care_of;
+
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use protocol::addr::{CareOfAddress, HomeAddresses};
 use protocol::sa::Spi;
-use protocol::tunnel::{Path, SocketId};
+use protocol::tunnel::Path;
 use protocol::wire::mobility::PathToken;
+
+pub use care_of::CareOfBinding;
 
 /// One mobile node's binding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Binding {
     /// The home addresses that are bound; the IPv4 one only when the Binding Update asked for it.
     pub home: HomeAddresses,
-    /// As the Binding Update's option says.
-    pub care_of: CareOfAddress,
-    /// The socket that the Binding Update came in on.
-    pub socket: SocketId,
-    /// The outer source of the latest valid Binding Update: where packets go.
-    pub remote: SocketAddr,
     /// The security association that packets are sent under.
     pub spi: Spi,
-    /// The sequence number of that Binding Update under the security association.
-    pub number: u32,
-    /// Whether the node is known to receive at `remote`.
-    pub proof: PathProof,
-    /// How long it was granted for.
+    /// What the latest valid Binding Update has bound them to.
+    pub latest: CareOfBinding,
+    /// What else they are bound to (RFC 5648), later ones first: packets go there as well.
+    pub others: Vec<CareOfBinding>,
+    /// How long the latest was granted for.
     pub lifetime: Duration,
-    /// When it ends unless it is refreshed.
-    pub expires: Instant,
     /// How often it was moved to another outer address.
     pub moves: u64,
 }
@@ -46,31 +42,6 @@ pub enum PathProof {
         /// The last path that was proved.
         fallback: Option<Path>,
     },
-}
-
-impl Binding {
-    /// The way to the latest remote.
-    pub fn path(&self) -> Path {
-        Path::proved(self.socket, self.remote)
-    }
-
-    /// Whether a NAT stands between.
-    pub fn has_nat(&self) -> bool {
-        has_nat(self.care_of, self.remote)
-    }
-
-    /// Whether the node is known to receive at `remote`.
-    pub fn is_proved(&self) -> bool {
-        self.proof == PathProof::Proved
-    }
-
-    /// The path that was proved last, if any was.
-    pub fn proved_path(&self) -> Option<Path> {
-        match &self.proof {
-            PathProof::Proved => Some(self.path()),
-            PathProof::Awaited { fallback, .. } => fallback.clone(),
-        }
-    }
 }
 
 /// Whether a NAT stands between: the outer source is not the care-of address, its family included.

@@ -20,9 +20,10 @@ use protocol::sa::Spi;
 use protocol::sa::spi::SpiBlocks;
 use protocol::time::{Lifetime, TimerName};
 use protocol::tunnel::{Command, Counters, Event, Install};
+use protocol::wire::mobility::BindingId;
 use rand::CryptoRng;
 
-use crate::binding_cache::{Binding, BindingCache};
+use crate::binding_cache::{Binding, BindingCache, CareOfBinding};
 use crate::path_check;
 use crate::sessions::Sessions;
 use held_sa::HeldSa;
@@ -125,7 +126,10 @@ impl HomeAgent {
     pub fn handle_timeout(&mut self, now: Instant) {
         while let Some(timer) = self.timers.take_due(now) {
             match timer {
-                Timer::BindingEnds(home) => self.end_binding(home, self.why_it_runs_out(home, now), now),
+                Timer::BindingEnds(home) => {
+                    let why = self.why_it_runs_out(home, now);
+                    self.end_care_ofs(home, why, now, |care_of| care_of.expires <= now);
+                }
                 Timer::SaEnds(spi) => self.end_sa(spi, SessionEnd::SaExpired, now),
                 Timer::AskForNewSa(spi) => self.ask(spi, now),
             }
@@ -173,22 +177,40 @@ impl HomeAgent {
     }
 
     /// Writes the binding and moves the downlink.
-    fn bind(&mut self, home: Ipv6Addr, mut binding: Binding, now: Instant) {
+    fn bind(&mut self, home: Ipv6Addr, mut binding: Binding, overwrites: bool, now: Instant) {
         self.end_other_binding(home, &binding.home, now);
-        self.timers.set(Timer::BindingEnds(home), binding.expires);
-        let before = self.cache.get(home).map(|before| (before.spi, before.moves + u64::from(before.remote != binding.remote)));
-        if let Some((old, moves)) = before {
-            binding.moves = moves;
-            if old != binding.spi {
-                self.supersede(old, now);
+        let mut old = None;
+        if let Some(before) = self.cache.get(home) {
+            binding.moves = before.moves + u64::from(before.latest.remote != binding.latest.remote);
+            if binding.latest.id.is_some() && !overwrites && before.spi == binding.spi {
+                binding.keep_others_of(before);
             }
+            old = Some(before.spi);
         }
-        if before.is_none_or(|(old, _)| old != binding.spi) {
+        if old != Some(binding.spi) {
+            old.into_iter().for_each(|old| self.supersede(old, now));
             self.registered.push_back(binding.spi);
         }
-        self.note_session(&binding, before.map(|(old, _)| old), now);
+        self.note_session(&binding, old, now);
+        self.timers.set(Timer::BindingEnds(home), binding.next_end());
         self.cache.insert(home, binding);
         self.move_downlink(home);
+    }
+
+    /// Ends the binding with this number (RFC 5648 section 5.4), or all.
+    fn deregister(&mut self, home: Ipv6Addr, id: Option<BindingId>, now: Instant) {
+        self.end_care_ofs(home, SessionEnd::Deregistered, now, |care_of| id.is_none_or(|id| care_of.id == Some(id)));
+    }
+
+    /// Ends a part of what a node is bound to. Where nothing is left, its binding ends.
+    fn end_care_ofs(&mut self, home: Ipv6Addr, why: SessionEnd, now: Instant, ends: impl Fn(&CareOfBinding) -> bool) {
+        let Some(binding) = self.cache.get_mut(home) else { return };
+        if binding.retain(ends) {
+            self.timers.set(Timer::BindingEnds(home), binding.next_end());
+            self.move_downlink(home);
+        } else {
+            self.end_binding(home, why, now);
+        }
     }
 
     /// A node that its new SA has given another IPv6 home address beside the same IPv4 one is bound twice. The older binding goes first:
@@ -203,13 +225,13 @@ impl HomeAgent {
     /// The session goes on where the node is, or another begins.
     fn note_session(&mut self, binding: &Binding, before: Option<Spi>, now: Instant) {
         if before == Some(binding.spi) {
-            return self.sessions.note_care_of(binding.spi, binding.remote);
+            return self.sessions.note_care_of(binding.spi, binding.latest.remote);
         }
         if let Some(old) = before {
             self.sessions.end(old, SessionEnd::Superseded, now);
         }
         if let Some(held) = self.sas.get(&binding.spi) {
-            self.sessions.begin(binding.spi, &held.install.traffic, binding.remote, now);
+            self.sessions.begin(binding.spi, &held.install.traffic, binding.latest.remote, now);
         }
     }
 

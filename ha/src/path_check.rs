@@ -9,7 +9,7 @@ use protocol::tunnel::{Allowance, Path, Paths, Sighting};
 use protocol::wire::mobility::PathToken;
 use rand::CryptoRng;
 
-use crate::binding_cache::{Binding, PathProof, has_nat};
+use crate::binding_cache::{Binding, CareOfBinding, PathProof, has_nat};
 
 /// How many octets go to a path that is not proved: enough for the round trip that a proof takes, too few for a flood.
 pub const UNPROVED: u64 = 64 << 10;
@@ -23,8 +23,8 @@ pub struct Arrival<'a> {
     pub care_of: CareOfAddress,
     /// The token that it gives back.
     pub token: Option<PathToken>,
-    /// The binding before.
-    pub before: Option<&'a Binding>,
+    /// What it takes the place of.
+    pub before: Option<&'a CareOfBinding>,
     /// Whether a second Binding Update from a place proves it without a token: for a node that has never given one back and
     /// whose user data, not being authentic, cannot prove it either.
     pub update_proves: bool,
@@ -46,7 +46,7 @@ pub fn judge(arrival: &Arrival<'_>, rng: &mut impl CryptoRng) -> PathProof {
     if !has_nat(arrival.care_of, arrival.path.remote) {
         return PathProof::Proved;
     }
-    let fallback = arrival.before.and_then(Binding::proved_path);
+    let fallback = arrival.before.and_then(CareOfBinding::proved_path);
     if fallback.as_ref().is_some_and(|proved| leads_alike(proved, &arrival.path)) {
         return PathProof::Proved;
     }
@@ -63,30 +63,37 @@ pub fn judge(arrival: &Arrival<'_>, rng: &mut impl CryptoRng) -> PathProof {
 
 /// Judges a sighting under the SA of `binding`. A node that has shown that it knows the token proves a path with nothing else.
 pub fn judge_sighting(sighting: &Sighting, binding: &Binding, knows_token: bool) -> Sighted {
-    if sighting.spi != binding.spi || sighting.sequence <= binding.number {
+    if sighting.spi != binding.spi {
         return Sighted::Nothing;
     }
-    if !binding.path().leads_to(sighting.socket, sighting.from) {
-        return Sighted::Elsewhere;
-    }
-    match binding.proof {
-        PathProof::Awaited { .. } if !knows_token => Sighted::Proof,
-        PathProof::Awaited { .. } | PathProof::Proved => Sighted::Nothing,
+    match binding.care_ofs().find(|care_of| care_of.path().leads_to(sighting.socket, sighting.from)) {
+        Some(there) if !there.is_proved() && !knows_token && sighting.sequence > there.number => Sighted::Proof,
+        None if sighting.sequence > binding.latest.number => Sighted::Elsewhere,
+        Some(_) | None => Sighted::Nothing,
     }
 }
 
-/// Where a binding's packets go: to the latest remote, and while that is not proved to the last proved path too.
+/// Where a binding's packets go: to each remote, the latest first, and while that is not proved to the last proved path too. No more
+/// than [`Paths::MAX`].
 pub fn paths(binding: &Binding) -> Paths {
-    match &binding.proof {
-        PathProof::Proved => Paths::one(binding.path()),
-        PathProof::Awaited { fallback, .. } => {
-            let unproved = Path { allowance: Allowance::octets(UNPROVED), ..binding.path() };
-            match fallback {
-                Some(proved) => Paths::two(unproved, proved.clone()),
-                None => Paths::one(unproved),
-            }
+    let mut paths: Vec<Path> = Vec::new();
+    for path in binding.care_ofs().flat_map(paths_to) {
+        if !paths.iter().any(|other| leads_alike(other, &path)) {
+            paths.push(path);
         }
     }
+    paths.truncate(Paths::MAX);
+    Paths::new(paths).unwrap_or_else(|| Paths::one(binding.latest.path()))
+}
+
+fn paths_to(care_of: &CareOfBinding) -> impl Iterator<Item = Path> {
+    let (path, fallback) = match &care_of.proof {
+        PathProof::Proved => (care_of.path(), None),
+        PathProof::Awaited { fallback, .. } => {
+            (Path { allowance: Allowance::octets(UNPROVED), ..care_of.path() }, fallback.clone())
+        }
+    };
+    std::iter::once(path).chain(fallback)
 }
 
 fn leads_alike(one: &Path, other: &Path) -> bool {
@@ -110,22 +117,23 @@ mod tests {
         Path::proved(SocketId(0), ([198, 51, 100, last], 5000).into())
     }
 
+    fn care_of(path: Path, proof: PathProof) -> CareOfBinding {
+        let Path { socket, remote, .. } = path;
+        CareOfBinding { id: None, care_of: CARE_OF, socket, remote, number: 10, proof, expires: Instant::now() }
+    }
+
     fn binding(path: Path, proof: PathProof) -> Binding {
         Binding {
             home: HomeAddresses::new(None, Some([10, 9, 0, 7].into())).unwrap(),
-            care_of: CARE_OF,
-            socket: path.socket,
-            remote: path.remote,
             spi: Spi::new(0x1000).unwrap(),
-            number: 10,
-            proof,
+            latest: care_of(path, proof),
+            others: Vec::new(),
             lifetime: Duration::ZERO,
-            expires: Instant::now(),
             moves: 0,
         }
     }
 
-    fn arrives(at: Path, token: Option<PathToken>, before: Option<&Binding>) -> PathProof {
+    fn arrives(at: Path, token: Option<PathToken>, before: Option<&CareOfBinding>) -> PathProof {
         judge(&Arrival { path: at, care_of: CARE_OF, token, before, update_proves: false }, &mut rand::rng())
     }
 
@@ -150,7 +158,7 @@ mod tests {
         let first = arrives(path(1), None, None);
         let (token, fallback) = awaited(&first);
         assert_eq!(fallback, None);
-        let before = binding(path(1), first);
+        let before = care_of(path(1), first);
         assert_eq!(arrives(path(1), Some(token), Some(&before)), PathProof::Proved);
         assert_eq!(awaited(&arrives(path(1), None, Some(&before))).0, token, "a repetition keeps it");
         assert_eq!(awaited(&arrives(path(1), Some(PathToken([0; 8])), Some(&before))).0, token);
@@ -159,12 +167,12 @@ mod tests {
 
     #[test]
     fn the_last_proved_path_is_the_fallback_over_several_moves_and_needs_no_proof_again() {
-        let before = binding(path(1), PathProof::Proved);
-        let second = binding(path(2), arrives(path(2), None, Some(&before)));
+        let before = care_of(path(1), PathProof::Proved);
+        let second = care_of(path(2), arrives(path(2), None, Some(&before)));
         let third = binding(path(3), arrives(path(3), None, Some(&second)));
-        assert_eq!(awaited(&third.proof).1, Some(path(1)));
+        assert_eq!(awaited(&third.latest.proof).1, Some(path(1)));
         assert_eq!(paths(&third).iter().map(|path| path.remote).collect::<Vec<_>>(), [path(3).remote, path(1).remote]);
-        assert_eq!(arrives(path(1), None, Some(&third)), PathProof::Proved);
+        assert_eq!(arrives(path(1), None, Some(&third.latest)), PathProof::Proved);
         let allowances: Vec<_> = paths(&third).iter().map(|path| path.allowance.clone()).collect();
         assert_eq!(allowances, [Allowance::octets(UNPROVED), Allowance::Unlimited]);
     }

@@ -1,5 +1,7 @@
 //! What a home agent makes of a Binding Update: the checks of RFC 6275 sections 9.5.1 and 10.3.1, in their order, with
-//! what RFC 6618 and RFC 5555 add. Decides, and changes nothing.
+//! what RFC 6618, RFC 5555 and RFC 5648 add. Decides, and changes nothing.
+
+pub mod identifier;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -8,15 +10,18 @@ use protocol::addr::{CareOfAddress, HomeAddresses};
 use protocol::sa::SecurityAssociation;
 use protocol::time::Lifetime;
 use protocol::tunnel::{DropReason, Install};
-use protocol::wire::mobility::{BindingUpdate, Ipv4Home, Ipv4Status, Status, sequence};
+use protocol::wire::mobility::{BindingId, BindingUpdate, Ipv4Home, Ipv4Status, Status, sequence};
+
+use self::identifier::About;
+use crate::binding_cache::Binding;
 
 /// What to do with a Binding Update.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
     /// Bind these addresses.
     Register(Registration),
-    /// End the binding.
-    Deregister,
+    /// End the binding, or the one with this number.
+    Deregister(Option<BindingId>),
     /// Change nothing and answer with this status and sequence number.
     Refuse(Status, u16),
 }
@@ -28,6 +33,8 @@ pub struct Registration {
     pub home: HomeAddresses,
     /// Where the node says that it is.
     pub care_of: CareOfAddress,
+    /// The number of this binding, if it has one.
+    pub id: Option<BindingId>,
     /// How long.
     pub lifetime: Lifetime,
     /// Status and address of the IPv4 Address Acknowledgement option, when the IPv4 Home Address option was there.
@@ -40,8 +47,8 @@ pub struct Circumstances<'a> {
     pub install: &'a Install,
     /// The last sequence number accepted under that SA; it outlives the binding.
     pub last_sequence: Option<u16>,
-    /// Whether the node is bound.
-    pub is_bound: bool,
+    /// What the node is bound to.
+    pub before: Option<&'a Binding>,
     /// Whether the node has registered under a newer SA.
     pub is_superseded: bool,
     /// The outer source.
@@ -62,10 +69,10 @@ const SINGLE: u8 = 32;
 pub fn judge(update: &BindingUpdate, given: &Circumstances<'_>, now: Instant) -> Result<Decision, DropReason> {
     let sa = &given.install.sa;
     // Section 10.3.1: a home registration is answered whatever A is.
-    let Some(care_of) = update.care_of.filter(|_| update.home_registration) else {
+    let about = identifier::judge(update, given.before);
+    let Some(about) = about.transpose().filter(|_| update.home_registration) else {
         return Err(DropReason::MalformedSignalling);
     };
-    let care_of = CareOfAddress::from(care_of);
     let ipv4 = update.ipv4_home.map(|home| ipv4_to_bind(home, sa)).transpose()?;
     let refuse = |status| Ok(Decision::Refuse(status, update.sequence));
     // Section 9.5.1: an old number is answered with the last one accepted.
@@ -76,8 +83,12 @@ pub fn judge(update: &BindingUpdate, given: &Circumstances<'_>, now: Instant) ->
     if given.is_superseded {
         return refuse(Status::REINIT_SA_WITH_HAC);
     }
+    let About { id, care_of } = match about {
+        Ok(about) => about,
+        Err(status) => return refuse(status),
+    };
     if update.lifetime == Lifetime::ZERO {
-        return if given.is_bound { Ok(Decision::Deregister) } else { refuse(Status::NOT_HOME_AGENT) };
+        return if given.before.is_some() { Ok(Decision::Deregister(id)) } else { refuse(Status::NOT_HOME_AGENT) };
     }
     // A binding never outlives its SA; with nothing left to grant, a new SA is wanted.
     let left = given.install.valid_until.saturating_duration_since(now);
@@ -90,7 +101,7 @@ pub fn judge(update: &BindingUpdate, given: &Circumstances<'_>, now: Instant) ->
     }
     let bound = ipv4.filter(|(status, _)| *status == Ipv4Status::BOUND).map(|(_, address)| address);
     match HomeAddresses::new(sa.home.ip6(), bound) {
-        Some(home) => Ok(Decision::Register(Registration { home, care_of, lifetime, ipv4 })),
+        Some(home) => Ok(Decision::Register(Registration { home, care_of, id, lifetime, ipv4 })),
         None => refuse(Status::REASON_UNSPECIFIED),
     }
 }

@@ -94,8 +94,8 @@ impl BindingCounts {
     pub(crate) fn new<'a>(bindings: impl Iterator<Item = &'a Binding>) -> Self {
         bindings.fold(Self::default(), |counts, binding| Self {
             all: counts.all + 1,
-            behind_nat: counts.behind_nat + usize::from(binding.has_nat()),
-            unproved: counts.unproved + usize::from(!binding.is_proved()),
+            behind_nat: counts.behind_nat + usize::from(binding.latest.has_nat()),
+            unproved: counts.unproved + usize::from(!binding.latest.is_proved()),
         })
     }
 }

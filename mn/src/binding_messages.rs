@@ -8,7 +8,8 @@ use protocol::sa::SecurityAssociation;
 use protocol::time::Lifetime;
 use protocol::tunnel::{DropReason, SignallingReceived};
 use protocol::wire::mobility::{
-    BindingAcknowledgement, BindingErrorStatus, BindingUpdate, Ends, Ipv4Home, Ipv4Status, MobilityMessage, PathToken,
+    BindingAcknowledgement, BindingErrorStatus, BindingIdentifiers, BindingUpdate, Ends, Ipv4Home, Ipv4Status, MobilityMessage,
+    PathToken,
 };
 use protocol::wire::signalling::{self, Signalling};
 
@@ -45,6 +46,8 @@ pub fn binding_update(
         care_of: Some(care_of.into()),
         ipv4_home: sa.home.ip4().map(|_| Ipv4Home { prefix_len: 32, address: Ipv4Addr::UNSPECIFIED }),
         path_check,
+        identifiers: BindingIdentifiers::None,
+        overwrite: false,
     });
     let header = update.emit(Ends { source: home, destination: sa.home_agent.in_mobility_header() });
     (signalling::DESTINATION_OPTIONS, signalling::behind_home_address_option(home, &header))

@@ -79,7 +79,7 @@ impl HomeAgent {
             held.renewal.begin();
         }
         let Some(binding) = self.cache.get(held.home()).filter(|binding| binding.spi == spi) else { return };
-        self.commands.push_back(refresh_request(held, binding.path()));
+        self.commands.push_back(refresh_request(held, binding.latest.path()));
         self.timers.set(Timer::AskForNewSa(spi), held.renewal.next_request(now));
     }
 
@@ -98,7 +98,8 @@ impl HomeAgent {
         match path_check::judge_sighting(sighting, binding, held.knows_token) {
             Sighted::Nothing => {}
             Sighted::Proof => {
-                binding.proof = PathProof::Proved;
+                let there = binding.care_ofs_mut().filter(|care_of| care_of.path().leads_to(sighting.socket, sighting.from));
+                there.for_each(|care_of| care_of.proof = PathProof::Proved);
                 self.move_downlink(home);
             }
             Sighted::Elsewhere => {

@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use feed::SessionEnd;
 use protocol::time::Lifetime;
 use protocol::tunnel::{Command, DropReason, Install, Path, Paths, SignallingReceived};
 use protocol::wire::mobility::{BindingAcknowledgement, BindingUpdate, Ends, MobilityMessage, NatDetection, PathToken, Status};
@@ -11,9 +10,9 @@ use rand::CryptoRng;
 
 use super::held_sa::HeldSa;
 use super::{Binding, HomeAgent};
-use crate::binding_cache::PathProof;
+use crate::binding_cache::{CareOfBinding, PathProof};
 use crate::path_check::{self, Arrival};
-use crate::registration::{self, Circumstances, Decision, Registration};
+use crate::registration::{self, Circumstances, Decision, Registration, identifier};
 
 /// NATKATIMEOUT of RFC 5555 section 6: after so long without a packet a node keeps its NAT's mapping alive.
 const NAT_REFRESH_SECONDS: u32 = 110;
@@ -65,7 +64,7 @@ impl HomeAgent {
             if !held.reinit.allow(now) {
                 return Err(DropReason::ReplayStateLost);
             }
-            self.acknowledge(received, &install, Status::REINIT_SA_WITH_HAC, update.sequence);
+            self.acknowledge(received, &install, update, Status::REINIT_SA_WITH_HAC, update.sequence);
             return Ok(());
         }
         let decision = self.judge(update, received, now)?;
@@ -75,11 +74,11 @@ impl HomeAgent {
         }
         match decision {
             Decision::Register(registration) => self.register(&registration, update, received, now, rng),
-            Decision::Deregister => {
-                self.end_binding(install.sa.home.in_mobility_header(), SessionEnd::Deregistered, now);
-                self.acknowledge(received, &install, Status::ACCEPTED, update.sequence);
+            Decision::Deregister(id) => {
+                self.deregister(install.sa.home.in_mobility_header(), id, now);
+                self.acknowledge(received, &install, update, Status::ACCEPTED, update.sequence);
             }
-            Decision::Refuse(status, sequence) => self.acknowledge(received, &install, status, sequence),
+            Decision::Refuse(status, sequence) => self.acknowledge(received, &install, update, status, sequence),
         }
         Ok(())
     }
@@ -89,7 +88,7 @@ impl HomeAgent {
         let given = Circumstances {
             install: &held.install,
             last_sequence: held.last_sequence,
-            is_bound: self.cache.get(held.home()).is_some(),
+            before: self.cache.get(held.home()),
             is_superseded: self.is_superseded(held),
             from: received.from,
             longest: self.config.longest_binding,
@@ -119,27 +118,41 @@ impl HomeAgent {
             path: Path::proved(received.socket, received.from),
             care_of: registration.care_of,
             token: update.path_check,
-            before: self.cache.get(home),
+            before: self.cache.get(home).and_then(|binding| binding.before(registration.id, update.overwrite)),
             update_proves: !held.has_authentic_data() && !held.knows_token,
         };
         let proof = path_check::judge(&arrival, rng);
         let binding = binding(registration, received, proof, now);
-        let acknowledgement = acknowledgement(&binding, registration, update.sequence);
-        self.bind(home, binding, now);
-        self.answer(received, &install, acknowledgement);
+        let acknowledgement = acknowledgement(&binding.latest, registration, update.sequence);
+        self.bind(home, binding, update.overwrite, now);
+        self.answer(received, &install, update, acknowledgement);
         if is_renewal_wanted {
             self.ask_again_later(received.spi, now);
-            self.acknowledge(received, &install, Status::REINIT_SA_WITH_HAC, update.sequence);
+            self.acknowledge(received, &install, update, Status::REINIT_SA_WITH_HAC, update.sequence);
         }
     }
 
-    /// Answers with a lifetime of 0 and without any option.
-    fn acknowledge(&mut self, received: &SignallingReceived, install: &Install, status: Status, sequence: u16) {
-        self.answer(received, install, BindingAcknowledgement::new(status, sequence, Lifetime::ZERO));
+    /// Answers with a lifetime of 0 and without any option of its own.
+    fn acknowledge(
+        &mut self,
+        received: &SignallingReceived,
+        install: &Install,
+        update: &BindingUpdate,
+        status: Status,
+        sequence: u16,
+    ) {
+        self.answer(received, install, update, BindingAcknowledgement::new(status, sequence, Lifetime::ZERO));
     }
 
-    /// Sends a Binding Acknowledgement to where the Binding Update came from.
-    fn answer(&mut self, received: &SignallingReceived, install: &Install, message: BindingAcknowledgement) {
+    /// Sends a Binding Acknowledgement to where the Binding Update came from, about the same of the node's bindings.
+    fn answer(
+        &mut self,
+        received: &SignallingReceived,
+        install: &Install,
+        update: &BindingUpdate,
+        message: BindingAcknowledgement,
+    ) {
+        let message = BindingAcknowledgement { identifier: identifier::to_acknowledge(update), ..message };
         tracing::debug!(spi = %received.spi, sequence = message.sequence, status = %message.status, "a Binding Update is answered");
         let home = install.sa.home.in_mobility_header();
         let ends = Ends { source: install.sa.home_agent.in_mobility_header(), destination: home };
@@ -155,21 +168,19 @@ impl HomeAgent {
 
 fn binding(registration: &Registration, received: &SignallingReceived, proof: PathProof, now: Instant) -> Binding {
     let lifetime = registration.lifetime.duration();
-    Binding {
-        home: registration.home,
+    let latest = CareOfBinding {
+        id: registration.id,
         care_of: registration.care_of,
         socket: received.socket,
         remote: received.from,
-        spi: received.spi,
         number: received.sequence,
         proof,
-        lifetime,
         expires: now + lifetime,
-        moves: 0,
-    }
+    };
+    Binding { home: registration.home, spi: received.spi, latest, others: Vec::new(), lifetime, moves: 0 }
 }
 
-fn acknowledgement(binding: &Binding, registration: &Registration, sequence: u16) -> BindingAcknowledgement {
+fn acknowledgement(binding: &CareOfBinding, registration: &Registration, sequence: u16) -> BindingAcknowledgement {
     BindingAcknowledgement {
         ipv4_address: registration.ipv4,
         nat: binding.has_nat().then_some(NatDetection { refresh_seconds: NAT_REFRESH_SECONDS }),

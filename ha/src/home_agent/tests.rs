@@ -6,6 +6,7 @@ mod registration;
 mod renewal;
 mod sa_life;
 mod sessions;
+mod several;
 
 use std::net::SocketAddr;
 
@@ -14,7 +15,10 @@ use protocol::profile::WireProfile;
 use protocol::sa::{CipherSuite, SecurityAssociation, UserData};
 use protocol::time::Lifetime;
 use protocol::tunnel::{DropReason, Encapsulation, Paths, Sighting, SignallingReceived, SocketId};
-use protocol::wire::mobility::{BindingAcknowledgement, BindingUpdate, CareOf, Ends, Ipv4Home, MobilityMessage};
+use protocol::wire::checksum;
+use protocol::wire::mobility::{
+    BindingAcknowledgement, BindingIdentifiers, BindingUpdate, CareOf, Ends, Ipv4Home, MobilityMessage,
+};
 use protocol::wire::signalling::{self, Signalling};
 
 use super::*;
@@ -103,6 +107,21 @@ impl Story {
         self.receives_payload(spi, lease, payload, from)
     }
 
+    /// Like [`Self::receives`], with an option behind the others that nothing of ours writes.
+    fn receives_with_option(&mut self, update: BindingUpdate, option: &[u8]) -> Said {
+        let home = self.sa.home.in_mobility_header();
+        let ends = Ends { source: home, destination: self.sa.home_agent.in_mobility_header() };
+        let mut header = MobilityMessage::BindingUpdate(update).emit(ends);
+        header.extend(option);
+        header.resize(header.len().next_multiple_of(8), 0);
+        header[1] = (header.len() / 8 - 1) as u8;
+        header[4..6].fill(0);
+        let sum = checksum::with_pseudo_header(ends.source, ends.destination, signalling::MOBILITY, &header);
+        header[4..6].copy_from_slice(&sum.to_be_bytes());
+        let payload = signalling::behind_home_address_option(home, &header);
+        self.receives_payload(self.sa.spi, 0, payload, (CARE_OF, 5000).into())
+    }
+
     fn receives_payload(&mut self, spi: Spi, lease: u32, payload: Vec<u8>, from: SocketAddr) -> Said {
         let (sequence, next_header) = (self.next_number(), signalling::DESTINATION_OPTIONS);
         let received = SignallingReceived { spi, sequence, socket: SocketId(0), from, next_header, payload, lease };
@@ -188,6 +207,8 @@ fn update(sequence: u16) -> BindingUpdate {
         care_of: Some(CareOf::Ip4(CARE_OF.into())),
         ipv4_home: Some(Ipv4Home { prefix_len: 32, address: [0, 0, 0, 0].into() }),
         path_check: None,
+        identifiers: BindingIdentifiers::None,
+        overwrite: false,
     }
 }
 

@@ -16,7 +16,9 @@ use protocol::tunnel::{
 };
 use protocol::wire::checksum;
 use protocol::wire::ip::InnerPacket;
-use protocol::wire::mobility::{BindingAcknowledgement, BindingUpdate, CareOf, Ends, Ipv4Home, MobilityMessage, PathToken};
+use protocol::wire::mobility::{
+    BindingAcknowledgement, BindingIdentifiers, BindingUpdate, CareOf, Ends, Ipv4Home, MobilityMessage, PathToken,
+};
 use protocol::wire::signalling::{self, Signalling};
 
 pub(crate) const HOME6: &str = "2001:db8:100::5";
@@ -123,6 +125,8 @@ impl MobileNode {
             care_of: Some(CareOf::Ip4(care_of.parse().unwrap())),
             ipv4_home: Some(Ipv4Home { prefix_len: 32, address: [0, 0, 0, 0].into() }),
             path_check: token,
+            identifiers: BindingIdentifiers::None,
+            overwrite: false,
         };
         let (home, home_agent) = (self.sa.home.in_mobility_header(), self.sa.home_agent.in_mobility_header());
         let header = MobilityMessage::BindingUpdate(update).emit(Ends { source: home, destination: home_agent });

@@ -41,12 +41,12 @@ impl World {
 
     /// The outer address that the home agent sends to.
     pub fn bound_to(&self) -> Option<SocketAddr> {
-        Some(self.binding()?.remote)
+        Some(self.binding()?.latest.remote)
     }
 
     /// Whether the home agent knows that the mobile node receives there.
     pub fn is_proved(&self) -> bool {
-        self.binding().is_some_and(|binding| binding.proof == PathProof::Proved)
+        self.binding().is_some_and(|binding| binding.latest.is_proved())
     }
 
     /// The SA that the home agent's binding sends under.

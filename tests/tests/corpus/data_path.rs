@@ -6,8 +6,8 @@ use protocol::sa::{CipherSuite, Role};
 use protocol::time::Lifetime;
 use protocol::tunnel::Verdict;
 use protocol::wire::mobility::{
-    BindingAcknowledgement, BindingError, BindingErrorStatus, BindingRefreshRequest, BindingUpdate, CareOf, Ends, Ipv4Home,
-    Ipv4Status, MobilityMessage, NatDetection, PathToken, Status,
+    BindingAcknowledgement, BindingError, BindingErrorStatus, BindingId, BindingIdentifier, BindingIdentifiers,
+    BindingRefreshRequest, BindingUpdate, CareOf, Ends, Ipv4Home, Ipv4Status, MobilityMessage, NatDetection, PathToken, Status,
 };
 use protocol::wire::signalling;
 use tests::fuzz::clear::{self, ELSEWHERE};
@@ -132,6 +132,8 @@ fn update() -> BindingUpdate {
         care_of: Some(CareOf::Ip4([198, 51, 100, 7].into())),
         ipv4_home: Some(Ipv4Home { prefix_len: 32, address: [0, 0, 0, 0].into() }),
         path_check: None,
+        identifiers: BindingIdentifiers::None,
+        overwrite: false,
     }
 }
 
@@ -157,7 +159,20 @@ fn binding_updates() -> Vec<Seed> {
     options.extend([99, 2, 0, 0, 99, 9, 0, 0]);
     options[1] += 1;
     let checked = BindingUpdate { path_check: Some(PathToken([7; 8])), ..update() };
-    let rows: [(&str, Vec<u8>); 8] = [
+    let [one, other] = [1, 2].map(|id| BindingIdentifier::to(BindingId::new(id).unwrap(), CareOf::Ip4([198, 51, 100, 7].into())));
+    let identified =
+        BindingUpdate { care_of: one.care_of, identifiers: BindingIdentifiers::One(one), overwrite: true, ..update() };
+    // A bulk registration, and an option of a length that it never has.
+    let mut bulk = emit(&identified);
+    bulk.extend([0, 0, 35, 4, 0, 2, 0, 0]);
+    bulk[1] += 1;
+    let mut malformed = emit(&BindingUpdate { identifiers: BindingIdentifiers::One(other), ..update() });
+    malformed.extend([0, 0, 35, 3, 0, 2, 0, 0]);
+    malformed[1] += 1;
+    let rows: [(&str, Vec<u8>); 11] = [
+        ("update_binding_identifier", with_home_address(&emit(&identified))),
+        ("update_bulk", with_home_address(&bulk)),
+        ("update_malformed_identifier", with_home_address(&malformed)),
         ("update_path_check", with_home_address(&emit(&checked))),
         ("update_ip4", with_home_address(&emit(&update()))),
         ("update_ip6", with_home_address(&emit(&ip6))),
@@ -181,11 +196,13 @@ fn acknowledgements() -> Vec<Seed> {
         path_check: Some(PathToken([7; 8])),
         ..accepted.clone()
     };
+    let identified =
+        BindingAcknowledgement { identifier: Some(BindingIdentifier::of(BindingId::new(1).unwrap())), ..accepted.clone() };
     let octets = |message: &BindingAcknowledgement| {
         let header = MobilityMessage::BindingAcknowledgement(message.clone()).emit(ENDS);
         payload(signalling::ROUTING, &signalling::behind_routing_header(HOME, &header))
     };
-    let rows = [("ack_ip4", &accepted), ("ack_176", &reinit), ("ack_nat", &behind_nat)];
+    let rows = [("ack_ip4", &accepted), ("ack_176", &reinit), ("ack_nat", &behind_nat), ("ack_binding_identifier", &identified)];
     rows.map(|(name, message)| (name.to_owned(), octets(message))).to_vec()
 }
 

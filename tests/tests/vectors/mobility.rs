@@ -3,7 +3,9 @@
 use std::net::Ipv6Addr;
 
 use protocol::time::Lifetime;
-use protocol::wire::mobility::{BindingAcknowledgement, BindingUpdate, CareOf, Ends, MobilityMessage, Status};
+use protocol::wire::mobility::{
+    BindingAcknowledgement, BindingIdentifiers, BindingUpdate, CareOf, Ends, MobilityMessage, Status,
+};
 use protocol::wire::signalling::{self, Signalling};
 use serde::Deserialize;
 
@@ -37,6 +39,8 @@ impl Case {
                     care_of: self.care_of.map(CareOf::Ip6),
                     ipv4_home: None,
                     path_check: None,
+                    identifiers: BindingIdentifiers::None,
+                    overwrite: false,
                 })
             }
             "BA" => MobilityMessage::BindingAcknowledgement(BindingAcknowledgement::new(

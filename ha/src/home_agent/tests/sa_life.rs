@@ -71,7 +71,7 @@ fn a_late_update_under_the_old_sa_moves_and_ends_nothing_and_is_answered_with_17
         assert_eq!((said.answers(), said.others.len()), (vec![(176, 2, 0)], 0));
     }
     let binding = story.ha.bindings().next().unwrap();
-    assert_eq!((binding.spi, binding.remote), (story.sa.spi, here()));
+    assert_eq!((binding.spi, binding.latest.remote), (story.sa.spi, here()));
     // Nor does it bind a node that has said goodbye under its new SA.
     story.receives(goodbye(4));
     assert_eq!(story.receives_under(old, 0, update(3), here()).answers(), [(176, 3, 0)]);

@@ -7,7 +7,7 @@ use protocol::sa::Role;
 use protocol::time::Lifetime;
 use protocol::wire::checksum;
 use protocol::wire::envelope::PType;
-use protocol::wire::mobility::{BindingUpdate, CareOf, Ends, Ipv4Home, MobilityMessage};
+use protocol::wire::mobility::{BindingIdentifiers, BindingUpdate, CareOf, Ends, Ipv4Home, MobilityMessage};
 use protocol::wire::signalling;
 
 use super::CARE_OF;
@@ -35,6 +35,8 @@ impl Scene {
             care_of: Some(CareOf::Ip4(*care_of.ip())),
             ipv4_home: Some(Ipv4Home { prefix_len: 32, address: Ipv4Addr::UNSPECIFIED }),
             path_check: None,
+            identifiers: BindingIdentifiers::None,
+            overwrite: false,
         }
     }
 

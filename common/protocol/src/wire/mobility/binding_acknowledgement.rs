@@ -7,8 +7,8 @@
 use std::fmt;
 use std::net::Ipv4Addr;
 
-use super::PathToken;
 use super::option::{self, Options};
+use super::{BindingIdentifier, PathToken};
 use crate::time::Lifetime;
 
 /// Answers a Binding Update.
@@ -26,6 +26,8 @@ pub struct BindingAcknowledgement {
     pub nat: Option<NatDetection>,
     /// Our path check: to be given back in a Binding Update.
     pub path_check: Option<PathToken>,
+    /// Which of the node's bindings it is about (RFC 5648).
+    pub identifier: Option<BindingIdentifier>,
 }
 
 /// The NAT Detection option (RFC 5555 section 3.2.2). Its F bit says nothing here: everything goes in UDP.
@@ -73,12 +75,26 @@ pub struct Status(pub u8);
 impl Status {
     /// 0: Binding Update accepted.
     pub const ACCEPTED: Self = Self(0);
+    /// 4: of several bindings some were not accepted (RFC 5648 section 4.4).
+    pub const MCOA_NOT_COMPLETE: Self = Self(4);
     /// 128: reason unspecified.
     pub const REASON_UNSPECIFIED: Self = Self(128);
     /// 133: not home agent for this mobile node; also lifetime 0 without a binding.
     pub const NOT_HOME_AGENT: Self = Self(133);
     /// 135: sequence number out of window.
     pub const SEQUENCE_OUT_OF_WINDOW: Self = Self(135);
+    /// 164: the Binding Identifier option is malformed (RFC 5648 section 4.4).
+    pub const MCOA_MALFORMED: Self = Self(164);
+    /// 165: there is a binding without an identifier, and the O flag is not set.
+    pub const MCOA_NON_MCOA_BINDING_EXISTS: Self = Self(165);
+    /// 166: this node may not register several care-of addresses.
+    pub const MCOA_PROHIBITED: Self = Self(166);
+    /// 167: no care-of address in the option, and none is known for its number.
+    pub const MCOA_UNKNOWN_CARE_OF: Self = Self(167);
+    /// 168: several Binding Identifier options in one Binding Update.
+    pub const MCOA_BULK_PROHIBITED: Self = Self(168);
+    /// 169: bindings at home and away at once.
+    pub const MCOA_HOME_AND_FOREIGN_PROHIBITED: Self = Self(169);
     /// 174: invalid care-of address.
     pub const INVALID_CARE_OF: Self = Self(174);
     /// 176: REINIT_SA_WITH_HAC (RFC 6618 section 8.2): get a new security association from the HAC.
@@ -96,6 +112,13 @@ impl fmt::Display for Status {
             Self::ACCEPTED => "accepted",
             Self::NOT_HOME_AGENT => "not home agent for this mobile node",
             Self::SEQUENCE_OUT_OF_WINDOW => "sequence number out of window",
+            Self::MCOA_NOT_COMPLETE => "not all of several care-of addresses accepted",
+            Self::MCOA_MALFORMED => "malformed Binding Identifier",
+            Self::MCOA_NON_MCOA_BINDING_EXISTS => "a binding without Binding Identifier stands",
+            Self::MCOA_PROHIBITED => "several care-of addresses are prohibited",
+            Self::MCOA_UNKNOWN_CARE_OF => "no care-of address is known for the Binding Identifier",
+            Self::MCOA_BULK_PROHIBITED => "several Binding Identifiers in one Binding Update are prohibited",
+            Self::MCOA_HOME_AND_FOREIGN_PROHIBITED => "bindings at home and away at once are prohibited",
             Self::INVALID_CARE_OF => "invalid care-of address",
             Self::REINIT_SA_WITH_HAC => "a new security association is wanted",
             _ => "refused",
@@ -107,7 +130,7 @@ impl fmt::Display for Status {
 impl BindingAcknowledgement {
     /// Without any option.
     pub const fn new(status: Status, sequence: u16, lifetime: Lifetime) -> Self {
-        Self { status, sequence, lifetime, ipv4_address: None, nat: None, path_check: None }
+        Self { status, sequence, lifetime, ipv4_address: None, nat: None, path_check: None, identifier: None }
     }
 
     pub(super) fn parse(data: &[u8]) -> Option<Self> {
@@ -131,6 +154,7 @@ impl BindingAcknowledgement {
                 let [_, _, refresh @ ..] = <[u8; 6]>::try_from(value).ok()?;
                 self.nat = Some(NatDetection { refresh_seconds: u32::from_be_bytes(refresh) });
             }
+            option::BINDING_IDENTIFIER => self.identifier = Some(BindingIdentifier::parse(value)?),
             option::VENDOR_SPECIFIC => self.path_check = PathToken::parse(value).or(self.path_check),
             _ => {}
         }
@@ -141,6 +165,9 @@ impl BindingAcknowledgement {
         header.extend([self.status.0, 0]);
         header.extend(self.sequence.to_be_bytes());
         header.extend(self.lifetime.units().to_be_bytes());
+        if let Some(identifier) = self.identifier {
+            identifier.emit(header);
+        }
         if let Some((Ipv4Status(status), address)) = self.ipv4_address {
             // "Only valid in case of success and MUST be set to zero … in case of failure."
             let prefix_len = if status < 128 { 32 } else { 0 };

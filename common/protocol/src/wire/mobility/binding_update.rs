@@ -1,18 +1,20 @@
 //! Binding Update (RFC 6275 section 6.1.7).
 //!
 //! ```text
-//! | Sequence (2) | A H L K … (2) | Lifetime (2) | options |
+//! | Sequence (2) | A H L K M R P F T O (2) | Lifetime (2) | options |
 //! ```
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::PathToken;
 use super::option::{self, Options};
+use super::{BindingIdentifiers, PathToken};
 use crate::addr::CareOfAddress;
 use crate::time::Lifetime;
 
 const ACKNOWLEDGE: u16 = 0x8000;
 const HOME_REGISTRATION: u16 = 0x4000;
+/// RFC 5648 section 4.2.
+const OVERWRITE: u16 = 0x0040;
 
 /// Binds a home address to a care-of address, or with lifetime 0 ends the binding.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,12 +27,16 @@ pub struct BindingUpdate {
     pub home_registration: bool,
     /// How long.
     pub lifetime: Lifetime,
-    /// Alternate Care-of Address option or IPv4 Care-of Address option.
+    /// Alternate Care-of Address option, IPv4 Care-of Address option, or the address in the Binding Identifier option.
     pub care_of: Option<CareOf>,
     /// IPv4 Home Address option: binds the IPv4 home address too.
     pub ipv4_home: Option<Ipv4Home>,
     /// Our path check: the token of the last Binding Acknowledgement that had one.
     pub path_check: Option<PathToken>,
+    /// Which of the node's bindings it is about (RFC 5648).
+    pub identifiers: BindingIdentifiers,
+    /// The O bit: it replaces every binding of the node (RFC 5648 section 4.2).
+    pub overwrite: bool,
 }
 
 /// The care-of address and with it the option that carries it.
@@ -69,6 +75,12 @@ impl From<CareOf> for CareOfAddress {
     }
 }
 
+impl From<CareOf> for IpAddr {
+    fn from(care_of: CareOf) -> Self {
+        CareOfAddress::from(care_of).0
+    }
+}
+
 impl BindingUpdate {
     pub(super) fn parse(data: &[u8]) -> Option<Self> {
         let ([s0, s1, f0, f1, l0, l1], options) = data.split_first_chunk::<6>()?;
@@ -81,38 +93,52 @@ impl BindingUpdate {
             care_of: None,
             ipv4_home: None,
             path_check: None,
+            identifiers: BindingIdentifiers::None,
+            overwrite: flags & OVERWRITE != 0,
         };
         for option in Options::new(options) {
-            let (kind, value) = option?;
-            match kind {
-                option::ALTERNATE_CARE_OF => update.care_of = Some(CareOf::Ip6(<[u8; 16]>::try_from(value).ok()?.into())),
-                option::IPV4_CARE_OF => {
-                    let [_, _, address @ ..] = <[u8; 6]>::try_from(value).ok()?;
-                    update.care_of = Some(CareOf::Ip4(address.into()));
-                }
-                option::IPV4_HOME_ADDRESS => {
-                    let [prefix, _, address @ ..] = <[u8; 6]>::try_from(value).ok()?;
-                    update.ipv4_home = Some(Ipv4Home { prefix_len: prefix >> 2, address: address.into() });
-                }
-                option::VENDOR_SPECIFIC => update.path_check = PathToken::parse(value).or(update.path_check),
-                _ => {}
-            }
+            update.take(option?)?;
+        }
+        if let BindingIdentifiers::One(identifier) = update.identifiers {
+            update.care_of = identifier.care_of.or(update.care_of);
         }
         Some(update)
     }
 
+    /// Takes one option; `None` for one of a known type and a wrong length, save those that are answered.
+    fn take(&mut self, (kind, value): (u8, &[u8])) -> Option<()> {
+        match kind {
+            option::ALTERNATE_CARE_OF => self.care_of = Some(CareOf::Ip6(<[u8; 16]>::try_from(value).ok()?.into())),
+            option::IPV4_CARE_OF => {
+                let [_, _, address @ ..] = <[u8; 6]>::try_from(value).ok()?;
+                self.care_of = Some(CareOf::Ip4(address.into()));
+            }
+            option::IPV4_HOME_ADDRESS => {
+                let [prefix, _, address @ ..] = <[u8; 6]>::try_from(value).ok()?;
+                self.ipv4_home = Some(Ipv4Home { prefix_len: prefix >> 2, address: address.into() });
+            }
+            option::BINDING_IDENTIFIER => self.identifiers.take(value),
+            option::VENDOR_SPECIFIC => self.path_check = PathToken::parse(value).or(self.path_check),
+            _ => {}
+        }
+        Some(())
+    }
+
     pub(super) fn emit(&self, header: &mut Vec<u8>) {
-        let flags = if self.acknowledge { ACKNOWLEDGE } else { 0 } | if self.home_registration { HOME_REGISTRATION } else { 0 };
+        let bits = [(self.acknowledge, ACKNOWLEDGE), (self.home_registration, HOME_REGISTRATION), (self.overwrite, OVERWRITE)];
+        let flags = bits.iter().filter(|(is_set, _)| *is_set).fold(0, |flags, (_, bit)| flags | bit);
         header.extend(self.sequence.to_be_bytes());
         header.extend(flags.to_be_bytes());
         header.extend(self.lifetime.units().to_be_bytes());
-        match self.care_of {
-            Some(CareOf::Ip6(ip)) => option::push(header, 8, 6, option::ALTERNATE_CARE_OF, &ip.octets()),
-            Some(CareOf::Ip4(ip)) => {
+        match (self.identifiers, self.care_of) {
+            // RFC 5648 section 5.2: the care-of address stands there alone.
+            (BindingIdentifiers::One(identifier), _) => identifier.emit(header),
+            (_, Some(CareOf::Ip6(ip))) => option::push(header, 8, 6, option::ALTERNATE_CARE_OF, &ip.octets()),
+            (_, Some(CareOf::Ip4(ip))) => {
                 let [a, b, c, d] = ip.octets();
                 option::push(header, 4, 0, option::IPV4_CARE_OF, &[0, 0, a, b, c, d]);
             }
-            None => {}
+            (_, None) => {}
         }
         if let Some(home) = self.ipv4_home {
             let [a, b, c, d] = home.address.octets();

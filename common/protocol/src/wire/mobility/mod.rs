@@ -6,6 +6,7 @@
 
 mod binding_acknowledgement;
 mod binding_error;
+mod binding_identifier;
 mod binding_refresh_request;
 mod binding_update;
 pub mod option;
@@ -16,6 +17,7 @@ use std::net::Ipv6Addr;
 
 pub use binding_acknowledgement::{BindingAcknowledgement, Ipv4Status, NatDetection, Status};
 pub use binding_error::{BindingError, BindingErrorStatus};
+pub use binding_identifier::{BindingId, BindingIdentifier, BindingIdentifiers};
 pub use binding_refresh_request::BindingRefreshRequest;
 pub use binding_update::{BindingUpdate, CareOf, Ipv4Home};
 pub use path_check::PathToken;
@@ -121,6 +123,8 @@ mod tests {
             care_of: Some(CareOf::Ip6("2001:db8:2::abcd".parse().unwrap())),
             ipv4_home: None,
             path_check: None,
+            identifiers: BindingIdentifiers::None,
+            overwrite: false,
         }
     }
 
@@ -158,6 +162,27 @@ mod tests {
             assert_eq!(header.len() % 8, 0);
             assert_eq!(MobilityMessage::parse(&header, ENDS), Ok(message));
         }
+    }
+
+    /// RFC 5648 sections 4.2, 5.2 and 8.1: the care-of address stands in this option and in no other.
+    #[test]
+    fn messages_with_a_binding_identifier_come_back_as_they_were() {
+        let id = BindingId::new(2).unwrap();
+        for care_of in [CareOf::Ip4([198, 51, 100, 7].into()), CareOf::Ip6("2001:db8:2::1".parse().unwrap())] {
+            for overwrite in [false, true] {
+                let identifiers = BindingIdentifiers::One(BindingIdentifier::to(id, care_of));
+                let update = BindingUpdate { identifiers, overwrite, care_of: Some(care_of), ..update() };
+                let header = MobilityMessage::BindingUpdate(update.clone()).emit(ENDS);
+                let kinds: Vec<u8> = option::Options::new(&header[COMMON + 6..]).map(|option| option.unwrap().0).collect();
+                assert_eq!((kinds, header[9] & 0x40 != 0), (vec![35], overwrite));
+                assert_eq!(MobilityMessage::parse(&header, ENDS), Ok(MobilityMessage::BindingUpdate(update)));
+            }
+        }
+        let message = MobilityMessage::BindingAcknowledgement(BindingAcknowledgement {
+            identifier: Some(BindingIdentifier { status: Status::MCOA_UNKNOWN_CARE_OF, ..BindingIdentifier::of(id) }),
+            ..BindingAcknowledgement::new(Status::MCOA_NOT_COMPLETE, 7, Lifetime::from_units(150))
+        });
+        assert_eq!(MobilityMessage::parse(&message.emit(ENDS), ENDS), Ok(message));
     }
 
     #[test]

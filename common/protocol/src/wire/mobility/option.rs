@@ -12,6 +12,8 @@ pub const IPV4_ADDRESS_ACKNOWLEDGEMENT: u8 = 30;
 pub const NAT_DETECTION: u8 = 31;
 /// RFC 5555 section 3.1.2.
 pub const IPV4_CARE_OF: u8 = 32;
+/// RFC 5648 section 4.3.
+pub const BINDING_IDENTIFIER: u8 = 35;
 const PAD1: u8 = 0;
 const PADN: u8 = 1;
 
