@@ -29,6 +29,8 @@ pub struct InboundSa {
     direction: Direction,
     traffic: Arc<TrafficCounters>,
     was_used: bool,
+    /// By how much the count of missing numbers has changed, not counted yet.
+    missing: i64,
 }
 
 /// How long an SA still opens packets after its validity has ended.
@@ -82,6 +84,7 @@ impl Half for InboundSa {
             direction,
             traffic: install.traffic.clone(),
             was_used: false,
+            missing: 0,
         })
     }
 
@@ -176,7 +179,10 @@ impl InboundSa {
     /// Of a datagram whose ICV is right.
     fn mark(&mut self, sequence: u32) -> Result<(), DropReason> {
         self.was_used = true;
-        self.window.as_mut().map_or(Ok(()), |window| window.mark(sequence))
+        if let Some(window) = &mut self.window {
+            self.missing += window.mark(sequence)?;
+        }
+        Ok(())
     }
 
     /// What keeps every packet of this kind out, whatever it holds.
@@ -202,6 +208,16 @@ impl InboundSa {
     /// The lease under which the SA was delivered.
     pub fn lease(&self) -> u32 {
         self.lease
+    }
+
+    /// Packets come over two paths from now on, and on one of them later than on the other.
+    pub fn widen(&mut self) {
+        self.window.iter_mut().for_each(ReplayWindow::widen);
+    }
+
+    /// By how much the count of numbers that have not come has changed since this was asked last.
+    pub(crate) fn take_missing(&mut self) -> i64 {
+        std::mem::take(&mut self.missing)
     }
 
     /// Counts inner packets that are delivered.

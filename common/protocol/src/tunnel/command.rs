@@ -74,6 +74,11 @@ impl Paths {
         (1..=Self::MAX).contains(&paths.len()).then_some(Self(paths))
     }
 
+    /// Whether they lead to more than one place, or there from more than one.
+    pub fn are_several(&self) -> bool {
+        self.0.split_first().is_some_and(|(first, others)| others.iter().any(|other| !other.leads_to(first.socket, first.remote)))
+    }
+
     /// Each path.
     pub fn iter(&self) -> std::slice::Iter<'_, Path> {
         self.0.iter()

@@ -12,6 +12,8 @@ pub struct Counters {
     sent_octets: AtomicU64,
     received_packets: AtomicU64,
     received_octets: AtomicU64,
+    /// Wraps: a number may come before another thread has counted that it was skipped.
+    missing: AtomicU64,
 }
 
 impl Default for Counters {
@@ -22,6 +24,7 @@ impl Default for Counters {
             sent_octets: AtomicU64::new(0),
             received_packets: AtomicU64::new(0),
             received_octets: AtomicU64::new(0),
+            missing: AtomicU64::new(0),
         }
     }
 }
@@ -44,6 +47,19 @@ impl Counters {
     pub fn count_received(&self, packets: u64, octets: u64) {
         self.received_packets.fetch_add(packets, Relaxed);
         self.received_octets.fetch_add(octets, Relaxed);
+    }
+
+    /// Counts numbers that were skipped, or, below 0, that have come after all.
+    pub(crate) fn count_missing(&self, change: i64) {
+        if change != 0 {
+            self.missing.fetch_add(change.cast_unsigned(), Relaxed);
+        }
+    }
+
+    /// Packets that were sent to this end and have not come: skipped sequence numbers. Those of a peer with several workers are more by
+    /// what these could not give back.
+    pub fn missing(&self) -> u64 {
+        self.missing.load(Relaxed).cast_signed().max(0).cast_unsigned()
     }
 
     /// Packets dropped for `reason`.

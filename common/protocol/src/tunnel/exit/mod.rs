@@ -82,7 +82,13 @@ impl ExitPoint {
             Command::Uninstall(spi) => {
                 self.sas.remove(*spi);
             }
-            Command::Move { .. } | Command::Remove(_) => self.gate.table.apply(command),
+            Command::Move { paths, sending, .. } => {
+                self.gate.table.apply(command);
+                if let Some(sa) = self.sas.get_mut(*sending).filter(|_| paths.are_several()) {
+                    sa.widen();
+                }
+            }
+            Command::Remove(_) => self.gate.table.apply(command),
             Command::LookUpIn(blocks) => self.look_ups.set_blocks(blocks.clone()),
             Command::Guard(guard) => self.gate.guard = guard.clone(),
             Command::Mtu(mtu) => self.gate.mtu = *mtu,

@@ -38,6 +38,7 @@ impl ExitPoint {
             verdicts.push(verdict(received, taken, &self.counters));
         }
         sa.count_user_data(carried);
+        self.counters.count_missing(sa.take_missing());
     }
 
     /// The node sends its Binding Update again: by then the SA may be here.
