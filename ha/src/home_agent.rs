@@ -4,6 +4,7 @@
 //! Called by the gateway, which drains [`HomeAgent::poll_command`] and [`HomeAgent::poll_registered`] after every `handle_*` and comes
 //! back at [`HomeAgent::poll_timeout`]; [`Sessions`] says itself when it has something to tell. Does no I/O and reads no clock.
 
+mod heartbeat;
 mod held_sa;
 mod requests;
 mod signalling;

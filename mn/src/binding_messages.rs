@@ -8,8 +8,8 @@ use protocol::sa::SecurityAssociation;
 use protocol::time::Lifetime;
 use protocol::tunnel::{DropReason, SignallingReceived};
 use protocol::wire::mobility::{
-    BindingAcknowledgement, BindingErrorStatus, BindingIdentifiers, BindingUpdate, Ends, Ipv4Home, Ipv4Status, MobilityMessage,
-    PathToken,
+    BindingAcknowledgement, BindingErrorStatus, BindingIdentifiers, BindingUpdate, Ends, Heartbeat, HeartbeatKind, Ipv4Home,
+    Ipv4Status, MobilityMessage, PathMtu, PathToken,
 };
 use protocol::wire::signalling::{self, Signalling};
 
@@ -20,6 +20,13 @@ pub enum FromHomeAgent {
     Acknowledgement(BindingAcknowledgement),
     /// It wants a Binding Update.
     RefreshRequest,
+    /// A response to a Heartbeat Request.
+    Heartbeat {
+        /// The request's sequence number.
+        sequence: u32,
+        /// Octets of its Mobility Header.
+        len: usize,
+    },
     /// It could make nothing of a message of ours.
     Error(BindingErrorStatus),
 }
@@ -53,6 +60,13 @@ pub fn binding_update(
     (signalling::DESTINATION_OPTIONS, signalling::behind_home_address_option(home, &header))
 }
 
+/// A bare Heartbeat Request under `sa` whose Mobility Header has `len` octets: first header and payload.
+pub fn heartbeat(sa: &SecurityAssociation, sequence: u32, len: usize, path_mtu: Option<PathMtu>) -> (u8, Vec<u8>) {
+    let ends = Ends { source: sa.home.in_mobility_header(), destination: sa.home_agent.in_mobility_header() };
+    let request = Heartbeat { kind: HeartbeatKind::Request, sequence, path_mtu, len };
+    (signalling::MOBILITY, MobilityMessage::Heartbeat(request).emit(ends))
+}
+
 /// Reads what came under `sa`: behind a type 2 routing header or as a bare Mobility Header.
 ///
 /// # Errors
@@ -75,7 +89,10 @@ pub fn read(sa: &SecurityAssociation, received: &SignallingReceived) -> Result<F
             Ok(FromHomeAgent::Error(error.status))
         }
         MobilityMessage::BindingError(_) => Err(DropReason::SpoofedHomeAddress),
-        MobilityMessage::BindingUpdate(_) => Err(DropReason::UnexpectedMobilityHeader),
+        MobilityMessage::Heartbeat(Heartbeat { kind: HeartbeatKind::Response, sequence, len, .. }) => {
+            Ok(FromHomeAgent::Heartbeat { sequence, len })
+        }
+        MobilityMessage::BindingUpdate(_) | MobilityMessage::Heartbeat(_) => Err(DropReason::UnexpectedMobilityHeader),
     }
 }
 
@@ -143,6 +160,16 @@ mod tests {
         let sa = association(1);
         let (next_header, payload) = binding_update(&sa, 1, Lifetime::ZERO, CareOfAddress([198, 51, 100, 7].into()), None);
         assert_eq!(read(&sa, &received(next_header, payload)), Err(DropReason::MalformedSignalling));
+    }
+
+    #[test]
+    fn only_a_response_is_a_heartbeat_from_a_home_agent() {
+        let heartbeat = |kind| MobilityMessage::Heartbeat(Heartbeat { kind, sequence: 7, path_mtu: None, len: 1_416 });
+        let response = FromHomeAgent::Heartbeat { sequence: 7, len: 1_416 };
+        assert_eq!(read_bare(heartbeat(HeartbeatKind::Response)), Ok(response));
+        for other in [HeartbeatKind::Request, HeartbeatKind::UnsolicitedResponse] {
+            assert_eq!(read_bare(heartbeat(other)), Err(DropReason::UnexpectedMobilityHeader));
+        }
     }
 
     #[test]

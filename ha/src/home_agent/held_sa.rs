@@ -12,6 +12,9 @@ use crate::renewal::Renewal;
 
 /// A Binding Update under an SA whose replay state is lost is answered at most this often.
 const REINIT_INTERVAL: Duration = Duration::from_secs(1);
+/// Heartbeats that are answered at once, and then one each interval: what a node needs that finds out about a few paths at a time.
+const HEARTBEAT_BURST: u32 = 32;
+const HEARTBEAT_INTERVAL: Duration = Duration::from_millis(20);
 /// A node that is seen elsewhere is asked for a Binding Update at most this often.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -27,6 +30,7 @@ pub(super) struct HeldSa {
     pub(super) renewal: Renewal,
     pub(super) reinit: RateLimit,
     pub(super) refresh: RateLimit,
+    pub(super) heartbeats: RateLimit,
 }
 
 impl HeldSa {
@@ -40,6 +44,7 @@ impl HeldSa {
             renewal: Renewal::new(),
             reinit: RateLimit::new(1, REINIT_INTERVAL),
             refresh: RateLimit::new(1, REFRESH_INTERVAL),
+            heartbeats: RateLimit::new(HEARTBEAT_BURST, HEARTBEAT_INTERVAL),
         }
     }
 

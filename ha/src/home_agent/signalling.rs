@@ -44,6 +44,7 @@ impl HomeAgent {
         let ends = Ends { source: home, destination: held.sa().home_agent.in_mobility_header() };
         match MobilityMessage::parse(parsed.mobility_header, ends)? {
             MobilityMessage::BindingUpdate(update) => self.handle_binding_update(&update, received, now, rng),
+            MobilityMessage::Heartbeat(heartbeat) => self.handle_heartbeat(&heartbeat, received, now),
             MobilityMessage::BindingRefreshRequest(_)
             | MobilityMessage::BindingAcknowledgement(_)
             | MobilityMessage::BindingError(_) => Err(DropReason::UnexpectedMobilityHeader),

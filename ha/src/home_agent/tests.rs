@@ -1,5 +1,6 @@
 //! Binding Updates and what else comes in, as a home agent takes it; each row with what the RFCs say of it.
 
+mod heartbeat;
 mod ipv4_home;
 mod nat;
 mod registration;
@@ -17,7 +18,7 @@ use protocol::time::Lifetime;
 use protocol::tunnel::{DropReason, Encapsulation, Paths, Sighting, SignallingReceived, SocketId};
 use protocol::wire::checksum;
 use protocol::wire::mobility::{
-    BindingAcknowledgement, BindingIdentifiers, BindingUpdate, CareOf, Ends, Ipv4Home, MobilityMessage,
+    BindingAcknowledgement, BindingIdentifiers, BindingUpdate, CareOf, Ends, Heartbeat, Ipv4Home, MobilityMessage,
 };
 use protocol::wire::signalling::{self, Signalling};
 
@@ -42,6 +43,7 @@ struct Said {
     acknowledgements: Vec<BindingAcknowledgement>,
     /// Where Binding Refresh Requests went to.
     requests: Vec<SocketAddr>,
+    heartbeats: Vec<(SocketAddr, Heartbeat)>,
     others: Vec<Command>,
 }
 
@@ -60,7 +62,7 @@ impl Said {
     }
 
     fn is_nothing(&self) -> bool {
-        self.acknowledgements.is_empty() && self.requests.is_empty() && self.others.is_empty()
+        self.acknowledgements.is_empty() && self.requests.is_empty() && self.heartbeats.is_empty() && self.others.is_empty()
     }
 }
 
@@ -171,6 +173,9 @@ impl Story {
                 match self.reads(*next_header, payload) {
                     MobilityMessage::BindingAcknowledgement(ba) => said.acknowledgements.push(ba),
                     MobilityMessage::BindingRefreshRequest(_) => said.requests.extend(paths.iter().map(|path| path.remote)),
+                    MobilityMessage::Heartbeat(heartbeat) => {
+                        said.heartbeats.extend(paths.iter().map(|path| (path.remote, heartbeat)))
+                    }
                     other @ (MobilityMessage::BindingUpdate(_) | MobilityMessage::BindingError(_)) => {
                         panic!("the home agent sends {other:?}")
                     }

@@ -49,6 +49,8 @@ impl MobileNode {
             // RFC 6275 section 11.7.4: whatever SA it came under, the answer goes under the one in use.
             FromHomeAgent::RefreshRequest if self.leaving => {}
             FromHomeAgent::RefreshRequest => self.send_binding_update(true, now),
+            // Whom it answers is not here.
+            FromHomeAgent::Heartbeat { .. } => return Err(DropReason::UnexpectedMobilityHeader),
             FromHomeAgent::Error(BindingErrorStatus::UNKNOWN_BINDING) => self.handle_unknown_binding(now),
             FromHomeAgent::Error(_) => return Err(DropReason::UnexpectedMobilityHeader),
         }

@@ -7,7 +7,8 @@ use protocol::time::Lifetime;
 use protocol::tunnel::Verdict;
 use protocol::wire::mobility::{
     BindingAcknowledgement, BindingError, BindingErrorStatus, BindingId, BindingIdentifier, BindingIdentifiers,
-    BindingRefreshRequest, BindingUpdate, CareOf, Ends, Ipv4Home, Ipv4Status, MobilityMessage, NatDetection, PathToken, Status,
+    BindingRefreshRequest, BindingUpdate, CareOf, Ends, Heartbeat, HeartbeatKind, Ipv4Home, Ipv4Status, MobilityMessage,
+    NatDetection, PathMtu, PathToken, Status,
 };
 use protocol::wire::signalling;
 use tests::fuzz::clear::{self, ELSEWHERE};
@@ -208,7 +209,12 @@ fn acknowledgements() -> Vec<Seed> {
 
 fn other_messages() -> Vec<Seed> {
     let error = BindingError { status: BindingErrorStatus::UNKNOWN_BINDING, home_address: HOME };
+    let heartbeat = |kind, len, path_mtu| MobilityMessage::Heartbeat(Heartbeat { kind, sequence: 0x0102_0304, path_mtu, len });
     let rows = [
+        ("heartbeat_request", heartbeat(HeartbeatKind::Request, 24, Some(PathMtu(1_418)))),
+        ("heartbeat_full", heartbeat(HeartbeatKind::Request, 1_416, None)),
+        ("heartbeat_response", heartbeat(HeartbeatKind::Response, 296, None)),
+        ("heartbeat_unsolicited", heartbeat(HeartbeatKind::UnsolicitedResponse, 16, None)),
         ("refresh_request", MobilityMessage::BindingRefreshRequest(BindingRefreshRequest)),
         ("binding_error", MobilityMessage::BindingError(error)),
     ];

@@ -80,6 +80,8 @@ drop_reasons! {
     UnexpectedMobilityHeader => "unexpected-mobility-header",
     /// A Binding Update for a home address that is not the SA's own.
     SpoofedHomeAddress => "spoofed-home-address",
+    /// A Heartbeat Request from where no node can be, or one too many.
+    HeartbeatNotAnswered => "heartbeat-not-answered",
     /// Signalling, or another event, found control's queue full.
     EventQueueFull => "event-queue-full",
     /// A datagram under another worker's SA found that worker's queue full.

@@ -5,13 +5,14 @@ use protocol::time::Lifetime;
 use protocol::tunnel::DropReason::*;
 use protocol::wire::envelope::PType;
 use protocol::wire::mobility::{
-    BindingAcknowledgement, BindingError, BindingErrorStatus, BindingRefreshRequest, Ends, MobilityMessage, Status,
+    BindingAcknowledgement, BindingError, BindingErrorStatus, BindingRefreshRequest, Ends, Heartbeat, HeartbeatKind,
+    MobilityMessage, Status,
 };
 use protocol::wire::signalling::{DESTINATION_OPTIONS, ROUTING, behind_home_address_option, behind_routing_header};
 
-use super::Given::Bound;
+use super::Given::{Bound, StateLost, Unnumbered};
 use super::scene::Scene;
-use super::{BOTH, HA, MN, Row, cut, each};
+use super::{BOTH, HA, MN, Row, cut, each, null};
 
 /// Another mobile node's home address.
 const OTHER: std::net::Ipv6Addr = std::net::Ipv6Addr::new(0x2001, 0xdb8, 0x100, 0, 0, 0, 0, 8);
@@ -48,6 +49,20 @@ pub(super) const ROWS: &[Row] = &[
     ("a Binding Acknowledgement", HA, each, Bound, UnexpectedMobilityHeader, |it| it.bare(&acknowledgement(it))),
     ("a Binding Refresh Request", HA, each, Bound, UnexpectedMobilityHeader, |it| it.message(&REFRESH_REQUEST)),
     ("a Binding Error", HA, each, Bound, UnexpectedMobilityHeader, |it| binding_error(it, 1, HOME6)),
+    ("a Heartbeat Response", HA, each, Bound, UnexpectedMobilityHeader, |it| heartbeat(it, HeartbeatKind::Response)),
+    ("a Heartbeat Response that came by itself", BOTH, each, Bound, UnexpectedMobilityHeader, unsolicited_heartbeat),
+    ("a Heartbeat Request to the node", MN, each, Bound, UnexpectedMobilityHeader, |it| heartbeat(it, HeartbeatKind::Request)),
+    ("a Heartbeat Response that nobody waits for", MN, each, Bound, UnexpectedMobilityHeader, |it| {
+        heartbeat(it, HeartbeatKind::Response)
+    }),
+    ("a Heartbeat that is cut", BOTH, each, Bound, MalformedSignalling, |it| it.bare_but(cut_heartbeat)),
+    ("a Heartbeat Request from loopback", HA, each, Bound, HeartbeatNotAnswered, heartbeat_from_loopback),
+    ("a Heartbeat Request, the numbers missing", HA, null, Unnumbered, UnexpectedMobilityHeader, |it| {
+        heartbeat(it, HeartbeatKind::Request)
+    }),
+    ("a Heartbeat Request, the replay state lost", HA, each, StateLost, ReplayStateLost, |it| {
+        heartbeat(it, HeartbeatKind::Request)
+    }),
     ("a Binding Error of unknown status", MN, each, Bound, UnexpectedMobilityHeader, |it| binding_error(it, 2, HOME6)),
     ("a Binding Update to the node", MN, each, Bound, UnexpectedMobilityHeader, |it| it.bare(&it.good_header())),
 ];
@@ -61,6 +76,25 @@ fn acknowledgement(it: &Scene) -> Vec<u8> {
 
 fn binding_error(it: &mut Scene, status: u8, home_address: std::net::Ipv6Addr) -> Vec<u8> {
     it.message(&MobilityMessage::BindingError(BindingError { status: BindingErrorStatus(status), home_address }))
+}
+
+fn heartbeat(it: &mut Scene, kind: HeartbeatKind) -> Vec<u8> {
+    it.message(&MobilityMessage::Heartbeat(Heartbeat { kind, sequence: 1, path_mtu: None, len: 400 }))
+}
+
+fn unsolicited_heartbeat(it: &mut Scene) -> Vec<u8> {
+    heartbeat(it, HeartbeatKind::UnsolicitedResponse)
+}
+
+fn heartbeat_from_loopback(it: &mut Scene) -> Vec<u8> {
+    it.from = ([127, 0, 0, 1], 5000).into();
+    heartbeat(it, HeartbeatKind::Request)
+}
+
+/// To less than its sequence number.
+fn cut_heartbeat(header: &mut Vec<u8>) {
+    header.truncate(8);
+    (header[1], header[2]) = (0, 13);
 }
 
 fn other_ipv4_home(update: &mut protocol::wire::mobility::BindingUpdate) {

@@ -9,8 +9,10 @@ mod binding_error;
 mod binding_identifier;
 mod binding_refresh_request;
 mod binding_update;
+mod heartbeat;
 pub mod option;
 mod path_check;
+mod path_mtu;
 pub mod sequence;
 
 use std::net::Ipv6Addr;
@@ -20,7 +22,9 @@ pub use binding_error::{BindingError, BindingErrorStatus};
 pub use binding_identifier::{BindingId, BindingIdentifier, BindingIdentifiers};
 pub use binding_refresh_request::BindingRefreshRequest;
 pub use binding_update::{BindingUpdate, CareOf, Ipv4Home};
+pub use heartbeat::{Heartbeat, HeartbeatKind};
 pub use path_check::PathToken;
+pub use path_mtu::PathMtu;
 
 use super::{checksum, ip, signalling};
 use crate::tunnel::DropReason;
@@ -31,6 +35,7 @@ const TYPE_BINDING_REFRESH_REQUEST: u8 = 0;
 const TYPE_BINDING_UPDATE: u8 = 5;
 const TYPE_BINDING_ACKNOWLEDGEMENT: u8 = 6;
 const TYPE_BINDING_ERROR: u8 = 7;
+const TYPE_HEARTBEAT: u8 = 13;
 
 /// A message between mobile node and home agent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +48,8 @@ pub enum MobilityMessage {
     BindingAcknowledgement(BindingAcknowledgement),
     /// Type 7.
     BindingError(BindingError),
+    /// Type 13.
+    Heartbeat(Heartbeat),
 }
 
 /// The two ends of a Mobility Header as its checksum knows them, whatever the outer addresses are.
@@ -73,6 +80,7 @@ impl MobilityMessage {
             TYPE_BINDING_UPDATE => BindingUpdate::parse(data).map(Self::BindingUpdate),
             TYPE_BINDING_ACKNOWLEDGEMENT => BindingAcknowledgement::parse(data).map(Self::BindingAcknowledgement),
             TYPE_BINDING_ERROR => BindingError::parse(data).map(Self::BindingError),
+            TYPE_HEARTBEAT => Heartbeat::parse(data).map(Self::Heartbeat),
             _ => return Err(DropReason::UnexpectedMobilityHeader),
         }
         .ok_or(DropReason::MalformedSignalling)
@@ -86,6 +94,7 @@ impl MobilityMessage {
             Self::BindingUpdate(update) => update.emit(&mut header),
             Self::BindingAcknowledgement(acknowledgement) => acknowledgement.emit(&mut header),
             Self::BindingError(error) => error.emit(&mut header),
+            Self::Heartbeat(heartbeat) => heartbeat.emit(&mut header),
         }
         option::pad_to(&mut header, 8, 0);
         header[1] = (header.len() / 8 - 1) as u8;
@@ -100,6 +109,7 @@ impl MobilityMessage {
             Self::BindingUpdate(_) => TYPE_BINDING_UPDATE,
             Self::BindingAcknowledgement(_) => TYPE_BINDING_ACKNOWLEDGEMENT,
             Self::BindingError(_) => TYPE_BINDING_ERROR,
+            Self::Heartbeat(_) => TYPE_HEARTBEAT,
         }
     }
 }

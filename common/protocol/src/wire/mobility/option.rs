@@ -14,8 +14,12 @@ pub const NAT_DETECTION: u8 = 31;
 pub const IPV4_CARE_OF: u8 = 32;
 /// RFC 5648 section 4.3.
 pub const BINDING_IDENTIFIER: u8 = 35;
+/// The Vendor ID of our Vendor Specific options: the enterprise number for examples (RFC 5612), until there is one of our own.
+pub const VENDOR: [u8; 4] = 32_473_u32.to_be_bytes();
 const PAD1: u8 = 0;
 const PADN: u8 = 1;
+/// Octets of the longest PadN.
+const LONGEST_PADN: usize = 2 + u8::MAX as usize;
 
 /// Walks the options of a message; gives each option's type and value, padding left out, and `None` for a malformed rest.
 pub struct Options<'a>(&'a [u8]);
@@ -31,17 +35,22 @@ impl<'a> Iterator for Options<'a> {
     type Item = Option<(u8, &'a [u8])>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        while let [PAD1, rest @ ..] = self.0 {
+        loop {
+            let (kind, rest) = self.0.split_first()?;
+            if *kind == PAD1 {
+                self.0 = rest;
+                continue;
+            }
+            let option = rest.split_first().and_then(|(len, rest)| rest.split_at_checked(usize::from(*len)));
+            let Some((value, rest)) = option else {
+                self.0 = &[];
+                return Some(None);
+            };
             self.0 = rest;
+            if *kind != PADN {
+                return Some(Some((*kind, value)));
+            }
         }
-        let (kind, rest) = self.0.split_first()?;
-        let option = rest.split_first().and_then(|(len, rest)| rest.split_at_checked(usize::from(*len)));
-        let Some((value, rest)) = option else {
-            self.0 = &[];
-            return Some(None);
-        };
-        self.0 = rest;
-        if *kind == PADN { self.next() } else { Some(Some((*kind, value))) }
     }
 }
 
@@ -54,13 +63,24 @@ pub fn push(header: &mut Vec<u8>, multiple: usize, offset: usize, kind: u8, valu
 
 /// Pads with Pad1 or PadN up to the next `multiple`·n + `offset`.
 pub fn pad_to(header: &mut Vec<u8>, multiple: usize, offset: usize) {
-    match (multiple + offset - header.len() % multiple) % multiple {
-        0 => {}
-        1 => header.push(PAD1),
-        room => {
-            header.extend([PADN, room as u8 - 2]);
-            header.resize(header.len() + room - 2, 0);
-        }
+    let room = (multiple + offset - header.len() % multiple) % multiple;
+    pad_up_to(header, header.len() + room);
+}
+
+/// Pads with as many options as it takes up to `len` octets in all; a header that is as long is left alone.
+pub fn pad_up_to(header: &mut Vec<u8>, len: usize) {
+    while header.len() < len {
+        pad(header, (len - header.len()).min(LONGEST_PADN));
+    }
+}
+
+/// One padding option of `room` octets, from 1 to [`LONGEST_PADN`].
+fn pad(header: &mut Vec<u8>, room: usize) {
+    if room == 1 {
+        header.push(PAD1);
+    } else {
+        header.extend([PADN, (room - 2) as u8]);
+        header.resize(header.len() + room - 2, 0);
     }
 }
 

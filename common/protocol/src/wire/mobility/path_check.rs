@@ -4,11 +4,9 @@
 //! | Vendor ID 32473 (4) | Sub-Type 1 (1) | token (8) |
 //! ```
 //! A home agent puts a random token into its Binding Acknowledgement, the mobile node gives it back in a Binding Update.
-//! 32473 is the enterprise number for examples (RFC 5612), until there is one of our own.
 
-use super::option;
+use super::option::{self, VENDOR};
 
-const VENDOR: [u8; 4] = 32_473_u32.to_be_bytes();
 const SUB_TYPE: u8 = 1;
 const LEN: usize = 8;
 
