@@ -15,6 +15,7 @@ use protocol::tunnel::look_up;
 use rand::RngExt;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::home_agent::FEATURES;
 pub use to_hac::{Said, ToHac, to_hac};
 
 /// The first wait before connecting again; each further one is twice as long, up to [`LONGEST_WAIT`].
@@ -119,7 +120,7 @@ impl Subscriber {
 
     /// One subscription, from connecting to its end; says whether a revision has come in force.
     async fn follow(&mut self, in_force: &mut bool) -> Result<Infallible, Ended> {
-        let hello = Hello { instance: self.instance, known_revision: self.state.borrow().revision };
+        let hello = Hello { instance: self.instance, known_revision: self.state.borrow().revision, features: FEATURES };
         let (mut client, welcome) = FeedClient::connect(&self.at, &self.files, hello).await?;
         self.state.send_modify(|state| (state.connected, state.since) = (true, SystemTime::now()));
         tracing::info!(hac = %self.at.address, group = welcome.group.get(), "subscribed to the feed");

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use feed::SessionEnd;
 use protocol::addr::HomeAddresses;
+use protocol::features::Features;
 use protocol::sa::Spi;
 use protocol::sa::spi::SpiBlocks;
 use protocol::time::{Lifetime, TimerName};
@@ -40,6 +41,9 @@ pub struct HomeAgentConfig {
     /// The home agent's own outer addresses: no care-of address may be one of them.
     pub own_addresses: Vec<IpAddr>,
 }
+
+/// What this home agent can do beyond RFC 6618, as the HAC is told of it.
+pub const FEATURES: Features = Features { mcoa: false, heartbeat: true };
 
 /// An old SA opens packets this long after the node has registered under a new one, and any SA this long past its end.
 const GRACE: Duration = Duration::from_secs(60);

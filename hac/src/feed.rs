@@ -85,7 +85,10 @@ impl Feed {
                 Ok(Some((home_agent, blocks)))
             }
         });
-        let unknown = || Refusal::Unknown(format!("\"{name}\" is not recorded at the HAC: run `hac ha add {name}` there"));
+        let unknown = || {
+            self.registry.forget_features(name);
+            Refusal::Unknown(format!("\"{name}\" is not recorded at the HAC: run `hac ha add {name}` there"))
+        };
         read.await.flatten().map_err(internal)?.ok_or_else(unknown)
     }
 
@@ -226,6 +229,7 @@ impl SubscriptionHandler for Feed {
         let (home_agent, blocks) = self.record(&name).await?;
         let to = Addressee { instance: InstanceId(subscription.hello().instance), home_agent: Arc::new(home_agent) };
 
+        self.registry.note_features(&name, to.home_agent.group, subscription.hello().features);
         subscription.welcome(&self.welcome(&to.home_agent, blocks.clone())).await?;
         let (revision, associations) = self.snapshot(&to).await.map_err(internal)?;
         subscription.snapshot(revision.0, &associations).await?;

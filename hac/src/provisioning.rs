@@ -7,12 +7,15 @@
 //! Called by `session` after authentication only. Keys are octets straight from the CSPRNG (RFC 6618 section 9.2), drawn anew
 //! in every run and committed before anyone is told; none is ever given out twice.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
+use protocol::features::Features;
 use protocol::mhauth::{DEFAULT_PORT, Grant};
 use protocol::profile::WireProfile;
 use protocol::sa::cipher::Transform;
+use protocol::sa::spi::HaGroup;
 use protocol::sa::{CipherSuite, DirectionKeys, Secret, UserData};
 use rand::{CryptoRng, RngExt};
 use subtle::ConstantTimeEq;
@@ -76,6 +79,15 @@ pub enum Refused {
     Store(#[from] StoreError),
 }
 
+/// The home agents whose feed is up.
+#[derive(Clone, Copy, Debug)]
+pub struct Connected<'a> {
+    /// Their names.
+    pub names: &'a [String],
+    /// What the home agents of each group can do, whether connected or not.
+    pub features: &'a BTreeMap<HaGroup, Features>,
+}
+
 /// An association on disk, and where it must be delivered before the mobile node hears of it.
 pub struct Committed {
     /// The association.
@@ -104,18 +116,18 @@ impl Policy {
     }
 }
 
-/// Chooses, draws keys and commits. `connected` are the names of the home agents whose feed is up.
+/// Chooses, draws keys and commits.
 pub fn provision(
     store: &mut dyn Store,
     policy: &Policy,
     request: &Request<'_>,
-    connected: &[String],
+    connected: &Connected<'_>,
     now: SystemTime,
     rng: &mut dyn CryptoRng,
 ) -> Result<Committed, Refused> {
     let profile = policy.profile_of(request.own);
     let (suite, user_data) = policy.decide(request).ok_or(Refused::NoCommonSuite)?;
-    let home_agent = choose_home_agent(store, request.nai, profile, connected, now, rng)?;
+    let home_agent = choose_home_agent(store, request.nai, profile, connected.names, now, rng)?;
     let (mn_to_ha, ha_to_mn) = draw_keys(suite, rng);
     let order = Order {
         nai: request.nai,
@@ -131,7 +143,10 @@ pub fn provision(
         access: request.access,
         framed: request.framed,
     };
-    let provisioned = store.provision(&order, now, rng)?;
+    let mut provisioned = store.provision(&order, now, rng)?;
+    if profile == WireProfile::Rfc6618 {
+        provisioned.sa.features = connected.features.get(&home_agent.group).copied().unwrap_or_default();
+    }
     if !provisioned.sa.is_numbered() {
         let spi = provisioned.sa.spi;
         tracing::warn!(%spi, %suite, %profile, "this association has no replay protection: the subscriber's own policy names its suite");

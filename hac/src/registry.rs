@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use protocol::features::Features;
 use protocol::sa::Spi;
+use protocol::sa::spi::HaGroup;
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
@@ -24,6 +26,8 @@ const MAX_RENEWALS: usize = 256;
 #[derive(Default)]
 pub struct Registry {
     places: Mutex<BTreeMap<String, Place>>,
+    /// What each home agent said that it can do, also when it is not connected any more, with its group.
+    features: Mutex<BTreeMap<String, (HaGroup, Features)>>,
 }
 
 struct Place {
@@ -69,6 +73,26 @@ impl Registry {
             acknowledged: *place.acknowledged.borrow(),
         };
         self.places().iter().map(of).collect()
+    }
+
+    /// Notes what a home agent says that it can do.
+    pub fn note_features(&self, name: &str, group: HaGroup, features: Features) {
+        self.noted().insert(name.to_owned(), (group, features));
+    }
+
+    /// Forgets what a home agent said: it is not recorded any more.
+    pub fn forget_features(&self, name: &str) {
+        self.noted().remove(name);
+    }
+
+    /// What every home agent of a group can do that has been heard of since this process started: any of them may take an association
+    /// of its group over.
+    pub fn features(&self) -> BTreeMap<HaGroup, Features> {
+        let mut common = BTreeMap::new();
+        for (group, features) in self.noted().values() {
+            common.entry(*group).and_modify(|all: &mut Features| *all = all.and(*features)).or_insert(*features);
+        }
+        common
     }
 
     /// Has the feed send everything up to `revision` to this home agent and waits for its acknowledgement.
@@ -119,6 +143,10 @@ impl Registry {
             acknowledged,
             renewals: renewals_of_others,
         }
+    }
+
+    fn noted(&self) -> MutexGuard<'_, BTreeMap<String, (HaGroup, Features)>> {
+        self.features.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn places(&self) -> MutexGuard<'_, BTreeMap<String, Place>> {
@@ -231,6 +259,22 @@ mod tests {
         for place in &mut places {
             assert_eq!(place.next().await, Some(Wanted::UpTo(Revision(1))));
         }
+    }
+
+    #[test]
+    fn a_group_can_do_what_each_of_its_home_agents_can_connected_or_not() {
+        let registry = Registry::default();
+        let [one, two] = [1, 2].map(|group| HaGroup::new(group).unwrap());
+        let (both, heartbeat) = (Features { mcoa: true, heartbeat: true }, Features { heartbeat: true, ..Features::NONE });
+        for (name, group, features) in [("ha1", one, both), ("ha2", one, heartbeat), ("ha3", two, both)] {
+            registry.note_features(name, group, features);
+        }
+        assert_eq!(registry.features(), [(one, heartbeat), (two, both)].into());
+        registry.note_features("ha2", one, Features::NONE);
+        assert_eq!(registry.features(), [(one, Features::NONE), (two, both)].into());
+        registry.forget_features("ha2");
+        registry.forget_features("ha3");
+        assert_eq!(registry.features(), [(one, both)].into());
     }
 
     #[tokio::test]

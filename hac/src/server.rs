@@ -172,7 +172,7 @@ impl MobileNodes {
         request: Arc<[u8]>,
         input: impl FnOnce(&mut Session, &mut Surroundings<'_>) -> Step + Send + 'static,
     ) -> (Session, Step) {
-        let (shared, connected) = (Arc::clone(self), self.registry.names());
+        let (shared, connected, features) = (Arc::clone(self), self.registry.names(), self.registry.features());
         let understudy = session.understudy();
         let handled = tokio::task::spawn_blocking(move || {
             let mut around = Surroundings {
@@ -180,6 +180,7 @@ impl MobileNodes {
                 policy: &shared.policy,
                 authentication: &shared.authentication,
                 connected: &connected,
+                features: &features,
                 admission: &shared.admission,
                 now: Instant::now(),
                 wall: SystemTime::now(),

@@ -8,16 +8,19 @@ mod eap;
 mod pending;
 mod understudy;
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::{Duration, Instant, SystemTime};
 
+use protocol::features::Features;
 use protocol::mhauth::{ChannelBinding, Known, Method, NONCE_LEN, Psk, Refusal, Status, responder};
+use protocol::sa::spi::HaGroup;
 use rand::CryptoRng;
 
 use crate::aaa::{AaaError, Answer};
 use crate::admission::Admission;
 use crate::authentication::{Authentication, named};
-use crate::provisioning::{self, Committed, Policy, Refused, Request};
+use crate::provisioning::{self, Committed, Connected, Policy, Refused, Request};
 use crate::store::{Access, Credentials, Framed, KeyId, Store, StoreAccess, StoreError, SubscriberPolicy};
 
 pub use eap::Question;
@@ -42,6 +45,8 @@ pub struct Surroundings<'a> {
     pub authentication: &'a Authentication,
     /// Names of the home agents whose feed is up.
     pub connected: &'a [String],
+    /// What the home agents of each group can do.
+    pub features: &'a BTreeMap<HaGroup, Features>,
     /// Counted failures.
     pub admission: &'a Admission,
     /// Monotonic time, for admission.
@@ -207,9 +212,10 @@ impl Session {
             access: who.access.as_ref(),
             framed: who.framed,
         };
+        let connected = Connected { names: around.connected, features: around.features };
         let made = around
             .store
-            .with(|store| provisioning::provision(store, around.policy, &request, around.connected, around.wall, around.rng));
+            .with(|store| provisioning::provision(store, around.policy, &request, &connected, around.wall, around.rng));
         match made {
             Ok(Committed { provisioned, home_agent }) => Step::Deliver(Box::new(PendingGrant {
                 grant: provisioning::grant(&provisioned, around.policy, around.wall),

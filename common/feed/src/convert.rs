@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use protocol::addr::{HomeAddresses, HomeAgentAddresses};
+use protocol::features::Features;
 use protocol::profile::WireProfile;
 use protocol::sa::spi::{HaGroup, SpiBlock, SpiBlocks};
 use protocol::sa::{CipherSuite, DirectionKeys, Secret, SecurityAssociation, Spi, UserData};
@@ -20,7 +21,11 @@ use crate::proto;
 pub(crate) use usage::REPORT_OCTETS;
 
 pub(crate) fn hello_to_proto(hello: &Hello) -> proto::HaMessage {
-    let hello = proto::Hello { instance: hello.instance.to_vec(), known_revision: hello.known_revision };
+    let hello = proto::Hello {
+        instance: hello.instance.to_vec(),
+        known_revision: hello.known_revision,
+        features: hello.features.words().map(str::to_owned).collect(),
+    };
     proto::HaMessage { message: Some(proto::ha_message::Message::Hello(hello)) }
 }
 
@@ -43,7 +48,8 @@ pub(crate) fn hello_from_proto(message: proto::HaMessage) -> Result<Hello, Messa
     };
     let length = hello.instance.len();
     let instance = hello.instance.try_into().map_err(|_| MessageError::Instance(length))?;
-    Ok(Hello { instance, known_revision: hello.known_revision })
+    let features = Features::named(hello.features.iter().map(String::as_bytes));
+    Ok(Hello { instance, known_revision: hello.known_revision, features })
 }
 
 pub(crate) fn from_ha_from_proto(message: proto::HaMessage) -> Result<FromHa, MessageError> {
@@ -228,6 +234,7 @@ fn sa_from_proto(mut message: proto::SecurityAssociation) -> Result<Provisioned,
         ),
         home: home(spi, &message)?,
         home_agent: home_agent(spi, &message)?,
+        features: Features::NONE,
     };
     let left = Duration::from_secs(message.seconds_left);
     if left > MAX_LEFT {

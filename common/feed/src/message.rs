@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use protocol::features::Features;
 use protocol::sa::spi::{HaGroup, SpiBlock, SpiBlocks};
 use protocol::sa::{CipherSuite, SecurityAssociation, Spi};
 
@@ -27,6 +28,8 @@ pub struct Hello {
     pub instance: [u8; 16],
     /// The last revision that this process has acknowledged; 0 for none.
     pub known_revision: u64,
+    /// What this home agent can do beyond RFC 6618.
+    pub features: Features,
 }
 
 /// What a home agent says after its Hello.

@@ -11,6 +11,7 @@ use feed::{
     Subscription, SubscriptionHandler, TlsFiles, USAGE_PART, Welcome,
 };
 use fixture::{Authority, Certified};
+use protocol::features::Features;
 use protocol::sa::spi::{HaGroup, SpiBlocks};
 use protocol::sa::{CipherSuite, Secret, Spi};
 use protocol::tunnel::{Traffic, Volume};
@@ -103,7 +104,7 @@ impl World {
 
     async fn subscribe(&self, files: &TlsFiles) -> Result<(FeedClient, Welcome), FeedError> {
         let at = FeedAddress { address: self.address.to_string(), server_name: "hac.example.org".to_owned() };
-        FeedClient::connect(&at, files, Hello { instance: [7; 16], known_revision: 5 }).await
+        FeedClient::connect(&at, files, Hello { instance: [7; 16], known_revision: 5, features: Features::NONE }).await
     }
 
     async fn nobody_was_served(&mut self) {
@@ -241,7 +242,12 @@ async fn a_certificate_of_an_unknown_ca_is_refused_by_both_ends() {
 async fn a_hac_of_another_name_is_refused() {
     let mut world = World::new().await;
     let at = FeedAddress { address: world.address.to_string(), server_name: "hac.example.com".to_owned() };
-    let refused = FeedClient::connect(&at, &files(&world.ca, "ha1"), Hello { instance: [7; 16], known_revision: 0 }).await;
+    let refused = FeedClient::connect(
+        &at,
+        &files(&world.ca, "ha1"),
+        Hello { instance: [7; 16], known_revision: 0, features: Features::NONE },
+    )
+    .await;
     let error = refused.unwrap_err().to_string();
     assert!(error.contains("NotValidForName") || error.contains("not valid for name"), "{error}");
     world.nobody_was_served().await;

@@ -7,6 +7,7 @@
 //! - [`mhauth`]: the exchange between mobile node and Home Agent Controller (RFC 6618 section 5).
 //! - [`eap`]: EAP, both ends (RFC 3748), which MHAuth may carry (RFC 6618 section 5.9).
 //! - [`sa`]: security associations: SPI, suites, keys, replay window, sealing and opening (RFC 6618 section 6, RFC 4303).
+//! - [`features`]: what a home agent can do beyond the RFC.
 //! - [`offload`]: many segments handed over as one packet: cut, and merged again.
 //! - [`profile`]: which of the two documents is followed where they differ.
 //! - [`tunnel`]: entry-point and exit-point (RFC 2473), the table they share with the binding cache, drop reasons.
@@ -14,6 +15,7 @@
 
 pub mod addr;
 pub mod eap;
+pub mod features;
 pub mod mhauth;
 pub mod offload;
 pub mod profile;

@@ -3,7 +3,6 @@
 use std::convert::Infallible;
 
 use protocol::addr::HomeAgentAddresses;
-use protocol::sa::spi::HaGroup;
 use rand::{Rng, TryCryptoRng, TryRng};
 
 use super::*;
@@ -61,11 +60,17 @@ fn try_own(
     own: &SubscriberPolicy,
     user_data: UserData,
 ) -> Result<Committed, Refused> {
-    let connected: Vec<String> = connected.iter().map(|name| (*name).to_owned()).collect();
+    let names: Vec<String> = connected.iter().map(|name| (*name).to_owned()).collect();
+    let connected = Connected { names: &names, features: &features() };
     let key = store.credentials(nai).unwrap().map_or(KeyId::default(), |credentials| credentials.key);
     let request =
         Request { nai, key, own, suites: &CipherSuite::ALL, user_data, limit: None, access: None, framed: Framed::default() };
     provision(store, &policy(&[Aes128Gcm]), &request, &connected, now(), &mut rand::rng())
+}
+
+/// Of ha1's group alone.
+fn features() -> BTreeMap<HaGroup, Features> {
+    [(HaGroup::new(0).unwrap(), Features { heartbeat: true, ..Features::NONE })].into()
 }
 
 fn provisioned(store: &mut SqliteStore, nai: &str, connected: &[&str]) -> Result<Committed, Refused> {
@@ -207,6 +212,16 @@ fn a_renewal_stays_at_its_home_agent_while_that_is_connected() {
     }
     let moved = provisioned(&mut store, NAI, &["ha1"]).unwrap();
     assert_eq!((moved.home_agent.as_str(), moved.provisioned.sa.spi.group().get()), ("ha1", 0));
+}
+
+#[test]
+fn a_grant_says_what_the_home_agents_of_its_group_can_do_but_under_the_draft() {
+    let mut store = store();
+    let mut told = |name, profile| {
+        let committed = try_own(&mut store, NAI, &[name], &own(profile), UserData::Protected).unwrap();
+        grant(&committed.provisioned, &policy(&[Aes128Gcm]), now()).sa.features.to_string()
+    };
+    assert_eq!([told("ha1", Rfc6618), told("ha2", Rfc6618), told("ha1", Draft04)], ["heartbeat", "", ""]);
 }
 
 #[test]

@@ -10,7 +10,6 @@ use protocol::addr::HomeAgentAddresses;
 use protocol::mhauth::Grant;
 use protocol::mhauth::initiator::{self, AwaitingDoneResponse, Failure, Offer};
 use protocol::profile::WireProfile;
-use protocol::sa::spi::HaGroup;
 use protocol::sa::{CipherSuite, Secret, UserData};
 
 use zeroize::Zeroizing;
@@ -29,6 +28,7 @@ struct World {
     policy: Policy,
     authentication: Authentication,
     connected: Vec<String>,
+    features: BTreeMap<HaGroup, Features>,
     admission: Admission,
     now: Instant,
     wall: SystemTime,
@@ -64,6 +64,7 @@ impl World {
             policy,
             authentication: Authentication::default(),
             connected,
+            features: BTreeMap::new(),
             admission: Admission::default(),
             now: Instant::now(),
             wall,
@@ -80,6 +81,7 @@ impl World {
             policy: &self.policy,
             authentication: &self.authentication,
             connected: &self.connected,
+            features: &self.features,
             admission: &self.admission,
             now: self.now,
             wall: self.wall,

@@ -27,6 +27,7 @@ use hac::serve::{Running, ServeError};
 use hac::store::sealing::KeyEncryptionKey;
 use hac::store::sqlite::SqliteStore;
 use net::tls::Clients;
+use protocol::features::Features;
 use protocol::mhauth::initiator::{self, Failure, Offer};
 use protocol::mhauth::{ChannelBinding, Grant, Psk, Status};
 use protocol::profile::WireProfile;
@@ -307,7 +308,9 @@ async fn a_home_agent_of_the_right_ca_that_is_not_recorded_is_turned_away() {
     let certificate = params.signed_by(&key, &issuer).unwrap().pem();
     let files = TlsFiles { ca: read("ca.pem"), certificate, key: Secret::new(key.serialize_pem().into_bytes()) };
     let address = FeedAddress { address: running.home_agents().to_string(), server_name: NAME.to_owned() };
-    let refused = FeedClient::connect(&address, &files, Hello { instance: [9; 16], known_revision: 0 }).await.unwrap_err();
+    let refused = FeedClient::connect(&address, &files, Hello { instance: [9; 16], known_revision: 0, features: Features::NONE })
+        .await
+        .unwrap_err();
     assert!(matches!(&refused, FeedError::Dismissed(why) if why.contains("hac ha add ha9")), "{refused}");
     assert!(running.shared().registry.names().is_empty());
 }

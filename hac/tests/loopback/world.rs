@@ -56,7 +56,12 @@ impl World {
         let key = Secret::new(read("ha-key.pem").into_bytes());
         let files = TlsFiles { ca: read("ca.pem"), certificate: read("ha.pem"), key };
         let address = FeedAddress { address: at.to_string(), server_name: NAME.to_owned() };
-        FeedClient::connect(&address, &files, Hello { instance: [instance; 16], known_revision: 0 }).await
+        FeedClient::connect(
+            &address,
+            &files,
+            Hello { instance: [instance; 16], known_revision: 0, features: protocol::features::Features::NONE },
+        )
+        .await
     }
 
     /// A connection whose certificate has been verified, and what the mobile node goes to the HAC with.

@@ -2,6 +2,7 @@
 //! are in the files beside.
 
 use protocol::addr::{HomeAddresses, HomeAgentAddresses};
+use protocol::features::Features;
 use protocol::mhauth::authenticator::{self, Sender};
 use protocol::mhauth::initiator::{self, AwaitingDoneResponse, AwaitingInitResponse};
 use protocol::mhauth::responder::{Authenticated, AwaitingDone, AwaitingInit};
@@ -213,6 +214,7 @@ pub fn grant(profile: WireProfile, suite: CipherSuite) -> Grant {
             ha_to_mn: keys(0x20),
             home,
             home_agent,
+            features: Features::NONE,
         },
         validity_end: date + Duration::from_secs(86_400),
         date: Some(date),

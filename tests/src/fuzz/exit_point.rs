@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use protocol::addr::{HomeAddresses, HomeAgentAddresses};
+use protocol::features::Features;
 use protocol::profile::WireProfile;
 use protocol::sa::cipher::Transform;
 use protocol::sa::spi::SpiBlock;
@@ -191,6 +192,7 @@ pub(super) fn association(suite: CipherSuite) -> SecurityAssociation {
         ha_to_mn,
         home: home(suite),
         home_agent,
+        features: Features::NONE,
     }
 }
 

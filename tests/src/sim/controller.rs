@@ -1,6 +1,7 @@
 //! The HAC: its real sessions, admission and store, the store in memory.
 #![allow(clippy::expect_used, reason = "a world that cannot be set up has failed its story")]
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -18,6 +19,7 @@ use hac::store::{
     Change, HomeAgent, InstanceId, NewSubscriber, Pools, Recipient, Revision, Store, StoreAccess, SubscriberPolicy,
 };
 use protocol::addr::HomeAgentAddresses;
+use protocol::features::Features;
 use protocol::mhauth::{ChannelBinding, Method};
 use protocol::profile::WireProfile;
 use protocol::sa::spi::{HaGroup, SpiBlocks};
@@ -96,6 +98,7 @@ struct Subscription {
     acknowledged: Option<Revision>,
     /// Those that were sent last.
     blocks: SpiBlocks,
+    features: Features,
 }
 
 impl Controller {
@@ -207,8 +210,9 @@ impl Controller {
         let connected = if is_connected { vec![HOME_AGENT.to_owned()] } else { Vec::new() };
         let (store, admission) = (StoreAccess::Own(&mut self.store), &process.admission);
         let authentication = &self.authentication;
-        let (policy, connected) = (&self.policy, &connected);
-        handle(&mut Surroundings { store, policy, authentication, connected, admission, now, wall, rng })
+        let features = process.home_agent.iter().map(|fed| (self.group, fed.features)).collect::<BTreeMap<_, _>>();
+        let (policy, connected, features) = (&self.policy, &connected, &features);
+        handle(&mut Surroundings { store, policy, authentication, connected, features, admission, now, wall, rng })
     }
 
     /// The home agent has acknowledged, or its time is up, or it is gone: the final response, and what follows from it.
@@ -228,13 +232,19 @@ impl Controller {
     }
 
     /// A home agent's process subscribes: where it may look SPIs up, and everything that holds for it. `None` while the HAC is down.
-    pub(super) fn handle_subscribe(&mut self, instance: InstanceId, wall: SystemTime) -> Option<[FromHac; 2]> {
+    pub(super) fn handle_subscribe(
+        &mut self,
+        instance: InstanceId,
+        features: Features,
+        wall: SystemTime,
+    ) -> Option<[FromHac; 2]> {
         let process = self.process.as_mut()?;
         let to = Recipient { home_agent: HOME_AGENT, group: self.group, instance };
         let revision = self.store.revision().expect("the store answers");
         let page = self.store.snapshot_page(&to, None, PAGE, wall).expect("the store answers");
         let blocks = self.store.spi_blocks(self.group).expect("the store answers");
-        process.home_agent = Some(Subscription { instance, sent: revision, acknowledged: None, blocks: blocks.clone() });
+        process.home_agent =
+            Some(Subscription { instance, sent: revision, acknowledged: None, blocks: blocks.clone(), features });
         let associations = page.deliveries.into_iter().map(|delivery| outgoing(delivery, wall)).collect();
         Some([FromHac::SpiBlocks(blocks), FromHac::Snapshot { revision: revision.0, associations, last: true }])
     }

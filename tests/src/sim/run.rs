@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
+use ha::home_agent::FEATURES;
 use mn::movement::Attachment;
 use protocol::addr::CareOfAddress;
 
@@ -65,7 +66,7 @@ impl World {
     fn take_from_feed(&mut self, message: Message) {
         let (now, wall) = (self.now, self.wall());
         match message {
-            Message::Subscribe(instance) => match self.controller.handle_subscribe(instance, wall) {
+            Message::Subscribe(instance) => match self.controller.handle_subscribe(instance, FEATURES, wall) {
                 Some(all) => {
                     self.feed.send(Message::Welcome(instance, self.controller.usage_interval()), now);
                     all.into_iter().for_each(|message| self.feed.send(Message::FromHac(instance, message), now));

@@ -15,6 +15,7 @@ use hac::serve::Running;
 use hac::store::sealing::KeyEncryptionKey;
 use hac::store::sqlite::SqliteStore;
 use net::tls::Clients;
+use protocol::features::Features;
 use protocol::mhauth::initiator::{self, Offer};
 use protocol::mhauth::{ChannelBinding, Psk};
 use protocol::profile::WireProfile;
@@ -194,7 +195,10 @@ async fn subscribe(folder: &Path, running: &Running) -> FeedClient {
     let read = |file: &str| std::fs::read_to_string(folder.join(file)).unwrap();
     let files = TlsFiles { ca: read("ca.pem"), certificate: read("ha.pem"), key: Secret::new(read("ha-key.pem").into_bytes()) };
     let address = FeedAddress { address: running.home_agents().to_string(), server_name: NAME.to_owned() };
-    FeedClient::connect(&address, &files, Hello { instance: [1; 16], known_revision: 0 }).await.unwrap().0
+    FeedClient::connect(&address, &files, Hello { instance: [1; 16], known_revision: 0, features: Features::NONE })
+        .await
+        .unwrap()
+        .0
 }
 
 async fn acknowledge_everything(mut client: FeedClient) {

@@ -29,6 +29,9 @@ pub struct Hello {
     /// The last revision that this process has acknowledged; 0 for none.
     #[prost(uint64, tag = "2")]
     pub known_revision: u64,
+    /// What it can do beyond RFC 6618: "mcoa", "heartbeat". A word that is not known is ignored.
+    #[prost(string, repeated, tag = "3")]
+    pub features: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 /// Both workers of the home agent have applied everything up to this revision.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]

@@ -1,6 +1,6 @@
 //! What a successful exchange gives: the headers of the final response (RFC 6618 sections 5.6 and 5.7).
 //!
-//! Under `draft-04` those that the draft does not have, and our `date`, are neither sent nor looked at.
+//! Under `draft-04` those that the draft does not have, and our `date` and `mip6-ha-features`, are neither sent nor looked at.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::SystemTime;
@@ -10,6 +10,7 @@ use ipnet::{Ipv4Net, Ipv6Net};
 use super::Rejection;
 use super::message::{Message, optional, required, write_user_data};
 use crate::addr::{HomeAddresses, HomeAgentAddresses};
+use crate::features::Features;
 use crate::profile::WireProfile;
 use crate::sa::cipher::Transform;
 use crate::sa::{CipherSuite, DirectionKeys, Secret, SecurityAssociation, Spi};
@@ -78,6 +79,9 @@ impl Grant {
         if let Some(IpAddr::V4(server)) = first(false) {
             write_ip4(writer, Name::DnsIp4, Some(server));
         }
+        if self.sa.features != Features::NONE {
+            writer.text(Name::HaFeatures, self.sa.features);
+        }
         if let Some(date) = self.date {
             writer.text(Name::Date, value::rfc1123(date));
         }
@@ -100,6 +104,7 @@ impl Grant {
             ha_to_mn: read_keys(headers, suite, Name::HaToMnIkey, Name::HaToMnEkey)?,
             home: read_home(headers)?,
             home_agent: read_home_agent(headers, added.port)?,
+            features: added.features,
         };
         check_keys_differ(&sa)?;
         let validity_end = required(headers, Name::SaValidityEnd, value::date)?;
@@ -118,6 +123,7 @@ struct Added {
     home_prefix4: Option<Ipv4Net>,
     dns: Vec<IpAddr>,
     date: Option<SystemTime>,
+    features: Features,
 }
 
 impl Added {
@@ -127,6 +133,7 @@ impl Added {
             home_prefix4: optional(headers, Name::Ip4Hnp, value::prefix4)?,
             dns: read_dns(headers)?,
             date: optional(headers, Name::Date, value::date)?,
+            features: read_features(headers),
         })
     }
 }
@@ -198,6 +205,12 @@ fn read_dns(headers: &Headers) -> Result<Vec<IpAddr>, Rejection> {
     let ip6 = optional(headers, Name::DnsIp6, unicast6)?.map(IpAddr::V6);
     let ip4 = optional(headers, Name::DnsIp4, unicast4)?.map(IpAddr::V4);
     Ok(ip6.into_iter().chain(ip4).collect())
+}
+
+/// Words with commas between them; a header that is empty or holds nothing known is as good as none.
+fn read_features(headers: &Headers) -> Features {
+    let words = headers.lines_of(Name::HaFeatures).flat_map(|line| line.split(|octet| *octet == b','));
+    Features::named(words.map(<[u8]>::trim_ascii))
 }
 
 fn port(octets: &[u8]) -> Result<u16, value::ValueError> {

@@ -24,6 +24,7 @@ pub use spi::Spi;
 pub use suite::CipherSuite;
 
 use crate::addr::{HomeAddresses, HomeAgentAddresses};
+use crate::features::Features;
 use crate::profile::WireProfile;
 
 /// Which way a packet goes. It selects the keys before the ICV is checked, so a reflected packet fails.
@@ -122,6 +123,8 @@ pub struct SecurityAssociation {
     pub home: HomeAddresses,
     /// The home agent as told to the mobile node: Mobility Header checksums are computed with it.
     pub home_agent: HomeAgentAddresses,
+    /// What every home agent that may serve it can do, as the mobile node was told; a home agent knows its own.
+    pub features: Features,
 }
 
 impl SecurityAssociation {

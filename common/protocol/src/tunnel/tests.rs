@@ -19,6 +19,7 @@ use rand::rngs::StdRng;
 
 use super::*;
 use crate::addr::{HomeAddresses, HomeAgentAddresses};
+use crate::features::Features;
 use crate::profile::WireProfile;
 use crate::sa::{CipherSuite, DirectionKeys, Role, SecurityAssociation, Spi, UserData};
 use crate::wire::signalling;
@@ -113,6 +114,7 @@ fn association(suite: CipherSuite) -> SecurityAssociation {
         ha_to_mn: DirectionKeys::counting_from(0x80, suite),
         home: home(),
         home_agent: HomeAgentAddresses::new(Some("2001:db8:f::1".parse().unwrap()), None, 7872).unwrap(),
+        features: Features::NONE,
     }
 }
 

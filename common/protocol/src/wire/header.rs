@@ -98,6 +98,8 @@ names! {
     DnsIp6 = "dns-ip6",
     /// DNS server behind the home agent, IPv4 (section 5.7.4).
     DnsIp4 = "dns-ip4",
+    /// What the home agent can do beyond RFC 6618: our extension.
+    HaFeatures = "mip6-ha-features",
     /// The sender's clock: our extension.
     Date = "date",
 }
@@ -115,7 +117,7 @@ impl Name {
 
     /// Whether the header may be repeated, its values then being one list (RFC 2616 section 4.2).
     const fn is_list(self) -> bool {
-        matches!(self, Self::AuthMethod | Self::SuiteList)
+        matches!(self, Self::AuthMethod | Self::SuiteList | Self::HaFeatures)
     }
 }
 

@@ -1,5 +1,6 @@
 //! One provisioning: room for a new association, home addresses, an SPI, the row and its place in the log.
 
+use protocol::features::Features;
 use protocol::sa::SecurityAssociation;
 use rand::CryptoRng;
 use rusqlite::Transaction;
@@ -29,6 +30,7 @@ pub(super) fn provision(
         ha_to_mn: order.ha_to_mn.clone(),
         home: home_address::assign(transaction, subscriber, &order.pools, &order.framed, rng)?,
         home_agent: order.home_agent.addresses,
+        features: Features::NONE,
     };
     let lifetime = i64::try_from(order.lifetime.as_secs()).unwrap_or(i64::MAX);
     let valid_until = now.saturating_add(lifetime);

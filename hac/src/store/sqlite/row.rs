@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use protocol::addr::{HomeAddresses, HomeAgentAddresses};
+use protocol::features::Features;
 use protocol::profile::WireProfile;
 use protocol::sa::{CipherSuite, DirectionKeys, Secret, SecurityAssociation, Spi, UserData};
 use rusqlite::Row;
@@ -93,6 +94,7 @@ impl SaRow {
             ha_to_mn,
             home: self.home,
             home_agent: self.home_agent,
+            features: Features::NONE,
         })
     }
 }

@@ -128,6 +128,24 @@ fn a_grant_in_another_legal_form_is_taken() {
 }
 
 #[test]
+fn features_are_words_of_one_list_and_those_that_nobody_knows_are_ignored() {
+    let good = lines(&authenticated().1.grant(&grant(CipherSuite::Aes128Gcm)));
+    let told = |header: &str| {
+        let octets = sealed(2, &format!("{good}{header}"), Key::Psk(&psk()), Sender::Controller, &by());
+        authenticated().0.handle(&octets).unwrap().sa.features.to_string()
+    };
+    for (header, features) in [
+        ("", ""),
+        ("mip6-ha-features:\r\n", ""),
+        ("mip6-ha-features:warp, ,=\r\n", ""),
+        ("mip6-ha-features:warp , Heartbeat\r\n", "heartbeat"),
+        ("mip6-ha-features:heartbeat\r\nMIP6-HA-FEATURES:mcoa\r\n", "mcoa,heartbeat"),
+    ] {
+        assert_eq!(told(header), features, "{header:?}");
+    }
+}
+
+#[test]
 fn an_offer_in_the_clear_takes_what_the_hac_decides() {
     for decided in [UserData::Clear, UserData::Protected] {
         let (mn, init) = start(Offer { user_data: UserData::Clear, ..offer() });

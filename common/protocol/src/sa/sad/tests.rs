@@ -2,6 +2,7 @@ use std::mem::size_of;
 
 use super::*;
 use crate::addr::{HomeAddresses, HomeAgentAddresses};
+use crate::features::Features;
 use crate::profile::WireProfile;
 use crate::sa::cipher::KeyError;
 use crate::sa::inbound::InboundSa;
@@ -48,6 +49,7 @@ fn install(spi: Spi, suite: CipherSuite) -> Arc<Install> {
         ha_to_mn: DirectionKeys::counting_from(0x80, CipherSuite::Aes128Gcm),
         home: HomeAddresses::new(None, Some([10, 9, 0, 7].into())).unwrap(),
         home_agent: HomeAgentAddresses::new(None, Some([203, 0, 113, 1].into()), 7872).unwrap(),
+        features: Features::NONE,
     };
     Arc::new(Install::new(sa, start(), 0))
 }

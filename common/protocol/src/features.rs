@@ -1,0 +1,71 @@
+//! What a home agent can do beyond RFC 6618. Its HAC tells the mobile node in an extension header of the grant, so that a plain home
+//! agent sees plain messages only.
+
+use std::fmt;
+
+/// A set of features.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Features {
+    /// Several care-of addresses at once (RFC 5648).
+    pub mcoa: bool,
+    /// Heartbeats (RFC 5847) are answered, in their own length.
+    pub heartbeat: bool,
+}
+
+impl Features {
+    /// Of a home agent of which nothing is known.
+    pub const NONE: Self = Self { mcoa: false, heartbeat: false };
+    const WORDS: [(&'static str, Self); 2] =
+        [("mcoa", Self { mcoa: true, ..Self::NONE }), ("heartbeat", Self { heartbeat: true, ..Self::NONE })];
+
+    /// The features that these words name; a word that names none is for somebody else.
+    pub fn named<'a>(words: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        let of = |word: &[u8]| Self::WORDS.iter().find(|(known, _)| word.eq_ignore_ascii_case(known.as_bytes()));
+        words.into_iter().filter_map(of).fold(Self::NONE, |all, (_, one)| all.or(*one))
+    }
+
+    /// The words for what is in the set.
+    pub fn words(self) -> impl Iterator<Item = &'static str> {
+        Self::WORDS.into_iter().filter(move |(_, one)| self.and(*one) == *one).map(|(word, _)| word)
+    }
+
+    /// What both have.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self { mcoa: self.mcoa && other.mcoa, heartbeat: self.heartbeat && other.heartbeat }
+    }
+
+    fn or(self, other: Self) -> Self {
+        Self { mcoa: self.mcoa || other.mcoa, heartbeat: self.heartbeat || other.heartbeat }
+    }
+}
+
+impl fmt::Display for Features {
+    /// The words with commas between them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.words().enumerate().try_for_each(|(index, word)| write!(f, "{}{word}", if index == 0 { "" } else { "," }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_set_comes_back_from_its_words_and_others_are_nobodys() {
+        for (mcoa, heartbeat) in [(false, false), (true, false), (false, true), (true, true)] {
+            let features = Features { mcoa, heartbeat };
+            let text = features.to_string();
+            assert_eq!(Features::named(text.as_bytes().split(|octet| *octet == b',')), features, "{text:?}");
+        }
+        assert_eq!(Features { mcoa: true, heartbeat: true }.to_string(), "mcoa,heartbeat");
+        let foreign = [&b"warp"[..], b"", b"HeartBeat", b"mcoa2"];
+        assert_eq!(Features::named(foreign), Features { heartbeat: true, ..Features::NONE });
+    }
+
+    #[test]
+    fn two_have_in_common_what_each_has() {
+        let (one, other) = (Features { mcoa: true, heartbeat: true }, Features { heartbeat: true, ..Features::NONE });
+        assert_eq!((one.and(other), one.and(Features::NONE)), (other, Features::NONE));
+    }
+}
