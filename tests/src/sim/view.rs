@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use feed::SessionReport;
-use ha::binding_cache::{Binding, PathProof};
+use ha::binding_cache::Binding;
 use mn::mobile_node::Phase;
 use protocol::addr::HomeAddresses;
 use protocol::sa::Spi;
