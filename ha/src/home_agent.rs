@@ -43,7 +43,7 @@ pub struct HomeAgentConfig {
 }
 
 /// What this home agent can do beyond RFC 6618, as the HAC is told of it.
-pub const FEATURES: Features = Features { mcoa: false, heartbeat: true };
+pub const FEATURES: Features = Features { mcoa: true, heartbeat: true };
 
 /// An old SA opens packets this long after the node has registered under a new one, and any SA this long past its end.
 const GRACE: Duration = Duration::from_secs(60);
@@ -124,6 +124,8 @@ impl HomeAgent {
             Event::WearingOut(spi) => self.handle_wear(*spi, now),
             // For the feed: the gateway hands it on.
             Event::LookUp(_) => {}
+            // A mobile node's.
+            Event::Heard(_) => {}
         }
     }
 

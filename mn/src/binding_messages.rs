@@ -8,8 +8,8 @@ use protocol::sa::SecurityAssociation;
 use protocol::time::Lifetime;
 use protocol::tunnel::{DropReason, SignallingReceived};
 use protocol::wire::mobility::{
-    BindingAcknowledgement, BindingErrorStatus, BindingIdentifiers, BindingUpdate, Ends, Heartbeat, HeartbeatKind, Ipv4Home,
-    Ipv4Status, MobilityMessage, PathMtu, PathToken,
+    BindingAcknowledgement, BindingErrorStatus, BindingId, BindingIdentifier, BindingIdentifiers, BindingUpdate, CareOf, Ends,
+    Heartbeat, HeartbeatKind, Ipv4Home, Ipv4Status, MobilityMessage, PathMtu, PathToken,
 };
 use protocol::wire::signalling::{self, Signalling};
 
@@ -36,25 +36,37 @@ pub enum FromHomeAgent {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ipv4Refusal(pub Option<Ipv4Status>);
 
+/// What a Binding Update says.
+#[derive(Clone, Copy, Debug)]
+pub struct Update {
+    /// Its sequence number.
+    pub sequence: u16,
+    /// How long; 0 ends the binding.
+    pub lifetime: Lifetime,
+    /// Where the node is.
+    pub care_of: CareOfAddress,
+    /// The token of the path, given back.
+    pub path_check: Option<PathToken>,
+    /// The binding's number, for a home agent that takes several (RFC 5648).
+    pub id: Option<BindingId>,
+    /// With a number: whether every other binding ends.
+    pub overwrites: bool,
+}
+
 /// A Binding Update under `sa` behind its Home Address option: first header and payload.
-pub fn binding_update(
-    sa: &SecurityAssociation,
-    sequence: u16,
-    lifetime: Lifetime,
-    care_of: CareOfAddress,
-    path_check: Option<PathToken>,
-) -> (u8, Vec<u8>) {
-    let home = sa.home.in_mobility_header();
+pub fn binding_update(sa: &SecurityAssociation, said: &Update) -> (u8, Vec<u8>) {
+    let (home, care_of) = (sa.home.in_mobility_header(), CareOf::from(said.care_of));
+    let identifiers = said.id.map_or(BindingIdentifiers::None, |id| BindingIdentifiers::One(BindingIdentifier::to(id, care_of)));
     let update = MobilityMessage::BindingUpdate(BindingUpdate {
-        sequence,
+        sequence: said.sequence,
         acknowledge: true,
         home_registration: true,
-        lifetime,
-        care_of: Some(care_of.into()),
+        lifetime: said.lifetime,
+        care_of: Some(care_of),
         ipv4_home: sa.home.ip4().map(|_| Ipv4Home { prefix_len: 32, address: Ipv4Addr::UNSPECIFIED }),
-        path_check,
-        identifiers: BindingIdentifiers::None,
-        overwrite: false,
+        path_check: said.path_check,
+        identifiers,
+        overwrite: said.id.is_some() && said.overwrites,
     });
     let header = update.emit(Ends { source: home, destination: sa.home_agent.in_mobility_header() });
     (signalling::DESTINATION_OPTIONS, signalling::behind_home_address_option(home, &header))
@@ -158,7 +170,9 @@ mod tests {
     #[test]
     fn a_home_agent_sends_no_binding_updates() {
         let sa = association(1);
-        let (next_header, payload) = binding_update(&sa, 1, Lifetime::ZERO, CareOfAddress([198, 51, 100, 7].into()), None);
+        let care_of = CareOfAddress([198, 51, 100, 7].into());
+        let update = Update { sequence: 1, lifetime: Lifetime::ZERO, care_of, path_check: None, id: None, overwrites: false };
+        let (next_header, payload) = binding_update(&sa, &update);
         assert_eq!(read(&sa, &received(next_header, payload)), Err(DropReason::MalformedSignalling));
     }
 

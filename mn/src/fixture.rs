@@ -27,5 +27,11 @@ pub(crate) fn lte() -> Attachment {
 }
 
 fn attachment(interface: u32, ip: &str) -> Attachment {
-    Attachment { interface, name: format!("if{interface}"), care_of: CareOfAddress(ip.parse().unwrap()), metric: 100 }
+    Attachment {
+        interface,
+        name: format!("if{interface}"),
+        care_of: CareOfAddress(ip.parse().unwrap()),
+        metric: 100,
+        deprecated: false,
+    }
 }

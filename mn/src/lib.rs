@@ -1,7 +1,7 @@
 //! The mobile node: bootstraps at the HAC, binds at the home agent, roams.
 //!
 //! Pure: [`mobile_node`] and the machines that it owns ([`bootstrap`], [`movement`], [`handover`],
-//! [`binding_update_list`] with its [`update_rate`], [`path_check`], [`keepalive`], [`uplink`], [`silence`], [`superseded`]).
+//! [`binding_update_list`] with its [`update_rate`], [`path_check`], [`keepalive`], [`flight_recorder`], [`uplink`], [`silence`], [`superseded`]).
 //! Around them: [`runtime`], the one bridge to the HAC ([`hac_client`]), the kernel ([`link_monitor`], [`routes`]) and the
 //! worker threads ([`tunnel_device`]); and the command line ([`cli`]).
 #![forbid(unsafe_code)]
@@ -16,6 +16,7 @@ pub mod credentials;
 mod esp_sa;
 #[cfg(test)]
 mod fixture;
+pub mod flight_recorder;
 pub mod granted;
 pub mod hac_client;
 pub mod handover;

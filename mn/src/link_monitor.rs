@@ -73,7 +73,7 @@ async fn list(netlink: &Netlink, own: u32, target: Option<&HomeAgentAddresses>) 
     let attachments = links
         .iter()
         .filter(|link| link.up && link.carrier && !link.loopback && link.index != own)
-        .flat_map(|link| targets.iter().flatten().filter_map(|target| attachment(link, *target, &addresses, &routes)));
+        .flat_map(|link| targets.iter().flatten().flat_map(|target| attachments(link, *target, &addresses, &routes)));
     Ok(attachments.collect())
 }
 
@@ -85,32 +85,33 @@ fn targets(home_agent: Option<&HomeAgentAddresses>) -> [Option<IpAddr>; 2] {
     }
 }
 
-/// The care-of address that `link` offers towards `target`, if it has a route there and a usable address.
-fn attachment(link: &Link, target: IpAddr, addresses: &[Address], routes: &[Route]) -> Option<Attachment> {
+/// The care-of addresses that `link` offers towards `target`, if it has a route there, the one that the kernel would take first.
+fn attachments(link: &Link, target: IpAddr, addresses: &[Address], routes: &[Route]) -> Vec<Attachment> {
     let leads = |route: &&Route| {
         route.kind == RouteKind::Unicast && route.interface == Some(link.index) && route.destination.contains(&target)
     };
     let route = routes
         .iter()
         .filter(leads)
-        .min_by_key(|route| (std::cmp::Reverse(route.destination.prefix_len()), route.metric.unwrap_or(0)))?;
+        .min_by_key(|route| (std::cmp::Reverse(route.destination.prefix_len()), route.metric.unwrap_or(0)));
+    let Some(route) = route else { return Vec::new() };
     let usable = |address: &&Address| {
         address.interface == link.index
             && address.address.addr().is_ipv4() == target.is_ipv4()
             && address.scope == Scope::Global
             && !address.tentative
-            && !address.deprecated
             && !address.dad_failed
     };
-    let mut candidates = addresses.iter().filter(usable).map(|address| address.address.addr());
-    let first = candidates.next()?;
-    let care_of = route.source.filter(|source| *source == first || candidates.any(|other| other == *source)).unwrap_or(first);
-    Some(Attachment {
+    let attachment = |address: &Address| Attachment {
         interface: link.index,
         name: link.name.clone(),
-        care_of: CareOfAddress(care_of),
+        care_of: CareOfAddress(address.address.addr()),
         metric: route.metric.unwrap_or(0),
-    })
+        deprecated: address.deprecated,
+    };
+    let mut found: Vec<Attachment> = addresses.iter().filter(usable).map(attachment).collect();
+    found.sort_by_key(|attachment| (attachment.deprecated, route.source != Some(attachment.care_of.0)));
+    found
 }
 
 #[cfg(test)]
@@ -143,34 +144,37 @@ mod tests {
 
     #[test]
     fn an_address_with_a_route_to_the_home_agent_is_usable_with_that_routes_metric() {
-        let found = attachment(&link(), target(), &[address("198.51.100.7/24")], &[default_route()]).unwrap();
-        assert_eq!((found.care_of.0, found.metric), ([198, 51, 100, 7].into(), 600));
+        let found = attachments(&link(), target(), &[address("198.51.100.7/24")], &[default_route()]);
+        let [found] = &found[..] else { panic!("{found:?}") };
+        assert_eq!((found.care_of.0, found.metric, found.deprecated), ([198, 51, 100, 7].into(), 600, false));
     }
 
     #[test]
-    fn tentative_deprecated_and_failed_addresses_and_those_of_the_other_family_are_not_usable() {
+    fn tentative_and_failed_addresses_and_those_of_the_other_family_are_not_usable() {
         let good = address("198.51.100.7/24");
         let bad = [
             Address { tentative: true, ..good.clone() },
-            Address { deprecated: true, ..good.clone() },
             Address { dad_failed: true, ..good.clone() },
             Address { scope: Scope::Link, ..good.clone() },
             Address { interface: 4, ..good.clone() },
             address("2001:db8:2::7/64"),
         ];
-        assert_eq!(attachment(&link(), target(), &bad, &[default_route()]), None);
+        assert_eq!(attachments(&link(), target(), &bad, &[default_route()]), []);
     }
 
     #[test]
     fn without_a_route_to_the_home_agent_an_address_is_of_no_use() {
         let elsewhere = Route::unicast("192.0.2.0/24".parse().unwrap(), 3, MAIN_TABLE, 2);
-        assert_eq!(attachment(&link(), target(), &[address("198.51.100.7/24")], &[elsewhere]), None);
+        assert_eq!(attachments(&link(), target(), &[address("198.51.100.7/24")], &[elsewhere]), []);
     }
 
     #[test]
-    fn the_routes_preferred_source_wins_among_several_addresses() {
-        let addresses = [address("198.51.100.7/24"), address("198.51.100.8/24")];
+    fn every_address_is_usable_the_routes_preferred_source_first_and_what_is_deprecated_last() {
+        let old = Address { deprecated: true, ..address("198.51.100.6/24") };
+        let addresses = [old, address("198.51.100.7/24"), address("198.51.100.8/24")];
         let route = default_route().with_source([198, 51, 100, 8].into());
-        assert_eq!(attachment(&link(), target(), &addresses, &[route]).unwrap().care_of.0, IpAddr::from([198, 51, 100, 8]));
+        let found = attachments(&link(), target(), &addresses, &[route]);
+        let found: Vec<_> = found.iter().map(|attachment| (attachment.care_of.0, attachment.deprecated)).collect();
+        assert_eq!(found, [(8, false), (7, false), (6, true)].map(|(last, old)| (IpAddr::from([198, 51, 100, last]), old)));
     }
 }

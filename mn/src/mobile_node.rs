@@ -3,10 +3,11 @@
 //! Called by the runtime, which drains [`MobileNode::poll_action`] after every `handle_*` and comes back at
 //! [`MobileNode::poll_timeout`]. Owns the schedule of MHAuth runs, movement detection, handover and the binding update list.
 //! Here: what comes in from this side. What the HAC gives is in `authentication`, what the home agent says in `signalling`, what
-//! is said to it in `registration`.
+//! is said to it in `registration`, and how it moves in `moving`.
 
 mod action;
 mod authentication;
+mod moving;
 mod registration;
 mod report;
 mod signalling;
@@ -16,14 +17,15 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use protocol::time::TimerName;
-use protocol::tunnel::{Command, Counters, DropReason, Event, Install, SocketId};
+use protocol::tunnel::{Command, Counters, DropReason, Event, Install};
 use rand::Rng;
 
 use crate::binding_update_list::HomeRegistration;
 use crate::bootstrap::Bootstrap;
+use crate::flight_recorder::{FlightRecorder, Record};
 use crate::handover::Handover;
 use crate::keepalive::Keepalive;
-use crate::movement::{self, Attachment};
+use crate::movement::Attachment;
 use crate::path_check::PathCheck;
 use crate::silence::Silence;
 use crate::superseded::Superseded;
@@ -58,6 +60,15 @@ pub struct MobileNode {
     renewals: u64,
     usable: Vec<Attachment>,
     handover: Handover,
+    /// Where the home agent has not answered of late, and until when that is remembered.
+    avoided: Vec<(Instant, Attachment)>,
+    /// When what is used beside the attachment in use is let go.
+    move_ends: Option<Instant>,
+    /// When the kernel said what the next move follows from.
+    noticed: Option<Instant>,
+    recorder: FlightRecorder,
+    /// The home agent takes no numbers (RFC 5648), whatever the HAC says of it.
+    is_plain: bool,
     registration: HomeRegistration,
     path_check: PathCheck,
     keepalive: Keepalive,
@@ -87,6 +98,11 @@ impl MobileNode {
             renewals: 0,
             usable: Vec::new(),
             handover: Handover::default(),
+            avoided: Vec::new(),
+            move_ends: None,
+            noticed: None,
+            recorder: FlightRecorder::default(),
+            is_plain: false,
             registration: HomeRegistration::new(rng.next_u32() as u16),
             path_check: PathCheck::default(),
             keepalive: Keepalive::default(),
@@ -104,11 +120,17 @@ impl MobileNode {
         node
     }
 
+    /// The kernel has said at `at` that something may have changed; what has follows with [`Self::handle_attachments`].
+    pub fn note_kernel_event(&mut self, at: Instant) {
+        self.noticed.get_or_insert(at);
+    }
+
     /// Takes the list of all attachments that are usable now. Before the first SA they are those that lead anywhere.
     pub fn handle_attachments(&mut self, usable: Vec<Attachment>, now: Instant) {
         let before = std::mem::replace(&mut self.usable, usable);
         // First what moves the downlink.
         self.follow_movement(now);
+        self.noticed = None;
         if let Some(run) = self.bootstrap.follow_network(&before, &self.usable, now) {
             Report::bootstrap_abandoned();
             self.actions.push_back(Action::AbandonBootstrap(run));
@@ -116,20 +138,11 @@ impl MobileNode {
         self.bootstrap_if_due(now);
     }
 
-    /// The socket of an [`Action::OpenPath`] is open, or could not be opened.
-    pub fn handle_path_opened(&mut self, socket: SocketId, opened: bool, now: Instant) {
-        if !opened {
-            self.handover.failed(socket);
-        } else if self.handover.opened(socket, now) {
-            self.leave_path();
-            self.register(now);
-        }
-    }
-
     /// Takes what the tunnel's halves have to say. A home agent sees to worn SAs, a mobile node knows where its own is.
     pub fn handle_event(&mut self, event: &Event, now: Instant) {
         match event {
             Event::Signalling(received) => self.handle_signalling(received, now),
+            Event::Heard(socket) => self.recorder.heard(*socket, now),
             Event::Sighted(_) | Event::WearingOut(_) | Event::LookUp(_) => {}
         }
     }
@@ -181,6 +194,10 @@ impl MobileNode {
             self.end_sa();
         }
         self.bootstrap_if_due(now);
+        self.recorder.settle_if_due(self.tally(), now);
+        if self.move_ends.take_if(|ends| *ends <= now).is_some() {
+            self.end_move(now);
+        }
         if self.registration.due().is_some_and(|due| due <= now) {
             self.repeat_or_refresh(now);
         }
@@ -196,6 +213,8 @@ impl MobileNode {
         let timers = [
             (self.bootstrap.due().filter(|_| !self.leaving), TimerName("MHAuth")),
             (self.registration.due(), TimerName("Binding Update")),
+            (self.move_ends, TimerName("move ends")),
+            (self.recorder.due(), TimerName("what a move has lost is known")),
             (self.handover.due(), TimerName("close old socket")),
             (self.superseded.due(), TimerName("forget superseded SA")),
             (self.sa_ends, TimerName("security association ends")),
@@ -211,7 +230,7 @@ impl MobileNode {
             Phase::Bootstrapping
         } else if self.handover.current().is_none() {
             Phase::Detached
-        } else if self.is_bound_here && self.registration.unanswered() <= 1 {
+        } else if self.handover.beside().is_some() || self.is_bound_here && self.registration.unanswered() <= 1 {
             Phase::Registered
         } else {
             Phase::Registering
@@ -228,6 +247,11 @@ impl MobileNode {
         self.sa.as_ref()
     }
 
+    /// The latest moves, oldest first; and a number that rises with every change of them.
+    pub fn handovers(&self) -> (impl Iterator<Item = &Record>, u64) {
+        (self.recorder.records(), self.recorder.changes())
+    }
+
     /// How often an SA got a successor.
     pub fn renewals(&self) -> u64 {
         self.renewals
@@ -236,26 +260,6 @@ impl MobileNode {
     /// How often something was sent for a NAT's sake alone.
     pub fn keepalives(&self) -> u64 {
         self.keepalive.count()
-    }
-
-    /// Moves to another attachment when the one in use is gone.
-    fn follow_movement(&mut self, now: Instant) {
-        let Some(install) = self.sa.as_ref().filter(|_| !self.leaving) else { return };
-        // What was chosen before the way to the home agent was known is not kept for its own sake.
-        let kept = self.handover.target().filter(|_| self.registered.is_some());
-        match movement::choose(kept, &self.usable, &install.sa.home_agent).cloned() {
-            None => {
-                if self.handover.detach(now) {
-                    Report::detached();
-                }
-                self.leave_path();
-            }
-            Some(chosen) if self.handover.target().is_some_and(|target| target.is_same_place(&chosen)) => {}
-            Some(chosen) => {
-                let socket = self.handover.open(chosen.clone());
-                self.actions.push_back(Action::OpenPath { socket, attachment: chosen });
-            }
-        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Movement detection (RFC 6275 section 11.5): which attachment to use, given those that are usable now.
 //!
-//! The question is "is the one that I use still usable?", never "did something change?": a change elsewhere moves nothing.
+//! The question is "is the one that I use still usable, is another better?", never "did something change?": a change elsewhere
+//! moves nothing.
 
 use protocol::addr::{CareOfAddress, HomeAgentAddresses};
 
@@ -15,6 +16,8 @@ pub struct Attachment {
     pub care_of: CareOfAddress,
     /// The metric of the route to the home agent: lower is better.
     pub metric: u32,
+    /// The address is deprecated (RFC 4862 section 5.5.4): it still works, and is not taken into use.
+    pub deprecated: bool,
 }
 
 impl Attachment {
@@ -22,19 +25,50 @@ impl Attachment {
     pub fn is_same_place(&self, other: &Self) -> bool {
         self.interface == other.interface && self.care_of == other.care_of
     }
+
+    /// Whether it is one of `attachments`.
+    pub fn is_among(&self, attachments: &[Self]) -> bool {
+        attachments.iter().any(|other| other.is_same_place(self))
+    }
 }
 
-/// The attachment to use: the current one while it is usable, else the one with the lowest metric. IPv6 wins a tie. One of a
-/// family in which the home agent has no address is of no use.
-pub fn choose<'a>(
-    current: Option<&Attachment>,
-    usable: &'a [Attachment],
-    home_agent: &HomeAgentAddresses,
-) -> Option<&'a Attachment> {
-    let leads_there = |attachment: &&Attachment| home_agent.of_family(attachment.care_of.0).is_some();
-    let candidates = usable.iter().filter(leads_there);
-    let kept = current.and_then(|current| candidates.clone().find(|other| other.is_same_place(current)));
-    kept.or_else(|| candidates.min_by_key(|attachment| (attachment.metric, attachment.care_of.0.is_ipv4())))
+/// What decides between attachments, beside what they are.
+#[derive(Clone, Copy, Debug)]
+pub struct Preference<'a> {
+    /// Where they have to lead.
+    pub home_agent: &'a HomeAgentAddresses,
+    /// Whether one that is in use is left while it works: the home agent can serve both for a while, so nothing is lost.
+    pub leaves_for_better: bool,
+    /// Where the home agent has not answered of late: used where there is nothing else.
+    pub avoided: &'a [Attachment],
+}
+
+/// The attachment to use: the current one, unless it is not usable any more or another is better; else the one with the lowest
+/// metric. IPv6 wins a tie. One of a family in which the home agent has no address is of no use.
+pub fn choose<'a>(current: Option<&Attachment>, usable: &'a [Attachment], preference: &Preference<'_>) -> Option<&'a Attachment> {
+    let leads_there = |attachment: &&Attachment| preference.home_agent.of_family(attachment.care_of.0).is_some();
+    let candidates: Vec<&Attachment> = usable.iter().filter(leads_there).collect();
+    let best = *candidates.iter().min_by_key(|attachment| preference.rank(attachment))?;
+    let kept = current.and_then(|current| candidates.iter().find(|other| other.is_same_place(current)));
+    Some(kept.copied().filter(|kept| !preference.is_better(best, kept, &candidates)).unwrap_or(best))
+}
+
+impl Preference<'_> {
+    fn rank(&self, attachment: &Attachment) -> (bool, bool, u32, bool) {
+        (attachment.is_among(self.avoided), attachment.deprecated, attachment.metric, attachment.care_of.0.is_ipv4())
+    }
+
+    /// Interfaces are compared by their best route: on one interface there is nothing to gain from another address of its own.
+    fn is_better(&self, best: &Attachment, kept: &Attachment, candidates: &[&Attachment]) -> bool {
+        let (best_avoided, best_deprecated, ..) = self.rank(best);
+        let (kept_avoided, kept_deprecated, ..) = self.rank(kept);
+        let metric = |interface| candidates.iter().filter(|other| other.interface == interface).map(|other| other.metric).min();
+        match (best_avoided, best_deprecated).cmp(&(kept_avoided, kept_deprecated)) {
+            std::cmp::Ordering::Less => true,
+            std::cmp::Ordering::Equal => self.leaves_for_better && metric(best.interface) < metric(kept.interface),
+            std::cmp::Ordering::Greater => false,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -42,7 +76,13 @@ mod tests {
     use super::*;
 
     fn attachment(interface: u32, ip: &str, metric: u32) -> Attachment {
-        Attachment { interface, name: format!("if{interface}"), care_of: CareOfAddress(ip.parse().unwrap()), metric }
+        Attachment {
+            interface,
+            name: format!("if{interface}"),
+            care_of: CareOfAddress(ip.parse().unwrap()),
+            metric,
+            deprecated: false,
+        }
     }
 
     fn home_agent(ip6: Option<&str>, ip4: Option<&str>) -> HomeAgentAddresses {
@@ -53,28 +93,67 @@ mod tests {
         home_agent(Some("2001:db8:f::1"), Some("203.0.113.1"))
     }
 
+    fn preference(home_agent: &HomeAgentAddresses) -> Preference<'_> {
+        Preference { home_agent, leaves_for_better: false, avoided: &[] }
+    }
+
+    #[test]
+    fn a_better_attachment_is_moved_to_where_nothing_is_lost_by_it() {
+        let (wifi, lte) = (attachment(1, "198.51.100.7", 600), attachment(2, "2001:db8:2::7", 700));
+        let (home_agent, both) = (of_both_families(), [wifi.clone(), lte.clone()]);
+        let better = Preference { leaves_for_better: true, ..preference(&home_agent) };
+        assert_eq!(choose(Some(&lte), &both, &better), Some(&wifi));
+        assert_eq!(choose(Some(&wifi), &both, &better), Some(&wifi));
+        assert_eq!(choose(Some(&lte), &both, &Preference { avoided: std::slice::from_ref(&wifi), ..better }), Some(&lte));
+        let equal = [attachment(1, "198.51.100.7", 700), lte.clone()];
+        assert_eq!(choose(Some(&lte), &equal, &better), Some(&lte), "a tie is no reason to move");
+        // The kernel's metric of a route that a router advertises is 1024, whatever the network manager says of the other family.
+        let of_lte = [wifi, attachment(2, "192.0.2.7", 100), attachment(2, "2001:db8:2::7", 1024)];
+        assert_eq!(choose(Some(&of_lte[2]), &of_lte, &better), Some(&of_lte[2]), "the interface is the best one");
+    }
+
+    #[test]
+    fn a_deprecated_address_is_left_for_one_that_is_not_and_used_where_there_is_no_other() {
+        let old = Attachment { deprecated: true, ..attachment(1, "2001:db8:1::7", 100) };
+        let new = attachment(1, "2001:db8:1::8", 100);
+        let home_agent = of_both_families();
+        let both = [old.clone(), new.clone()];
+        assert_eq!(choose(Some(&old), &both, &preference(&home_agent)), Some(&new));
+        assert_eq!(choose(Some(&old), &both[..1], &preference(&home_agent)), Some(&old));
+        assert_eq!(choose(None, &both[..1], &preference(&home_agent)), Some(&old));
+    }
+
+    #[test]
+    fn where_the_home_agent_did_not_answer_is_left_for_what_has_not_been_tried() {
+        let (wifi, lte) = (attachment(1, "198.51.100.7", 100), attachment(2, "2001:db8:2::7", 700));
+        let (home_agent, both) = (of_both_families(), [wifi.clone(), lte.clone()]);
+        let avoiding = Preference { avoided: std::slice::from_ref(&wifi), ..preference(&home_agent) };
+        assert_eq!(choose(Some(&wifi), &both, &avoiding), Some(&lte));
+        assert_eq!(choose(Some(&wifi), &both[..1], &avoiding), Some(&wifi));
+    }
+
     #[test]
     fn a_usable_attachment_is_kept_though_a_better_one_appears() {
         let (wifi, lte) = (attachment(1, "198.51.100.7", 600), attachment(2, "2001:db8:2::7", 100));
         let home_agent = of_both_families();
-        assert_eq!(choose(Some(&wifi), &[lte.clone(), wifi.clone()], &home_agent), Some(&wifi));
-        assert_eq!(choose(Some(&wifi), std::slice::from_ref(&lte), &home_agent), Some(&lte));
-        assert_eq!(choose(None, &[wifi, lte.clone()], &home_agent), Some(&lte));
-        assert_eq!(choose(Some(&lte), &[], &home_agent), None);
+        assert_eq!(choose(Some(&wifi), &[lte.clone(), wifi.clone()], &preference(&home_agent)), Some(&wifi));
+        assert_eq!(choose(Some(&wifi), std::slice::from_ref(&lte), &preference(&home_agent)), Some(&lte));
+        assert_eq!(choose(None, &[wifi, lte.clone()], &preference(&home_agent)), Some(&lte));
+        assert_eq!(choose(Some(&lte), &[], &preference(&home_agent)), None);
     }
 
     #[test]
     fn an_attachment_of_a_family_in_which_the_home_agent_has_no_address_is_of_no_use() {
         let (wifi, lte) = (attachment(1, "198.51.100.7", 600), attachment(2, "2001:db8:2::7", 100));
         let only_ip4 = home_agent(None, Some("203.0.113.1"));
-        assert_eq!(choose(None, &[lte.clone(), wifi.clone()], &only_ip4), Some(&wifi));
-        assert_eq!(choose(Some(&lte), &[lte.clone(), wifi.clone()], &only_ip4), Some(&wifi), "nor is it kept");
-        assert_eq!(choose(None, &[lte], &only_ip4), None);
+        assert_eq!(choose(None, &[lte.clone(), wifi.clone()], &preference(&only_ip4)), Some(&wifi));
+        assert_eq!(choose(Some(&lte), &[lte.clone(), wifi.clone()], &preference(&only_ip4)), Some(&wifi), "nor is it kept");
+        assert_eq!(choose(None, &[lte], &preference(&only_ip4)), None);
     }
 
     #[test]
     fn another_address_on_the_same_interface_is_another_attachment() {
         let (old, new) = (attachment(1, "198.51.100.7", 600), attachment(1, "198.51.100.8", 600));
-        assert_eq!(choose(Some(&old), std::slice::from_ref(&new), &of_both_families()), Some(&new));
+        assert_eq!(choose(Some(&old), std::slice::from_ref(&new), &preference(&of_both_families())), Some(&new));
     }
 }

@@ -2,25 +2,25 @@
 
 use protocol::addr::HomeAddresses;
 use protocol::sa::{SecurityAssociation, Spi, UserData};
-use protocol::tunnel::{Command, Encapsulation, Path, Paths};
+use protocol::tunnel::{Command, Encapsulation, Paths};
 
 /// What the tunnel was told last.
 #[derive(Debug, Default)]
 pub struct Uplink {
-    told: Option<(HomeAddresses, Path, Encapsulation, Spi)>,
+    told: Option<(HomeAddresses, Paths, Encapsulation, Spi)>,
 }
 
 impl Uplink {
-    /// What to tell the tunnel so that packets go under `sa` on `path`. `is_answered`: the home agent has acknowledged the
+    /// What to tell the tunnel so that packets go under `sa` on `paths`. `is_answered`: the home agent has acknowledged the
     /// last Binding Update.
-    pub fn steer(&mut self, sa: &SecurityAssociation, path: Path, is_answered: bool) -> Option<Command> {
+    pub fn steer(&mut self, sa: &SecurityAssociation, paths: Paths, is_answered: bool) -> Option<Command> {
         let encapsulation = encapsulation(sa, is_answered);
-        let wanted = Some((sa.home, path.clone(), encapsulation, sa.spi));
+        let wanted = Some((sa.home, paths.clone(), encapsulation, sa.spi));
         if self.told == wanted {
             return None;
         }
         self.told = wanted;
-        Some(Command::Move { home: sa.home, paths: Paths::one(path), encapsulation, sending: sa.spi })
+        Some(Command::Move { home: sa.home, paths, encapsulation, sending: sa.spi })
     }
 }
 
@@ -37,13 +37,13 @@ fn encapsulation(sa: &SecurityAssociation, is_answered: bool) -> Encapsulation {
 #[cfg(test)]
 mod tests {
     use protocol::profile::WireProfile;
-    use protocol::tunnel::SocketId;
+    use protocol::tunnel::{Path, SocketId};
 
     use super::*;
     use crate::fixture::association;
 
-    fn path(socket: u8) -> Path {
-        Path::proved(SocketId(socket), ([203, 0, 113, 1], 7872).into())
+    fn path(socket: u8) -> Paths {
+        Paths::one(Path::proved(SocketId(socket), ([203, 0, 113, 1], 7872).into()))
     }
 
     #[test]

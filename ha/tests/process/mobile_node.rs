@@ -225,7 +225,7 @@ impl MobileNode {
         std::iter::from_fn(|| self.exit.poll_event()).find_map(|event| match event {
             Event::Signalling(received) => Some(received),
             Event::WearingOut(_) => None,
-            Event::Sighted(_) | Event::LookUp(_) => panic!("the node's exit-point says {event:?}"),
+            Event::Sighted(_) | Event::LookUp(_) | Event::Heard(_) => panic!("the node's exit-point says {event:?}"),
         })
     }
 }

@@ -33,6 +33,7 @@ impl MobileNode {
         Report::granted(&install);
         self.bootstrap.succeeded(install.valid_until, now, rng);
         self.sa_ends = Some(install.valid_until);
+        self.is_plain = false;
         self.actions.push_back(Action::Command(Command::Install(install.clone())));
         if let Some(old) = self.sa.replace(install.clone()) {
             self.renewals += 1;

@@ -8,14 +8,15 @@ use protocol::tunnel::{Command, Install, Path, Paths};
 
 use super::report::Report;
 use super::{Action, MobileNode};
-use crate::binding_messages;
+use crate::binding_messages::{self, Update};
+use crate::handover::Attached;
 
 /// Lifetime asked for a binding; the home agent may grant less.
 const BINDING_LIFETIME: Lifetime = Lifetime::from_units(150);
 /// After so many unanswered Binding Updates the SA may have ended without a word: MHAuth is run anew.
 const UNANSWERED_BEFORE_MHAUTH: u32 = 4;
 /// Datagrams of a Binding Update that the downlink waits for, when it is sent first. Where a fifth is lost, one in 25 is lost whole.
-const COPIES: usize = 2;
+pub(super) const COPIES: usize = 2;
 /// And when it is repeated: something is lost there, and another repetition would come twice as late.
 const REPEATED_COPIES: usize = Paths::MAX;
 /// De-registration is tried this often before the node stops without an answer.
@@ -35,10 +36,13 @@ impl MobileNode {
         let sequence = self.registration.send(anew, install.sa.spi, now);
         self.steer();
         let Some(sequence) = sequence else { return };
+        self.recorder.updating(now);
         Report::updating(install.sa.spi, sequence, self.registration.unanswered());
         let lifetime = if self.leaving { Lifetime::ZERO } else { BINDING_LIFETIME };
         let token = self.path_check.token(&path);
-        let (next_header, payload) = binding_messages::binding_update(&install.sa, sequence, lifetime, care_of, token);
+        let (id, overwrites) = (self.binding_id(), self.handover.beside().is_none());
+        let update = Update { sequence, lifetime, care_of, path_check: token, id, overwrites };
+        let (next_header, payload) = binding_messages::binding_update(&install.sa, &update);
         let copies = self.copies(&install, &path);
         let paths = Paths::copies(path, copies);
         self.actions.push_back(Action::Command(Command::Signal { spi: install.sa.spi, paths, next_header, payload }));
@@ -61,6 +65,9 @@ impl MobileNode {
         if self.leaving && unanswered >= DEREGISTRATIONS {
             self.registration.pause();
             self.actions.push_back(Action::Finished);
+            return;
+        }
+        if !self.leaving && self.leave_if_dead(unanswered, now) {
             return;
         }
         if unanswered >= UNANSWERED_BEFORE_MHAUTH {
@@ -91,14 +98,15 @@ impl MobileNode {
 
     /// Tells the tunnel how packets go, if that is different from before. Under an SA that has ended none go.
     pub(super) fn steer(&mut self) {
-        let (Some(install), Some(path), Some(_)) = (&self.sa, self.path(), self.sa_ends) else { return };
+        let (Some(install), Some(paths), Some(_)) = (&self.sa, self.paths(), self.sa_ends) else { return };
         let is_answered = self.is_bound_here && self.registration.is_settled();
-        let command = self.uplink.steer(&install.sa, path, is_answered);
+        let command = self.uplink.steer(&install.sa, paths, is_answered);
         self.actions.extend(command.map(Action::Command));
     }
 
     /// Forgets what holds for the path that was in use.
-    pub(super) fn leave_path(&mut self) {
+    pub(super) fn leave_path(&mut self, now: Instant) {
+        self.handover.ask_no_more(now);
         self.registration.pause();
         self.path_check.forget();
         self.keepalive.stop();
@@ -108,7 +116,11 @@ impl MobileNode {
 
     /// From the socket in use to the home agent's address of the same family.
     pub(super) fn path(&self) -> Option<Path> {
-        let (socket, attachment) = self.handover.current()?;
+        self.path_over(self.handover.current()?)
+    }
+
+    /// From this socket to the home agent's address of the same family.
+    pub(super) fn path_over(&self, (socket, attachment): &Attached) -> Option<Path> {
         let home_agent = &self.sa.as_ref()?.sa.home_agent;
         let remote = home_agent.of_family(attachment.care_of.0)?;
         Some(Path::proved(*socket, SocketAddr::new(remote, home_agent.port())))

@@ -39,6 +39,15 @@ impl Report {
         tracing::info!("no usable network any more: the node registers again as soon as there is one");
     }
 
+    /// Nothing comes back over this network.
+    pub(super) fn does_not_lead(interface: &str) {
+        tracing::warn!(
+            interface,
+            "the home agent does not answer over this network: another one is used for a minute; does it let UDP to the home agent \
+             through?"
+        );
+    }
+
     /// A Binding Update goes out, so often so far.
     pub(super) fn updating(spi: Spi, sequence: u16, transmissions: u32) {
         tracing::debug!(%spi, sequence, transmissions, "a Binding Update is sent");

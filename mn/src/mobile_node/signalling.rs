@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use protocol::sa::Spi;
 use protocol::tunnel::{DropReason, Install, SignallingReceived, SocketId};
-use protocol::wire::mobility::{BindingAcknowledgement, BindingErrorStatus};
+use protocol::wire::mobility::{BindingAcknowledgement, BindingErrorStatus, Status};
 
 use super::report::Report;
 use super::{Action, MobileNode, Registered};
@@ -50,6 +50,7 @@ impl MobileNode {
             FromHomeAgent::RefreshRequest if self.leaving => {}
             FromHomeAgent::RefreshRequest => self.send_binding_update(true, now),
             // Whom it answers is not here.
+            FromHomeAgent::Heartbeat { sequence, .. } if self.take_answer(socket, sequence, now) => {}
             FromHomeAgent::Heartbeat { .. } => return Err(DropReason::UnexpectedMobilityHeader),
             FromHomeAgent::Error(BindingErrorStatus::UNKNOWN_BINDING) => self.handle_unknown_binding(now),
             FromHomeAgent::Error(_) => return Err(DropReason::UnexpectedMobilityHeader),
@@ -78,9 +79,13 @@ impl MobileNode {
                 self.registration.pause();
                 self.actions.push_back(Action::Finished);
             }
+            Outcome::Accepted { .. } | Outcome::Refused(_) if self.is_misunderstood(acknowledgement) => self.speak_plainly(now),
             Outcome::Accepted { lifetime, took } => {
                 let registered = self.note_registration(acknowledgement, install, lifetime.duration(), took, now);
                 self.give_token_back(acknowledgement, socket, now);
+                if acknowledgement.path_check.is_none() {
+                    self.note_proved(now);
+                }
                 self.steer();
                 // Last, since it may take a while: what is to be sent does not wait for routes.
                 self.actions.extend(registered.map(Action::Registered));
@@ -105,7 +110,7 @@ impl MobileNode {
         took: Duration,
         now: Instant,
     ) -> Option<Registered> {
-        let (_, attachment) = self.handover.current()?;
+        let (socket, attachment) = &self.handover.current()?.clone();
         let ipv4_refused = binding_messages::ipv4_refusal(&install.sa, acknowledgement);
         let bound = install.sa.home.iter().filter(|home| home.0.is_ipv6() || ipv4_refused.is_none()).collect();
         self.keepalive.start(acknowledgement.nat, now);
@@ -114,6 +119,8 @@ impl MobileNode {
         self.report.registered(&registered, self.registered.as_ref().filter(|_| self.is_bound_here));
         Report::ipv4_refused(&registered, self.registered.as_ref());
         self.is_found_here = true;
+        self.recorder.acknowledged(*socket, now);
+        self.handover.ask_no_more(now);
         if self.is_in_use(install.sa.spi) {
             self.is_bound_here = true;
             self.superseded.successor_is_bound(now);
@@ -129,6 +136,12 @@ impl MobileNode {
             Some(Repeat::After(pause)) => self.registration.refresh_by(now + pause),
             None => {}
         }
+    }
+
+    /// RFC 5648 section 5.7: a home agent that says nothing of the number, or refuses it, takes none.
+    fn is_misunderstood(&self, acknowledgement: &BindingAcknowledgement) -> bool {
+        let refuses = (Status::MCOA_MALFORMED..=Status::MCOA_HOME_AND_FOREIGN_PROHIBITED).contains(&acknowledgement.status);
+        self.binding_id().is_some() && (acknowledgement.identifier.is_none() || refuses)
     }
 
     fn is_in_use(&self, spi: Spi) -> bool {

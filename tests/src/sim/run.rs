@@ -162,7 +162,13 @@ impl World {
                 Access::Wifi => (1, "wifi"),
                 Access::Lte => (2, "lte"),
             };
-            Attachment { interface, name: name.to_owned(), care_of: CareOfAddress(address(*access)), metric: 100 }
+            Attachment {
+                interface,
+                name: name.to_owned(),
+                care_of: CareOfAddress(address(*access)),
+                metric: 100,
+                deprecated: false,
+            }
         };
         self.access.iter().map(attachment).collect()
     }

@@ -1,6 +1,7 @@
 //! A mobile node with a home agent of few words: what it does, action by action.
 
 mod bootstrap;
+mod make_before_break;
 mod movement;
 mod nat;
 mod registration;
@@ -12,7 +13,7 @@ use std::time::Duration;
 
 use protocol::sa::SecurityAssociation;
 use protocol::time::Lifetime;
-use protocol::tunnel::{Encapsulation, Path, SignallingReceived};
+use protocol::tunnel::{Encapsulation, Path, SignallingReceived, SocketId};
 use protocol::wire::mobility::{
     BindingAcknowledgement, BindingRefreshRequest, BindingUpdate, Ends, Ipv4Status, MobilityMessage, NatDetection, PathToken,
     Status,

@@ -67,7 +67,7 @@ impl End {
                 self.run = std::iter::from_fn(|| node.poll_action()).filter_map(begun).last().or(self.run);
                 node.handle_grant(self.run.unwrap(), install, now, &mut self.rng);
                 let care_of = CareOfAddress(CARE_OF.ip());
-                let attachment = Attachment { interface: 1, name: "wlan0".to_owned(), care_of, metric: 100 };
+                let attachment = Attachment { interface: 1, name: "wlan0".to_owned(), care_of, metric: 100, deprecated: false };
                 node.handle_attachments(vec![attachment], now);
             }
         }

@@ -19,7 +19,7 @@ use self::gate::Gate;
 use self::group::{Group, Kind};
 use super::batch::Received;
 use super::look_up::LookUps;
-use super::{Command, Counters, DropReason, Event, Guard, ReceiveBatch, Share, Volume};
+use super::{Command, Counters, DropReason, Event, Guard, ReceiveBatch, Share, SocketId, Volume};
 use crate::sa::Role;
 use crate::sa::inbound::InboundSa;
 use crate::sa::sad::Sad;
@@ -49,6 +49,8 @@ pub struct ExitPoint {
     counters: Arc<Counters>,
     /// Taken in this batch, not counted yet.
     received: Volume,
+    /// Of a mobile node: the sockets on which user data has come since the last `Move`, a bit each.
+    heard: u64,
     events: VecDeque<Event>,
 }
 
@@ -57,7 +59,7 @@ impl ExitPoint {
     pub fn new(role: Role, counters: Arc<Counters>) -> Self {
         let (gate, sas, look_ups) = (Gate::new(role), Sad::new(role), LookUps::default());
         let (group, received, events) = (Group::new(), Volume::default(), VecDeque::new());
-        Self { role, share: Share::WHOLE, gate, sas, look_ups, group, counters, received, events }
+        Self { role, share: Share::WHOLE, gate, sas, look_ups, group, counters, received, heard: 0, events }
     }
 
     /// Opens only what is under the SAs of `share`.
@@ -84,6 +86,7 @@ impl ExitPoint {
             }
             Command::Move { paths, sending, .. } => {
                 self.gate.table.apply(command);
+                self.heard = 0;
                 if let Some(sa) = self.sas.get_mut(*sending).filter(|_| paths.are_several()) {
                     sa.widen();
                 }
@@ -114,6 +117,9 @@ impl ExitPoint {
                 }
                 Ok(Kind::Clear) => {
                     let taken = self.take_clear(first, octets).map(Some);
+                    if taken.is_ok() {
+                        self.note_heard(first.socket);
+                    }
                     verdicts.push(verdict(first, taken, &self.counters));
                     others
                 }
@@ -126,6 +132,15 @@ impl ExitPoint {
         let Volume { packets, octets } = std::mem::take(&mut self.received);
         self.counters.count_received(packets, octets);
         self.sas.sweep(now);
+    }
+
+    /// User data has come on this socket.
+    fn note_heard(&mut self, socket: SocketId) {
+        let bit = 1_u64.checked_shl(socket.0.into()).unwrap_or_default();
+        if self.role == Role::MobileNode && self.heard & bit != bit {
+            self.heard |= bit;
+            self.events.push_back(Event::Heard(socket));
+        }
     }
 
     /// The next thing that control has to know; drained until `None`.

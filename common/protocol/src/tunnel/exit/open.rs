@@ -39,6 +39,9 @@ impl ExitPoint {
         }
         sa.count_user_data(carried);
         self.counters.count_missing(sa.take_missing());
+        if let (Some(received), true) = (these.last(), carried.packets > 0) {
+            self.note_heard(received.socket);
+        }
     }
 
     /// The node sends its Binding Update again: by then the SA may be here.

@@ -1,0 +1,233 @@
+//! How the node moves (RFC 6275 section 11.5), and how nothing is lost where both networks are up (RFC 5648): while a move is under way the
+//! same sealed packets go over both, and the home agent, at which both care-of addresses are registered, does the same.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use protocol::sa::UserData;
+use protocol::tunnel::{Command, DropReason, Install, Paths, SocketId};
+use protocol::wire::mobility::BindingId;
+
+use super::registration::COPIES;
+use super::report::Report;
+use super::{Action, MobileNode};
+use crate::binding_messages;
+use crate::flight_recorder::{Kind, Record, Tally};
+use crate::handover::{Attached, Keep};
+use crate::movement::{self, Attachment, Preference};
+
+/// Both networks are used for so long after the home agent has acknowledged the new one: what is on its way over the old one comes no
+/// later than that behind the new one's. The replay windows at both ends are made for it.
+const OVERLAP: Duration = Duration::from_millis(250);
+/// Binding Updates that go unanswered before a network is taken for one that does not lead to the home agent (RFC 5555 section 4.4.1).
+const ATTEMPTS: u32 = 3;
+/// And how long it is taken for one.
+const AVOIDED: Duration = Duration::from_secs(60);
+
+impl MobileNode {
+    /// The socket of an [`Action::OpenPath`] is open, or could not be opened.
+    pub fn handle_path_opened(&mut self, socket: SocketId, opened: bool, now: Instant) {
+        let (from, keep) = (self.handover.current().map(|(_, attachment)| attachment.clone()), self.to_keep());
+        if !opened {
+            self.handover.failed(socket);
+        } else if let Some(asking) = self.handover.asking(socket).cloned() {
+            self.ask_over(&asking);
+        } else if self.handover.opened(socket, keep, now) {
+            self.begin_move(from, keep, now);
+        }
+    }
+
+    /// Another attachment is in use than before.
+    fn begin_move(&mut self, from: Option<Attachment>, keep: Keep, now: Instant) {
+        let Some((socket, to)) = self.handover.current().cloned() else { return };
+        let kind = match (&from, keep) {
+            (None, _) => Kind::Attach,
+            (Some(_), Keep::Nothing) => Kind::BreakBeforeMake,
+            (Some(_), Keep::Current | Keep::Beside) => Kind::MakeBeforeBreak,
+        };
+        let noticed = self.noticed.unwrap_or(now);
+        self.recorder.begin(Record::beginning(kind, from, to, socket, noticed, now), self.tally());
+        self.leave_path(now);
+        self.register(now);
+    }
+
+    /// What the tunnel has counted of what a move may lose or double.
+    pub(super) fn tally(&self) -> Tally {
+        Tally { missing: self.counters.missing(), duplicates: self.counters.dropped(DropReason::ReplayedSequence) }
+    }
+
+    /// Moves to another attachment when the one in use is gone, or is to be left for a better one.
+    pub(super) fn follow_movement(&mut self, now: Instant) {
+        let Some(install) = self.sa.clone().filter(|_| !self.leaving) else { return };
+        self.avoided.retain(|(until, attachment)| *until > now && attachment.is_among(&self.usable));
+        self.follow_beside(now);
+        // What was chosen before the way to the home agent was known is not kept for its own sake.
+        let kept = self.handover.target().filter(|_| self.registered.is_some());
+        let avoided: Vec<Attachment> = self.avoided.iter().map(|(_, attachment)| attachment.clone()).collect();
+        let leaves_for_better = self.may_use_both(&install);
+        let preference = Preference { home_agent: &install.sa.home_agent, leaves_for_better, avoided: &avoided };
+        match movement::choose(kept, &self.usable, &preference).cloned() {
+            None => {
+                if self.handover.detach(now) {
+                    Report::detached();
+                    self.recorder.abandoned(self.tally());
+                }
+                self.move_ends = None;
+                self.leave_path(now);
+            }
+            Some(chosen) if self.handover.target().is_some_and(|target| target.is_same_place(&chosen)) => {}
+            Some(chosen) if self.handover.beside().is_some_and(|(_, beside)| beside.is_same_place(&chosen)) => self.go_back(now),
+            Some(chosen) => {
+                let socket = self.handover.open(chosen.clone());
+                self.actions.push_back(Action::OpenPath { socket, attachment: chosen });
+            }
+        }
+    }
+
+    /// What is gone carries nothing any more, and the home agent is told at once.
+    fn follow_beside(&mut self, now: Instant) {
+        if self.handover.beside().is_some_and(|(_, beside)| !beside.is_among(&self.usable)) {
+            self.end_move(now);
+        }
+    }
+
+    /// Whether the home agent takes several care-of addresses, and copies of a packet can be told.
+    fn may_use_both(&self, install: &Install) -> bool {
+        let can_tell = install.sa.is_numbered() && install.sa.user_data == UserData::Protected;
+        install.sa.features.mcoa && can_tell && !self.is_plain
+    }
+
+    /// What goes on being used when the node moves now: what works.
+    pub(super) fn to_keep(&self) -> Keep {
+        let is_usable = |attached: Option<&Attached>| {
+            attached.is_some_and(|(_, attachment)| attachment.is_among(&self.usable) && !self.is_avoided(attachment))
+        };
+        match &self.sa {
+            Some(install) if !self.may_use_both(install) => Keep::Nothing,
+            _ if self.is_found_here && is_usable(self.handover.current()) => Keep::Current,
+            _ if is_usable(self.handover.beside()) => Keep::Beside,
+            _ => Keep::Nothing,
+        }
+    }
+
+    fn is_avoided(&self, attachment: &Attachment) -> bool {
+        self.avoided.iter().any(|(_, avoided)| avoided.is_same_place(attachment))
+    }
+
+    /// The home agent has acknowledged the attachment in use, and knows that the node receives there.
+    pub(super) fn note_proved(&mut self, now: Instant) {
+        if self.handover.beside().is_some() {
+            self.move_ends.get_or_insert(now + OVERLAP);
+        }
+    }
+
+    /// Only the attachment in use is used from now on, and the home agent sends nowhere else.
+    pub(super) fn end_move(&mut self, now: Instant) {
+        self.move_ends = None;
+        if self.handover.release(now) {
+            self.recorder.ended(now);
+            self.send_binding_update(true, now);
+        }
+    }
+
+    /// The network that the node was about to move to is gone, or does not lead to the home agent; the old one works.
+    fn go_back(&mut self, now: Instant) {
+        self.move_ends = None;
+        if self.handover.go_back(now) {
+            self.recorder.abandoned(self.tally());
+            self.leave_path(now);
+            self.register(now);
+        }
+    }
+
+    /// Nothing has come back from the attachment in use. `true` when another one is in use for that.
+    pub(super) fn leave_if_dead(&mut self, unanswered: u32, now: Instant) -> bool {
+        let Some((socket, attachment)) = self.handover.current().cloned() else { return false };
+        if unanswered > 0 {
+            self.ask_over_others(&attachment);
+        }
+        let is_dead = unanswered >= ATTEMPTS && !self.registration.is_heard();
+        let has_another = self.usable.iter().any(|other| !other.is_same_place(&attachment) && !self.is_avoided(other));
+        if !is_dead || !has_another {
+            return false;
+        }
+        Report::does_not_lead(&attachment.name);
+        self.avoided.push((now + AVOIDED, attachment));
+        if self.handover.beside().is_some() {
+            self.go_back(now);
+        } else {
+            self.follow_movement(now);
+        }
+        self.handover.current().map(|(current, _)| *current) != Some(socket)
+    }
+
+    /// Nothing has come back yet: the other networks are asked at the same time whether they lead to the home agent.
+    fn ask_over_others(&mut self, current: &Attachment) {
+        let answers = |install: &Arc<Install>| install.sa.features.heartbeat && install.sa.is_numbered();
+        let Some(install) = self.sa.clone().filter(answers) else { return };
+        if self.handover.beside().is_some() || self.registration.is_heard() {
+            return;
+        }
+        let leads_there = |other: &&Attachment| install.sa.home_agent.of_family(other.care_of.0).is_some();
+        let others =
+            self.usable.iter().filter(leads_there).filter(|other| !other.is_same_place(current) && !self.is_avoided(other));
+        for attachment in others.cloned().collect::<Vec<_>>() {
+            let socket = self.handover.ask(&attachment);
+            self.actions.extend(socket.map(|socket| Action::OpenPath { socket, attachment }));
+        }
+    }
+
+    fn ask_over(&mut self, asking: &Attached) {
+        let (Some(install), Some(path)) = (self.sa.clone(), self.path_over(asking)) else { return };
+        let (next_header, payload) = binding_messages::heartbeat(&install.sa, question_on(asking.0), 0, None);
+        let (spi, paths) = (install.sa.spi, Paths::copies(path, COPIES));
+        self.actions.push_back(Action::Command(Command::Signal { spi, paths, next_header, payload }));
+    }
+
+    /// A Heartbeat has been answered on this socket: where nothing has come back from the attachment in use, this one is used. `false`
+    /// where that answers no question of this kind.
+    pub(super) fn take_answer(&mut self, socket: SocketId, sequence: u32, now: Instant) -> bool {
+        let is_answer = sequence == question_on(socket) && self.handover.asking(socket).is_some();
+        let is_still_silent = self.registration.unanswered() > 1 && !self.registration.is_heard();
+        let Some((_, current)) = self.handover.current().cloned().filter(|_| is_answer && is_still_silent) else {
+            return is_answer;
+        };
+        Report::does_not_lead(&current.name);
+        self.avoided.push((now + AVOIDED, current.clone()));
+        if self.handover.adopt(socket, now) {
+            self.begin_move(Some(current), Keep::Nothing, now);
+        }
+        true
+    }
+
+    /// The number of the binding to the attachment in use, where the home agent takes numbers (RFC 5648 section 5.1).
+    pub(super) fn binding_id(&self) -> Option<BindingId> {
+        let install = self.sa.as_ref().filter(|install| self.may_use_both(install) && !self.leaving)?;
+        let (socket, _) = self.handover.current().filter(|_| install.sa.features.mcoa)?;
+        BindingId::new(u16::from(socket.0) + 1)
+    }
+
+    /// The home agent has no ear for numbers: it is spoken to without from now on.
+    pub(super) fn speak_plainly(&mut self, now: Instant) {
+        self.is_plain = true;
+        self.move_ends = None;
+        self.handover.release(now);
+        self.send_binding_update(true, now);
+    }
+
+    /// Where the node's packets go: over the attachment in use first, and during a move over the other one as well.
+    pub(super) fn paths(&self) -> Option<Paths> {
+        let current = self.path()?;
+        let beside = self.handover.beside().and_then(|attached| self.path_over(attached));
+        Some(match beside {
+            Some(beside) => Paths::two(current, beside),
+            None => Paths::one(current),
+        })
+    }
+}
+
+/// The sequence number of a question that goes over this socket: a socket asks once, and Heartbeats that search for the path's MTU have
+/// lower ones.
+fn question_on(socket: SocketId) -> u32 {
+    0x8000_0000 | u32::from(socket.0)
+}
