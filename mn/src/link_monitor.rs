@@ -3,7 +3,7 @@
 //! An event says only that something may be different; the lists are read anew and given on when they differ from before.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use net::netlink::{Address, Link, MAIN_TABLE, Monitor, Netlink, NetlinkError, Route, RouteFilter, RouteKind, Scope};
 use protocol::addr::{CareOfAddress, HomeAgentAddresses};
@@ -14,13 +14,22 @@ use crate::movement::Attachment;
 /// After the kernel's socket has failed, before it is opened again.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// What is usable now.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The attachments.
+    pub usable: Vec<Attachment>,
+    /// When the kernel's first event was read that this list follows from.
+    pub noticed: Instant,
+}
+
 /// Sends to `usable` whenever the attachments that lead to the home agent of `home_agent` are others than before; as long as
 /// there is none, those that lead where the default route leads. `own` is the tunnel's device. Ends when the receiver is gone.
 pub async fn run(
     netlink: Netlink,
     own: u32,
     mut home_agent: watch::Receiver<Option<HomeAgentAddresses>>,
-    usable: mpsc::Sender<Vec<Attachment>>,
+    usable: mpsc::Sender<Found>,
 ) {
     let mut known = None;
     while !usable.is_closed() {
@@ -35,21 +44,23 @@ async fn watch_kernel(
     netlink: &Netlink,
     own: u32,
     home_agent: &mut watch::Receiver<Option<HomeAgentAddresses>>,
-    usable: &mpsc::Sender<Vec<Attachment>>,
+    usable: &mpsc::Sender<Found>,
     known: &mut Option<Vec<Attachment>>,
 ) -> Result<(), NetlinkError> {
     let mut monitor = Monitor::open()?;
+    let mut noticed = Instant::now();
     loop {
         let target = *home_agent.borrow_and_update();
         let now = list(netlink, own, target.as_ref()).await?;
         if known.as_ref() != Some(&now) {
             *known = Some(now.clone());
-            if usable.send(now).await.is_err() {
+            if usable.send(Found { usable: now, noticed }).await.is_err() {
                 return Ok(());
             }
         }
         tokio::select! {
             event = monitor.next() => {
+                noticed = Instant::now();
                 tracing::trace!(?event, "kernel event");
                 if event.is_err() {
                     return Ok(());
@@ -59,6 +70,7 @@ async fn watch_kernel(
                 if changed.is_err() {
                     return Ok(());
                 }
+                noticed = Instant::now();
             }
             () = usable.closed() => return Ok(()),
         }

@@ -25,11 +25,10 @@ use crate::bootstrap::Run;
 use crate::config::Tunnel;
 use crate::granted;
 use crate::hac_client::{HacClient, HacError, MAX_CANDIDATES};
-use crate::link_monitor;
+use crate::link_monitor::{self, Found};
 use crate::mobile_node::{Action, MobileNode, Phase, Registered};
-use crate::movement::Attachment;
 use crate::routes::Routes;
-use crate::status::{SharedStatus, milliseconds, phase_name};
+use crate::status::{HandoverShown, SharedStatus, milliseconds, phase_name};
 use crate::tunnel_device::TunnelDevice;
 
 /// How often the tunnel's counters are looked at.
@@ -69,6 +68,8 @@ pub struct Runtime {
     heard_of_runs: mpsc::Sender<(Run, Heard)>,
     running: Option<AbortHandle>,
     finished: bool,
+    /// Of the moves, as they were shown last.
+    shown_changes: u64,
 }
 
 /// What a run of MHAuth has to say.
@@ -82,7 +83,7 @@ enum Heard {
 /// What comes in.
 struct Inputs {
     runs: mpsc::Receiver<(Run, Heard)>,
-    attachments: mpsc::Receiver<Vec<Attachment>>,
+    attachments: mpsc::Receiver<Found>,
     events: mpsc::Receiver<Event>,
 }
 
@@ -121,6 +122,7 @@ pub async fn run(
         heard_of_runs,
         running: None,
         finished: false,
+        shown_changes: 0,
     };
     let result = runtime.drive(Inputs { runs, attachments, events }, renew, shutdown).await;
     monitor.abort();
@@ -144,7 +146,10 @@ impl Runtime {
             let due = self.node.poll_timeout().map(|(due, _)| due);
             tokio::select! {
                 Some((run, heard)) = inputs.runs.recv() => self.hear(run, heard).await?,
-                Some(usable) = inputs.attachments.recv() => self.node.handle_attachments(usable, Instant::now()),
+                Some(Found { usable, noticed }) = inputs.attachments.recv() => {
+                    self.node.note_kernel_event(noticed);
+                    self.node.handle_attachments(usable, Instant::now());
+                }
                 Some(event) = inputs.events.recv() => self.node.handle_event(&event, Instant::now()),
                 () = sleep_until(due) => self.node.handle_timeout(Instant::now()),
                 _ = activity.tick() => {
@@ -261,7 +266,13 @@ impl Runtime {
         Ok(())
     }
 
-    fn report(&self) {
+    fn report(&mut self) {
+        let (records, changes) = self.node.handovers();
+        if std::mem::replace(&mut self.shown_changes, changes) != changes {
+            let (now, wall) = (Instant::now(), SystemTime::now());
+            let shown_moves = records.map(|record| HandoverShown::new(record, now, wall)).collect();
+            self.status.update(|shown| shown.handovers = shown_moves);
+        }
         let install = self.node.security_association();
         let now = Instant::now();
         self.status.update(|shown| {

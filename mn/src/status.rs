@@ -1,5 +1,7 @@
 //! What `mn status` shows: written by the runtime after every step, read by the control socket.
 
+mod handovers;
+
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -8,6 +10,7 @@ use protocol::tunnel::Counters;
 use serde::{Deserialize, Serialize};
 
 use crate::mobile_node::Phase;
+pub use handovers::HandoverShown;
 
 /// The schema of the JSON that is printed.
 pub const SCHEMA: u32 = 1;
@@ -66,6 +69,9 @@ pub struct Status {
     /// What of the kernel's offloads is in use: `tso`, `uso`, `udp-segment`, `udp-gro`.
     #[serde(default)]
     pub offloads: Vec<String>,
+    /// The latest moves, oldest first.
+    #[serde(default)]
+    pub handovers: Vec<HandoverShown>,
     /// Packets and octets through the tunnel, dropped packets by reason.
     pub counters: CounterValues,
 }
@@ -81,6 +87,9 @@ pub struct CounterValues {
     pub received_packets: u64,
     /// Octets inside them.
     pub received_octets: u64,
+    /// Packets that were sent to this node and have not come.
+    #[serde(default)]
+    pub missing_packets: u64,
     /// Dropped packets by reason.
     pub dropped: std::collections::BTreeMap<String, u64>,
 }
@@ -89,7 +98,8 @@ impl From<&Counters> for CounterValues {
     fn from(counters: &Counters) -> Self {
         let ((sent_packets, sent_octets), (received_packets, received_octets)) = (counters.sent(), counters.received());
         let dropped = counters.drops().map(|(reason, count)| (reason.label().to_owned(), count)).collect();
-        Self { sent_packets, sent_octets, received_packets, received_octets, dropped }
+        let missing_packets = counters.missing();
+        Self { sent_packets, sent_octets, received_packets, received_octets, missing_packets, dropped }
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod check_config;
 mod down;
+mod handovers;
 mod renew;
 mod status;
 mod up;
@@ -46,6 +47,12 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Show the latest moves: how long each took, and what was lost in it.
+    Handovers {
+        /// As JSON, schema 1.
+        #[arg(long)]
+        json: bool,
+    },
     /// Say what is wrong with the configuration and the files that it names, or what will hold. Changes nothing.
     CheckConfig {
         /// As JSON, schema 1.
@@ -58,7 +65,7 @@ impl Arguments {
     /// Whether the command was asked for JSON: then a failure is told in it too.
     pub fn wants_json(&self) -> bool {
         match self.command {
-            Command::Status { json } | Command::CheckConfig { json } => json,
+            Command::Status { json } | Command::Handovers { json } | Command::CheckConfig { json } => json,
             Command::Up { .. } | Command::Down | Command::Renew => false,
         }
     }
@@ -110,6 +117,7 @@ pub async fn run(arguments: Arguments) -> Result<ExitCode, CliError> {
         Command::Down => down::run(&load()?).await?,
         Command::Renew => renew::run(&load()?).await?,
         Command::Status { json } => status::run(&load()?, json).await?,
+        Command::Handovers { json } => handovers::run(&load()?, json).await?,
     }
     Ok(ExitCode::SUCCESS)
 }

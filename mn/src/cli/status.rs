@@ -13,15 +13,23 @@ pub(super) async fn run(config: &Located<Config>, json: bool) -> Result<(), CliE
         println!("{answer}");
         return Ok(());
     }
+    show(&read(config, answer)?);
+    Ok(())
+}
+
+/// A node's answer.
+///
+/// # Errors
+/// It is that of another version.
+pub(super) fn read(config: &Located<Config>, answer: serde_json::Value) -> Result<Status, CliError> {
     let path = socket(config);
-    let status: Status = serde_json::from_value(answer).map_err(|error| {
+    let refused = |error| {
         ControlError::Refused(format!(
             "{}: a node of another version answers ({error}): end it with `mn down` and start it with `mn up`",
             path.display()
         ))
-    })?;
-    show(&status);
-    Ok(())
+    };
+    Ok(serde_json::from_value(answer).map_err(refused)?)
 }
 
 fn show(status: &Status) {

@@ -71,6 +71,7 @@ fn handle(exit: &mut ExitPoint, role: Role, datagrams: &[Vec<u8>]) -> Vec<Verdic
         match event {
             Event::Signalling(received) => signalling.push(received),
             Event::LookUp(spi) => assert!(look_ups.insert(spi), "an SPI is looked up twice"),
+            Event::Heard(_) => assert_eq!(role, Role::MobileNode, "a home agent heard itself"),
             Event::Sighted(_) | Event::WearingOut(_) => {}
         }
     }

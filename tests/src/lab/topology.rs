@@ -99,7 +99,16 @@ impl Lab {
 
     /// Brings an access network of the mobile node up: link, address, default route. Returns when the address can be used.
     pub fn attach(&self, access: &str) -> Result<()> {
+        self.configure(access, plan::configure(access).with_context(|| format!("no access network {access}"))?)
+    }
+
+    /// The same, with a metric: the lower, the better.
+    pub fn attach_with_metric(&self, access: &str, metric: u32) -> Result<()> {
         let lines = plan::configure(access).with_context(|| format!("no access network {access}"))?;
+        self.configure(access, &format!("{lines} metric {metric}"))
+    }
+
+    fn configure(&self, access: &str, lines: &str) -> Result<()> {
         self.ip_batch(plan::MN, &format!("link set {access} up"))?;
         self.wait_until_awake(plan::NET, access)?;
         self.ip_batch(plan::MN, lines)?;

@@ -109,7 +109,9 @@ impl Gateway {
         while let Some(event) = self.end.poll_event() {
             match event {
                 Event::LookUp(spi) => self.look_ups.extend(Some(spi).filter(|_| self.is_subscribed && !self.store.knows(spi))),
-                Event::Signalling(_) | Event::Sighted(_) | Event::WearingOut(_) => self.home_agent.handle_event(&event, now, rng),
+                Event::Signalling(_) | Event::Sighted(_) | Event::WearingOut(_) | Event::Heard(_) => {
+                    self.home_agent.handle_event(&event, now, rng)
+                }
             }
             sent.extend(self.obey(rng));
         }

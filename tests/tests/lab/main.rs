@@ -17,6 +17,7 @@ mod remedies;
 mod renewal;
 mod replays;
 mod restarts;
+mod roaming;
 mod secrets;
 mod setup;
 mod wire;
