@@ -37,6 +37,11 @@ fn main() -> ExitCode {
     }
 }
 
+/// Metric of the first network: each that comes is better.
+const WORST: u32 = 1_000;
+/// For so long both networks of a move are up.
+const BOTH: Duration = Duration::from_millis(500);
+
 /// Rows of the table: what, and how much.
 struct Table(Vec<(String, String)>);
 
@@ -63,7 +68,7 @@ fn demo(lab: &Lab, arguments: &Arguments) -> Result<()> {
     // A link that was never up differs from one that was.
     lab.attach(plan::LTE)?;
     lab.detach(plan::LTE)?;
-    lab.attach(plan::WIFI)?;
+    lab.attach_with_metric(plan::WIFI, WORST)?;
     let before = Snapshot::take(lab, plan::MN)?;
     let start = Instant::now();
     let mut deployment = Deployment::start(lab, &arguments.suite)?;
@@ -147,16 +152,36 @@ fn remote(deployment: &Deployment<'_>) -> Result<String> {
     Ok(bindings["bindings"][0]["remote"].as_str().context("there is no binding")?.to_owned())
 }
 
-/// wifi, lte, wifi, lte, each move under a stream: one network comes, then the other goes.
+/// wifi, lte, wifi under a stream, each network better than the one before, which goes half a second later; then lte, when wifi has gone.
 fn moves(deployment: &Deployment<'_>, lab: &Lab, table: &mut Table) -> Result<()> {
-    for (to, from, family) in
-        [(plan::LTE, plan::WIFI, plan::CN6), (plan::WIFI, plan::LTE, plan::CN4), (plan::LTE, plan::WIFI, plan::CN4)]
+    for (metric, (to, from, family)) in
+        (1..).zip([(plan::LTE, plan::WIFI, plan::CN6), (plan::WIFI, plan::LTE, plan::CN4)]).map(|(n, one)| (WORST - n, one))
     {
-        let streams = under_stream(lab, family, || deployment.move_to(to))?;
-        table.row(format!("move {from} to {to}, {}", name(family)), cost(&streams)?);
+        let streams = under_stream(lab, family, || {
+            lab.attach_with_metric(to, metric)?;
+            std::thread::sleep(BOTH);
+            lab.detach(from)
+        })?;
+        table.row(format!("move {from} to {to}, {}", name(family)), format!("{}; {}", cost(&streams)?, recorded(deployment)?));
     }
-    step("moved from wifi to lte, back to wifi and to lte again under streams of 1,000 packets a second each way");
+    let streams = under_stream(lab, plan::CN4, || {
+        lab.detach(plan::WIFI)?;
+        lab.attach(plan::LTE)
+    })?;
+    table.row("wifi breaks, then lte comes, IPv4", format!("{}; {}", cost(&streams)?, recorded(deployment)?));
+    step(
+        "moved from wifi to lte and back, both up for 500 ms, and to lte after a break, under streams of 1,000 packets a second each way",
+    );
     Ok(())
+}
+
+/// The last move as the node recorded it, in milliseconds after the kernel's event.
+fn recorded(deployment: &Deployment<'_>) -> Result<String> {
+    let (answer, _) = deployment.json("mn", &["handovers", "--json"])?;
+    let last = answer["handovers"].as_array().and_then(|all| all.last()).context("mn has recorded no move")?;
+    let after = |name: &str| last[name].as_f64().map_or_else(|| "-".to_owned(), |milliseconds| format!("{milliseconds:.1}"));
+    let (update, acknowledged, heard) = (after("update_ms"), after("acknowledged_ms"), after("first_downlink_ms"));
+    Ok(format!("BU {update}, BA {acknowledged}, downlink {heard} ms after the event"))
 }
 
 /// The translator maps the node anew; nobody tells the node.
@@ -219,7 +244,7 @@ fn move_under_transfer(deployment: &Deployment<'_>, lab: &Lab, octets: u64, tabl
             wait_for("a third of the transfer", Duration::from_secs(120), || {
                 Ok((deployment.tunnel_octets()?.0 > before + octets / 3).then_some(()))
             })?;
-            lab.attach(plan::WIFI)?;
+            lab.attach_with_metric(plan::WIFI, WORST)?;
             lab.detach(plan::LTE)
         },
     )?;

@@ -80,6 +80,8 @@ pub struct World {
     node: Option<Node>,
     newest_port: u16,
     access: Vec<Access>,
+    /// The one with the best route.
+    preferred: Option<Access>,
     /// Not usable any more, but what is on its way there still arrives.
     fading: Vec<Access>,
     exchange: Option<Exchange>,
@@ -121,6 +123,7 @@ impl World {
             node: None,
             newest_port: 50_000,
             access: vec![Access::Wifi],
+            preferred: None,
             fading: Vec::new(),
             exchange: None,
             mhauth_attempts: 0,
@@ -222,6 +225,14 @@ impl World {
     pub fn attaches_to(&mut self, access: &[Access]) {
         self.access.clear();
         self.fades_to(access);
+    }
+
+    /// The mobile node gets another network beside the one that it has, and the route there is the better one.
+    pub fn gets_better(&mut self, access: Access) {
+        self.preferred = Some(access);
+        self.access.retain(|other| *other != access);
+        let both: Vec<Access> = self.access.iter().copied().chain([access]).collect();
+        self.fades_to(&both);
     }
 
     /// The mobile node may use exactly these networks from now on. What is on its way to one that it had still arrives.

@@ -166,7 +166,7 @@ impl World {
                 interface,
                 name: name.to_owned(),
                 care_of: CareOfAddress(address(*access)),
-                metric: 100,
+                metric: if self.preferred == Some(*access) { 1 } else { 100 },
                 deprecated: false,
             }
         };

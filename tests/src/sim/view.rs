@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use feed::SessionReport;
 use ha::binding_cache::Binding;
+use mn::flight_recorder::Record;
 use mn::mobile_node::Phase;
 use protocol::addr::HomeAddresses;
 use protocol::sa::Spi;
@@ -57,6 +58,12 @@ impl World {
     /// How often the mobile node sent something for a NAT's sake alone.
     pub fn keepalives(&self) -> u64 {
         self.node.as_ref().map_or(0, |node| node.machine.keepalives())
+    }
+
+    /// The mobile node's latest moves, oldest first, without the one that brought it up.
+    pub fn handovers(&self) -> Vec<Record> {
+        let records = self.node.as_ref().map(|node| node.machine.handovers().0.cloned().collect::<Vec<_>>());
+        records.into_iter().flatten().filter(|record| record.number > 1).collect()
     }
 
     /// How often the mobile node has begun MHAuth.

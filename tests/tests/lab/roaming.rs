@@ -10,8 +10,6 @@ use tests::lab::traffic::udp::{self, Streams};
 use tests::lab::{Deployment, Lab, Setup, inside, plan, wait_for};
 use tests::link::Link;
 
-use crate::setup;
-
 /// 50 Mbit/s of UDP payload each way.
 const LOAD: udp::Load = udp::Load { rate: 4_600, octets: 1_358 };
 /// Octets a second of a TCP connection beside it.

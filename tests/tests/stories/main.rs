@@ -8,6 +8,7 @@ mod expiry;
 mod handover;
 mod handover_times;
 mod look_up;
+mod make_before_break;
 mod nat;
 mod profiles;
 mod registration;
