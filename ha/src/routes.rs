@@ -147,6 +147,8 @@ impl BindingRoutes {
             Command::Install(_)
             | Command::Uninstall(_)
             | Command::Signal { .. }
+            | Command::Probe { .. }
+            | Command::PathMtu { .. }
             | Command::Keepalive { .. }
             | Command::LookUpIn(_)
             | Command::Guard(_)

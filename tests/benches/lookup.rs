@@ -87,7 +87,7 @@ fn bound(count: usize) -> (TunnelTable, Vec<HomeAddress>) {
         let (Some(home), Some(sending)) = (HomeAddresses::new(Some(ip6), Some(ip4)), Spi::new(number)) else {
             unreachable!("the constants are in range")
         };
-        table.set(Tunnel { home, paths: Paths::one(path), encapsulation: Encapsulation::ProtectedUdp, sending });
+        table.set(Tunnel { home, paths: Paths::one(path), encapsulation: Encapsulation::ProtectedUdp, sending, mtu: u16::MAX });
         homes.push(HomeAddress(ip6.into()));
     }
     homes.shuffle(&mut rng);

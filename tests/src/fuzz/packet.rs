@@ -42,7 +42,11 @@ fn with_right_checksum(header: &[u8]) -> Vec<u8> {
 pub fn inner_packet(data: &[u8]) {
     let mut out = [0; 1500];
     for own in [IpAddr::V6(OWN6), IpAddr::V4(OWN4)] {
-        let Some(len) = icmp::address_unreachable(data, own, &mut out) else { continue };
+        let too_big = icmp::packet_too_big(data, 1_300, own, &mut out);
+        too_big.into_iter().for_each(|len| check_error(&out[..len], data, own));
+        let unreachable = icmp::address_unreachable(data, own, &mut out);
+        assert_eq!(too_big, unreachable, "two errors about one packet");
+        let Some(len) = unreachable else { continue };
         check_error(&out[..len], data, own);
         assert_eq!(icmp::address_unreachable(data, own, &mut vec![0; len - 1]), None, "an error is longer than its room");
     }

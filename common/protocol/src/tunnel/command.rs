@@ -157,6 +157,17 @@ pub enum Command {
         /// Extension headers and Mobility Header.
         payload: Vec<u8>,
     },
+    /// Sends one PType 8 message in a datagram that nobody may fragment: it finds out what a path carries.
+    Probe {
+        /// Under which security association.
+        spi: Spi,
+        /// Where to.
+        path: Path,
+        /// The payload's first header: 60, 43 or 135.
+        next_header: u8,
+        /// Extension headers and Mobility Header.
+        payload: Vec<u8>,
+    },
     /// Sends one dummy packet (RFC 4303 section 2.6), so that a NAT on the way keeps its mapping.
     Keepalive {
         /// Under which security association.
@@ -168,6 +179,14 @@ pub enum Command {
     LookUpIn(SpiBlocks),
     /// The host's own addresses and what may be said to them. Replaces what was said before.
     Guard(Guard),
+    /// The longest inner packet, in octets, that the paths of these home addresses carry in one piece. Holds as long as the tunnel of
+    /// any of them, whereever that moves to.
+    PathMtu {
+        /// Whose packets.
+        home: HomeAddresses,
+        /// Octets.
+        mtu: u16,
+    },
     /// The longest inner packet, in octets: TCP connections through the tunnel are told of no longer segments.
     Mtu(u16),
 }

@@ -68,6 +68,8 @@ drop_reasons! {
     SaExpired => "sa-expired",
     /// No tunnel for the packet's home address; at a home agent answered with ICMP address unreachable.
     NoTunnel => "no-tunnel",
+    /// Longer than what the tunnel's path carries; its sender is told by ICMP.
+    TooBig => "too-big",
     /// The path is not proved and its allowance is used up.
     AllowanceUsedUp => "allowance-used-up",
     /// The batch has no room left.

@@ -20,7 +20,12 @@ pub struct Tunnel {
     pub encapsulation: Encapsulation,
     /// Under which security association.
     pub sending: Spi,
+    /// The longest inner packet, in octets, that is known to come through in one piece; no limit until control says one.
+    pub mtu: u16,
 }
+
+/// Of a tunnel of which nothing is known.
+const NO_LIMIT: u16 = u16::MAX;
 
 /// All tunnels of one half.
 #[derive(Debug, Default)]
@@ -33,16 +38,20 @@ pub struct TunnelTable {
 }
 
 impl TunnelTable {
-    /// Obeys `Move` and `Remove`; the other commands are not about bindings.
+    /// Obeys `Move`, `PathMtu` and `Remove`; the other commands are not about bindings.
     pub fn apply(&mut self, command: &Command) {
         match command {
             Command::Move { home, paths, encapsulation, sending } => {
-                self.set(Tunnel { home: *home, paths: paths.clone(), encapsulation: *encapsulation, sending: *sending });
+                let (home, paths) = (*home, paths.clone());
+                let mtu = self.any_of(&home).map_or(NO_LIMIT, |before| before.mtu);
+                self.set(Tunnel { home, paths, encapsulation: *encapsulation, sending: *sending, mtu });
             }
             Command::Remove(home) => self.remove(home),
+            Command::PathMtu { home, mtu } => self.limit(home, *mtu),
             Command::Install(_)
             | Command::Uninstall(_)
             | Command::Signal { .. }
+            | Command::Probe { .. }
             | Command::Keepalive { .. }
             | Command::LookUpIn(_)
             | Command::Guard(_)
@@ -53,7 +62,7 @@ impl TunnelTable {
     /// Makes or replaces the tunnel of these home addresses; an address that the new one lacks is not bound any more. What a
     /// path that is not proved has used of its allowance stays used.
     pub fn set(&mut self, mut tunnel: Tunnel) {
-        if let Some(before) = tunnel.home.iter().find_map(|home| self.get(home)) {
+        if let Some(before) = self.any_of(&tunnel.home) {
             tunnel.paths.iter_mut().for_each(|path| keep_allowance(path, &before.paths));
         }
         for home in tunnel.home.iter() {
@@ -81,6 +90,18 @@ impl TunnelTable {
     /// The tunnel of a home address.
     pub fn get(&self, home: HomeAddress) -> Option<&Tunnel> {
         self.tunnels.get(self.index(home)?)?.as_ref()
+    }
+
+    fn any_of(&self, home: &HomeAddresses) -> Option<&Tunnel> {
+        home.iter().find_map(|home| self.get(home))
+    }
+
+    fn limit(&mut self, home: &HomeAddresses, mtu: u16) {
+        for index in home.iter().filter_map(|home| self.by_home.get(&home).copied()) {
+            if let Some(Some(tunnel)) = self.tunnels.get_mut(index) {
+                tunnel.mtu = mtu;
+            }
+        }
     }
 
     fn index(&self, home: HomeAddress) -> Option<usize> {
@@ -121,7 +142,8 @@ mod tests {
     fn tunnel(ip6: Option<&str>, ip4: Option<&str>, port: u16) -> Tunnel {
         let home = HomeAddresses::new(ip6.map(|ip| ip.parse().unwrap()), ip4.map(|ip| ip.parse().unwrap())).unwrap();
         let path = Path::proved(SocketId(0), ([198, 51, 100, 7], port).into());
-        Tunnel { home, paths: Paths::one(path), encapsulation: Encapsulation::ProtectedUdp, sending: Spi::new(0x1000).unwrap() }
+        let sending = Spi::new(0x1000).unwrap();
+        Tunnel { home, paths: Paths::one(path), encapsulation: Encapsulation::ProtectedUdp, sending, mtu: NO_LIMIT }
     }
 
     fn home(ip: &str) -> HomeAddress {
@@ -147,6 +169,26 @@ mod tests {
         assert!(table.get(home("2001:db8:100::7")).is_some() && table.get(home("10.9.0.7")).is_none());
         table.remove(&tunnel(Some("2001:db8:100::7"), None, 1).home);
         assert!(table.get(home("2001:db8:100::7")).is_none());
+    }
+
+    #[test]
+    fn a_path_mtu_is_kept_in_a_move_and_goes_with_the_tunnel() {
+        let (mut table, ip4) = (TunnelTable::default(), "10.9.0.7");
+        let both = tunnel(Some("2001:db8:100::7"), Some(ip4), 1).home;
+        let mtu = |table: &TunnelTable| table.get(home(ip4)).map(|tunnel| tunnel.mtu);
+        let move_to = |port| {
+            let Tunnel { home, paths, encapsulation, sending, .. } = tunnel(Some("2001:db8:100::7"), Some(ip4), port);
+            Command::Move { home, paths, encapsulation, sending }
+        };
+        table.apply(&Command::PathMtu { home: both, mtu: 1_300 });
+        table.apply(&move_to(1));
+        assert_eq!(mtu(&table), Some(NO_LIMIT), "there was no tunnel yet");
+        table.apply(&Command::PathMtu { home: both, mtu: 1_300 });
+        table.apply(&move_to(2));
+        assert_eq!(mtu(&table), Some(1_300));
+        table.apply(&Command::Remove(both));
+        table.apply(&move_to(3));
+        assert_eq!(mtu(&table), Some(NO_LIMIT));
     }
 
     #[test]

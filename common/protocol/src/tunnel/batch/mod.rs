@@ -9,7 +9,7 @@ mod send;
 pub(crate) use disjoint::disjoint;
 pub use packets::PacketBatch;
 pub use receive::{ReceiveBatch, Received};
-pub use send::{MAX_RUN_DATAGRAMS, MAX_RUN_OCTETS, Run, SendBatch};
+pub use send::{Fragmentation, MAX_RUN_DATAGRAMS, MAX_RUN_OCTETS, Run, SendBatch};
 
 /// The largest datagram or inner packet: what an IPv4 or IPv6 packet can be.
 pub const MAX_PACKET: usize = 65_535;

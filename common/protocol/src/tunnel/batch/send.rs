@@ -9,6 +9,18 @@ pub const MAX_RUN_DATAGRAMS: usize = 64;
 /// The most octets of one [`Run`]: what one UDP message may hold over IPv4, the narrower family.
 pub const MAX_RUN_OCTETS: usize = super::MAX_PACKET - 20 - 8;
 
+/// What becomes of a datagram that is longer than its path carries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Fragmentation {
+    /// Whoever finds that out fragments it, if he may: a router over IPv4, the kernel over IPv6.
+    #[default]
+    OnTheWay,
+    /// It is lost.
+    Never,
+    /// Over IPv6 it is sent in fragments of what every path carries; over IPv4 as [`Self::OnTheWay`].
+    AtSource,
+}
+
 /// Datagrams to one place, one behind the other in the batch: all of the same length, but the last, which may be shorter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Run {
@@ -22,6 +34,8 @@ pub struct Run {
     pub to: SocketAddr,
     /// The outer header's Traffic Class, or IPv4's Type of Service: DSCP and ECN.
     pub traffic_class: u8,
+    /// What becomes of one that is too long.
+    pub fragmentation: Fragmentation,
 }
 
 impl Run {
@@ -35,8 +49,10 @@ impl Run {
     }
 
     /// Whether a datagram at `next` may be its next one.
-    fn takes(&self, next: &Range<usize>, traffic_class: u8) -> bool {
-        self.range.end == next.start
+    fn takes(&self, next: &Range<usize>, traffic_class: u8, fragmentation: Fragmentation) -> bool {
+        // The kernel never both cuts a message and fragments what it is cut into.
+        [self.fragmentation, fragmentation] == [Fragmentation::OnTheWay; 2]
+            && self.range.end == next.start
             && self.range.len().is_multiple_of(self.datagram)
             && next.len() <= self.datagram
             && self.traffic_class == traffic_class
@@ -97,11 +113,19 @@ impl SendBatch {
 
     /// Sends the datagram at `range` on `path`, behind what was sent there before.
     pub fn push(&mut self, range: Range<usize>, path: &Path, traffic_class: u8) {
+        self.push_as(Fragmentation::OnTheWay, range, path, traffic_class);
+    }
+
+    /// The same, with a wish for what becomes of it where it is too long.
+    pub fn push_as(&mut self, fragmentation: Fragmentation, range: Range<usize>, path: &Path, traffic_class: u8) {
         // The runs of one datagram's paths stand side by side; the latest of a path is the only one that may grow.
         let latest = self.runs.iter_mut().skip(self.ended).rev().take(Paths::MAX).find(|run| run.leads_where(path));
-        match latest.filter(|run| run.takes(&range, traffic_class)) {
+        match latest.filter(|run| run.takes(&range, traffic_class, fragmentation)) {
             Some(run) => run.range.end = range.end,
-            None => self.runs.push(Run { datagram: range.len(), range, socket: path.socket, to: path.remote, traffic_class }),
+            None => {
+                let (datagram, socket, to) = (range.len(), path.socket, path.remote);
+                self.runs.push(Run { datagram, range, socket, to, traffic_class, fragmentation });
+            }
         }
     }
 

@@ -9,6 +9,7 @@ use crate::offload::Segments;
 use crate::sa::Spi;
 use crate::sa::cipher::layout;
 use crate::sa::outbound::OutboundSa;
+use crate::tunnel::batch::Fragmentation;
 use crate::tunnel::{Counters, DropReason, Encapsulation, Event, Paths, SendBatch, Volume};
 use crate::wire::envelope::{self, PType};
 use crate::wire::ip::InnerPacket;
@@ -22,18 +23,24 @@ pub(super) struct Outer {
     traffic_class: u8,
     /// What TCP connections are told to fit into.
     mtu: Option<u16>,
+    fragmentation: Fragmentation,
 }
 
 impl Outer {
     /// Of user data.
-    pub(super) fn of(inner: &InnerPacket, mtu: u16) -> Self {
+    pub(super) fn of(inner: &InnerPacket, mtu: u16, fragmentation: Fragmentation) -> Self {
         let (next_header, traffic_class) = (inner.next_header(), inner.traffic_class);
-        Self { ptype: PType::Protected, next_header, traffic_class, mtu: Some(mtu) }
+        Self { ptype: PType::Protected, next_header, traffic_class, mtu: Some(mtu), fragmentation }
     }
 
     /// Of a packet that control has made.
     pub(super) fn own(ptype: PType, next_header: u8) -> Self {
-        Self { ptype, next_header, traffic_class: 0, mtu: None }
+        Self { ptype, next_header, traffic_class: 0, mtu: None, fragmentation: Fragmentation::OnTheWay }
+    }
+
+    /// Of one that finds out what a path carries.
+    pub(super) fn probe(next_header: u8) -> Self {
+        Self { fragmentation: Fragmentation::Never, ..Self::own(PType::MobilityHeader, next_header) }
     }
 }
 
@@ -129,7 +136,7 @@ impl<R: CryptoRng> LayOut<'_, R> {
         let slot = self.send.slot(range.clone());
         let place = self.sa.frame(outer.ptype, reserved.sequence, outer.next_header, payload.len(), self.rng, slot);
         payload.write(outer, place);
-        self.send_on_each(&range, outer.traffic_class);
+        self.send_on_each(&range, outer);
         self.pending.datagrams.push((self.sa.spi(), range));
         if reserved.is_wearing_out {
             self.pending.events.push_back(Event::WearingOut(self.sa.spi()));
@@ -143,7 +150,7 @@ impl<R: CryptoRng> LayOut<'_, R> {
         let (head, body) = self.send.slot(range.clone()).split_at_mut(envelope::LEN);
         head.copy_from_slice(&envelope::CLEAR);
         payload.write(outer, body);
-        self.send_on_each(&range, outer.traffic_class);
+        self.send_on_each(&range, outer);
         self.sa.keep_awake();
         Ok(())
     }
@@ -156,10 +163,10 @@ impl<R: CryptoRng> LayOut<'_, R> {
         }
     }
 
-    fn send_on_each(&mut self, range: &Range<usize>, traffic_class: u8) {
+    fn send_on_each(&mut self, range: &Range<usize>, outer: &Outer) {
         for index in 0..Paths::MAX {
             if let Some(path) = self.paths.spend(index, range.len()) {
-                self.send.push(range.clone(), path, traffic_class);
+                self.send.push_as(outer.fragmentation, range.clone(), path, outer.traffic_class);
             }
         }
     }

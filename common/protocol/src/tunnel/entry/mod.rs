@@ -5,6 +5,7 @@
 //! seal runs of packets of one SA together.
 
 mod lay_out;
+mod too_big;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
@@ -91,10 +92,14 @@ impl EntryPoint {
             Command::Uninstall(spi) => {
                 self.sas.remove(*spi);
             }
-            Command::Move { .. } | Command::Remove(_) => self.table.apply(command),
-            Command::Signal { spi, .. } | Command::Keepalive { spi, .. } if !self.share.has(*spi) => {}
+            Command::Move { .. } | Command::Remove(_) | Command::PathMtu { .. } => self.table.apply(command),
+            Command::Signal { spi, .. } | Command::Probe { spi, .. } | Command::Keepalive { spi, .. }
+                if !self.share.has(*spi) => {}
             Command::Signal { spi, paths, next_header, payload } => {
                 self.send_own(*spi, paths, &Outer::own(PType::MobilityHeader, *next_header), payload, rng, send);
+            }
+            Command::Probe { spi, path, next_header, payload } => {
+                self.send_own(*spi, &Paths::one(path.clone()), &Outer::probe(*next_header), payload, rng, send);
             }
             Command::Keepalive { spi, path } => {
                 self.send_own(*spi, &Paths::one(path.clone()), &Outer::own(PType::Protected, NEXT_HEADER_NONE), &[], rng, send);
@@ -129,8 +134,10 @@ impl EntryPoint {
             match self.handle_packet(header, packet, at.segment, behind, rng, send) {
                 Ok(full_at) => rest = full_at.map(|segment| Place { segment, ..at }),
                 Err(reason) => {
-                    if reason == DropReason::NoTunnel {
-                        self.reply_unreachable(packet, now, replies);
+                    match reason {
+                        DropReason::NoTunnel => self.reply(packet, None, now, replies),
+                        DropReason::TooBig => self.reply(packet, self.limit_of(packet), now, replies),
+                        _ => {}
                     }
                     self.counters.count_drop(reason);
                 }
@@ -157,15 +164,13 @@ impl EntryPoint {
         if !inner.may_cross() {
             return Err(DropReason::ForbiddenInnerAddress);
         }
-        let home = HomeAddress(match self.role {
-            Role::HomeAgent => inner.destination,
-            Role::MobileNode => inner.source,
-        });
-        let tunnel = self.table.get(home).ok_or(DropReason::NoTunnel)?;
+        let tunnel = self.table.get(self.home(&inner)).ok_or(DropReason::NoTunnel)?;
         let segments = Segments::new(header, packet.get(..inner.len).ok_or(DropReason::BadInnerPacket)?)?;
+        let fragmentation = too_big::judge(&inner, packet, segments.len(0), tunnel.mtu, &self.icmp_sources)?;
+        let outer = Outer::of(&inner, self.mtu.min(tunnel.mtu), fragmentation);
         let sa = self.sas.get_mut(tunnel.sending).ok_or(DropReason::UnknownSpi)?;
         let mut lay_out = LayOut { sa, paths: &tunnel.paths, rng, send, pending: &mut self.pending, behind };
-        Ok(lay_out.segments(&Outer::of(&inner, self.mtu), tunnel.encapsulation, &segments, from, &self.counters))
+        Ok(lay_out.segments(&outer, tunnel.encapsulation, &segments, from, &self.counters))
     }
 
     /// Sends a packet that control has made.
@@ -205,13 +210,33 @@ impl EntryPoint {
         self.sas.settle();
     }
 
-    fn reply_unreachable(&mut self, packet: &[u8], now: Instant, replies: &mut PacketBatch) {
+    /// The inner address that is the mobile node's.
+    fn home(&self, inner: &InnerPacket) -> HomeAddress {
+        HomeAddress(match self.role {
+            Role::HomeAgent => inner.destination,
+            Role::MobileNode => inner.source,
+        })
+    }
+
+    #[cold]
+    fn limit_of(&self, packet: &[u8]) -> Option<u16> {
+        let inner = InnerPacket::parse(packet).ok()?;
+        self.table.get(self.home(&inner)).map(|tunnel| tunnel.mtu)
+    }
+
+    /// An ICMP error to the source of `packet`: it is longer than `mtu`, or without one, its destination is unreachable.
+    #[cold]
+    fn reply(&mut self, packet: &[u8], mtu: Option<u16>, now: Instant, replies: &mut PacketBatch) {
         let source = match packet.first().map(|octet| octet >> 4) {
             Some(4) => self.icmp_sources.ip4.map(IpAddr::V4),
             _ => self.icmp_sources.ip6.map(IpAddr::V6),
         };
         let Some(source) = source else { return };
-        let Some(len) = icmp::address_unreachable(packet, source, replies.room()) else { return };
+        let len = match mtu {
+            Some(mtu) => icmp::packet_too_big(packet, mtu, source, replies.room()),
+            None => icmp::address_unreachable(packet, source, replies.room()),
+        };
+        let Some(len) = len else { return };
         if self.icmp_limit.allow(now) {
             replies.commit(len);
         }

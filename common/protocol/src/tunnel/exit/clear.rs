@@ -29,7 +29,7 @@ impl ExitPoint {
             return Err(DropReason::PlaintextRefused);
         }
         self.gate.check_may_cross(&inner, packet)?;
-        self.gate.adapt(&inner, received.traffic_class, packet)?;
+        self.gate.adapt(&inner, tunnel, received.traffic_class, packet)?;
         self.received.add(inner.len);
         install.traffic.count(self.role.receives(), Volume::of_one(inner.len));
         Ok(envelope::LEN..envelope::LEN + inner.len)

@@ -54,8 +54,8 @@ impl Gate {
     ///
     /// # Errors
     /// [`DropReason::CongestionNotEct`].
-    pub(super) fn adapt(&self, inner: &InnerPacket, outer: u8, packet: &mut [u8]) -> Result<(), DropReason> {
-        mss::clamp(packet, self.mtu);
+    pub(super) fn adapt(&self, inner: &InnerPacket, tunnel: &Tunnel, outer: u8, packet: &mut [u8]) -> Result<(), DropReason> {
+        mss::clamp(packet, self.mtu.min(tunnel.mtu));
         ecn::decapsulate(inner, outer, packet)
     }
 }

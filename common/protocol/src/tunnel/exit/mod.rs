@@ -91,11 +91,11 @@ impl ExitPoint {
                     sa.widen();
                 }
             }
-            Command::Remove(_) => self.gate.table.apply(command),
+            Command::Remove(_) | Command::PathMtu { .. } => self.gate.table.apply(command),
             Command::LookUpIn(blocks) => self.look_ups.set_blocks(blocks.clone()),
             Command::Guard(guard) => self.gate.guard = guard.clone(),
             Command::Mtu(mtu) => self.gate.mtu = *mtu,
-            Command::Signal { .. } | Command::Keepalive { .. } => {}
+            Command::Signal { .. } | Command::Probe { .. } | Command::Keepalive { .. } => {}
         }
     }
 

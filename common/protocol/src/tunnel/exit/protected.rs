@@ -81,7 +81,7 @@ impl Authentic<'_> {
         gate.check_may_cross(&inner, packet)?;
         let tunnel = gate.tunnel(nodes_own).ok_or(DropReason::NoBinding)?;
         events.extend(self.sighting(sa, gate, tunnel, now));
-        gate.adapt(&inner, self.received.traffic_class, packet)?;
+        gate.adapt(&inner, tunnel, self.received.traffic_class, packet)?;
         Ok(inner.len)
     }
 
