@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use protocol::tunnel::SocketId;
+use protocol::tunnel::batch::Fragmentation;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use crate::bind::{self, Transport};
@@ -136,6 +137,13 @@ impl UdpSocket {
     /// Whether datagrams of one length from one place come as one message (`UDP_GRO`).
     pub fn receives_runs(&self) -> bool {
         self.receives_runs
+    }
+
+    /// How datagrams that are too long for their path are treated from now on. One that cannot be treated so is a probe that is lost.
+    fn set_fragmentation(&self, fragmentation: Fragmentation) {
+        if let Err(error) = options::set_fragmentation(self.as_fd(), self.local, fragmentation) {
+            tracing::debug!(local = %self.local, %error, ?fragmentation, "the kernel does not say how to fragment");
+        }
     }
 
     /// Sends no runs any more when the kernel says that the way out is to blame, and not the run.

@@ -8,16 +8,23 @@
 //!   datagram fails its ICV.
 //! - IPv6: `IPV6_PMTUDISC_WANT`. Routers cannot fragment; the kernel learns from Packet Too Big and fragments here. Ignoring
 //!   these messages would be the black hole. A forged one costs speed only: the floor is 1,280 octets.
+//!
+//! A probe of the path goes with `PROBE`: Don't Fragment is set, and no learned path MTU stops it. What is known to be too long for its
+//! path is fragmented here over IPv6 (`IPV6_MTU`), with or without Packet Too Big.
 
 use std::ffi::{c_int, c_void};
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
+use protocol::tunnel::batch::Fragmentation;
 use rustix::net::sockopt;
 use socket2::Socket;
 
 use super::SocketOptions;
+
+/// What every IPv6 path carries (RFC 8200 section 5).
+const LEAST_IPV6_MTU: c_int = 1_280;
 
 pub(super) fn set(socket: &Socket, local: SocketAddr, options: &SocketOptions) -> io::Result<()> {
     if let Some(mark) = options.mark {
@@ -81,6 +88,19 @@ fn set_buffers(socket: &Socket, receive: usize) -> io::Result<()> {
         socket.set_send_buffer_size(send)?;
     }
     Ok(())
+}
+
+/// How datagrams that are too long are treated from now on.
+pub(super) fn set_fragmentation(fd: BorrowedFd<'_>, local: SocketAddr, fragmentation: Fragmentation) -> io::Result<()> {
+    let is_probe = fragmentation == Fragmentation::Never;
+    if let SocketAddr::V4(_) = local {
+        let value = if is_probe { libc::IP_PMTUDISC_PROBE } else { libc::IP_PMTUDISC_OMIT };
+        return set_int(fd, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, value);
+    }
+    let value = if is_probe { libc::IPV6_PMTUDISC_PROBE } else { libc::IPV6_PMTUDISC_WANT };
+    set_int(fd, libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, value)?;
+    let longest = if fragmentation == Fragmentation::AtSource { LEAST_IPV6_MTU } else { 0 };
+    set_int(fd, libc::IPPROTO_IPV6, libc::IPV6_MTU, longest)
 }
 
 fn set_path_mtu_discovery(fd: BorrowedFd<'_>, local: SocketAddr) -> io::Result<()> {
@@ -159,6 +179,21 @@ mod tests {
         }
     }
 
+    impl Link {
+        fn send_as(&self, fragmentation: Fragmentation, len: usize) -> Result<Vec<Vec<u8>>, i32> {
+            let mut batch = SendBatch::new(2, MAX_PACKET);
+            let range = batch.reserve(len, 1).unwrap();
+            batch.push_as(fragmentation, range, &Path::proved(SocketId(0), self.to), 0);
+            let report = Sender::new().send(&batch, &self.sockets);
+            if let Some(error) = report.last_error {
+                return Err(error.raw_os_error().unwrap());
+            }
+            let mut packets = PacketBatch::new(64, 3 * MAX_PACKET);
+            self.tun.read_batch(&mut packets).unwrap();
+            Ok(packets.iter().filter(|packet| packet[0] >> 4 == 4 || packet[24] != 0xff).map(<[u8]>::to_vec).collect())
+        }
+    }
+
     fn checksum(octets: &[u8]) -> [u8; 2] {
         let mut sum: u32 = octets.chunks(2).map(|pair| u32::from(pair[0]) << 8 | u32::from(*pair.get(1).unwrap_or(&0))).sum();
         while sum > 0xffff {
@@ -225,6 +260,34 @@ mod tests {
             }
             assert_eq!(fragments.len(), 2);
             assert!(fragments.iter().all(|packet| packet[6] == 44 && packet.len() <= 1_280));
+        });
+    }
+
+    #[test]
+    fn a_probe_is_never_fragmented_and_only_it_is_not() {
+        in_new_network_namespace(|| {
+            let link = Link::new("192.0.2.1/24", "192.0.2.9");
+            let probe = link.send_as(Fragmentation::Never, 1_472).unwrap();
+            assert_eq!((probe.len(), probe[0].len(), probe[0][6] & 0x40), (1, 1_500, 0x40));
+            assert_eq!(link.send_as(Fragmentation::Never, 1_473), Err(libc::EMSGSIZE));
+            assert_eq!((link.send(1_400)[0][6] & 0x40, link.send(3_000).len()), (0, 3));
+        });
+    }
+
+    #[test]
+    fn over_ipv6_a_probe_passes_what_was_learned_and_what_is_too_long_is_fragmented_without_learning() {
+        in_new_network_namespace(|| {
+            let link = Link::new("2001:db8:f::1/64", "2001:db8:f::9");
+            shell("ip -6 route add 2001:db8:f::9/128 dev link0 mtu 1300");
+            assert_eq!(link.send(1_400).len(), 2);
+            let probe = link.send_as(Fragmentation::Never, 1_452).unwrap();
+            assert_eq!((probe.len(), probe[0].len(), probe[0][6]), (1, 1_500, 17));
+            assert_eq!(link.send_as(Fragmentation::Never, 1_453), Err(libc::EMSGSIZE));
+            shell("ip -6 route del 2001:db8:f::9/128 dev link0 mtu 1300");
+            let fragments = link.send_as(Fragmentation::AtSource, 1_316).unwrap();
+            assert_eq!(fragments.len(), 2);
+            assert!(fragments.iter().all(|packet| packet[6] == 44 && packet.len() <= 1_280));
+            assert_eq!(link.send(1_400).len(), 1, "others go in one piece");
         });
     }
 }

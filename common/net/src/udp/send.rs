@@ -3,7 +3,7 @@
 use std::io;
 use std::ops::Range;
 
-use protocol::tunnel::batch::{MAX_RUN_DATAGRAMS, Run};
+use protocol::tunnel::batch::{Fragmentation, MAX_RUN_DATAGRAMS, Run};
 use protocol::tunnel::{SendBatch, SocketId};
 
 use super::messages::Messages;
@@ -50,15 +50,16 @@ impl Sender {
         let mut report = SendReport::default();
         let mut outgoing = rest_of(batch, self.done).flat_map(|(run, octets)| messages_of(run, octets, sockets)).peekable();
         while let Some((first, _)) = outgoing.peek() {
-            let id = first.socket;
+            let (id, fragmentation) = (first.socket, first.fragmentation);
             self.messages.clear();
             while self.messages.len() < MESSAGES
-                && let Some((run, octets)) = outgoing.next_if(|(run, _)| run.socket == id)
+                && let Some((run, octets)) = outgoing.next_if(|(run, _)| (run.socket, run.fragmentation) == (id, fragmentation))
             {
                 self.messages.push(run, octets);
             }
             let (settled, done) = (report.sent + report.failed, self.done);
-            if self.send_messages(sockets.get(id), &mut report).is_err() {
+            let sent = in_form(sockets.get(id), fragmentation, |socket| self.send_messages(socket, &mut report));
+            if sent.is_err() {
                 if batch.runs().all(|(run, _)| run.socket == id) {
                     report.full = Some(id);
                     return report;
@@ -106,6 +107,15 @@ impl Default for Sender {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// Calls `send` with the socket set for what it sends, and sets it back. A socket is one thread's.
+fn in_form<T>(socket: Option<&UdpSocket>, form: Fragmentation, send: impl FnOnce(Option<&UdpSocket>) -> T) -> T {
+    let special = socket.filter(|_| form != Fragmentation::OnTheWay);
+    special.iter().for_each(|socket| socket.set_fragmentation(form));
+    let sent = send(socket);
+    special.iter().for_each(|socket| socket.set_fragmentation(Fragmentation::OnTheWay));
+    sent
 }
 
 /// What of a batch's runs is behind the first `done` octets of them.
