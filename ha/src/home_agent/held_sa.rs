@@ -8,6 +8,7 @@ use protocol::sa::{SecurityAssociation, UserData};
 use protocol::tunnel::rate_limit::RateLimit;
 use protocol::tunnel::{Encapsulation, Install};
 
+use super::heartbeat::SaidPathMtu;
 use crate::renewal::Renewal;
 
 /// A Binding Update under an SA whose replay state is lost is answered at most this often.
@@ -31,6 +32,8 @@ pub(super) struct HeldSa {
     pub(super) reinit: RateLimit,
     pub(super) refresh: RateLimit,
     pub(super) heartbeats: RateLimit,
+    /// What the node has said last of the path in use.
+    pub(super) path_mtu: Option<SaidPathMtu>,
 }
 
 impl HeldSa {
@@ -45,6 +48,7 @@ impl HeldSa {
             reinit: RateLimit::new(1, REINIT_INTERVAL),
             refresh: RateLimit::new(1, REFRESH_INTERVAL),
             heartbeats: RateLimit::new(HEARTBEAT_BURST, HEARTBEAT_INTERVAL),
+            path_mtu: None,
         }
     }
 

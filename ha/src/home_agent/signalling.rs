@@ -126,6 +126,7 @@ impl HomeAgent {
         let binding = binding(registration, received, proof, now);
         let acknowledgement = acknowledgement(&binding.latest, registration, update.sequence);
         self.bind(home, binding, update.overwrite, now);
+        self.limit_downlink(received.spi);
         self.answer(received, &install, update, acknowledgement);
         if is_renewal_wanted {
             self.ask_again_later(received.spi, now);

@@ -169,14 +169,16 @@ impl Story {
     fn said(&mut self) -> Said {
         let mut said = Said::default();
         while let Some(command) = self.ha.poll_command() {
-            if let Command::Signal { paths, next_header, payload, .. } = &command {
+            if let Command::Probe { path, next_header, payload, .. } = &command {
+                let MobilityMessage::Heartbeat(heartbeat) = self.reads(*next_header, payload) else { panic!("{command:?}") };
+                said.heartbeats.push((path.remote, heartbeat));
+            } else if let Command::Signal { paths, next_header, payload, .. } = &command {
                 match self.reads(*next_header, payload) {
                     MobilityMessage::BindingAcknowledgement(ba) => said.acknowledgements.push(ba),
                     MobilityMessage::BindingRefreshRequest(_) => said.requests.extend(paths.iter().map(|path| path.remote)),
-                    MobilityMessage::Heartbeat(heartbeat) => {
-                        said.heartbeats.extend(paths.iter().map(|path| (path.remote, heartbeat)))
-                    }
-                    other @ (MobilityMessage::BindingUpdate(_) | MobilityMessage::BindingError(_)) => {
+                    other @ (MobilityMessage::BindingUpdate(_)
+                    | MobilityMessage::BindingError(_)
+                    | MobilityMessage::Heartbeat(_)) => {
                         panic!("the home agent sends {other:?}")
                     }
                 }

@@ -8,10 +8,19 @@ const ELSEWHERE: ([u8; 4], u16) = ([198, 51, 100, 99], 7_000);
 
 impl Story {
     fn is_asked(&mut self, len: usize, lease: u32, from: SocketAddr) -> Said {
+        self.is_told(1_300, len, lease, from)
+    }
+
+    fn is_told(&mut self, octets: u16, len: usize, lease: u32, from: SocketAddr) -> Said {
+        let number = self.next_number();
+        self.is_told_under(number, octets, len, lease, from)
+    }
+
+    fn is_told_under(&mut self, sequence: u32, octets: u16, len: usize, lease: u32, from: SocketAddr) -> Said {
         let ends = Ends { source: self.sa.home.in_mobility_header(), destination: self.sa.home_agent.in_mobility_header() };
-        let request = Heartbeat { kind: HeartbeatKind::Request, sequence: 9, path_mtu: Some(PathMtu(1_300)), len };
+        let request = Heartbeat { kind: HeartbeatKind::Request, sequence: 9, path_mtu: Some(PathMtu(octets)), len };
         let payload = MobilityMessage::Heartbeat(request).emit(ends);
-        let (spi, sequence, next_header) = (self.sa.spi, self.next_number(), signalling::MOBILITY);
+        let (spi, next_header) = (self.sa.spi, signalling::MOBILITY);
         self.hears(Event::Signalling(SignallingReceived {
             spi,
             sequence,
@@ -60,4 +69,38 @@ fn what_comes_from_nowhere_or_may_be_a_copy_gets_no_answer() {
     assert!(Story::new().is_asked(24, 1, ELSEWHERE.into()).is_nothing());
     let mut unnumbered = Story::with(SecurityAssociation { profile: WireProfile::Draft04, ..association(SPI) });
     assert!(unnumbered.is_asked(24, 0, ELSEWHERE.into()).is_nothing());
+}
+
+const NONE: [u16; 0] = [];
+
+/// The limits that the halves are told of.
+fn limits(said: &Said) -> Vec<u16> {
+    let limit = |command: &Command| match command {
+        Command::PathMtu { mtu, .. } => Some(*mtu),
+        _ => None,
+    };
+    said.others.iter().filter_map(limit).collect()
+}
+
+#[test]
+fn what_a_node_says_of_the_path_in_use_limits_what_is_sent_to_it_and_is_said_again_when_it_moves() {
+    let mut story = Story::new();
+    let here = SocketAddr::from((CARE_OF, 5000));
+    assert_eq!(limits(&story.is_told(1_400, 24, 0, here)), NONE, "nothing is bound");
+    assert_eq!(limits(&story.receives(update(1))), NONE, "nothing is known");
+    assert_eq!(limits(&story.is_told(1_400, 24, 0, ELSEWHERE.into())), NONE, "not the path in use");
+    assert_eq!(limits(&story.is_told(1_400, 24, 0, here)), [1_400]);
+    assert_eq!(limits(&story.is_told(1_400, 24, 0, here)), NONE, "known");
+    assert_eq!(limits(&story.is_told(1_200, 24, 0, here)), [1_200]);
+    assert_eq!(limits(&story.receives(update(2))), [1_200]);
+    assert_eq!(limits(&story.is_told(9, 24, 0, here)), [1_150]);
+}
+
+#[test]
+fn what_was_said_earlier_and_comes_later_is_not_heeded() {
+    let mut story = Story::new();
+    let here = SocketAddr::from((CARE_OF, 5000));
+    story.receives(update(1));
+    assert_eq!(limits(&story.is_told_under(20, 1_300, 24, 0, here)), [1_300]);
+    assert_eq!(limits(&story.is_told_under(19, 1_400, 24, 0, here)), NONE);
 }
