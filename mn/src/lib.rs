@@ -25,6 +25,7 @@ pub mod link_monitor;
 pub mod mobile_node;
 pub mod movement;
 pub mod path_check;
+pub mod path_mtu;
 pub mod routes;
 pub mod runtime;
 pub mod silence;

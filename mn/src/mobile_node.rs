@@ -8,6 +8,7 @@
 mod action;
 mod authentication;
 mod moving;
+mod path_mtu;
 mod registration;
 mod report;
 mod signalling;
@@ -71,6 +72,7 @@ pub struct MobileNode {
     is_plain: bool,
     registration: HomeRegistration,
     path_check: PathCheck,
+    mtu: path_mtu::Mtu,
     keepalive: Keepalive,
     uplink: Uplink,
     registered: Option<Registered>,
@@ -105,6 +107,7 @@ impl MobileNode {
             is_plain: false,
             registration: HomeRegistration::new(rng.next_u32() as u16),
             path_check: PathCheck::default(),
+            mtu: path_mtu::Mtu::default(),
             keepalive: Keepalive::default(),
             uplink: Uplink::default(),
             registered: None,
@@ -155,6 +158,7 @@ impl MobileNode {
         if is_silent && self.registration.is_settled() && self.phase() == Phase::Registered {
             self.send_binding_update(true, now);
         }
+        self.watch_traffic(now);
         if self.keepalive.observe(sent, now) {
             self.keep_alive(now);
         }
@@ -173,6 +177,7 @@ impl MobileNode {
             return;
         }
         self.leaving = true;
+        self.mtu.leave();
         if self.registered.is_none() || self.handover.current().is_none() {
             self.actions.push_back(Action::Finished);
         } else {
@@ -201,6 +206,7 @@ impl MobileNode {
         if self.registration.due().is_some_and(|due| due <= now) {
             self.repeat_or_refresh(now);
         }
+        self.probe_path(now);
     }
 
     /// The next action; drained until `None`.
@@ -215,6 +221,7 @@ impl MobileNode {
             (self.registration.due(), TimerName("Binding Update")),
             (self.move_ends, TimerName("move ends")),
             (self.recorder.due(), TimerName("what a move has lost is known")),
+            (self.mtu.due(), TimerName("path MTU")),
             (self.handover.due(), TimerName("close old socket")),
             (self.superseded.due(), TimerName("forget superseded SA")),
             (self.sa_ends, TimerName("security association ends")),

@@ -69,6 +69,14 @@ impl Routes {
         Ok(())
     }
 
+    /// Has the device carry packets of up to `mtu` octets.
+    ///
+    /// # Errors
+    /// The kernel refused.
+    pub async fn set_mtu(&self, interface: u32, mtu: u16) -> Result<(), NetlinkError> {
+        self.netlink.set_link_up(interface, Some(mtu)).await
+    }
+
     /// Leads packets of the families in which an address is bound to the device `interface`, and those of a family that is
     /// not, or not any more, where they go without the tunnel. Asks nothing of the kernel when that is as it was.
     ///

@@ -27,6 +27,7 @@ use crate::granted;
 use crate::hac_client::{HacClient, HacError, MAX_CANDIDATES};
 use crate::link_monitor::{self, Found};
 use crate::mobile_node::{Action, MobileNode, Phase, Registered};
+use crate::path_mtu::PathMtu;
 use crate::routes::Routes;
 use crate::status::{HandoverShown, SharedStatus, milliseconds, phase_name};
 use crate::tunnel_device::TunnelDevice;
@@ -124,6 +125,9 @@ pub async fn run(
         finished: false,
         shown_changes: 0,
     };
+    if tunnel.mtu.is_some() {
+        runtime.node.fix_mtu();
+    }
     let result = runtime.drive(Inputs { runs, attachments, events }, renew, shutdown).await;
     monitor.abort();
     let cleaned = runtime.routes.clean_up().await;
@@ -189,6 +193,7 @@ impl Runtime {
             Action::ClosePath(socket) => self.device.close_path(socket)?,
             Action::Command(command) => self.device.apply(&command)?,
             Action::Registered(registered) => self.registered(&registered).await?,
+            Action::Mtu(mtu) => self.device.follow_path(&mut self.routes, mtu).await?,
             Action::Refused(status) => {
                 self.status.update(|shown| shown.last_error = Some(format!("the home agent refused the binding: {status}")));
             }
@@ -279,6 +284,8 @@ impl Runtime {
             shown.state = phase_name(self.node.phase()).to_owned();
             shown.renewals = self.node.renewals();
             shown.keepalives = self.node.keepalives();
+            shown.mtu = self.device.mtu();
+            shown.path_mtu = self.node.path_mtu().and_then(PathMtu::confirmed);
             shown.workers = self.device.workers();
             shown.offloads = self.device.offloads().into_iter().map(str::to_owned).collect();
             if let Some(install) = install {

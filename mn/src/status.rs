@@ -49,6 +49,13 @@ pub struct Status {
     /// How often something was sent for the NAT's sake alone.
     #[serde(default)]
     pub keepalives: u64,
+    /// The longest inner packet that the tunnel device takes, in octets.
+    #[serde(default)]
+    pub mtu: u16,
+    /// The longest outer packet, in octets, that is confirmed to come through in both directions on the path in use; none while nothing
+    /// is, or where paths are not probed.
+    #[serde(default)]
+    pub path_mtu: Option<u16>,
     /// Whether the IPv4 home address is bound.
     pub ipv4_bound: bool,
     /// How often the care-of address changed.

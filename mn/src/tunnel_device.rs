@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 
 use crate::config::Tunnel;
 use crate::movement::Attachment;
+use crate::path_mtu::SAFE_INNER;
 use crate::routes::Routes;
 
 /// Events that may wait for control.
@@ -31,7 +32,12 @@ const LEAST_MTU: u16 = 1280;
 pub struct TunnelDevice {
     interface: u32,
     segments: TunSegments,
-    mtu: Option<u16>,
+    /// Fixed by the operator.
+    fixed: Option<u16>,
+    /// What the path in use carries, where that is found out.
+    found: Option<u16>,
+    /// What the device has.
+    mtu: u16,
     socket_options: SocketOptions,
     count: NonZeroU8,
     /// Of the paths that are open.
@@ -58,7 +64,9 @@ impl TunnelDevice {
         let device = Self {
             interface: tun.index,
             segments: tun.segments,
-            mtu: tunnel.mtu,
+            fixed: tunnel.mtu,
+            found: None,
+            mtu: tunnel.mtu.unwrap_or(LEAST_MTU),
             socket_options,
             count,
             sockets: Vec::new(),
@@ -72,20 +80,41 @@ impl TunnelDevice {
         self.interface
     }
 
-    /// Gives the device the addresses of `sa` in place of `before`, an MTU that its suite can carry, and sets it up.
+    /// Gives the device the addresses of `sa` in place of `before`, an MTU that its suite can carry, and sets it up. Where the path is
+    /// going to be probed, the MTU is what every tunnel carries until something is known.
     ///
     /// # Errors
     /// The kernel refused.
     pub async fn configure(
-        &self,
+        &mut self,
         routes: &mut Routes,
         sa: &SecurityAssociation,
         before: Option<&HomeAddresses>,
     ) -> Result<(), NetlinkError> {
-        let mtu = self.mtu.unwrap_or_else(|| largest_mtu(sa.suite));
+        let unfixed = if sa.features.heartbeat { self.found.unwrap_or(SAFE_INNER) } else { largest_mtu(sa.suite) };
+        let mtu = self.fixed.unwrap_or(unfixed);
+        self.mtu = mtu.max(LEAST_MTU);
         // That a thread has ended is found by whoever sends it the next command.
         let _ = self.apply(&Command::Mtu(mtu));
-        routes.configure(self.interface(), mtu, &sa.home, before).await
+        routes.configure(self.interface(), self.mtu, &sa.home, before).await
+    }
+
+    /// The path carries inner packets of `mtu` octets in one piece. An IPv6 device has no less than 1,280: what is longer than the path
+    /// takes goes in fragments outside, but TCP connections are told what fits.
+    ///
+    /// # Errors
+    /// The kernel refused.
+    pub async fn follow_path(&mut self, routes: &mut Routes, mtu: u16) -> Result<(), NetlinkError> {
+        self.found = Some(mtu);
+        // That a thread has ended is found by whoever sends it the next command.
+        let _ = self.apply(&Command::Mtu(mtu));
+        self.mtu = mtu.max(LEAST_MTU);
+        routes.set_mtu(self.interface(), self.mtu).await
+    }
+
+    /// The longest inner packet that the device takes.
+    pub fn mtu(&self) -> u16 {
+        self.mtu
     }
 
     /// Tells all workers.

@@ -49,6 +49,8 @@ fn show(status: &Status) {
     if let (Some(profile), Some(user_data)) = (&status.profile, &status.user_data) {
         row("wire profile", format!("{profile}, user data {user_data}"));
     }
+    let confirmed = status.path_mtu.map_or_else(|| "not confirmed".to_owned(), |octets| format!("{octets} confirmed"));
+    row("path MTU", format!("{confirmed}, {} inside", status.mtu));
     row("offloads", status.offloads.join(", "));
     row("moves", status.moves.to_string());
     if status.keepalives > 0 {

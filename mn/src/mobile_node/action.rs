@@ -31,6 +31,8 @@ pub enum Action {
     Command(Command),
     /// The binding stands: packets may be routed into the tunnel.
     Registered(Registered),
+    /// The path carries inner packets of so many octets in one piece: for the device, and for TCP connections through it.
+    Mtu(u16),
     /// The home agent refused the binding; it is tried again.
     Refused(Status),
     /// De-registered, or given up: the node may stop.

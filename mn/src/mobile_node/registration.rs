@@ -109,6 +109,7 @@ impl MobileNode {
         self.handover.ask_no_more(now);
         self.registration.pause();
         self.path_check.forget();
+        self.mtu.leave();
         self.keepalive.stop();
         self.is_bound_here = false;
         self.is_found_here = false;

@@ -49,9 +49,8 @@ impl MobileNode {
             // RFC 6275 section 11.7.4: whatever SA it came under, the answer goes under the one in use.
             FromHomeAgent::RefreshRequest if self.leaving => {}
             FromHomeAgent::RefreshRequest => self.send_binding_update(true, now),
-            // Whom it answers is not here.
             FromHomeAgent::Heartbeat { sequence, .. } if self.take_answer(socket, sequence, now) => {}
-            FromHomeAgent::Heartbeat { .. } => return Err(DropReason::UnexpectedMobilityHeader),
+            FromHomeAgent::Heartbeat { sequence, len } => return self.handle_heartbeat(sequence, len, socket, now),
             FromHomeAgent::Error(BindingErrorStatus::UNKNOWN_BINDING) => self.handle_unknown_binding(now),
             FromHomeAgent::Error(_) => return Err(DropReason::UnexpectedMobilityHeader),
         }
@@ -87,6 +86,7 @@ impl MobileNode {
                     self.note_proved(now);
                 }
                 self.steer();
+                self.search_path_mtu(now);
                 // Last, since it may take a while: what is to be sent does not wait for routes.
                 self.actions.extend(registered.map(Action::Registered));
             }

@@ -109,7 +109,7 @@ impl Node {
                 }
                 Action::ClosePath(socket) => _ = self.sockets.remove(&socket),
                 Action::Command(command) => acted.sent.extend(self.end.apply(&command, rng)),
-                Action::Registered(_) | Action::Refused(_) => {}
+                Action::Registered(_) | Action::Refused(_) | Action::Mtu(_) => {}
                 Action::Finished => self.has_finished = true,
             }
         }
