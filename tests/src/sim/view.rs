@@ -35,6 +35,12 @@ impl World {
         self.node.as_ref().map(|node| node.machine.phase())
     }
 
+    /// The largest outer packet that the mobile node has found to come through on its path, and the longest inner packet that it sends.
+    pub fn path_mtu(&self) -> Option<(Option<u16>, u16)> {
+        let search = self.node.as_ref()?.machine.path_mtu()?;
+        Some((search.confirmed(), search.inner()))
+    }
+
     /// The mobile node's home addresses, as the HAC gave them.
     pub fn home(&self) -> Option<HomeAddresses> {
         Some(self.node.as_ref()?.machine.security_association()?.sa.home)

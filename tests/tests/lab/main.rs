@@ -12,6 +12,7 @@ mod json;
 mod laptop;
 mod main_job;
 mod nat;
+mod path_mtu;
 mod refusals;
 mod remedies;
 mod renewal;

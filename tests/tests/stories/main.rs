@@ -10,6 +10,7 @@ mod handover_times;
 mod look_up;
 mod make_before_break;
 mod nat;
+mod path_mtu;
 mod profiles;
 mod registration;
 mod renewal;
