@@ -187,11 +187,12 @@ impl MobileNode {
     /// A Heartbeat has been answered on this socket: where nothing has come back from the attachment in use, this one is used. `false`
     /// where that answers no question of this kind.
     pub(super) fn take_answer(&mut self, socket: SocketId, sequence: u32, now: Instant) -> bool {
-        let is_answer = sequence == question_on(socket) && self.handover.asking(socket).is_some();
+        if sequence != question_on(socket) {
+            return false;
+        }
         let is_still_silent = self.registration.unanswered() > 1 && !self.registration.is_heard();
-        let Some((_, current)) = self.handover.current().cloned().filter(|_| is_answer && is_still_silent) else {
-            return is_answer;
-        };
+        let is_asked = self.handover.asking(socket).is_some();
+        let Some((_, current)) = self.handover.current().cloned().filter(|_| is_asked && is_still_silent) else { return true };
         Report::does_not_lead(&current.name);
         self.avoided.push((now + AVOIDED, current.clone()));
         if self.handover.adopt(socket, now) {
