@@ -13,6 +13,8 @@ use crate::movement::Attachment;
 pub struct Bootstrap {
     state: State,
     last: Run,
+    /// When that began.
+    begun: Instant,
     backoff: Duration,
     /// A demand starts no run before this.
     heeds_from: Instant,
@@ -74,6 +76,7 @@ impl Bootstrap {
         Self {
             state: State::Due(now),
             last: Run(0),
+            begun: now,
             backoff: FIRST_BACKOFF,
             heeds_from: now,
             patience: FIRST_PATIENCE,
@@ -102,6 +105,7 @@ impl Bootstrap {
             self.fresh.from = now + FRESH_INTERVAL;
         }
         self.last = Run(self.last.0.wrapping_add(1));
+        self.begun = now;
         self.state = State::Running { run: self.last, from: None };
         Some(self.last)
     }
@@ -146,6 +150,26 @@ impl Bootstrap {
                 }
                 None
             }
+        }
+    }
+
+    /// The machine was asleep for so long until a moment ago. Gives the run that was in progress before, which is to be abandoned, since
+    /// its connection is as old: another is due at once. A backoff is over, but no pause that the HAC asked for; without a network the
+    /// node waits for one.
+    pub fn resume(&mut self, slept: Duration, now: Instant) -> Option<Run> {
+        if let Some(since) = &mut self.detached {
+            *since = now;
+        }
+        match self.state {
+            State::Running { run, .. } if now.saturating_duration_since(self.begun) >= slept => {
+                self.start_afresh(now);
+                Some(run)
+            }
+            State::Due(_) if self.is_failing => {
+                self.start_afresh(now);
+                None
+            }
+            State::Running { .. } | State::Due(_) => None,
         }
     }
 

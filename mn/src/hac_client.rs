@@ -21,6 +21,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use crate::clock;
 use crate::config::{self, Config, Policy};
 use crate::credentials::{Credentials, EapCredentials};
 use crate::granted;
@@ -147,7 +148,7 @@ impl HacClient {
 
     /// The candidates without those that want to be left alone.
     fn open_ones(&self, mut candidates: Vec<Candidate>, tried: &mut Tried) -> Vec<Candidate> {
-        let (memory, now) = (self.memory(), Instant::now());
+        let (memory, now) = (self.memory(), clock::now());
         candidates.retain(|candidate| {
             let pause = memory.pause_of(candidate.address, now);
             if let Some(left) = pause {
@@ -181,7 +182,7 @@ impl HacClient {
     fn note(&self, address: SocketAddr, error: &HacError) {
         tracing::debug!(%address, %error, "no grant from the HAC there");
         if let Some(pause) = error.retry_after(SystemTime::now()) {
-            self.memory().asked_to_wait(address, pause, Instant::now());
+            self.memory().asked_to_wait(address, pause, clock::now());
         }
     }
 

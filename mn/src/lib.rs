@@ -2,14 +2,16 @@
 //!
 //! Pure: [`mobile_node`] and the machines that it owns ([`bootstrap`], [`movement`], [`handover`],
 //! [`binding_update_list`] with its [`update_rate`], [`path_check`], [`keepalive`], [`flight_recorder`], [`uplink`], [`silence`], [`superseded`]).
-//! Around them: [`runtime`], the one bridge to the HAC ([`hac_client`]), the kernel ([`link_monitor`], [`routes`]) and the
-//! worker threads ([`tunnel_device`]); and the command line ([`cli`]).
+//! Around them: [`runtime`], the one bridge to the HAC ([`hac_client`]), the kernel ([`link_monitor`], [`routes`], [`clock`], and
+//! [`resume`], which notices sleep) and the worker threads ([`tunnel_device`]); and the command line
+//! ([`cli`]).
 #![forbid(unsafe_code)]
 
 pub mod binding_messages;
 pub mod binding_update_list;
 pub mod bootstrap;
 pub mod cli;
+pub mod clock;
 pub mod config;
 pub mod credentials;
 #[cfg(feature = "lab")]
@@ -26,11 +28,13 @@ pub mod mobile_node;
 pub mod movement;
 pub mod path_check;
 pub mod path_mtu;
+pub mod resume;
 pub mod routes;
 pub mod runtime;
 pub mod silence;
 pub mod status;
 pub mod superseded;
+mod system_bus;
 pub mod tunnel_device;
 pub mod update_rate;
 pub mod uplink;

@@ -9,6 +9,7 @@ use net::netlink::{Address, Link, MAIN_TABLE, Monitor, Netlink, NetlinkError, Ro
 use protocol::addr::{CareOfAddress, HomeAgentAddresses};
 use tokio::sync::{mpsc, watch};
 
+use crate::clock;
 use crate::movement::Attachment;
 
 /// After the kernel's socket has failed, before it is opened again.
@@ -48,7 +49,7 @@ async fn watch_kernel(
     known: &mut Option<Vec<Attachment>>,
 ) -> Result<(), NetlinkError> {
     let mut monitor = Monitor::open()?;
-    let mut noticed = Instant::now();
+    let mut noticed = clock::now();
     loop {
         let target = *home_agent.borrow_and_update();
         let now = list(netlink, own, target.as_ref()).await?;
@@ -60,7 +61,7 @@ async fn watch_kernel(
         }
         tokio::select! {
             event = monitor.next() => {
-                noticed = Instant::now();
+                noticed = clock::now();
                 tracing::trace!(?event, "kernel event");
                 if event.is_err() {
                     return Ok(());
@@ -70,14 +71,18 @@ async fn watch_kernel(
                 if changed.is_err() {
                     return Ok(());
                 }
-                noticed = Instant::now();
+                noticed = clock::now();
             }
             () = usable.closed() => return Ok(()),
         }
     }
 }
 
-async fn list(netlink: &Netlink, own: u32, target: Option<&HomeAgentAddresses>) -> Result<Vec<Attachment>, NetlinkError> {
+/// The attachments that are usable now, as [`run`] sends them.
+///
+/// # Errors
+/// The kernel refused.
+pub async fn list(netlink: &Netlink, own: u32, target: Option<&HomeAgentAddresses>) -> Result<Vec<Attachment>, NetlinkError> {
     let links = netlink.links().await?;
     let addresses = netlink.addresses().await?;
     let routes = netlink.routes(RouteFilter { table: Some(MAIN_TABLE), protocol: None }).await?;

@@ -3,7 +3,7 @@
 //! Called by the runtime, which drains [`MobileNode::poll_action`] after every `handle_*` and comes back at
 //! [`MobileNode::poll_timeout`]. Owns the schedule of MHAuth runs, movement detection, handover and the binding update list.
 //! Here: what comes in from this side. What the HAC gives is in `authentication`, what the home agent says in `signalling`, what
-//! is said to it in `registration`, and how it moves in `moving`.
+//! is said to it in `registration`, how it moves in `moving`, and what a sleep changes in `resume`.
 
 mod action;
 mod authentication;
@@ -11,6 +11,7 @@ mod moving;
 mod path_mtu;
 mod registration;
 mod report;
+mod resume;
 mod signalling;
 
 use std::collections::VecDeque;

@@ -11,7 +11,7 @@ use std::future::Future;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use net::netlink::{Netlink, NetlinkError};
 use net::worker::WorkerGone;
@@ -22,15 +22,19 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::AbortHandle;
 
 use crate::bootstrap::Run;
+use crate::clock::{self, sleep_until};
 use crate::config::Tunnel;
 use crate::granted;
 use crate::hac_client::{HacClient, HacError, MAX_CANDIDATES};
 use crate::link_monitor::{self, Found};
 use crate::mobile_node::{Action, MobileNode, Phase, Registered};
 use crate::path_mtu::PathMtu;
+use crate::resume::{self, Resumed};
 use crate::routes::Routes;
 use crate::status::{HandoverShown, SharedStatus, milliseconds, phase_name};
 use crate::tunnel_device::TunnelDevice;
+
+mod resumption;
 
 /// How often the tunnel's counters are looked at.
 const ACTIVITY_INTERVAL: Duration = Duration::from_millis(500);
@@ -62,6 +66,7 @@ pub struct Runtime {
     node: MobileNode,
     hac: HacClient,
     device: TunnelDevice,
+    netlink: Netlink,
     routes: Routes,
     status: SharedStatus,
     counters: Arc<Counters>,
@@ -86,6 +91,7 @@ struct Inputs {
     runs: mpsc::Receiver<(Run, Heard)>,
     attachments: mpsc::Receiver<Found>,
     events: mpsc::Receiver<Event>,
+    resumed: mpsc::Receiver<Resumed>,
 }
 
 /// Runs a mobile node until `shutdown` ends, then de-registers and puts everything back. `renew` asks it for a new SA.
@@ -102,7 +108,7 @@ pub async fn run(
 ) -> Result<(), RuntimeError> {
     // One each: the kernel refuses a second list on one connection while the first is being read.
     let (netlink, of_monitor) = (Netlink::connect()?, Netlink::connect()?);
-    let routes = Routes::new(netlink, tunnel.clone());
+    let routes = Routes::new(netlink.clone(), tunnel.clone());
     let (rules, left) = routes.clean_up().await?;
     if rules + left > 0 {
         tracing::info!(rules, routes = left, "took back what an earlier run had left");
@@ -113,9 +119,10 @@ pub async fn run(
     let monitor = tokio::spawn(link_monitor::run(of_monitor, device.interface(), home_agent_known, usable));
     let (heard_of_runs, runs) = mpsc::channel(BOOTSTRAP_QUEUE);
     let mut runtime = Runtime {
-        node: MobileNode::new(counters.clone(), Instant::now(), &mut rand::rng()),
+        node: MobileNode::new(counters.clone(), clock::now(), &mut rand::rng()),
         hac,
         device,
+        netlink,
         routes,
         status,
         counters,
@@ -128,7 +135,7 @@ pub async fn run(
     if tunnel.mtu.is_some() {
         runtime.node.fix_mtu();
     }
-    let result = runtime.drive(Inputs { runs, attachments, events }, renew, shutdown).await;
+    let result = runtime.drive(Inputs { runs, attachments, events, resumed: resume::watch() }, renew, shutdown).await;
     monitor.abort();
     let cleaned = runtime.routes.clean_up().await;
     result.and(cleaned.map(|_| ()).map_err(RuntimeError::from))
@@ -152,21 +159,22 @@ impl Runtime {
                 Some((run, heard)) = inputs.runs.recv() => self.hear(run, heard).await?,
                 Some(Found { usable, noticed }) = inputs.attachments.recv() => {
                     self.node.note_kernel_event(noticed);
-                    self.node.handle_attachments(usable, Instant::now());
+                    self.node.handle_attachments(usable, clock::now());
                 }
-                Some(event) = inputs.events.recv() => self.node.handle_event(&event, Instant::now()),
-                () = sleep_until(due) => self.node.handle_timeout(Instant::now()),
+                Some(event) = inputs.events.recv() => self.node.handle_event(&event, clock::now()),
+                Some(resumed) = inputs.resumed.recv() => self.handle_resume(resumed).await?,
+                () = sleep_until(due) => self.node.handle_timeout(clock::now()),
                 _ = activity.tick() => {
                     let ((sent, _), (received, _)) = (self.counters.sent(), self.counters.received());
-                    self.node.handle_activity(sent, received, Instant::now());
+                    self.node.handle_activity(sent, received, clock::now());
                 }
                 () = renew.notified() => {
                     self.hac.forget_pauses();
-                    self.node.handle_renew(Instant::now());
+                    self.node.handle_renew(clock::now());
                 }
                 () = &mut shutdown, if !asked => {
                     asked = true;
-                    self.node.handle_down(Instant::now());
+                    self.node.handle_down(clock::now());
                 }
             }
             self.drain().await?;
@@ -188,7 +196,7 @@ impl Runtime {
             Action::AbandonBootstrap(_) => self.running.take().iter().for_each(AbortHandle::abort),
             Action::OpenPath { socket, attachment } => {
                 let opened = self.device.open_path(socket, &attachment)?;
-                self.node.handle_path_opened(socket, opened, Instant::now());
+                self.node.handle_path_opened(socket, opened, clock::now());
             }
             Action::ClosePath(socket) => self.device.close_path(socket)?,
             Action::Command(command) => self.device.apply(&command)?,
@@ -228,7 +236,7 @@ impl Runtime {
     }
 
     async fn take_outcome(&mut self, run: Run, outcome: Result<Grant, HacError>) -> Result<(), RuntimeError> {
-        let now = Instant::now();
+        let now = clock::now();
         match outcome {
             Ok(grant) => {
                 let before = self.node.security_association().map(|install| install.sa.home);
@@ -256,7 +264,7 @@ impl Runtime {
 
     async fn registered(&mut self, registered: &Registered) -> Result<(), RuntimeError> {
         self.routes.lead_to(self.device.interface(), &registered.bound).await?;
-        self.status.registered_first(Instant::now());
+        self.status.registered_first(clock::now());
         let refused = registered.ipv4_refused.map(|why| format!("the home agent did not bind the IPv4 home address: {why}"));
         self.status.update(|shown| {
             let care_of = Some(registered.attachment.care_of.0);
@@ -274,12 +282,12 @@ impl Runtime {
     fn report(&mut self) {
         let (records, changes) = self.node.handovers();
         if std::mem::replace(&mut self.shown_changes, changes) != changes {
-            let (now, wall) = (Instant::now(), SystemTime::now());
+            let (now, wall) = (clock::now(), SystemTime::now());
             let shown_moves = records.map(|record| HandoverShown::new(record, now, wall)).collect();
             self.status.update(|shown| shown.handovers = shown_moves);
         }
         let install = self.node.security_association();
-        let now = Instant::now();
+        let now = clock::now();
         self.status.update(|shown| {
             shown.state = phase_name(self.node.phase()).to_owned();
             shown.renewals = self.node.renewals();
@@ -298,12 +306,5 @@ impl Runtime {
                 shown.home_agent = shown.care_of.and_then(|care_of| install.sa.home_agent.of_family(care_of));
             }
         });
-    }
-}
-
-async fn sleep_until(due: Option<Instant>) {
-    match due {
-        Some(due) => tokio::time::sleep_until(due.into()).await,
-        None => std::future::pending().await,
     }
 }

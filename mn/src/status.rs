@@ -60,6 +60,9 @@ pub struct Status {
     pub ipv4_bound: bool,
     /// How often the care-of address changed.
     pub moves: u64,
+    /// How often the machine was found to have slept.
+    #[serde(default)]
+    pub resumes: u64,
     /// From the last Binding Update to its acknowledgement, in milliseconds.
     pub last_registration_ms: Option<f64>,
     /// From the start to the first registration, in milliseconds.

@@ -7,11 +7,13 @@
 //! - [`bind`]: what to do when an address cannot be listened on.
 //! - [`netlink`]: links, addresses, routes and policy rules.
 //! - [`marked`]: sockets of look-ups, kept out of the tunnel.
+//! - [`clock`]: a clock that counts sleep.
 //! - [`tls`]: between mobile node and HAC: configuration, the certificate's name, the channel binding.
 //!
 //! Nothing here knows the protocol; what a packet means is decided in the crate `protocol`.
 
 pub mod bind;
+pub mod clock;
 pub mod marked;
 pub mod netlink;
 pub mod offloads;

@@ -198,3 +198,27 @@ fn a_link_that_comes_and_goes_without_end_starts_one_run_a_second() {
         assert!((8..=most).contains(&starts.len()), "{} runs in 10 s: {starts:?}", starts.len());
     }
 }
+
+#[test]
+fn a_run_from_before_a_sleep_is_begun_anew_and_one_from_after_it_goes_on() {
+    let (slept, before) = (Duration::from_secs(28_800), Instant::now());
+    let mut bootstrap = Bootstrap::new(before);
+    let run = bootstrap.start_if_due(before);
+    let now = before + slept;
+    assert!(run.is_some() && bootstrap.resume(slept, now) == run);
+    let after = now + Duration::from_secs(1);
+    assert!(bootstrap.start_if_due(after).is_some());
+    assert_eq!(bootstrap.resume(slept, after + Duration::from_millis(500)), None);
+    assert!(bootstrap.running().is_some(), "what was begun when it was awake is not old");
+}
+
+#[test]
+fn after_a_sleep_a_backoff_is_over_and_a_pause_that_the_hac_asked_for_is_not() {
+    let (mut rng, now, slept) = (StdRng::seed_from_u64(4), Instant::now(), Duration::from_secs(5));
+    for (retry_after, at_once) in [(None, true), (Some(Duration::from_secs(600)), false)] {
+        let mut bootstrap = Bootstrap::new(now);
+        (0..6).for_each(|_| _ = bootstrap.failed(retry_after, now, &mut rng));
+        bootstrap.resume(slept, now + slept);
+        assert_eq!(bootstrap.start_if_due(now + slept).is_some(), at_once);
+    }
+}

@@ -53,6 +53,9 @@ fn show(status: &Status) {
     row("path MTU", format!("{confirmed}, {} inside", status.mtu));
     row("offloads", status.offloads.join(", "));
     row("moves", status.moves.to_string());
+    if status.resumes > 0 {
+        row("resumes", status.resumes.to_string());
+    }
     if status.keepalives > 0 {
         row("keepalives", status.keepalives.to_string());
     }

@@ -34,6 +34,11 @@ impl Report {
         tracing::info!("the network that MHAuth ran over is gone: it is run anew as soon as there is one");
     }
 
+    /// The machine was asleep for so long, or the process stopped.
+    pub(super) fn resumed(slept: Duration) {
+        tracing::info!(slept_s = slept.as_secs(), "awake again: the binding and the keys are looked after anew");
+    }
+
     /// There is no usable network any more.
     pub(super) fn detached() {
         tracing::info!("no usable network any more: the node registers again as soon as there is one");

@@ -19,6 +19,7 @@ mod network;
 mod node;
 pub mod packet;
 mod run;
+mod sleep;
 mod view;
 pub mod walk;
 mod watch;
@@ -42,6 +43,7 @@ use gateway::Gateway;
 pub use nat::Nat;
 pub use network::{ByNumber, Datagram, Network};
 use node::Node;
+use sleep::Asleep;
 use watch::Watch;
 
 /// The mobile node's address in the IPv4 network.
@@ -78,6 +80,8 @@ pub struct World {
     gateway: Option<Gateway>,
     gateways_so_far: u8,
     node: Option<Node>,
+    /// The mobile node, while its machine sleeps.
+    asleep: Option<Asleep>,
     newest_port: u16,
     access: Vec<Access>,
     /// The one with the best route.
@@ -121,6 +125,7 @@ impl World {
             gateway: None,
             gateways_so_far: 0,
             node: None,
+            asleep: None,
             newest_port: 50_000,
             access: vec![Access::Wifi],
             preferred: None,

@@ -48,6 +48,12 @@ impl Node {
         Self { machine, end, sockets: BTreeMap::new(), next_activity: now, has_finished: false }
     }
 
+    /// The machine was asleep for so long.
+    pub(super) fn handle_resume(&mut self, slept: Duration, usable: Vec<Attachment>, now: Instant) {
+        self.next_activity = now;
+        self.machine.handle_resume(slept, usable, now);
+    }
+
     /// Takes what arrives, if a socket has that address.
     pub(super) fn receive(&mut self, datagram: &Datagram, now: Instant) {
         if let Some((&socket, _)) = self.sockets.iter().find(|(_, local)| **local == datagram.to) {

@@ -18,6 +18,7 @@ mod remedies;
 mod renewal;
 mod replays;
 mod restarts;
+mod resume;
 mod roaming;
 mod secrets;
 mod setup;

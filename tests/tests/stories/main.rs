@@ -16,6 +16,7 @@ mod registration;
 mod renewal;
 mod replay;
 mod restarts;
+mod resume;
 mod sessions;
 mod walks;
 mod world;
