@@ -17,12 +17,14 @@ mod link;
 mod monitor;
 mod route;
 mod rule;
+mod ruleset;
 
 pub use address::{Address, Scope};
 pub use link::Link;
 pub use monitor::{Event, Monitor};
 pub use route::{LOCAL_TABLE, MAIN_TABLE, NextHop, Route, RouteFilter, RouteKind};
-pub use rule::{CleanUp, Rule, RuleAction, Selector};
+pub use rule::{CleanUp, DeviceName, Rule, RuleAction, Selector};
+pub use ruleset::RulesetMonitor;
 
 /// How long the kernel may take for one answer. It answers from memory; a dump of a million routes takes about a second.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);

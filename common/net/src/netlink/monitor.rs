@@ -21,6 +21,9 @@ const GROUPS: [MulticastGroup; 5] = [
     MulticastGroup::Ipv6Route,
 ];
 
+/// What a host's policy rules are told in, besides.
+const RULE_GROUPS: [MulticastGroup; 2] = [MulticastGroup::Ipv4Rule, MulticastGroup::Ipv6Rule];
+
 /// The kernel's messages are no longer than 32 KiB (NLMSG_GOODSIZE and a page); the vector never grows.
 const DATAGRAM: usize = 64 << 10;
 
@@ -39,6 +42,8 @@ pub enum Event {
     Route(Route),
     /// A route went.
     RouteGone(Route),
+    /// A policy rule came or went; told only to a monitor of rules.
+    Rules,
     /// Events were lost: read the lists again.
     Resync,
 }
@@ -57,8 +62,20 @@ impl Monitor {
     /// # Errors
     /// [`NetlinkError::Open`].
     pub fn open() -> Result<Self, NetlinkError> {
+        Self::of(&GROUPS)
+    }
+
+    /// As [`Self::open`], and hears of policy rules too.
+    ///
+    /// # Errors
+    /// [`NetlinkError::Open`].
+    pub fn open_with_rules() -> Result<Self, NetlinkError> {
+        Self::of(&[&GROUPS[..], &RULE_GROUPS].concat())
+    }
+
+    fn of(groups: &[MulticastGroup]) -> Result<Self, NetlinkError> {
         let mut socket = TokioSocket::new(NETLINK_ROUTE).map_err(NetlinkError::Open)?;
-        let groups = GROUPS.iter().fold(0, |groups, group| groups | 1 << (*group as u32 - 1));
+        let groups = groups.iter().fold(0, |groups, group| groups | 1 << (*group as u32 - 1));
         socket.socket_mut().bind(&SocketAddr::new(0, groups)).map_err(NetlinkError::Open)?;
         Ok(Self { socket, datagram: Vec::with_capacity(DATAGRAM), offset: 0 })
     }
@@ -131,6 +148,8 @@ fn event(message: RouteNetlinkMessage) -> Option<Event> {
         Route::parse(&message).map(Event::Route)
     } else if let RouteNetlinkMessage::DelRoute(message) = message {
         Route::parse(&message).map(Event::RouteGone)
+    } else if matches!(message, RouteNetlinkMessage::NewRule(_) | RouteNetlinkMessage::DelRule(_)) {
+        Some(Event::Rules)
     } else {
         None
     }

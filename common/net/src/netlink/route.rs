@@ -45,6 +45,8 @@ pub enum RouteKind {
     Unicast,
     /// Refuses them with ICMP unreachable.
     Unreachable,
+    /// Ends the look-up in this table: the next rule is asked.
+    Throw,
     /// Something else, by the kernel's number (RTN).
     Other(u8),
 }
@@ -80,6 +82,11 @@ impl Route {
     pub fn unreachable(destination: IpNet, table: u32, protocol: u8) -> Self {
         let kind = RouteKind::Unreachable;
         Self { destination, kind, interface: None, gateway: None, source: None, table, protocol, metric: None }
+    }
+
+    /// Leaves packets to `destination` to the rules after the one that led to `table`.
+    pub fn throw(destination: IpNet, table: u32, protocol: u8) -> Self {
+        Self { kind: RouteKind::Throw, ..Self::unreachable(destination, table, protocol) }
     }
 
     /// Prefers `source` for what this host sends on the route.
@@ -256,6 +263,7 @@ impl From<RouteKind> for RouteType {
         match kind {
             RouteKind::Unicast => Self::Unicast,
             RouteKind::Unreachable => Self::Unreachable,
+            RouteKind::Throw => Self::Throw,
             RouteKind::Other(number) => number.into(),
         }
     }
@@ -267,6 +275,8 @@ impl From<RouteType> for RouteKind {
             Self::Unicast
         } else if kind == RouteType::Unreachable {
             Self::Unreachable
+        } else if kind == RouteType::Throw {
+            Self::Throw
         } else {
             Self::Other(kind.into())
         }

@@ -57,8 +57,17 @@ pub enum Selector {
     FromOrUnset(IpAddr),
     /// Those that are forwarded: that this host has not made.
     Forwarded,
+    /// Those that came in by this device; answers to how they would be answered are looked up so too (reverse path filters).
+    FromDevice(DeviceName),
     /// Some that are described in another way; never written.
     Other,
+}
+
+/// The name of a device, which may be gone or not there yet.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct DeviceName {
+    /// Ended by 0, as the kernel has it.
+    octets: [u8; libc::IFNAMSIZ],
 }
 
 /// What [`Netlink::clean_up`] found and deleted.
@@ -148,6 +157,26 @@ impl Rule {
     }
 }
 
+impl DeviceName {
+    /// `None` for a name that no device can have: empty, or of more than 15 octets.
+    pub fn new(name: &str) -> Option<Self> {
+        let mut octets = [0; libc::IFNAMSIZ];
+        let part = octets.get_mut(..name.len()).filter(|part| !part.is_empty() && part.len() < libc::IFNAMSIZ)?;
+        part.copy_from_slice(name.as_bytes());
+        Some(Self { octets })
+    }
+
+    fn text(self) -> String {
+        String::from_utf8_lossy(self.octets.split(|octet| *octet == 0).next().unwrap_or_default()).into_owned()
+    }
+}
+
+impl std::fmt::Debug for DeviceName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.text())
+    }
+}
+
 impl Selector {
     fn describe(self, message: &mut RuleMessage) {
         let attribute = match self {
@@ -158,12 +187,13 @@ impl Selector {
                 Some(RuleAttribute::Source(source))
             }
             Self::Forwarded => Some(RuleAttribute::Iifname(LOOPBACK.to_owned())),
+            Self::FromDevice(name) => Some(RuleAttribute::Iifname(name.text())),
         };
         message.attributes.extend(attribute);
         message.header.flags = match self {
             Self::NotMarked(_) | Self::Forwarded => RuleFlags::Invert,
             Self::FromOrUnset(_) => FIND_SOURCE,
-            Self::All | Self::Marked(_) | Self::From(_) | Self::Other => RuleFlags::empty(),
+            Self::All | Self::Marked(_) | Self::From(_) | Self::FromDevice(_) | Self::Other => RuleFlags::empty(),
         };
     }
 }
@@ -205,6 +235,7 @@ impl Found {
             (None, Some(source), None) if finding => Selector::FromOrUnset(source),
             (None, Some(source), None) if !inverted => Selector::From(source),
             (None, None, Some(LOOPBACK)) if inverted => Selector::Forwarded,
+            (None, None, Some(name)) if !inverted => DeviceName::new(name).map_or(Selector::Other, Selector::FromDevice),
             _ => Selector::Other,
         }
     }

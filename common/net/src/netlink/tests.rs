@@ -1,6 +1,6 @@
 use std::net::IpAddr;
 
-use fixture::{block_on, enter_new_network_namespace, shell};
+use fixture::{block_on, enter_new_network_namespace, in_new_network_namespace_async, shell};
 use ipnet::IpNet;
 
 use super::*;
@@ -159,6 +159,10 @@ fn rules_of(family: Family) -> Vec<(Rule, String)> {
         (rule(Selector::NotMarked(9)), "7872:\tnot from all fwmark 0x9 lookup 7872".to_owned()),
         (rule(Selector::From(home)), format!("7872:\tfrom {shown_home} lookup 7872")),
         (rule(Selector::Forwarded), "7872:\tnot from all iif lo lookup 7872".to_owned()),
+        (
+            rule(Selector::FromDevice(DeviceName::new("mn0").unwrap())).suppressing(0),
+            "7872:\tfrom all iif mn0 lookup 7872 suppress_prefixlength 0".to_owned(),
+        ),
     ];
     match family {
         Family::V4 => rules.push((rule(Selector::From(ip("0.0.0.0"))), "7872:\tfrom 0.0.0.0 lookup 7872".to_owned())),
@@ -283,4 +287,37 @@ async fn expect(monitor: &mut Monitor, wanted: impl Fn(&Event) -> bool) {
         }
     };
     tokio::time::timeout(Duration::from_secs(5), search).await.expect("the event comes");
+}
+
+#[test]
+fn a_route_that_throws_leaves_packets_to_the_next_rule() {
+    with_a_device(|netlink, index| async move {
+        for (family, everything, part, inside, outside) in [
+            (Family::V4, "0.0.0.0/0", "192.0.2.0/24", "192.0.2.1", "198.51.100.1"),
+            (Family::V6, "::/0", "2001:db8:77::/48", "2001:db8:77::1", "2001:db8:78::1"),
+        ] {
+            let throw = Route::throw(net(part), TABLE, PROTOCOL);
+            netlink.replace_route(&Route::unicast(net(everything), index, TABLE, PROTOCOL)).await.unwrap();
+            netlink.replace_route(&throw).await.unwrap();
+            netlink.add_rule(&Rule::new(family, TABLE, TABLE)).await.unwrap();
+            assert_eq!(netlink.route_to(ip(inside), None).await.unwrap(), None);
+            assert_eq!(netlink.route_to(ip(outside), None).await.unwrap().map(|hop| hop.interface), Some(index));
+            let listed = netlink.routes(RouteFilter { table: Some(TABLE), protocol: None }).await.unwrap();
+            let found = listed.iter().find(|route| route.destination == net(part)).unwrap();
+            assert_eq!(found.kind, RouteKind::Throw);
+            assert_eq!(netlink.delete_route(&throw).await.unwrap(), Change::Made);
+        }
+    });
+}
+
+#[test]
+fn a_monitor_with_rules_hears_of_a_rule_and_one_of_the_ruleset_of_a_table() {
+    in_new_network_namespace_async(|| async {
+        let (mut rules, mut ruleset) = (Monitor::open_with_rules().unwrap(), RulesetMonitor::open().unwrap());
+        shell("ip rule add lookup 7872 priority 7872");
+        let heard = tokio::time::timeout(Duration::from_secs(5), rules.next()).await.expect("a rule is told of");
+        assert_eq!(heard.unwrap(), Event::Rules);
+        shell("nft add table inet somebody");
+        tokio::time::timeout(Duration::from_secs(5), ruleset.changed()).await.expect("a table is told of").unwrap();
+    });
 }
