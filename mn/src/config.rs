@@ -1,6 +1,7 @@
 //! `mn.toml`. `hac subscriber add` writes one; every key has a default or is explained there.
 
 mod eap;
+mod guard;
 
 use std::net::IpAddr;
 use std::num::{NonZeroU8, NonZeroU16};
@@ -24,6 +25,7 @@ const FREE_TABLES: std::ops::RangeInclusive<u32> = 256..=32_765;
 use crate::hac_client::MAX_CANDIDATES;
 
 pub use eap::{Eap, EapMethod};
+pub use guard::{Guard, GuardMode};
 
 /// A mobile node's configuration.
 #[derive(Clone, Debug, Deserialize)]
@@ -44,6 +46,9 @@ pub struct Config {
     /// The tunnel device and what is routed to it.
     #[serde(default)]
     pub tunnel: Tunnel,
+    /// What may go past the tunnel.
+    #[serde(default)]
+    pub guard: Guard,
 }
 
 /// The Home Agent Controller.
@@ -203,6 +208,8 @@ pub struct Tunnel {
     pub mtu: Option<u16>,
     /// Destinations that go through the tunnel.
     pub routes: Vec<IpNet>,
+    /// Destinations among them that go past it, as the host's own routes say.
+    pub except: Vec<IpNet>,
     /// The routing table of these routes and the priority of the rules that lead there: 256 to 32765.
     pub table: u32,
     /// The firewall mark of what must not go through the tunnel: its own outer packets and the connection to the HAC.
@@ -234,6 +241,7 @@ impl Default for Tunnel {
             device: "mn0".to_owned(),
             mtu: None,
             routes: vec![IpNet::V6(ipnet::Ipv6Net::default()), IpNet::V4(ipnet::Ipv4Net::default())],
+            except: Vec::new(),
             table: 7872,
             fwmark: 7872,
             offloads: true,

@@ -2,8 +2,8 @@
 //!
 //! Pure: [`mobile_node`] and the machines that it owns ([`bootstrap`], [`movement`], [`handover`],
 //! [`binding_update_list`] with its [`update_rate`], [`path_check`], [`keepalive`], [`flight_recorder`], [`uplink`], [`silence`], [`superseded`]).
-//! Around them: [`runtime`], the one bridge to the HAC ([`hac_client`]), the kernel ([`link_monitor`], [`routes`], [`clock`], and
-//! [`resume`], which notices sleep) and the worker threads ([`tunnel_device`]); and the command line
+//! Around them: [`runtime`], the one bridge to the HAC ([`hac_client`]), the kernel ([`link_monitor`], [`routes`], [`clock`],
+//! [`resume`], which notices sleep, [`local_networks`], [`leak_guard`], kept by [`upkeep`]) and the worker threads ([`tunnel_device`]); and the command line
 //! ([`cli`]).
 #![forbid(unsafe_code)]
 
@@ -23,7 +23,9 @@ pub mod granted;
 pub mod hac_client;
 pub mod handover;
 pub mod keepalive;
+pub mod leak_guard;
 pub mod link_monitor;
+pub mod local_networks;
 pub mod mobile_node;
 pub mod movement;
 pub mod path_check;
@@ -37,4 +39,5 @@ pub mod superseded;
 mod system_bus;
 pub mod tunnel_device;
 pub mod update_rate;
+pub mod upkeep;
 pub mod uplink;

@@ -2,16 +2,21 @@
 //!
 //! The routes stand in a table of their own, to which rules lead packets whose source is a home address or yet to be chosen, and
 //! forwarded ones; never packets with the node's own mark, nor those from another of the host's addresses, so that what comes to
-//! a care-of address is found on the way there (`docs/why/policy-routing.md`). Nothing of the host's own routes is ever changed,
-//! and what a crash leaves behind is found by the table's number.
+//! a care-of address is found on the way there (`docs/why/policy-routing.md`). What goes past the tunnel, private networks that
+//! the host is attached to and what the operator excepts, is thrown out of that table again: no route of the main table is asked
+//! first, whoever put it there. Nothing of the host's own routes is ever changed, and what a crash leaves behind is found by the
+//! table's number.
+
+mod upkeep;
 
 use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::IpNet;
-use net::netlink::{Family, MAIN_TABLE, Netlink, NetlinkError, Route, Rule, RuleAction, Selector};
+use net::netlink::{DeviceName, Family, MAIN_TABLE, Netlink, NetlinkError, Route, Rule, RuleAction, Selector};
 use protocol::addr::{HomeAddress, HomeAddresses};
 
 use crate::config::Tunnel;
+use crate::local_networks;
 
 /// The number by which these routes say who made them.
 const ROUTE_PROTOCOL: u8 = 78;
@@ -24,12 +29,23 @@ pub struct Routes {
     led: Vec<HomeAddress>,
     /// What stands in the kernel: interface and home addresses. `None` when it has to be set anew.
     standing: Option<(u32, Vec<HomeAddress>)>,
+    /// What the device has.
+    configured: Option<Configured>,
+    /// Private networks that the host is attached to.
+    local: Vec<IpNet>,
+}
+
+/// What the device was given.
+struct Configured {
+    interface: u32,
+    mtu: u16,
+    home: HomeAddresses,
 }
 
 impl Routes {
     /// For the tunnel of this configuration.
     pub fn new(netlink: Netlink, tunnel: Tunnel) -> Self {
-        Self { netlink, tunnel, led: Vec::new(), standing: None }
+        Self { netlink, tunnel, led: Vec::new(), standing: None, configured: None, local: Vec::new() }
     }
 
     /// Takes back what an earlier run has left; gives how many rules and routes that were.
@@ -59,12 +75,39 @@ impl Routes {
         }
         self.netlink.set_link_up(interface, Some(mtu)).await?;
         for address in home.iter() {
-            self.netlink.add_address(interface, IpNet::from(address.0)).await?;
-            match self.netlink.await_address(address.0).await {
-                // A busy kernel takes it into use later, and the node is of use as soon as it does.
-                Err(late @ NetlinkError::NotInUse { .. }) => tracing::warn!(%late, "the tunnel may carry nothing yet"),
-                awaited => awaited?,
+            self.add_address(interface, address.0).await?;
+        }
+        self.configured = Some(Configured { interface, mtu, home: *home });
+        Ok(())
+    }
+
+    async fn add_address(&self, interface: u32, address: IpAddr) -> Result<(), NetlinkError> {
+        self.netlink.add_address(interface, IpNet::from(address)).await?;
+        match self.netlink.await_address(address).await {
+            // A busy kernel takes it into use later, and the node is of use as soon as it does.
+            Err(late @ NetlinkError::NotInUse { .. }) => {
+                tracing::warn!(%late, "the tunnel may carry nothing yet");
+                Ok(())
             }
+            awaited => awaited,
+        }
+    }
+
+    /// These are the private networks that the host is attached to: they are reached past the tunnel.
+    ///
+    /// # Errors
+    /// The kernel refused.
+    pub async fn set_local(&mut self, local: Vec<IpNet>) -> Result<(), NetlinkError> {
+        let before = self.past();
+        self.local = local;
+        let Some((_, homes)) = &self.standing else { return Ok(()) };
+        let is_led = |prefix: &IpNet| homes.iter().any(|home| family_of(home.0) == family_of(prefix.addr()));
+        let now = self.past();
+        for new in now.iter().filter(|prefix| is_led(prefix) && !before.contains(prefix)) {
+            self.netlink.replace_route(&self.throw(*new)).await?;
+        }
+        for gone in before.iter().filter(|prefix| is_led(prefix) && !now.contains(prefix)) {
+            self.netlink.delete_route(&self.throw(*gone)).await?;
         }
         Ok(())
     }
@@ -98,8 +141,8 @@ impl Routes {
     }
 
     async fn lead_in(&self, interface: u32, home: IpAddr) -> Result<(), NetlinkError> {
-        for route in self.routes(family_of(home), interface) {
-            self.netlink.replace_route(&route.with_source(home)).await?;
+        for route in self.routes(home, interface) {
+            self.netlink.replace_route(&route).await?;
         }
         for rule in self.rules(home) {
             self.netlink.add_rule(&rule).await?;
@@ -115,16 +158,37 @@ impl Routes {
         }
         let family = family_of(home);
         if bound.iter().all(|home| family_of(home.0) != family) {
-            for route in self.routes(family, interface) {
-                self.netlink.delete_route(&route).await?;
+            for route in self.routes(home, interface).iter().rev() {
+                self.netlink.delete_route(route).await?;
             }
         }
         Ok(())
     }
 
-    fn routes(&self, family: Family, interface: u32) -> impl Iterator<Item = Route> {
-        let destinations = self.tunnel.routes.iter().filter(move |destination| family_of(destination.addr()) == family);
-        destinations.map(move |destination| Route::unicast(*destination, interface, self.tunnel.table, ROUTE_PROTOCOL))
+    /// What stands in the table for a family whose home address is `home`, in the order in which it is added: what goes past the
+    /// tunnel is never in it.
+    fn routes(&self, home: IpAddr, interface: u32) -> Vec<Route> {
+        let is_family = |prefix: &&IpNet| family_of(prefix.addr()) == family_of(home);
+        let past = self.past();
+        let thrown = past.iter().filter(is_family).map(|prefix| self.throw(*prefix));
+        let into = |prefix: &IpNet| Route::unicast(*prefix, interface, self.tunnel.table, ROUTE_PROTOCOL).with_source(home);
+        let entering = self.tunnel.routes.iter().filter(is_family).filter(|prefix| !past.contains(prefix)).map(into);
+        thrown.chain(entering).collect()
+    }
+
+    /// Destinations that the main table is asked for. A local network within a route that the configuration names is none.
+    fn past(&self) -> Vec<IpNet> {
+        let is_named = |prefix: &IpNet| self.tunnel.routes.iter().any(|route| route.prefix_len() > 0 && route.contains(prefix));
+        let local = local_networks::of_every_link().into_iter().chain(self.local.iter().copied());
+        let mut past: Vec<IpNet> = local.filter(|prefix| !is_named(prefix)).collect();
+        past.extend(self.tunnel.except.iter().map(IpNet::trunc));
+        past.sort();
+        past.dedup();
+        past
+    }
+
+    fn throw(&self, destination: IpNet) -> Route {
+        Route::throw(destination, self.tunnel.table, ROUTE_PROTOCOL)
     }
 
     /// In the order in which they are added and asked.
@@ -134,9 +198,11 @@ impl Routes {
         let to_tunnel = |packets| Rule::new(family, priority, self.tunnel.table).only(packets);
         let mut rules = vec![
             Rule::new(family, end, self.tunnel.table).with_action(RuleAction::Nop),
-            Rule::new(family, priority, MAIN_TABLE).suppressing(0),
             to_tunnel(Selector::Marked(self.tunnel.fwmark)).with_action(RuleAction::Goto(end)),
         ];
+        // What comes out of the tunnel for a network behind this host goes there, and not back.
+        let out_of_tunnel = DeviceName::new(&self.tunnel.device).map(Selector::FromDevice);
+        rules.extend(out_of_tunnel.map(|packets| Rule::new(family, priority, MAIN_TABLE).only(packets).suppressing(0)));
         match family {
             Family::V4 => rules.extend([home, Ipv4Addr::UNSPECIFIED.into()].map(|source| to_tunnel(Selector::From(source)))),
             Family::V6 => rules.push(to_tunnel(Selector::FromOrUnset(home))),
@@ -176,7 +242,8 @@ mod tests {
                 let families: Vec<Family> = bound.iter().map(|home| family_of(home.0)).collect();
                 let led = netlink.routes(filter).await.unwrap();
                 let is_right = led.iter().all(|route| families.contains(&family_of(route.destination.addr())));
-                assert!(led.len() == families.len() && is_right, "{led:?}");
+                // One that leads in, and one that throws out what is on every link.
+                assert!(led.len() == 2 * families.len() && is_right, "{led:?}");
                 let rules = netlink.rules(Some(table)).await.unwrap();
                 let expected: usize = families.iter().map(|family| if *family == Family::V4 { 5 } else { 4 }).sum();
                 assert!(rules.len() == expected && rules.iter().all(|rule| families.contains(&rule.family)), "{rules:?}");
@@ -215,7 +282,7 @@ mod tests {
             routes.configure(tun.index(), 1400, &home(8), Some(&home(9))).await.unwrap();
             routes.lead_to(tun.index(), &bound(8)).await.unwrap();
             let filter = net::netlink::RouteFilter { table: Some(table), protocol: None };
-            assert_eq!(netlink.routes(filter).await.unwrap().len(), 1);
+            assert_eq!(netlink.routes(filter).await.unwrap().len(), 2);
         });
     }
 
@@ -237,22 +304,27 @@ mod tests {
              echo 1 > /proc/sys/net/ipv4/ip_forward; echo 1 > /proc/sys/net/ipv6/conf/all/forwarding",
         );
         let tun = net::tun::Tun::create("mn0", 1400, net::offloads::Offloads::NONE).unwrap();
-        let mut routes = Routes::new(Netlink::connect().unwrap(), Tunnel::default());
+        let tunnel = Tunnel { except: vec!["192.0.2.128/25".parse().unwrap()], ..Tunnel::default() };
+        let mut routes = Routes::new(Netlink::connect().unwrap(), tunnel);
         let home = HomeAddresses::new(Some(HOME6.parse().unwrap()), Some(HOME4.parse().unwrap())).unwrap();
         routes.configure(tun.index(), 1400, &home, None).await.unwrap();
         routes.lead_to(tun.index(), &home.iter().collect::<Vec<_>>()).await.unwrap();
+        routes.set_local(vec!["172.17.0.0/24".parse().unwrap()]).await.unwrap();
         (tun, routes)
     }
 
     /// What the kernel does with a packet to an address far away, described to `ip route get`; and its device.
-    const LOOK_UPS: [(&str, &str); 16] = [
+    const LOOK_UPS: [(&str, &str); 19] = [
         ("203.0.113.5", "dev mn0 table 7872 src 10.9.0.7"),
         ("203.0.113.5 from 10.9.0.7", "dev mn0 table 7872"),
         ("203.0.113.5 from 198.51.100.2", "via 198.51.100.1 dev wifi"),
         ("203.0.113.5 mark 7872", "via 198.51.100.1 dev wifi src 198.51.100.2"),
         ("203.0.113.5 mark 7873", "dev mn0 table 7872 src 10.9.0.7"),
         ("203.0.113.5 from 172.17.0.9 iif guests", "dev mn0 table 7872"),
-        ("198.51.100.9", "dev wifi src 198.51.100.2"),
+        ("198.51.100.9", "dev mn0 table 7872 src 10.9.0.7"),
+        ("172.17.0.9", "dev guests src 172.17.0.1"),
+        ("172.17.0.9 from 10.9.0.7", "dev guests"),
+        ("192.0.2.129", "via 198.51.100.1 dev wifi"),
         ("172.17.0.9 from 203.0.113.5 iif mn0", "dev guests"),
         ("2001:db8:77::5", "dev mn0 table 7872 proto 78 src 2001:db8:100::7"),
         ("2001:db8:77::5 from 2001:db8:100::7", "dev mn0 table 7872"),
@@ -260,7 +332,7 @@ mod tests {
         ("2001:db8:77::5 mark 7872", "via 2001:db8:1::1 dev wifi src 2001:db8:1::2"),
         ("2001:db8:77::5 mark 7873", "dev mn0 table 7872 proto 78 src 2001:db8:100::7"),
         ("2001:db8:77::5 from 2001:db8:17::9 iif guests", "dev mn0 table 7872"),
-        ("2001:db8:1::9", "dev wifi proto kernel src 2001:db8:1::2"),
+        ("2001:db8:1::9", "dev mn0 table 7872 proto 78 src 2001:db8:100::7"),
         ("2001:db8:17::9 from 2001:db8:77::5 iif mn0", "dev guests"),
     ];
 
@@ -275,6 +347,78 @@ mod tests {
             routes.clean_up().await.unwrap();
             let found = shell("ip route get 203.0.113.5; ip route get 2001:db8:77::5");
             assert!(!found.contains("mn0") && shell("ip rule; ip -6 rule").lines().count() == 5, "{found}");
+        });
+    }
+
+    /// What a DHCP server or a router that wants to read along hands out (CVE-2024-3661, TunnelCrack).
+    const ROGUE: [&str; 7] = [
+        "0.0.0.0/1 via 198.51.100.1",
+        "128.0.0.0/1 via 198.51.100.1",
+        "203.0.113.5/32 via 198.51.100.1",
+        "172.16.0.0/12 dev wifi scope link",
+        "2000::/3 via 2001:db8:1::1",
+        "2001:db8:77::/64 dev wifi",
+        "2001:db8:77::5/128 via 2001:db8:1::1",
+    ];
+
+    #[test]
+    fn no_route_of_the_main_table_beats_the_tunnel_however_specific_it_is() {
+        in_new_network_namespace_async(|| async {
+            let (_tun, mut routes) = registered().await;
+            for route in ROGUE {
+                shell(&format!("ip route add {route}"));
+            }
+            for packet in ["203.0.113.5", "172.20.0.1", "2001:db8:77::5", "203.0.113.5 from 172.17.0.9 iif guests"] {
+                let found = shell(&format!("ip route get {packet}"));
+                assert!(found.contains("dev mn0 table 7872"), "{packet}: {found}");
+            }
+            // The network goes, and with it what was local.
+            routes.set_local(Vec::new()).await.unwrap();
+            assert!(shell("ip route get 172.17.0.9").contains("dev mn0"));
+        });
+    }
+
+    #[test]
+    fn a_local_network_within_a_route_that_the_configuration_names_is_none() {
+        in_new_network_namespace_async(|| async {
+            let tunnel = Tunnel { routes: vec!["10.0.0.0/8".parse().unwrap()], ..Tunnel::default() };
+            let mut routes = Routes::new(Netlink::connect().unwrap(), tunnel);
+            routes.set_local(vec!["10.1.0.0/16".parse().unwrap(), "192.168.1.0/24".parse().unwrap()]).await.unwrap();
+            let past: Vec<String> = routes.past().iter().map(ToString::to_string).collect();
+            assert_eq!(past, ["169.254.0.0/16", "192.168.1.0/24", "fe80::/10"]);
+        });
+    }
+
+    #[test]
+    fn what_somebody_else_took_away_is_put_back_and_named() {
+        in_new_network_namespace_async(|| async {
+            let (_tun, routes) = registered().await;
+            assert_eq!(routes.reassert().await.unwrap(), <[String; 0]>::default());
+            let whole =
+                || shell("ip rule; ip -6 rule; ip route show table 7872; ip -6 route show table 7872; ip address show mn0");
+            let before = whole();
+            for (taken, named) in [
+                (
+                    "ip rule flush; ip rule add lookup main priority 32766; ip rule add lookup default priority 32767",
+                    "rules (V4)",
+                ),
+                ("ip -6 rule del from all iif mn0", "1 of 5 rules (V6)"),
+                ("ip route flush table 7872", "route to 0.0.0.0/0"),
+                ("ip -6 route del default table 7872", "route to ::/0"),
+                ("ip route del throw 172.17.0.0/24 table 7872", "route to 172.17.0.0/24"),
+                ("ip address del 10.9.0.7/32 dev mn0", "address 10.9.0.7"),
+                ("ip link set mn0 down", "device mn0 (down)"),
+            ] {
+                shell(taken);
+                assert_ne!(whole(), before, "{taken}");
+                let gone = routes.reassert().await.unwrap().join(", ");
+                assert!(gone.contains(named), "{taken}: {gone}");
+                assert_eq!(routes.reassert().await.unwrap(), <[String; 0]>::default(), "{taken}");
+                for (packet, expected) in LOOK_UPS {
+                    let found = shell(&format!("ip route get {packet}"));
+                    assert!(found.contains(expected), "{taken}: {packet}: {found}");
+                }
+            }
         });
     }
 

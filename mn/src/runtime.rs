@@ -18,14 +18,15 @@ use net::worker::WorkerGone;
 use protocol::addr::HomeAgentAddresses;
 use protocol::mhauth::Grant;
 use protocol::tunnel::{Counters, Event};
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Mutex, Notify, mpsc, oneshot, watch};
 use tokio::task::AbortHandle;
 
 use crate::bootstrap::Run;
 use crate::clock::{self, sleep_until};
-use crate::config::Tunnel;
+use crate::config::{Guard, Tunnel};
 use crate::granted;
 use crate::hac_client::{HacClient, HacError, MAX_CANDIDATES};
+use crate::leak_guard::{GuardError, LeakGuard};
 use crate::link_monitor::{self, Found};
 use crate::mobile_node::{Action, MobileNode, Phase, Registered};
 use crate::path_mtu::PathMtu;
@@ -33,6 +34,7 @@ use crate::resume::{self, Resumed};
 use crate::routes::Routes;
 use crate::status::{HandoverShown, SharedStatus, milliseconds, phase_name};
 use crate::tunnel_device::TunnelDevice;
+use crate::upkeep::Upkeep;
 
 mod resumption;
 
@@ -59,6 +61,9 @@ pub enum RuntimeError {
     /// A worker thread ended.
     #[error(transparent)]
     Worker(#[from] WorkerGone),
+    /// The leak guard cannot be put up, or not be kept.
+    #[error(transparent)]
+    Guard(#[from] GuardError),
 }
 
 /// A mobile node that runs.
@@ -67,7 +72,8 @@ pub struct Runtime {
     hac: HacClient,
     device: TunnelDevice,
     netlink: Netlink,
-    routes: Routes,
+    routes: Arc<Mutex<Routes>>,
+    guard: Arc<Mutex<LeakGuard>>,
     status: SharedStatus,
     counters: Arc<Counters>,
     home_agent: watch::Sender<Option<HomeAgentAddresses>>,
@@ -97,17 +103,38 @@ struct Inputs {
 /// Runs a mobile node until `shutdown` ends, then de-registers and puts everything back. `renew` asks it for a new SA.
 ///
 /// # Errors
-/// Why it stopped by itself. Whatever the reason, rules, routes and device are as they were before.
+/// Why it stopped by itself. Whatever the reason, rules, routes and device are as they were before; so is the firewall, unless
+/// the node was registered: then the leak guard stays, as it does when the process is killed.
 pub async fn run(
     hac: HacClient,
-    tunnel: Tunnel,
+    (tunnel, guard): (Tunnel, Guard),
+    counters: Arc<Counters>,
+    status: SharedStatus,
+    renew: &Notify,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), RuntimeError> {
+    let guard = Arc::new(Mutex::new(LeakGuard::new(guard, tunnel.clone())));
+    guard.lock().await.put_up().await?;
+    let result = run_guarded(hac, (tunnel, guard.clone()), counters, status.clone(), renew, shutdown).await;
+    let mut guard = guard.lock().await;
+    if result.is_err() && status.was_registered() && guard.is_up() {
+        tracing::error!("the node ends by itself: its leak guard stays, and nothing leaves past it, until `mn up` or `mn down`");
+        return result;
+    }
+    let taken_down = guard.take_down().await;
+    result.and(taken_down.map(drop).map_err(RuntimeError::from))
+}
+
+async fn run_guarded(
+    hac: HacClient,
+    (tunnel, guard): (Tunnel, Arc<Mutex<LeakGuard>>),
     counters: Arc<Counters>,
     status: SharedStatus,
     renew: &Notify,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), RuntimeError> {
     // One each: the kernel refuses a second list on one connection while the first is being read.
-    let (netlink, of_monitor) = (Netlink::connect()?, Netlink::connect()?);
+    let (netlink, of_monitor, of_upkeep) = (Netlink::connect()?, Netlink::connect()?, Netlink::connect()?);
     let routes = Routes::new(netlink.clone(), tunnel.clone());
     let (rules, left) = routes.clean_up().await?;
     if rules + left > 0 {
@@ -116,6 +143,16 @@ pub async fn run(
     let (device, events) = TunnelDevice::open(&tunnel, &counters)?;
     let (home_agent, home_agent_known) = watch::channel(None);
     let (usable, attachments) = mpsc::channel(ATTACHMENT_QUEUE);
+    let routes = Arc::new(Mutex::new(routes));
+    let upkeep = Upkeep {
+        netlink: of_upkeep,
+        own: device.interface(),
+        routes: routes.clone(),
+        guard: guard.clone(),
+        status: status.clone(),
+    };
+    let (stop_upkeep, stopped) = oneshot::channel();
+    let upkeep = tokio::spawn(upkeep.run(stopped));
     let monitor = tokio::spawn(link_monitor::run(of_monitor, device.interface(), home_agent_known, usable));
     let (heard_of_runs, runs) = mpsc::channel(BOOTSTRAP_QUEUE);
     let mut runtime = Runtime {
@@ -124,6 +161,7 @@ pub async fn run(
         device,
         netlink,
         routes,
+        guard,
         status,
         counters,
         home_agent,
@@ -137,7 +175,10 @@ pub async fn run(
     }
     let result = runtime.drive(Inputs { runs, attachments, events, resumed: resume::watch() }, renew, shutdown).await;
     monitor.abort();
-    let cleaned = runtime.routes.clean_up().await;
+    drop(stop_upkeep);
+    // What it just puts back would stay.
+    let _ended = upkeep.await;
+    let cleaned = runtime.routes.lock().await.clean_up().await;
     result.and(cleaned.map(|_| ()).map_err(RuntimeError::from))
 }
 
@@ -201,7 +242,7 @@ impl Runtime {
             Action::ClosePath(socket) => self.device.close_path(socket)?,
             Action::Command(command) => self.device.apply(&command)?,
             Action::Registered(registered) => self.registered(&registered).await?,
-            Action::Mtu(mtu) => self.device.follow_path(&mut self.routes, mtu).await?,
+            Action::Mtu(mtu) => self.device.follow_path(&mut *self.routes.lock().await, mtu).await?,
             Action::Refused(status) => {
                 self.status.update(|shown| shown.last_error = Some(format!("the home agent refused the binding: {status}")));
             }
@@ -241,7 +282,8 @@ impl Runtime {
             Ok(grant) => {
                 let before = self.node.security_association().map(|install| install.sa.home);
                 let install = Arc::new(granted::to_install(&grant, now, SystemTime::now()));
-                self.device.configure(&mut self.routes, &install.sa, before.as_ref()).await?;
+                self.guard.lock().await.set_homes(install.sa.home.iter().map(|home| home.0).collect()).await?;
+                self.device.configure(&mut *self.routes.lock().await, &install.sa, before.as_ref()).await?;
                 #[cfg(feature = "lab")]
                 crate::esp_sa::export(&install.sa);
                 self.status.update(|shown| {
@@ -263,7 +305,7 @@ impl Runtime {
     }
 
     async fn registered(&mut self, registered: &Registered) -> Result<(), RuntimeError> {
-        self.routes.lead_to(self.device.interface(), &registered.bound).await?;
+        self.routes.lock().await.lead_to(self.device.interface(), &registered.bound).await?;
         self.status.registered_first(clock::now());
         let refused = registered.ipv4_refused.map(|why| format!("the home agent did not bind the IPv4 home address: {why}"));
         self.status.update(|shown| {

@@ -9,6 +9,7 @@ use std::time::Instant;
 use protocol::tunnel::Counters;
 use serde::{Deserialize, Serialize};
 
+use crate::leak_guard::Seen;
 use crate::mobile_node::Phase;
 pub use handovers::HandoverShown;
 
@@ -82,6 +83,12 @@ pub struct Status {
     /// The latest moves, oldest first.
     #[serde(default)]
     pub handovers: Vec<HandoverShown>,
+    /// The leak guard.
+    #[serde(default)]
+    pub guard: Seen,
+    /// How often somebody else took away what the tunnel needs, and it was put back.
+    #[serde(default)]
+    pub reassertions: u64,
     /// Packets and octets through the tunnel, dropped packets by reason.
     pub counters: CounterValues,
 }
@@ -139,6 +146,21 @@ impl SharedStatus {
         self.update(|status| {
             status.set_up_ms.get_or_insert(set_up);
         });
+    }
+
+    /// Notes that something was put back; gives how often that was.
+    pub fn reasserted(&self) -> u64 {
+        let mut count = 0;
+        self.update(|status| {
+            status.reassertions += 1;
+            count = status.reassertions;
+        });
+        count
+    }
+
+    /// Whether the node was registered once.
+    pub fn was_registered(&self) -> bool {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner).set_up_ms.is_some()
     }
 
     /// The status with the counters as they are now.

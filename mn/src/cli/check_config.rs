@@ -31,7 +31,7 @@ fn check(file: &Path) -> Check {
 }
 
 fn describe(config: &Located<Config>, check: &mut Check) {
-    let Config { hac, identity, policy, tunnel, .. } = &**config;
+    let Config { hac, identity, policy, tunnel, guard, .. } = &**config;
     let texts = |items: &mut dyn Iterator<Item = String>| items.collect::<Vec<_>>();
     check.holds("hac", hac.name.as_str());
     let port = hac.port.map(NonZeroU16::get);
@@ -52,6 +52,8 @@ fn describe(config: &Located<Config>, check: &mut Check) {
     let mtu = tunnel.mtu.map_or_else(|| "the largest that fits a path of 1,500 octets".to_owned(), |mtu| mtu.to_string());
     check.holds_shown("mtu", tunnel.mtu, mtu);
     check.holds("routes", texts(&mut tunnel.routes.iter().map(ToString::to_string)));
+    check.holds("except", texts(&mut tunnel.except.iter().map(ToString::to_string)));
+    check.holds("guard", guard.mode.name());
     check.holds("table", tunnel.table);
     check.holds("fwmark", tunnel.fwmark);
     check.holds("control_socket", super::socket(config).display().to_string());

@@ -86,6 +86,9 @@ pub enum CliError {
     /// The kernel refused.
     #[error(transparent)]
     Netlink(#[from] net::netlink::NetlinkError),
+    /// The leak guard.
+    #[error(transparent)]
+    Guard(#[from] crate::leak_guard::GuardError),
     /// A process or file.
     #[error("{what}: {source}; {remedy}")]
     Io {

@@ -62,6 +62,13 @@ fn show(status: &Status) {
     let counters = &status.counters;
     row("sent", format!("{} packets, {} octets", counters.sent_packets, counters.sent_octets));
     row("received", format!("{} packets, {} octets", counters.received_packets, counters.received_octets));
+    let guard = &status.guard;
+    let standing = if guard.standing || guard.mode == "off" { "" } else { " (gone)" };
+    let counts = format!("{} rejected ({} of them DNS), {} injected", guard.rejected, guard.rejected_dns, guard.injected);
+    row("leak guard", format!("{}{standing}, {counts}", guard.mode));
+    if status.reassertions > 0 {
+        row("put back", format!("{} times what somebody else took away", status.reassertions));
+    }
     for (reason, count) in &counters.dropped {
         row("dropped", format!("{count} {reason}"));
     }

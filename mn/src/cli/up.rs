@@ -16,8 +16,9 @@ use tokio::sync::Notify;
 use super::{CliError, socket};
 use crate::config::Config;
 use crate::hac_client::HacClient;
+use crate::leak_guard::Reader;
 use crate::runtime;
-use crate::status::SharedStatus;
+use crate::status::{SharedStatus, Status};
 
 /// How long `mn up` waits for the registration before it leaves the node to go on by itself.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -33,7 +34,8 @@ pub(super) async fn foreground(config: &Located<Config>) -> Result<(), CliError>
     let socket = ControlSocket::bind(&socket(config))?;
     let control = {
         let (status, asked) = (status.clone(), asked.clone());
-        tokio::spawn(socket.serve(move |request| answer(&request, &status, &asked)))
+        let guard = Arc::new(Reader::new(&config.guard, config.tunnel.table));
+        tokio::spawn(socket.serve(move |request| answer(&request, &status, &asked, &guard)))
     };
     let remedy = "raise the limit on open files (`ulimit -n`)";
     let failed = |source| CliError::Io { what: "cannot wait for signals".to_owned(), source, remedy };
@@ -44,7 +46,8 @@ pub(super) async fn foreground(config: &Located<Config>) -> Result<(), CliError>
             () = asked.down.notified() => tracing::info!("asked to go down: de-registering and putting everything back"),
         }
     };
-    let result = runtime::run(client, config.tunnel.clone(), counters, status, &asked.renew, shutdown).await;
+    let result =
+        runtime::run(client, (config.tunnel.clone(), config.guard.clone()), counters, status, &asked.renew, shutdown).await;
     control.abort();
     // The socket's file goes with the task that serves it; `mn down` takes that as the end.
     let _aborted = control.await;
@@ -58,22 +61,37 @@ struct Asked {
     renew: Notify,
 }
 
-fn answer(request: &Request, status: &SharedStatus, asked: &Asked) -> impl Future<Output = Result<Value, String>> + Send + use<> {
+fn answer(
+    request: &Request,
+    status: &SharedStatus,
+    asked: &Asked,
+    guard: &Arc<Reader>,
+) -> impl Future<Output = Result<Value, String>> + Send + use<> {
+    let as_json = |status| serde_json::to_value(status).map_err(|error| error.to_string());
     let result = match request.request.as_str() {
-        "status" => serde_json::to_value(status.snapshot()).map_err(|error| error.to_string()),
+        "status" => Ok(None),
         "down" => {
             asked.down.notify_one();
-            Ok(serde_json::json!({}))
+            Ok(Some(serde_json::json!({})))
         }
         "renew" => {
             // What is so before: who asked sees by it what has changed.
-            let before = serde_json::to_value(status.snapshot()).map_err(|error| error.to_string());
+            let before = as_json(status.snapshot());
             asked.renew.notify_one();
-            before
+            before.map(Some)
         }
         other => Err(format!("unknown request {other:?}: ask for \"status\", \"renew\" or \"down\"")),
     };
-    std::future::ready(result)
+    let (status, guard) = (status.clone(), guard.clone());
+    async move {
+        match result? {
+            Some(answer) => Ok(answer),
+            None => {
+                let seen = guard.read().await;
+                as_json(Status { guard: seen, ..status.snapshot() })
+            }
+        }
+    }
 }
 
 /// Starts the node in the background; returns when it is registered.

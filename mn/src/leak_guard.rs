@@ -1,0 +1,131 @@
+//! The leak guard: what is to go through the tunnel goes there or nowhere, and what is for a home address comes from there.
+//!
+//! One nftables table of the node's own, put up before anything else and taken away last. A node that is killed leaves it
+//! standing, so that nothing leaves in the clear until the next `mn up` or `mn down` (`docs/why/leak-guard.md`). What it lets
+//! through is in [`rules`]; every change is one transaction, so there is no moment without it.
+
+mod answered;
+mod nft;
+mod reader;
+mod rules;
+
+use std::net::IpAddr;
+
+pub use nft::GuardError;
+pub use reader::{Reader, Seen};
+use rules::Rules;
+
+use crate::config::{Guard, GuardMode, Tunnel};
+use crate::local_networks::LocalNetwork;
+
+/// The guard of one mobile node.
+pub struct LeakGuard {
+    rules: Rules,
+    /// The table as the kernel shows it after our last change; `None` while there is none.
+    standing: Option<String>,
+}
+
+impl LeakGuard {
+    /// For this configuration; nothing is put up yet.
+    pub fn new(guard: Guard, tunnel: Tunnel) -> Self {
+        Self { rules: Rules { guard, tunnel, homes: Vec::new(), local: Vec::new(), answered: Vec::new() }, standing: None }
+    }
+
+    /// Puts the table up, in place of what an earlier run has left. With the mode "off" takes that away.
+    ///
+    /// # Errors
+    /// nftables is missing or refuses; the text says what to do.
+    pub async fn put_up(&mut self) -> Result<(), GuardError> {
+        if self.is_off() {
+            // Who has no nftables has no table of ours either.
+            let _ = nft::delete(&self.rules.table()).await;
+            return Ok(());
+        }
+        self.rules.answered = answered::connections();
+        nft::run(self.rules.whole()).await?;
+        self.remember().await
+    }
+
+    /// Takes the table away; gives whether there was one.
+    ///
+    /// # Errors
+    /// nftables refuses. That the command `nft` is missing is none: then there is no table.
+    pub async fn take_down(&mut self) -> Result<bool, GuardError> {
+        self.standing = None;
+        match nft::delete(&self.rules.table()).await {
+            Err(GuardError::NotInstalled) => Ok(false),
+            // The table's owner is asked; who never had one may lack what it takes.
+            Err(_) if self.is_off() => Ok(false),
+            other => other,
+        }
+    }
+
+    /// These are the home addresses: what comes for them past the tunnel is dropped.
+    ///
+    /// # Errors
+    /// As [`Self::put_up`].
+    pub async fn set_homes(&mut self, homes: Vec<IpAddr>) -> Result<(), GuardError> {
+        if self.rules.homes == homes {
+            return Ok(());
+        }
+        self.rules.homes = homes;
+        self.change(self.rules.homes()).await
+    }
+
+    /// These are the private networks that the host is attached to.
+    ///
+    /// # Errors
+    /// As [`Self::put_up`].
+    pub async fn set_local(&mut self, local: Vec<LocalNetwork>) -> Result<(), GuardError> {
+        if self.rules.local == local {
+            return Ok(());
+        }
+        self.rules.local = local;
+        if self.rules.guard.mode == GuardMode::On { self.change(self.rules.local()).await } else { Ok(()) }
+    }
+
+    /// Puts the table up again if somebody else has taken it away or changed it; gives whether it had to.
+    ///
+    /// # Errors
+    /// As [`Self::put_up`].
+    pub async fn reassert(&mut self) -> Result<bool, GuardError> {
+        if self.standing.is_none() || nft::list(&self.rules.table()).await? == self.standing {
+            return Ok(false);
+        }
+        self.put_up().await?;
+        Ok(true)
+    }
+
+    /// Whether the table stands, as far as the node knows.
+    pub fn is_up(&self) -> bool {
+        self.standing.is_some()
+    }
+
+    /// Whether private networks on the link are reached past the tunnel.
+    pub fn allows_local(&self) -> bool {
+        self.rules.guard.local_network
+    }
+
+    fn is_off(&self) -> bool {
+        self.rules.guard.mode == GuardMode::Off
+    }
+
+    /// One transaction. Where somebody has taken the table away meanwhile, it is put up whole.
+    async fn change(&mut self, script: String) -> Result<(), GuardError> {
+        if self.standing.is_none() {
+            return Ok(());
+        }
+        match nft::run(script).await {
+            Ok(()) => self.remember().await,
+            Err(_) => self.put_up().await,
+        }
+    }
+
+    async fn remember(&mut self) -> Result<(), GuardError> {
+        self.standing = nft::list(&self.rules.table()).await?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,160 @@
+//! The guard's table in a kernel: what it lets through, what it refuses, and that it stays.
+
+use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::time::Duration;
+
+use fixture::{in_new_network_namespace_async, shell};
+
+use super::*;
+use crate::config::Guard;
+
+/// A node on `wifi` with a private and a public address, and a host at the other end that has every address.
+fn attached() {
+    shell(
+        "set -e; ip link set lo up
+         ip link add wifi type veth peer name far; ip link set wifi up; ip link set far up
+         ip address add 192.168.1.2/24 dev wifi; ip address add 198.51.100.2/24 dev wifi
+         ip -6 address add 2001:db8:1::2/64 dev wifi nodad
+         ip route add default via 198.51.100.1; ip -6 route add default via 2001:db8:1::1
+         ip neigh add 192.168.1.1 lladdr 02:00:00:00:00:01 dev wifi; ip neigh add 198.51.100.1 lladdr 02:00:00:00:00:01 dev wifi
+         ip -6 neigh add 2001:db8:1::1 lladdr 02:00:00:00:00:01 dev wifi",
+    );
+}
+
+fn local() -> Vec<LocalNetwork> {
+    vec![LocalNetwork { prefix: "192.168.1.0/24".parse().unwrap(), interface: "wifi".to_owned() }]
+}
+
+async fn guard(guard: Guard, tunnel: Tunnel) -> LeakGuard {
+    let mut guard = LeakGuard::new(guard, tunnel);
+    guard.put_up().await.unwrap();
+    guard.set_local(local()).await.unwrap();
+    guard
+}
+
+/// Whether a datagram from here leaves.
+fn leaves(to: &str) -> bool {
+    let to: SocketAddr = to.parse().unwrap();
+    let socket = UdpSocket::bind(if to.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" }).unwrap();
+    socket.send_to(b"x", to).is_ok()
+}
+
+fn full() -> Tunnel {
+    Tunnel::default()
+}
+
+#[test]
+fn everything_is_refused_but_private_networks_on_the_link_and_what_is_excepted() {
+    in_new_network_namespace_async(|| async {
+        attached();
+        let tunnel = Tunnel { except: vec!["203.0.113.128/25".parse().unwrap()], ..full() };
+        let _guard = guard(Guard::default(), tunnel).await;
+        for (to, expected) in [
+            ("203.0.113.5:9", false),
+            ("198.51.100.1:9", false),
+            ("[2001:db8:77::5]:9", false),
+            ("[2001:db8:1::1]:9", false),
+            ("192.168.1.1:9", true),
+            ("192.168.1.1:53", false),
+            ("192.168.2.1:9", false),
+            ("203.0.113.129:53", true),
+            ("127.0.0.1:9", true),
+        ] {
+            assert_eq!(leaves(to), expected, "{to}\n{}", shell("nft list ruleset"));
+        }
+        let seen = Reader::new(&Guard::default(), full().table).read().await;
+        assert_eq!((seen.mode.as_str(), seen.standing, seen.rejected, seen.rejected_dns), ("on", true, 6, 1));
+    });
+}
+
+#[test]
+fn who_is_refused_learns_it_at_once() {
+    in_new_network_namespace_async(|| async {
+        attached();
+        let _guard = guard(Guard::default(), full()).await;
+        for to in ["203.0.113.5:80", "[2001:db8:77::5]:80"] {
+            let begun = std::time::Instant::now();
+            let refused = TcpStream::connect_timeout(&to.parse().unwrap(), Duration::from_secs(5)).unwrap_err();
+            assert!(begun.elapsed() < Duration::from_secs(1), "{to}: {refused}");
+        }
+    });
+}
+
+#[test]
+fn a_split_tunnel_holds_what_it_names_and_nothing_else_and_what_it_names_is_never_local() {
+    in_new_network_namespace_async(|| async {
+        attached();
+        let routes = ["192.168.1.128/25", "203.0.113.0/24", "2001:db8:77::/48"].map(|route| route.parse().unwrap()).to_vec();
+        let _guard = guard(Guard::default(), Tunnel { routes, ..full() }).await;
+        for (to, expected) in [
+            ("203.0.113.5:9", false),
+            ("192.168.1.129:9", false),
+            ("[2001:db8:77::5]:53", false),
+            ("198.51.100.1:53", true),
+            ("192.168.1.1:53", true),
+            ("[2001:db8:78::5]:9", true),
+        ] {
+            assert_eq!(leaves(to), expected, "{to}");
+        }
+    });
+}
+
+#[test]
+fn each_option_closes_or_opens_what_it_says() {
+    in_new_network_namespace_async(|| async {
+        attached();
+        for (options, to, expected) in [
+            (Guard { local_dns: true, ..Guard::default() }, "192.168.1.1:53", true),
+            (Guard { local_dns: true, ..Guard::default() }, "198.51.100.1:53", false),
+            (Guard { local_network: false, ..Guard::default() }, "192.168.1.1:9", false),
+            (Guard { mode: GuardMode::Inbound, ..Guard::default() }, "203.0.113.5:9", true),
+            (Guard { mode: GuardMode::Off, ..Guard::default() }, "203.0.113.5:9", true),
+        ] {
+            let mut guard = guard(options.clone(), full()).await;
+            guard.set_homes(vec!["10.9.0.7".parse().unwrap(), "2001:db8:100::7".parse().unwrap()]).await.unwrap();
+            assert_eq!(leaves(to), expected, "{options:?} {to}");
+            assert_eq!(shell("nft list ruleset").is_empty(), options.mode == GuardMode::Off);
+        }
+    });
+}
+
+#[test]
+fn a_table_that_somebody_took_away_or_changed_is_put_back_and_its_own_changes_are_none() {
+    in_new_network_namespace_async(|| async {
+        attached();
+        let mut guard = guard(Guard::default(), full()).await;
+        guard.set_homes(vec!["10.9.0.7".parse().unwrap()]).await.unwrap();
+        let whole = shell("nft -s list ruleset");
+        assert!(!guard.reassert().await.unwrap(), "nothing is missing");
+        for taken in ["nft flush ruleset", "nft flush table inet haltsec-7872", "nft add rule inet haltsec-7872 local accept"] {
+            shell(taken);
+            assert!(guard.reassert().await.unwrap(), "{taken}");
+            assert_eq!(shell("nft -s list ruleset"), whole, "{taken}");
+            assert!(!guard.reassert().await.unwrap());
+        }
+        // What is changed while it is gone comes with the whole.
+        shell("nft flush ruleset");
+        guard.set_local(Vec::new()).await.unwrap();
+        assert!(!leaves("192.168.1.1:9") && shell("nft list ruleset").contains("10.9.0.7"));
+        shell("nft add table inet somebody");
+        assert!(guard.take_down().await.unwrap() && !guard.take_down().await.unwrap());
+        assert_eq!(shell("nft list ruleset"), "table inet somebody {\n}\n");
+    });
+}
+
+#[test]
+fn what_an_earlier_run_left_is_replaced_or_with_the_guard_off_taken_away() {
+    in_new_network_namespace_async(|| async {
+        attached();
+        let mut killed = guard(Guard::default(), full()).await;
+        killed.set_homes(vec!["10.9.0.7".parse().unwrap()]).await.unwrap();
+        let next = LeakGuard::new(Guard::default(), full());
+        drop(killed);
+        assert!(!leaves("203.0.113.5:9"), "it stays though nobody holds it");
+        let mut next = next;
+        next.put_up().await.unwrap();
+        assert!(!leaves("203.0.113.5:9") && !shell("nft list ruleset").contains("10.9.0.7"));
+        LeakGuard::new(Guard { mode: GuardMode::Off, ..Guard::default() }, full()).put_up().await.unwrap();
+        assert!(leaves("203.0.113.5:9"));
+    });
+}
