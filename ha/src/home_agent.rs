@@ -120,7 +120,7 @@ impl HomeAgent {
     pub fn handle_event(&mut self, event: &Event, now: Instant, rng: &mut impl CryptoRng) {
         match event {
             Event::Signalling(received) => self.handle_signalling(received, now, rng),
-            Event::Sighted(sighting) => self.handle_sighting(sighting, now),
+            Event::Sighted(sighting) => self.handle_sighting(sighting, now, rng),
             Event::WearingOut(spi) => self.handle_wear(*spi, now),
             // For the feed: the gateway hands it on.
             Event::LookUp(_) => {}
@@ -248,7 +248,7 @@ impl HomeAgent {
         let Some(held) = self.sas.get(&binding.spi) else { return };
         self.commands.push_back(Command::Move {
             home: binding.home,
-            paths: path_check::paths(binding),
+            paths: path_check::paths(binding, &held.unproved, held.seen_at),
             encapsulation: held.encapsulation(),
             sending: binding.spi,
         });

@@ -24,4 +24,5 @@ mod report;
 pub mod routes;
 pub mod sa_store;
 pub mod sessions;
+pub mod unproved;
 pub mod unreported;

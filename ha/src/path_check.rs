@@ -2,17 +2,15 @@
 //!
 //! The ICV does not cover the outer source. Where that is the care-of address, which the ICV covers, the node is believed
 //! (RFC 6275 section 15.3). Behind a NAT packets could be drawn to an address that never asked for them: until the node has
-//! given a token back, only [`UNPROVED`] octets go there, and its last proved path is used as well.
+//! given a token back, only what [`Unproved`] allows goes there, and its last proved path is used as well.
 
 use protocol::addr::CareOfAddress;
-use protocol::tunnel::{Allowance, Path, Paths, Sighting};
+use protocol::tunnel::{Path, Paths, Sighting};
 use protocol::wire::mobility::PathToken;
 use rand::CryptoRng;
 
 use crate::binding_cache::{Binding, CareOfBinding, PathProof, has_nat};
-
-/// How many octets go to a path that is not proved: enough for the round trip that a proof takes, too few for a flood.
-pub const UNPROVED: u64 = 64 << 10;
+use crate::unproved::{SeenAt, Unproved};
 
 /// A Binding Update that is good, as the path check sees it.
 #[derive(Debug)]
@@ -23,6 +21,8 @@ pub struct Arrival<'a> {
     pub care_of: CareOfAddress,
     /// The token that it gives back.
     pub token: Option<PathToken>,
+    /// The token that a Binding Refresh Request took to where it comes from, if one did.
+    pub asked_with: Option<PathToken>,
     /// What it takes the place of.
     pub before: Option<&'a CareOfBinding>,
     /// Whether a second Binding Update from a place proves it without a token: for a node that has never given one back and
@@ -51,10 +51,14 @@ pub fn judge(arrival: &Arrival<'_>, rng: &mut impl CryptoRng) -> PathProof {
         return PathProof::Proved;
     }
     let same = arrival.before.filter(|before| leads_alike(&before.path(), &arrival.path)).map(|before| &before.proof);
-    if let Some(PathProof::Awaited { token, .. }) = same {
-        let given_back = arrival.token == Some(*token);
-        let proved = given_back || arrival.update_proves;
-        return if proved { PathProof::Proved } else { PathProof::Awaited { token: *token, fallback } };
+    let awaited = match same {
+        Some(PathProof::Awaited { token, .. }) => Some(*token),
+        Some(PathProof::Proved) | None => None,
+    };
+    if let Some(token) = awaited.or(arrival.asked_with) {
+        let given_back = arrival.token == Some(token);
+        let proved = given_back || awaited.is_some() && arrival.update_proves;
+        return if proved { PathProof::Proved } else { PathProof::Awaited { token, fallback } };
     }
     let mut token = [0; 8];
     rng.fill_bytes(&mut token);
@@ -73,11 +77,12 @@ pub fn judge_sighting(sighting: &Sighting, binding: &Binding, knows_token: bool)
     }
 }
 
-/// Where a binding's packets go: to each remote, the latest first, and while that is not proved to the last proved path too. No more
-/// than [`Paths::MAX`].
-pub fn paths(binding: &Binding) -> Paths {
+/// Where a binding's packets go: to each remote, the latest first, while that is not proved to the last proved path too, and to where
+/// the node has been seen since. No more than [`Paths::MAX`].
+pub fn paths(binding: &Binding, unproved: &Unproved, seen_at: Option<SeenAt>) -> Paths {
     let mut paths: Vec<Path> = Vec::new();
-    for path in binding.care_ofs().flat_map(paths_to) {
+    let seen = seen_at.map(|seen| unproved.path(seen.place));
+    for path in binding.care_ofs().flat_map(|care_of| paths_to(care_of, unproved)).chain(seen) {
         if !paths.iter().any(|other| leads_alike(other, &path)) {
             paths.push(path);
         }
@@ -86,12 +91,10 @@ pub fn paths(binding: &Binding) -> Paths {
     Paths::new(paths).unwrap_or_else(|| Paths::one(binding.latest.path()))
 }
 
-fn paths_to(care_of: &CareOfBinding) -> impl Iterator<Item = Path> {
+fn paths_to(care_of: &CareOfBinding, unproved: &Unproved) -> impl Iterator<Item = Path> {
     let (path, fallback) = match &care_of.proof {
         PathProof::Proved => (care_of.path(), None),
-        PathProof::Awaited { fallback, .. } => {
-            (Path { allowance: Allowance::octets(UNPROVED), ..care_of.path() }, fallback.clone())
-        }
+        PathProof::Awaited { fallback, .. } => (unproved.path((care_of.socket, care_of.remote)), fallback.clone()),
     };
     std::iter::once(path).chain(fallback)
 }
@@ -107,9 +110,10 @@ mod tests {
 
     use protocol::addr::HomeAddresses;
     use protocol::sa::Spi;
-    use protocol::tunnel::SocketId;
+    use protocol::tunnel::{Allowance, SocketId};
 
     use super::*;
+    use crate::unproved::UNPROVED;
 
     const CARE_OF: CareOfAddress = CareOfAddress(std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 168, 1, 7)));
 
@@ -134,7 +138,8 @@ mod tests {
     }
 
     fn arrives(at: Path, token: Option<PathToken>, before: Option<&CareOfBinding>) -> PathProof {
-        judge(&Arrival { path: at, care_of: CARE_OF, token, before, update_proves: false }, &mut rand::rng())
+        let arrival = Arrival { path: at, care_of: CARE_OF, token, asked_with: None, before, update_proves: false };
+        judge(&arrival, &mut rand::rng())
     }
 
     fn awaited(proof: &PathProof) -> (PathToken, Option<Path>) {
@@ -171,9 +176,10 @@ mod tests {
         let second = care_of(path(2), arrives(path(2), None, Some(&before)));
         let third = binding(path(3), arrives(path(3), None, Some(&second)));
         assert_eq!(awaited(&third.latest.proof).1, Some(path(1)));
-        assert_eq!(paths(&third).iter().map(|path| path.remote).collect::<Vec<_>>(), [path(3).remote, path(1).remote]);
+        let paths = paths(&third, &Unproved::default(), None);
+        assert_eq!(paths.iter().map(|path| path.remote).collect::<Vec<_>>(), [path(3).remote, path(1).remote]);
         assert_eq!(arrives(path(1), None, Some(&third.latest)), PathProof::Proved);
-        let allowances: Vec<_> = paths(&third).iter().map(|path| path.allowance.clone()).collect();
+        let allowances: Vec<_> = paths.iter().map(|path| path.allowance.clone()).collect();
         assert_eq!(allowances, [Allowance::octets(UNPROVED), Allowance::Unlimited]);
     }
 

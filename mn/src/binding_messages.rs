@@ -18,8 +18,8 @@ use protocol::wire::signalling::{self, Signalling};
 pub enum FromHomeAgent {
     /// An answer to a Binding Update.
     Acknowledgement(BindingAcknowledgement),
-    /// It wants a Binding Update.
-    RefreshRequest,
+    /// It wants a Binding Update; with a token where it sees the node elsewhere than it is bound.
+    RefreshRequest(Option<PathToken>),
     /// A response to a Heartbeat Request.
     Heartbeat {
         /// The request's sequence number.
@@ -96,7 +96,7 @@ pub fn read(sa: &SecurityAssociation, received: &SignallingReceived) -> Result<F
     let ends = Ends { source: sa.home_agent.in_mobility_header(), destination: home };
     match MobilityMessage::parse(parsed.mobility_header, ends)? {
         MobilityMessage::BindingAcknowledgement(acknowledgement) => Ok(FromHomeAgent::Acknowledgement(acknowledgement)),
-        MobilityMessage::BindingRefreshRequest(_) => Ok(FromHomeAgent::RefreshRequest),
+        MobilityMessage::BindingRefreshRequest(request) => Ok(FromHomeAgent::RefreshRequest(request.path_check)),
         MobilityMessage::BindingError(error) if error.home_address == home || error.home_address.is_unspecified() => {
             Ok(FromHomeAgent::Error(error.status))
         }
@@ -152,11 +152,11 @@ mod tests {
     #[test]
     fn what_a_home_agent_says_is_read_bare_and_behind_a_routing_header_to_this_node() {
         let sa = association(1);
-        let request = MobilityMessage::BindingRefreshRequest(BindingRefreshRequest);
+        let request = MobilityMessage::BindingRefreshRequest(BindingRefreshRequest::default());
         let header = request.emit(ends_at_mobile_node(&sa));
         let behind = |home| read(&sa, &received(signalling::ROUTING, signalling::behind_routing_header(home, &header)));
-        assert_eq!(read_bare(request.clone()), Ok(FromHomeAgent::RefreshRequest));
-        assert_eq!(behind(sa.home.in_mobility_header()), Ok(FromHomeAgent::RefreshRequest));
+        assert_eq!(read_bare(request.clone()), Ok(FromHomeAgent::RefreshRequest(None)));
+        assert_eq!(behind(sa.home.in_mobility_header()), Ok(FromHomeAgent::RefreshRequest(None)));
         assert_eq!(behind("2001:db8:100::8".parse().unwrap()), Err(DropReason::SpoofedHomeAddress));
     }
 

@@ -48,6 +48,13 @@ impl PathCheck {
         })
     }
 
+    /// A Binding Refresh Request came in on `socket` while `path` is in use, with the token of a place where the node was seen.
+    pub fn requested(&mut self, socket: SocketId, path: Path, token: PathToken) {
+        if socket == path.socket {
+            self.token = Some((path, token));
+        }
+    }
+
     /// What a Binding Update on `path` carries.
     pub fn token(&self, path: &Path) -> Option<PathToken> {
         self.token.as_ref().filter(|(came_on, _)| came_on == path).map(|(_, token)| *token)
@@ -83,6 +90,17 @@ mod tests {
         let mut check = PathCheck::default();
         assert_eq!(check.acknowledged(SocketId(1), path(2), Some(TOKEN)), None);
         assert_eq!(check.token(&path(2)), None);
+    }
+
+    #[test]
+    fn the_token_of_a_request_is_given_back_on_the_path_that_it_came_on() {
+        let mut check = PathCheck::default();
+        check.requested(SocketId(2), path(1), TOKEN);
+        assert_eq!(check.token(&path(1)), None);
+        check.requested(SocketId(1), path(1), TOKEN);
+        assert_eq!(check.token(&path(1)), Some(TOKEN));
+        assert_eq!(check.acknowledged(SocketId(1), path(1), None), None);
+        assert_eq!(check.token(&path(1)), None, "it has proved what it was for");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use protocol::tunnel::{Encapsulation, Install};
 
 use super::heartbeat::SaidPathMtu;
 use crate::renewal::Renewal;
+use crate::unproved::{SeenAt, Unproved};
 
 /// A Binding Update under an SA whose replay state is lost is answered at most this often.
 const REINIT_INTERVAL: Duration = Duration::from_secs(1);
@@ -28,6 +29,9 @@ pub(super) struct HeldSa {
     pub(super) is_superseded: bool,
     /// The node has given a token back once: it knows the path check.
     pub(super) knows_token: bool,
+    pub(super) unproved: Unproved,
+    /// Where its packets come from since the last Binding Update, if that is not where it is bound.
+    pub(super) seen_at: Option<SeenAt>,
     pub(super) renewal: Renewal,
     pub(super) reinit: RateLimit,
     pub(super) refresh: RateLimit,
@@ -44,6 +48,8 @@ impl HeldSa {
             last_sequence: None,
             is_superseded: false,
             knows_token: false,
+            unproved: Unproved::default(),
+            seen_at: None,
             renewal: Renewal::new(),
             reinit: RateLimit::new(1, REINIT_INTERVAL),
             refresh: RateLimit::new(1, REFRESH_INTERVAL),

@@ -5,14 +5,16 @@ use std::time::{Duration, Instant};
 
 use protocol::sa::Spi;
 use protocol::tunnel::{Command, Path, Paths, Sighting};
-use protocol::wire::mobility::{BindingRefreshRequest, Ends, MobilityMessage};
+use protocol::wire::mobility::{BindingRefreshRequest, Ends, MobilityMessage, PathToken};
 use protocol::wire::signalling;
+use rand::CryptoRng;
 
 use super::HomeAgent;
 use super::held_sa::HeldSa;
 use super::timers::Timer;
 use crate::binding_cache::PathProof;
 use crate::path_check::{self, Sighted};
+use crate::unproved::SeenAt;
 use crate::{registration, renewal};
 
 /// When all nodes are to get new SAs they are asked one after the other, so that the HAC does not see all of them at once.
@@ -79,7 +81,7 @@ impl HomeAgent {
             held.renewal.begin();
         }
         let Some(binding) = self.cache.get(held.home()).filter(|binding| binding.spi == spi) else { return };
-        self.commands.push_back(refresh_request(held, binding.latest.path()));
+        self.commands.push_back(refresh_request(held, binding.latest.path(), None));
         self.timers.set(Timer::AskForNewSa(spi), held.renewal.next_request(now));
     }
 
@@ -91,7 +93,7 @@ impl HomeAgent {
     }
 
     /// A node's packets come from somewhere else than its binding says, or from where it has not proved to be yet.
-    pub(super) fn handle_sighting(&mut self, sighting: &Sighting, now: Instant) {
+    pub(super) fn handle_sighting(&mut self, sighting: &Sighting, now: Instant, rng: &mut impl CryptoRng) {
         let Some(held) = self.sas.get_mut(&sighting.spi) else { return };
         let home = held.home();
         let Some(binding) = self.cache.get_mut(home) else { return };
@@ -100,12 +102,18 @@ impl HomeAgent {
             Sighted::Proof => {
                 let there = binding.care_ofs_mut().filter(|care_of| care_of.path().leads_to(sighting.socket, sighting.from));
                 there.for_each(|care_of| care_of.proof = PathProof::Proved);
+                held.unproved.proved((sighting.socket, sighting.from));
                 self.move_downlink(home);
             }
             Sighted::Elsewhere => {
                 let is_usable = !registration::is_unusable(sighting.from.ip(), &self.config.own_addresses);
                 if is_usable && held.refresh.allow(now) {
-                    self.commands.push_back(refresh_request(held, Path::proved(sighting.socket, sighting.from)));
+                    let seen = SeenAt::of(sighting, held.seen_at, rng);
+                    held.seen_at = Some(seen);
+                    held.unproved.begin(seen.place, now);
+                    let path = Path::proved(sighting.socket, sighting.from);
+                    self.commands.push_back(refresh_request(held, path, Some(seen.token)));
+                    self.move_downlink(home);
                 }
             }
         }
@@ -113,8 +121,8 @@ impl HomeAgent {
 }
 
 /// A bare Mobility Header: RFC 6275 section 6.1 wants no routing header with it.
-fn refresh_request(held: &HeldSa, path: Path) -> Command {
+fn refresh_request(held: &HeldSa, path: Path, path_check: Option<PathToken>) -> Command {
     let ends = Ends { source: held.sa().home_agent.in_mobility_header(), destination: held.home() };
-    let payload = MobilityMessage::BindingRefreshRequest(BindingRefreshRequest).emit(ends);
+    let payload = MobilityMessage::BindingRefreshRequest(BindingRefreshRequest { path_check }).emit(ends);
     Command::Signal { spi: held.sa().spi, paths: Paths::one(path), next_header: signalling::MOBILITY, payload }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use protocol::sa::Spi;
 use protocol::time::Lifetime;
 use protocol::tunnel::{Command, DropReason, Install, Path, Paths, SignallingReceived};
 use protocol::wire::mobility::{BindingAcknowledgement, BindingUpdate, Ends, MobilityMessage, NatDetection, PathToken, Status};
@@ -13,9 +14,12 @@ use super::{Binding, HomeAgent};
 use crate::binding_cache::{CareOfBinding, PathProof};
 use crate::path_check::{self, Arrival};
 use crate::registration::{self, Circumstances, Decision, Registration, identifier};
+use crate::unproved::Place;
 
 /// NATKATIMEOUT of RFC 5555 section 6: after so long without a packet a node keeps its NAT's mapping alive.
 const NAT_REFRESH_SECONDS: u32 = 110;
+/// RFC 5555 section 3.2.2: no keepalives are needed.
+const NO_NAT: u32 = u32::MAX;
 
 impl HomeAgent {
     /// Takes an authentic PType 8 payload. What is not a good Binding Update is counted.
@@ -115,14 +119,17 @@ impl HomeAgent {
     ) {
         let Some(held) = self.sas.get(&received.spi) else { return };
         let (home, install, is_renewal_wanted) = (held.home(), held.install.clone(), held.renewal.is_wanted());
+        let place = (received.socket, received.from);
         let arrival = Arrival {
             path: Path::proved(received.socket, received.from),
             care_of: registration.care_of,
             token: update.path_check,
+            asked_with: held.seen_at.filter(|seen| seen.place == place).map(|seen| seen.token),
             before: self.cache.get(home).and_then(|binding| binding.before(registration.id, update.overwrite)),
             update_proves: !held.has_authentic_data() && !held.knows_token,
         };
         let proof = path_check::judge(&arrival, rng);
+        self.note_place(received.spi, place, &proof, now);
         let binding = binding(registration, received, proof, now);
         let acknowledgement = acknowledgement(&binding.latest, registration, update.sequence);
         self.bind(home, binding, update.overwrite, now);
@@ -131,6 +138,23 @@ impl HomeAgent {
         if is_renewal_wanted {
             self.ask_again_later(received.spi, now);
             self.acknowledge(received, &install, update, Status::REINIT_SA_WITH_HAC, update.sequence);
+        }
+    }
+
+    /// What may go where a Binding Update came from. Where the node was seen before is of no interest any more. A new SA of the node
+    /// has the budget of the one before: else whoever keeps Binding Updates away would get another one with each.
+    fn note_place(&mut self, spi: Spi, place: Place, proof: &PathProof, now: Instant) {
+        let home = self.sas.get(&spi).map(HeldSa::home);
+        let before = home.and_then(|home| self.cache.get(home)).map(|binding| binding.spi).filter(|before| *before != spi);
+        let inherited = before.and_then(|before| self.sas.get_mut(&before)).map(|held| std::mem::take(&mut held.unproved));
+        let Some(held) = self.sas.get_mut(&spi) else { return };
+        if let Some(inherited) = inherited {
+            held.unproved = inherited;
+        }
+        held.seen_at = None;
+        match proof {
+            PathProof::Proved => held.unproved.proved(place),
+            PathProof::Awaited { .. } => held.unproved.begin(place, now),
         }
     }
 
@@ -185,7 +209,7 @@ fn binding(registration: &Registration, received: &SignallingReceived, proof: Pa
 fn acknowledgement(binding: &CareOfBinding, registration: &Registration, sequence: u16) -> BindingAcknowledgement {
     BindingAcknowledgement {
         ipv4_address: registration.ipv4,
-        nat: binding.has_nat().then_some(NatDetection { refresh_seconds: NAT_REFRESH_SECONDS }),
+        nat: Some(NatDetection { refresh_seconds: if binding.has_nat() { NAT_REFRESH_SECONDS } else { NO_NAT } }),
         path_check: token(&binding.proof),
         ..BindingAcknowledgement::new(Status::ACCEPTED, sequence, registration.lifetime)
     }

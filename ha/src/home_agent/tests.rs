@@ -43,6 +43,8 @@ struct Said {
     acknowledgements: Vec<BindingAcknowledgement>,
     /// Where Binding Refresh Requests went to.
     requests: Vec<SocketAddr>,
+    /// The token in each of them.
+    tokens: Vec<Option<protocol::wire::mobility::PathToken>>,
     heartbeats: Vec<(SocketAddr, Heartbeat)>,
     others: Vec<Command>,
 }
@@ -136,6 +138,11 @@ impl Story {
         self.sees_number(sequence, from)
     }
 
+    fn passes_and_sees(&mut self, seconds: u64, from: SocketAddr) -> Said {
+        self.passes(seconds);
+        self.sees(from)
+    }
+
     fn sees_number(&mut self, sequence: u32, from: SocketAddr) -> Said {
         self.hears(Event::Sighted(Sighting { spi: self.sa.spi, sequence, socket: SocketId(0), from }))
     }
@@ -175,7 +182,10 @@ impl Story {
             } else if let Command::Signal { paths, next_header, payload, .. } = &command {
                 match self.reads(*next_header, payload) {
                     MobilityMessage::BindingAcknowledgement(ba) => said.acknowledgements.push(ba),
-                    MobilityMessage::BindingRefreshRequest(_) => said.requests.extend(paths.iter().map(|path| path.remote)),
+                    MobilityMessage::BindingRefreshRequest(request) => {
+                        said.requests.extend(paths.iter().map(|path| path.remote));
+                        said.tokens.push(request.path_check);
+                    }
                     other @ (MobilityMessage::BindingUpdate(_)
                     | MobilityMessage::BindingError(_)
                     | MobilityMessage::Heartbeat(_)) => {

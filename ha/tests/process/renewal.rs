@@ -30,7 +30,7 @@ fn a_node_whose_sa_is_to_be_renewed_is_asked_and_told_so_behind_every_acknowledg
         renew.arguments.insert("spi".to_owned(), json!(sa.spi.get()));
         let answer = world.orders(renew).await;
         assert_eq!((&answer["wanted"], &answer["bound"]), (&1.into(), &1.into()));
-        assert_eq!(node.receives_message(), MobilityMessage::BindingRefreshRequest(BindingRefreshRequest));
+        assert_eq!(node.receives_message(), MobilityMessage::BindingRefreshRequest(BindingRefreshRequest::default()));
         for sequence in [2, 3] {
             assert_eq!(node.binds(sequence), 0, "the binding stands");
             let second = node.is_acknowledged();

@@ -84,7 +84,7 @@ fn a_hac_that_does_not_want_to_hear_of_sessions_hears_nothing_and_one_that_wants
         assert_eq!(node.binds(1), 0);
         assert_eq!(world.next_event().await, HacEvent::Registered(vec![1]));
         world.hac.renew(1).await;
-        assert_eq!(node.receives_message(), MobilityMessage::BindingRefreshRequest(BindingRefreshRequest));
+        assert_eq!(node.receives_message(), MobilityMessage::BindingRefreshRequest(BindingRefreshRequest::default()));
         assert_eq!(node.binds(2), 0);
         assert_eq!(node.is_acknowledged().status.0, 176);
         assert_eq!(node.says_goodbye(3), 0);

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use protocol::sa::Spi;
 use protocol::tunnel::{DropReason, Install, SignallingReceived, SocketId};
-use protocol::wire::mobility::{BindingAcknowledgement, BindingErrorStatus, Status};
+use protocol::wire::mobility::{BindingAcknowledgement, BindingErrorStatus, PathToken, Status};
 
 use super::report::Report;
 use super::{Action, MobileNode, Registered};
@@ -47,14 +47,22 @@ impl MobileNode {
                 self.handle_acknowledgement(&acknowledgement, install, socket, now)
             }
             // RFC 6275 section 11.7.4: whatever SA it came under, the answer goes under the one in use.
-            FromHomeAgent::RefreshRequest if self.leaving => {}
-            FromHomeAgent::RefreshRequest => self.send_binding_update(true, now),
+            FromHomeAgent::RefreshRequest(_) if self.leaving => {}
+            FromHomeAgent::RefreshRequest(token) => self.answer_request(token, socket, now),
             FromHomeAgent::Heartbeat { sequence, .. } if self.take_answer(socket, sequence, now) => {}
             FromHomeAgent::Heartbeat { sequence, len } => return self.handle_heartbeat(sequence, len, socket, now),
             FromHomeAgent::Error(BindingErrorStatus::UNKNOWN_BINDING) => self.handle_unknown_binding(now),
             FromHomeAgent::Error(_) => return Err(DropReason::UnexpectedMobilityHeader),
         }
         Ok(())
+    }
+
+    /// A request with a token: a NAT maps the node anew, and what gives the token back proves the new mapping.
+    fn answer_request(&mut self, token: Option<PathToken>, socket: SocketId, now: Instant) {
+        if let (Some(token), Some(path)) = (token, self.path()) {
+            self.path_check.requested(socket, path, token);
+        }
+        self.send_binding_update(true, now);
     }
 
     /// RFC 6275 section 11.3.6. A Binding Update that is on its way already is repeated by its timer alone.

@@ -209,13 +209,15 @@ fn acknowledgements() -> Vec<Seed> {
 
 fn other_messages() -> Vec<Seed> {
     let error = BindingError { status: BindingErrorStatus::UNKNOWN_BINDING, home_address: HOME };
+    let path_check = Some(PathToken(*b"12345678"));
     let heartbeat = |kind, len, path_mtu| MobilityMessage::Heartbeat(Heartbeat { kind, sequence: 0x0102_0304, path_mtu, len });
     let rows = [
         ("heartbeat_request", heartbeat(HeartbeatKind::Request, 24, Some(PathMtu(1_418)))),
         ("heartbeat_full", heartbeat(HeartbeatKind::Request, 1_416, None)),
         ("heartbeat_response", heartbeat(HeartbeatKind::Response, 296, None)),
         ("heartbeat_unsolicited", heartbeat(HeartbeatKind::UnsolicitedResponse, 16, None)),
-        ("refresh_request", MobilityMessage::BindingRefreshRequest(BindingRefreshRequest)),
+        ("refresh_request", MobilityMessage::BindingRefreshRequest(BindingRefreshRequest::default())),
+        ("refresh_request_token", MobilityMessage::BindingRefreshRequest(BindingRefreshRequest { path_check })),
         ("binding_error", MobilityMessage::BindingError(error)),
     ];
     rows.map(|(name, message)| (name.to_owned(), payload(signalling::MOBILITY, &message.emit(ENDS)))).to_vec()

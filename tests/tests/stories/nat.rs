@@ -71,8 +71,12 @@ fn a_node_that_is_mapped_anew_is_found_again_by_its_next_packet() {
     world.runs_for(world.network.wifi.delay);
     assert_eq!(world.correspondent_received(), [up(&world, b"at once")], "data from a new source is taken");
     assert_eq!(world.bound_to(), before, "but moves nothing: a Binding Refresh Request is on its way");
-    world.runs_for(world.network.wifi.delay * 2);
-    assert_ne!(world.bound_to(), before, "the Binding Update that answers does");
+    world.correspondent_sends(&down(&world, b"there too"));
+    world.runs_for(world.network.wifi.delay);
+    assert_eq!(world.mobile_node_received(), [down(&world, b"there too")], "a round trip after the packet from the new port");
+    world.runs_for(world.network.wifi.delay);
+    assert_ne!(world.bound_to(), before, "the Binding Update that answers moves the downlink");
+    assert!(world.is_proved(), "since it gives back the token that the request brought");
     talks(&mut world);
     assert!(world.is_proved());
 }

@@ -4,7 +4,7 @@ use protocol::tunnel::{Allowance, Path};
 use protocol::wire::mobility::PathToken;
 
 use super::*;
-use crate::path_check::UNPROVED;
+use crate::unproved::UNPROVED;
 
 /// The NAT's outside, where CARE_OF seems to be.
 fn outside(port: u16) -> SocketAddr {
@@ -35,14 +35,19 @@ fn assert_paths(said: &Said, expected: &[Path]) {
     assert_eq!(said.paths().iter().cloned().collect::<Vec<_>>(), expected);
 }
 
+/// Whether both count down the same octets.
+fn is_same(one: &Allowance, other: &Allowance) -> bool {
+    matches!((one, other), (Allowance::Octets(one), Allowance::Octets(other)) if one.is_same(other))
+}
+
 #[test]
-fn without_a_nat_there_is_neither_detection_nor_a_token() {
+fn without_a_nat_the_refresh_time_is_all_ones_and_there_is_no_token() {
     let said = Story::new().receives(update(1));
-    assert_eq!((refresh(&said), token(&said)), (None, None));
+    assert_eq!((refresh(&said), token(&said)), (Some(u32::MAX), None));
     assert_paths(&said, &[proved((CARE_OF, 5000).into())]);
     let mapped = SocketAddr::new(IpAddr::V6(std::net::Ipv4Addr::from(CARE_OF).to_ipv6_mapped()), 5000);
     let said = Story::new().receives_from(update(1), mapped);
-    assert_eq!((refresh(&said), token(&said)), (None, None), "a mapped source is the IPv4 address");
+    assert_eq!((refresh(&said), token(&said)), (Some(u32::MAX), None), "a mapped source is the IPv4 address");
 }
 
 #[test]
@@ -162,16 +167,68 @@ fn a_proved_path_stays_proved_under_a_new_sa() {
 }
 
 #[test]
-fn a_node_seen_elsewhere_is_asked_for_a_binding_update_there_once_a_second_and_nothing_moves() {
+fn a_node_seen_elsewhere_is_asked_for_a_binding_update_there_once_a_second_and_gets_a_little_there_too() {
     let mut story = Story::new();
     story.receives(update(1));
     let said = story.sees(outside(1));
-    assert_eq!((said.requests, said.others.len()), (vec![outside(1)], 0));
+    assert_paths(&said, &[proved((CARE_OF, 5000).into()), unproved(outside(1))]);
+    assert_eq!(said.requests, [outside(1)]);
     assert!(story.sees(outside(1)).is_nothing());
     story.passes(1);
     assert_eq!(story.sees(outside(2)).requests, [outside(2)]);
     let said = story.receives_from(update(2), outside(2));
     assert_eq!(said.paths().iter().next().unwrap().remote, outside(2), "the Binding Update that answers moves the downlink");
+}
+
+#[test]
+fn a_binding_update_with_the_token_of_the_request_proves_the_place_that_the_request_went_to_and_no_other() {
+    let mut story = Story::new();
+    story.receives(update(1));
+    let said = story.sees(outside(1));
+    let moved = story.receives_from(giving_back(said.tokens[0], 2), outside(2));
+    assert!(token(&moved).is_some_and(|other| Some(other) != said.tokens[0]));
+
+    let said = story.passes_and_sees(1, outside(1));
+    assert!(said.tokens[0].is_some());
+    let moved = story.receives_from(giving_back(said.tokens[0], 3), outside(1));
+    assert_paths(&moved, &[proved(outside(1))]);
+    assert_eq!(token(&moved), None);
+}
+
+#[test]
+fn a_node_that_does_not_give_the_token_of_the_request_back_gets_the_same_one_in_its_acknowledgement() {
+    let mut story = Story::new();
+    story.receives(update(1));
+    let said = story.sees(outside(1));
+    let moved = story.receives_from(update(2), outside(1));
+    assert_eq!(token(&moved), said.tokens[0]);
+    assert_paths(&moved, &[unproved(outside(1)), proved((CARE_OF, 5000).into())]);
+}
+
+/// Of places that others name one after the other: all have the same octets to go.
+#[test]
+fn places_that_never_prove_themselves_share_one_allowance_and_what_a_proved_one_got_is_given_back() {
+    let mut story = Story::new();
+    story.receives(update(1));
+    let first = story.receives_from(update(2), outside(1)).paths().iter().next().unwrap().allowance.clone();
+    let second = story.receives_from(update(3), outside(2)).paths().iter().next().unwrap().allowance.clone();
+    let said = story.passes_and_sees(1, outside(3));
+    let third = said.paths().iter().last().unwrap().allowance.clone();
+    assert!(is_same(&first, &second) && is_same(&second, &third));
+    story.receives_from(giving_back(said.tokens[0], 4), outside(3));
+    let later = story.receives_from(update(5), outside(4)).paths().iter().next().unwrap().allowance.clone();
+    assert!(!is_same(&third, &later));
+}
+
+#[test]
+fn a_new_sa_brings_no_new_allowance() {
+    let mut story = Story::new();
+    story.receives(update(1));
+    let first = story.receives_from(update(2), outside(1)).paths().iter().next().unwrap().allowance.clone();
+    story.passes(1);
+    story.gets_new_sa(SPI + 1);
+    let said = story.receives_from(update(1), outside(2));
+    assert!(is_same(&first, &said.paths().iter().next().unwrap().allowance));
 }
 
 #[test]

@@ -155,7 +155,7 @@ impl Story {
     }
 
     fn hears_refresh_request(&mut self, spi: u32) {
-        self.hears_on(SocketId(0), spi, MobilityMessage::BindingRefreshRequest(BindingRefreshRequest));
+        self.hears_on(SocketId(0), spi, MobilityMessage::BindingRefreshRequest(BindingRefreshRequest::default()));
     }
 
     fn actions(&mut self) -> Vec<Action> {

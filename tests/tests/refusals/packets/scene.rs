@@ -112,7 +112,7 @@ impl Scene {
     fn is_acknowledged(&mut self, status: Status) {
         let mut said = self.end.said();
         if said.is_empty() {
-            let request = self.message(&MobilityMessage::BindingRefreshRequest(BindingRefreshRequest));
+            let request = self.message(&MobilityMessage::BindingRefreshRequest(BindingRefreshRequest::default()));
             self.takes(&request);
             said = self.end.said();
         }

@@ -67,7 +67,7 @@ pub(super) const ROWS: &[Row] = &[
     ("a Binding Update to the node", MN, each, Bound, UnexpectedMobilityHeader, |it| it.bare(&it.good_header())),
 ];
 
-const REFRESH_REQUEST: MobilityMessage = MobilityMessage::BindingRefreshRequest(BindingRefreshRequest);
+const REFRESH_REQUEST: MobilityMessage = MobilityMessage::BindingRefreshRequest(BindingRefreshRequest { path_check: None });
 
 fn acknowledgement(it: &Scene) -> Vec<u8> {
     let answer = BindingAcknowledgement::new(Status::ACCEPTED, it.update.get(), Lifetime::from_units(150));

@@ -69,7 +69,7 @@ fn a_mobile_node_reports_nobody() {
 #[test]
 fn what_an_unproved_path_has_used_stays_used_when_the_binding_is_written_again() {
     let mut pair = Pair::new(CipherSuite::NullSha, 0);
-    let path = Path { allowance: Allowance::octets(250), ..Path::proved(SocketId(0), MOBILE_NODE.into()) };
+    let path = Path { allowance: Allowance::octets(300), ..Path::proved(SocketId(0), MOBILE_NODE.into()) };
     let Command::Move { home, encapsulation, sending, .. } = bind(5000) else { unreachable!() };
     let unproved = Command::Move { home, paths: Paths::one(path), encapsulation, sending };
     let packet = ipv6(CORRESPONDENT, HOME, 20);
@@ -78,7 +78,7 @@ fn what_an_unproved_path_has_used_stays_used_when_the_binding_is_written_again()
         pair.ha.apply(&unproved, &mut pair.rng);
         sent += send(&mut pair.ha, pair.now, &mut pair.rng, &packet).0.len();
     }
-    assert_eq!(sent, 2, "two datagrams of 84 octets and not a third");
+    assert_eq!(sent, 2, "two datagrams of 84 octets behind their headers and not a third");
     pair.ha.apply(&bind(5000), &mut pair.rng);
     assert_eq!(send(&mut pair.ha, pair.now, &mut pair.rng, &packet).0.len(), 1, "proved, it has no limit");
 }

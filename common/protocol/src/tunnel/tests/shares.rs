@@ -138,7 +138,11 @@ fn an_unproved_place_gets_its_allowance_once_from_all_workers() {
         }
         for turn in 0..8 {
             let worker = &mut shared.workers[turn % usize::from(COUNT)];
-            sent += send(worker, now, &mut shared.pair.rng, &packet).0.iter().map(Vec::len).sum::<usize>();
+            sent += send(worker, now, &mut shared.pair.rng, &packet)
+                .0
+                .iter()
+                .map(|sent| sent.len() + allowance::HEADERS as usize)
+                .sum::<usize>();
         }
     }
     assert!(sent > 800 && sent <= 1_000, "{sent} octets");

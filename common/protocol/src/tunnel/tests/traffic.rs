@@ -133,7 +133,7 @@ fn in_the_clear_a_packet_from_elsewhere_is_not_counted() {
 #[test]
 fn a_path_whose_allowance_is_used_up_carries_nothing_and_counts_nothing() {
     let mut counted = Counted::protected();
-    let path = Path { allowance: Allowance::octets(250), ..Path::proved(SocketId(0), MOBILE_NODE.into()) };
+    let path = Path { allowance: Allowance::octets(300), ..Path::proved(SocketId(0), MOBILE_NODE.into()) };
     let Command::Move { home, encapsulation, sending, .. } = bind(5000) else { unreachable!() };
     counted
         .pair

@@ -207,6 +207,7 @@ mod tests {
         for message in [
             MobilityMessage::BindingAcknowledgement(acknowledgement),
             MobilityMessage::BindingUpdate(BindingUpdate { path_check: token, ..update() }),
+            MobilityMessage::BindingRefreshRequest(BindingRefreshRequest { path_check: token }),
         ] {
             let header = message.emit(ENDS);
             assert_eq!(header.len() % 8, 0);
@@ -242,7 +243,7 @@ mod tests {
 
     #[test]
     fn a_refresh_request_has_eight_octets_and_an_error_its_home_address() {
-        let request = MobilityMessage::BindingRefreshRequest(BindingRefreshRequest);
+        let request = MobilityMessage::BindingRefreshRequest(BindingRefreshRequest::default());
         assert_eq!(request.emit(ENDS).len(), 8);
         let error = BindingError { status: BindingErrorStatus::UNKNOWN_BINDING, home_address: ENDS.source };
         for message in [request, MobilityMessage::BindingError(error)] {
