@@ -1,7 +1,8 @@
 //! The mobile node: bootstraps at the HAC, binds at the home agent, roams.
 //!
 //! Pure: [`mobile_node`] and the machines that it owns ([`bootstrap`], [`movement`], [`handover`],
-//! [`binding_update_list`] with its [`update_rate`], [`path_check`], [`keepalive`], [`flight_recorder`], [`uplink`], [`silence`], [`superseded`]).
+//! [`binding_update_list`] with its [`update_rate`], [`path_check`], [`keepalive`] with what it has learnt ([`mapping_lifetime`]),
+//! [`flight_recorder`], [`uplink`], [`silence`], [`superseded`]).
 //! Around them: [`runtime`], the one bridge to the HAC ([`hac_client`]), the kernel ([`link_monitor`], [`routes`], [`clock`],
 //! [`resume`], which notices sleep, [`local_networks`], [`leak_guard`], kept by [`upkeep`]) and the worker threads ([`tunnel_device`]); and the command line
 //! ([`cli`]).
@@ -26,6 +27,7 @@ pub mod keepalive;
 pub mod leak_guard;
 pub mod link_monitor;
 pub mod local_networks;
+pub mod mapping_lifetime;
 pub mod mobile_node;
 pub mod movement;
 pub mod path_check;

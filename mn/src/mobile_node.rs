@@ -16,7 +16,7 @@ mod signalling;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use protocol::time::TimerName;
 use protocol::tunnel::{Command, Counters, DropReason, Event, Install};
@@ -26,7 +26,7 @@ use crate::binding_update_list::HomeRegistration;
 use crate::bootstrap::Bootstrap;
 use crate::flight_recorder::{FlightRecorder, Record};
 use crate::handover::Handover;
-use crate::keepalive::Keepalive;
+use crate::keepalive::{Keepalive, Kind};
 use crate::movement::Attachment;
 use crate::path_check::PathCheck;
 use crate::silence::Silence;
@@ -160,8 +160,10 @@ impl MobileNode {
             self.send_binding_update(true, now);
         }
         self.watch_traffic(now);
-        if self.keepalive.observe(sent, now) {
-            self.keep_alive(now);
+        match self.keepalive.observe(sent, received, now) {
+            Some(Kind::Dummy) => self.keep_alive(now),
+            Some(Kind::Update) => self.send_binding_update(true, now),
+            None => {}
         }
         // A socket that could not be opened is tried again, though no kernel event says that it would open now.
         self.follow_movement(now);
@@ -268,6 +270,11 @@ impl MobileNode {
     /// How often something was sent for a NAT's sake alone.
     pub fn keepalives(&self) -> u64 {
         self.keepalive.count()
+    }
+
+    /// After which silence it does so, if a NAT is on the path in use.
+    pub fn keepalive_interval(&self) -> Option<Duration> {
+        self.keepalive.interval()
     }
 }
 

@@ -334,6 +334,7 @@ impl Runtime {
             shown.state = phase_name(self.node.phase()).to_owned();
             shown.renewals = self.node.renewals();
             shown.keepalives = self.node.keepalives();
+            shown.keepalive_seconds = self.node.keepalive_interval().map(|every| every.as_secs_f64());
             shown.mtu = self.device.mtu();
             shown.path_mtu = self.node.path_mtu().and_then(PathMtu::confirmed);
             shown.workers = self.device.workers();

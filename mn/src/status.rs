@@ -50,6 +50,9 @@ pub struct Status {
     /// How often something was sent for the NAT's sake alone.
     #[serde(default)]
     pub keepalives: u64,
+    /// After how many seconds without a packet that is done; none where no NAT is.
+    #[serde(default)]
+    pub keepalive_seconds: Option<f64>,
     /// The longest inner packet that the tunnel device takes, in octets.
     #[serde(default)]
     pub mtu: u16,

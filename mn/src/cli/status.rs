@@ -56,8 +56,8 @@ fn show(status: &Status) {
     if status.resumes > 0 {
         row("resumes", status.resumes.to_string());
     }
-    if status.keepalives > 0 {
-        row("keepalives", status.keepalives.to_string());
+    if let Some(every) = status.keepalive_seconds {
+        row("keepalives", format!("{}, after {every:.1} s without a packet", status.keepalives));
     }
     let counters = &status.counters;
     row("sent", format!("{} packets, {} octets", counters.sent_packets, counters.sent_octets));

@@ -14,6 +14,7 @@ use super::report::Report;
 use super::{Action, MobileNode, Registered};
 use crate::binding_messages::{self, FromHomeAgent};
 use crate::binding_update_list::Outcome;
+use crate::mapping_lifetime::Network;
 use crate::path_check::Repeat;
 
 impl MobileNode {
@@ -61,6 +62,7 @@ impl MobileNode {
     fn answer_request(&mut self, token: Option<PathToken>, socket: SocketId, now: Instant) {
         if let (Some(token), Some(path)) = (token, self.path()) {
             self.path_check.requested(socket, path, token);
+            self.keepalive.seen_elsewhere(now);
         }
         self.send_binding_update(true, now);
     }
@@ -121,7 +123,8 @@ impl MobileNode {
         let (socket, attachment) = &self.handover.current()?.clone();
         let ipv4_refused = binding_messages::ipv4_refusal(&install.sa, acknowledgement);
         let bound = install.sa.home.iter().filter(|home| home.0.is_ipv6() || ipv4_refused.is_none()).collect();
-        self.keepalive.start(acknowledgement.nat, now);
+        let is_new = acknowledgement.path_check.is_some();
+        self.keepalive.acknowledged(Network::of(attachment), acknowledgement.nat, is_new, now);
         let nat = self.keepalive.is_behind_nat();
         let registered = Registered { attachment: attachment.clone(), lifetime, took, bound, ipv4_refused, nat };
         self.report.registered(&registered, self.registered.as_ref().filter(|_| self.is_bound_here));

@@ -3,12 +3,16 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
-/// A translator between one inner address and one outer address.
+/// Ports are given from the next one on.
+const FIRST_PORT: u16 = 1_024;
+
+/// A translator between inner addresses and one outer address.
 pub struct Nat {
     /// What goes out from here is translated.
-    pub inner: IpAddr,
+    pub inner: RangeInclusive<IpAddr>,
     /// What stands outside instead.
     pub outer: IpAddr,
     /// How long a mapping outlives the last datagram that went out through it.
@@ -27,7 +31,12 @@ struct Mapping {
 impl Nat {
     /// A translator that knows nobody yet.
     pub fn new(inner: IpAddr, outer: IpAddr, lifetime: Duration) -> Self {
-        Self { inner, outer, lifetime, unmapped: 0, mappings: BTreeMap::new(), newest_port: 1_024 }
+        Self::of_many(inner..=inner, outer, lifetime)
+    }
+
+    /// The same before many.
+    pub fn of_many(inner: RangeInclusive<IpAddr>, outer: IpAddr, lifetime: Duration) -> Self {
+        Self { inner, outer, lifetime, unmapped: 0, mappings: BTreeMap::new(), newest_port: FIRST_PORT }
     }
 
     /// The next datagram from behind it gets another port, and what is sent to the old one goes nowhere.
@@ -35,9 +44,20 @@ impl Nat {
         self.mappings.clear();
     }
 
+    /// As when it was new: who comes first gets the first port.
+    pub fn restart(&mut self) {
+        self.forget_mappings();
+        self.newest_port = FIRST_PORT;
+    }
+
+    /// Whether somebody behind it has that port.
+    pub(super) fn has(&self, port: u16, now: Instant) -> bool {
+        self.mappings.get(&port).is_some_and(|mapping| now < mapping.used + self.lifetime)
+    }
+
     /// The outer source of what is sent from `from`, which may be somebody else's.
     pub(super) fn translate_outward(&mut self, from: SocketAddr, now: Instant) -> SocketAddr {
-        if from.ip() != self.inner {
+        if !self.inner.contains(&from.ip()) {
             return from;
         }
         let lifetime = self.lifetime;
@@ -57,7 +77,7 @@ impl Nat {
     /// Where a datagram to `to` goes, which may be somebody else's; `None` when nobody behind it has that port, and when it is an
     /// address that has a meaning only behind it.
     pub(super) fn translate_inward(&mut self, to: SocketAddr, now: Instant) -> Option<SocketAddr> {
-        if to.ip() == self.inner {
+        if self.inner.contains(&to.ip()) {
             return None;
         }
         if to.ip() != self.outer {

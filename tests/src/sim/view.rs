@@ -66,6 +66,17 @@ impl World {
         self.node.as_ref().map_or(0, |node| node.machine.keepalives())
     }
 
+    /// After which silence it does so, if it knows of a NAT.
+    pub fn keepalive_interval(&self) -> Option<Duration> {
+        self.node.as_ref()?.machine.keepalive_interval()
+    }
+
+    /// Whether the translator leads to somebody from where the home agent sends.
+    pub fn is_mapped_where_it_is_bound(&self) -> bool {
+        let mapped = |remote: SocketAddr| self.network.nat.as_ref().is_some_and(|nat| nat.has(remote.port(), self.now));
+        self.bound_to().is_some_and(mapped)
+    }
+
     /// The mobile node's latest moves, oldest first, without the one that brought it up.
     pub fn handovers(&self) -> Vec<Record> {
         let records = self.node.as_ref().map(|node| node.machine.handovers().0.cloned().collect::<Vec<_>>());

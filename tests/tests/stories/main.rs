@@ -7,6 +7,7 @@ mod eap;
 mod expiry;
 mod handover;
 mod handover_times;
+mod keepalive;
 mod look_up;
 mod make_before_break;
 mod nat;

@@ -145,7 +145,7 @@ fn behind_a_nat_each_proves_itself_and_the_other_needs_nothing() {
     let outside: SocketAddr = ([198, 51, 100, 66], 1).into();
     let said = story.receives_from(numbered(2, 2, OTHER), outside);
     let paths: Vec<_> = said.paths().iter().map(|path| (path.remote, path.allowance.clone())).collect();
-    assert_eq!(paths, [(outside, Allowance::octets(crate::path_check::UNPROVED)), (here(), Allowance::Unlimited)]);
+    assert_eq!(paths, [(outside, Allowance::octets(crate::unproved::UNPROVED)), (here(), Allowance::Unlimited)]);
     let path_check = said.acknowledgements[0].path_check;
     assert!(path_check.is_some());
     let said = story.receives_from(BindingUpdate { path_check, ..numbered(3, 2, OTHER) }, outside);

@@ -4,6 +4,8 @@ use super::*;
 
 const TOKEN: PathToken = PathToken(*b"12345678");
 const NAT: NatDetection = NatDetection { refresh_seconds: 110 };
+/// Less than what is believed to hold everywhere: nothing is tried.
+const SHORT: NatDetection = NatDetection { refresh_seconds: 10 };
 
 fn with_token(sequence: u16, token: PathToken) -> BindingAcknowledgement {
     BindingAcknowledgement { nat: Some(NAT), path_check: Some(token), ..acknowledgement(0, sequence) }
@@ -101,14 +103,14 @@ fn a_home_agent_that_is_never_content_with_its_token_makes_no_loop() {
 }
 
 #[test]
-fn a_quiet_node_behind_a_nat_sends_a_dummy_every_refresh_time_and_expects_no_answer() {
+fn a_quiet_node_behind_a_nat_sends_dummies_and_expects_no_answer() {
     let mut story = Story::registered();
     story.hears_refresh_request(1);
     let sequence = story.last_update().sequence;
-    story.hears_answer(1, BindingAcknowledgement { nat: Some(NAT), ..acknowledgement(0, sequence) });
+    story.hears_answer(1, BindingAcknowledgement { nat: Some(SHORT), ..acknowledgement(0, sequence) });
     story.actions();
     let mut keepalives = 0;
-    for _ in 0..400 {
+    for _ in 0..35 {
         for action in story.is_quiet_for(1) {
             let Action::Command(Command::Keepalive { spi, path }) = action else { panic!("{action:?}") };
             assert_eq!((spi, path.socket), (association(1).spi, SocketId(0)));
@@ -116,7 +118,25 @@ fn a_quiet_node_behind_a_nat_sends_a_dummy_every_refresh_time_and_expects_no_ans
             story.sent += 1;
         }
     }
-    assert_eq!((keepalives, story.node.keepalives()), (3, 3), "at about 110, 221 and 332 seconds");
+    assert_eq!((keepalives, story.node.keepalives()), (3, 3), "at about 10, 21 and 32 seconds");
+}
+
+#[test]
+fn a_silence_that_is_tried_ends_with_a_binding_update_whose_answer_says_whether_it_was_too_long() {
+    let answers = |is_new: bool| {
+        let mut story = Story::registered();
+        story.hears_refresh_request(1);
+        let mut sequence = story.last_update().sequence;
+        story.hears_answer(1, BindingAcknowledgement { nat: Some(NAT), ..acknowledgement(0, sequence) });
+        story.actions();
+        let before = story.node.keepalive_interval().unwrap();
+        let actions = story.is_quiet_for(23);
+        sequence = actions.iter().find_map(|action| story.update(action)).unwrap().1.sequence;
+        let path_check = is_new.then_some(PathToken([7; 8]));
+        story.hears_answer(1, BindingAcknowledgement { nat: Some(NAT), path_check, ..acknowledgement(0, sequence) });
+        (before.as_secs(), story.node.keepalive_interval().unwrap().as_secs())
+    };
+    assert_eq!((answers(false), answers(true)), ((22, 34), (22, 19)));
 }
 
 #[test]
@@ -127,10 +147,10 @@ fn a_node_that_sends_or_moves_or_sees_no_nat_sends_no_keepalives() {
     let sequence = story.last_update().sequence;
     story.hears_answer(1, BindingAcknowledgement { nat: Some(NAT), ..acknowledgement(0, sequence) });
     story.actions();
-    for _ in 0..10 {
+    for _ in 0..30 {
         story.sent += 1;
         story.received += 1;
-        assert!(story.is_quiet_for(100).is_empty());
+        assert!(story.is_quiet_for(15).is_empty());
     }
     moves(&mut story);
     assert!(story.is_quiet_for(400).iter().all(|action| !matches!(action, Action::Command(Command::Keepalive { .. }))));
@@ -148,9 +168,9 @@ fn under_an_sa_that_is_not_numbered_the_keepalive_is_a_binding_update() {
     let mut story = Story::registered_with(unnumbered);
     story.hears_refresh_request(1);
     let sequence = story.last_update().sequence;
-    story.hears_answer(1, BindingAcknowledgement { nat: Some(NAT), ..acknowledgement(0, sequence) });
+    story.hears_answer(1, BindingAcknowledgement { nat: Some(SHORT), ..acknowledgement(0, sequence) });
     story.actions();
-    let actions = story.is_quiet_for(120);
+    let actions = story.is_quiet_for(12);
     assert!(actions.iter().all(|action| !matches!(action, Action::Command(Command::Keepalive { .. }))));
     assert_eq!(actions.iter().filter_map(|action| story.update(action)).count(), 1);
 }
