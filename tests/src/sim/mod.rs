@@ -9,6 +9,7 @@
 
 mod aaa;
 mod controller;
+pub mod crowd;
 mod end;
 mod exchange;
 mod feed;
