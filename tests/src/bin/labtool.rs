@@ -1,7 +1,7 @@
 //! Traffic for the lab's namespaces; see `lab::traffic`. Every result is one line of JSON.
 #![allow(clippy::print_stdout, reason = "a command-line program prints its result")]
 
-use std::net::{Ipv6Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use tests::lab::aaa::load;
-use tests::lab::emulator;
+use tests::lab::emulator::{self, attacker::Attack};
 use tests::lab::traffic::{burst, inject, relay, tcp, udp};
 use tests::link::Link;
 
@@ -99,6 +99,15 @@ enum Command {
         duplication: f64,
         #[arg(long, default_value_t = 1)]
         seed: u64,
+        /// The first address of somebody on the way who sends copies of Binding Updates
+        #[arg(long)]
+        thief: Option<Ipv4Addr>,
+        /// How many Binding Updates are copied
+        #[arg(long, default_value_t = 1)]
+        thefts: u32,
+        /// Whether their originals never arrive
+        #[arg(long, default_value_t = false, action = clap::ArgAction::Set)]
+        withhold: bool,
     },
     /// End TLS and start it again towards a HAC, until killed
     Relay {
@@ -164,10 +173,11 @@ fn run(command: Command) -> Result<ExitCode> {
             let length = Duration::try_from_secs_f64(seconds).context("--seconds")?;
             println!("{}", serde_json::to_string(&burst::send(to, session, burst::Load { rate, octets, length })?)?);
         }
-        Command::Emulate { device, delay, jitter, loss, duplication, seed } => {
+        Command::Emulate { device, delay, jitter, loss, duplication, seed, thief, thefts, withhold } => {
             let [delay, jitter] = [delay, jitter].map(Duration::try_from_secs_f64);
             let (delay, jitter) = (delay.context("--delay")?, jitter.context("--jitter")?);
-            emulator::run(&device, Link { delay, jitter, loss, duplication }, seed)?;
+            let attack = thief.map(|from| Attack { from, thefts, withholds: withhold });
+            emulator::run(&device, Link { delay, jitter, loss, duplication }, seed, attack)?;
         }
         Command::Relay { listen, to, name, certificate, key, ca } => {
             relay::serve(listen, to, &name, relay::Files { certificate: &certificate, key: &key, ca: &ca })?;

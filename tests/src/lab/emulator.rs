@@ -5,6 +5,7 @@
 //! forwarded as ever. The mobile node and its gateway stay neighbours: an address is resolved at once, and a new care-of address
 //! is usable as soon as without an emulator. Each packet passes once, so a round trip takes the link's delay twice.
 
+pub mod attacker;
 mod process;
 
 use anyhow::{Context, Result, ensure};
@@ -14,6 +15,7 @@ pub use process::run;
 use super::deployment::SOON;
 use super::{Daemon, Lab, plan, programs, wait_for};
 use crate::link::Link;
+use attacker::Attack;
 
 /// The device in `net`.
 const DEVICE: &str = "detour";
@@ -36,6 +38,11 @@ impl Lab {
     /// Puts `link` between both access networks and the home agent, the HAC and whoever is behind them, in either direction.
     /// What it does to a packet follows from `seed` and from how many packets came before.
     pub fn emulate(&self, link: &Link, seed: u64) -> Result<Emulator> {
+        self.emulate_attacked(link, seed, None)
+    }
+
+    /// The same with somebody on the way.
+    pub fn emulate_attacked(&self, link: &Link, seed: u64, attack: Option<Attack>) -> Result<Emulator> {
         let [delay, jitter] = [link.delay, link.jitter].map(|time| time.as_secs_f64().to_string());
         let [loss, duplication] = [link.loss, link.duplication].map(|share| share.to_string());
         let seed = seed.to_string();
@@ -43,6 +50,12 @@ impl Lab {
             [("--delay", &delay), ("--jitter", &jitter), ("--loss", &loss), ("--duplication", &duplication), ("--seed", &seed)];
         let arguments: Vec<_> =
             ["emulate", DEVICE].into_iter().chain(options.iter().flat_map(|(name, value)| [*name, value])).collect();
+        let (from, thefts) = attack.map(|attack| (attack.from.to_string(), attack.thefts.to_string())).unwrap_or_default();
+        let attack = attack.map(|attack| {
+            let withhold = if attack.withholds { "true" } else { "false" };
+            ["--thief", &from, "--thefts", &thefts, "--withhold", withhold]
+        });
+        let arguments: Vec<_> = arguments.into_iter().chain(attack.into_iter().flatten()).collect();
         let mut process = self.spawn(plan::NET, "emulator", &programs::path("labtool")?, &arguments)?;
         wait_for("the emulator's device", SOON, || {
             process.check_running()?;

@@ -18,8 +18,8 @@ use super::{Lab, pcap, plan, wait_for};
 use crate::lab::traffic::UDP_PORT;
 
 /// Octets of a captured packet that are kept: all, since several of the stream may be one packet to the kernel.
-const KEPT: u32 = 0;
-const STREAM: &str = "udp port 5002";
+pub(super) const KEPT: u32 = 0;
+pub(super) const STREAM: &str = "udp port 5002";
 /// How long the node is without any network.
 const WITHOUT: Duration = Duration::from_millis(100);
 /// What is sent so shortly before the next move is lost with the network.
@@ -81,13 +81,13 @@ impl Lab {
 }
 
 /// The stream's packets at one place: when each was there first.
-struct Seen {
-    up: BTreeMap<u64, Duration>,
-    down: BTreeMap<u64, Duration>,
+pub(super) struct Seen {
+    pub(super) up: BTreeMap<u64, Duration>,
+    pub(super) down: BTreeMap<u64, Duration>,
 }
 
 impl Seen {
-    fn read(capture: &Path) -> Result<Self> {
+    pub(super) fn read(capture: &Path) -> Result<Self> {
         let mut seen = Self { up: BTreeMap::new(), down: BTreeMap::new() };
         for (at, datagram) in pcap::read_timed(capture)? {
             let way = if datagram.to.port() == UDP_PORT { &mut seen.up } else { &mut seen.down };

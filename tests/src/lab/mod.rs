@@ -19,6 +19,7 @@ pub mod oracle;
 pub mod pcap;
 pub mod plan;
 pub mod programs;
+pub mod remapping;
 pub mod snapshot;
 pub mod topology;
 pub mod traffic;

@@ -12,11 +12,11 @@ use serde_json::Value;
 use super::{Lab, plan, programs};
 
 /// Ports of each life of the translator: after all was forgotten, no mapping comes back by chance.
-const PORTS: u16 = 5_000;
+const PORTS: u16 = 300;
 const FIRST_PORT: u16 = 20_000;
 /// Connection tracking zones keep apart what one life knew from what the next one knows.
 const FIRST_ZONE: u16 = 1;
-const LIVES: u16 = 9;
+const LIVES: u16 = 121;
 
 /// The translator of one access network.
 #[derive(Debug)]

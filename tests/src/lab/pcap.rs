@@ -71,14 +71,15 @@ fn parse(octets: &[u8]) -> Result<Vec<(Duration, Datagram)>> {
             break;
         }
         let time = Duration::new(word(at).into(), 0) + Duration::from_micros(word(at + 4).into());
-        let datagram = octets[start..end].get(link_header..).and_then(datagram);
+        let datagram = octets[start..end].get(link_header..).and_then(read_packet);
         datagrams.extend(datagram.map(|datagram| (time, datagram)));
         at = end;
     }
     Ok(datagrams)
 }
 
-fn datagram(packet: &[u8]) -> Option<Datagram> {
+/// The UDP datagram in an IP packet, if there is one.
+pub fn read_packet(packet: &[u8]) -> Option<Datagram> {
     let (from, to, udp): (IpAddr, IpAddr, &[u8]) = match packet.first()? >> 4 {
         4 => {
             let header = usize::from(packet[0] & 0xf) * 4;

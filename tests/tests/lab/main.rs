@@ -1,5 +1,6 @@
 //! The main job with the real programs: HAC, home agent and mobile node, each in a namespace, set up by their own commands.
 
+mod attacks;
 mod breadth;
 mod capture;
 mod clean_up;
@@ -14,6 +15,7 @@ mod main_job;
 mod nat;
 mod path_mtu;
 mod refusals;
+mod remapping;
 mod remedies;
 mod renewal;
 mod replays;

@@ -12,6 +12,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use super::attacker::{Attack, Attacker};
 use crate::link::Link;
 
 /// The MTU of the lab's links.
@@ -22,15 +23,22 @@ const BATCH: usize = 256;
 const QUEUE: usize = 25_000;
 
 /// Carries packets of the device `name`, which it makes, until killed.
-pub fn run(name: &str, link: Link, seed: u64) -> Result<()> {
+pub fn run(name: &str, link: Link, seed: u64, attack: Option<Attack>) -> Result<()> {
     let tun = Tun::create(name, MTU, Offloads::NONE)?;
     let mut queue = Queue { link, rng: StdRng::seed_from_u64(seed), kept: BTreeMap::new(), taken: 0, dropped: 0 };
+    let mut attacker = attack.map(Attacker::new);
     let mut batch = PacketBatch::new(BATCH, BATCH * usize::from(MTU) + MAX_PACKET);
     loop {
         wait(&tun, queue.due())?;
         tun.read_batch(&mut batch).context("the device is gone")?;
         let now = Instant::now();
-        batch.iter().for_each(|packet| queue.take(packet, now));
+        for packet in batch.iter() {
+            let theft = attacker.as_mut().map(|attacker| attacker.sees(packet)).transpose()?.flatten();
+            tun.write_batch(theft.iter().filter_map(|theft| theft.copy.as_deref()));
+            if theft.is_none_or(|theft| theft.original_goes_on) {
+                queue.take(packet, now);
+            }
+        }
         batch.clear();
         let due = queue.give(Instant::now());
         // A packet for a network that was just taken away is nobody's.
