@@ -2,7 +2,7 @@
 //! associations from nowhere, since only what happens between nodes and home agent is looked at.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -24,6 +24,8 @@ use super::{DELAY, Datagram, NAT_LIFETIME, NAT_OUTER, Nat};
 /// Every node's port inside.
 const PORT: u16 = 5_000;
 const FIRST_SPI: u32 = 0x1000;
+/// Home addresses from here on, in the prefix that the home agent has.
+const HOMES: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0x100, 0, 0, 0, 0, 2);
 
 /// The nodes, numbered from 0.
 pub struct Crowd {
@@ -52,7 +54,9 @@ impl Crowd {
 
     fn attach(&mut self, number: u8) {
         let mut node = Node::new(self.now, &mut self.rng);
-        let run = node.drain(&mut { PORT }, self.now, &mut self.rng).begins.expect("a node begins with MHAuth");
+        let Some(run) = node.drain(&mut { PORT }, self.now, &mut self.rng).begins else {
+            unreachable!("a node begins with MHAuth")
+        };
         let installs = [(); 2].map(|()| Arc::new(fixture::install(association(number), self.now)));
         let [at_node, at_home_agent] = installs;
         node.machine.handle_grant(run, at_node, self.now, &mut self.rng);
@@ -116,11 +120,15 @@ impl Crowd {
         std::mem::take(&mut self.gateway.end.delivered).into_iter().map(|packet| packet[48..].to_vec()).collect()
     }
 
-    /// Where the home agent sends for each node that is registered and proved there.
+    /// Where the home agent sends, for each binding whose path is proved.
     pub fn bound(&self) -> Vec<SocketAddr> {
-        let registered = self.nodes.iter().filter(|node| node.machine.phase() == Phase::Registered).count();
-        let proved = self.gateway.home_agent.bindings().filter(|binding| binding.is_proved()).map(|binding| binding.remote);
-        proved.take(registered).collect()
+        let proved = self.gateway.home_agent.bindings().filter(|binding| binding.is_proved());
+        proved.map(|binding| binding.remote).collect()
+    }
+
+    /// Nodes that are registered.
+    pub fn registered(&self) -> usize {
+        self.nodes.iter().filter(|node| node.machine.phase() == Phase::Registered).count()
     }
 
     /// Packets that an end dropped, save the second copies of Binding Updates.
@@ -181,16 +189,11 @@ fn inner(number: u8) -> IpAddr {
 }
 
 fn home(number: u8) -> IpAddr {
-    let mut home = fixture::HOME6.octets();
-    home[15] = number + 2;
-    IpAddr::from(home)
+    Ipv6Addr::from_bits(HOMES.to_bits() + u128::from(number)).into()
 }
 
 fn association(number: u8) -> SecurityAssociation {
-    let spi = Spi::new(FIRST_SPI + u32::from(number)).expect("an SPI");
-    let IpAddr::V6(home) = home(number) else { unreachable!("it is made of 16 octets") };
-    SecurityAssociation {
-        home: HomeAddresses::new(Some(home), None).expect("a home address"),
-        ..fixture::association(spi, CipherSuite::Aes128Gcm)
-    }
+    let home = HomeAddresses::new(Some(Ipv6Addr::from_bits(HOMES.to_bits() + u128::from(number))), None);
+    let (Some(spi), Some(home)) = (Spi::new(FIRST_SPI + u32::from(number)), home) else { unreachable!("both are within bounds") };
+    SecurityAssociation { home, ..fixture::association(spi, CipherSuite::Aes128Gcm) }
 }
