@@ -49,7 +49,7 @@ impl HomeAgent {
     fn note_path_mtu(&mut self, path_mtu: Option<PathMtu>, received: &SignallingReceived) {
         let (Some(PathMtu(octets)), Some(held)) = (path_mtu, self.sas.get_mut(&received.spi)) else { return };
         let binding = self.cache.get(held.home()).filter(|binding| binding.spi == received.spi);
-        let is_in_use = binding.is_some_and(|binding| binding.path().leads_to(received.socket, received.from));
+        let is_in_use = binding.is_some_and(|binding| binding.latest.path().leads_to(received.socket, received.from));
         let is_newer = held.path_mtu.is_none_or(|said| received.sequence > said.number);
         if !is_in_use || !is_newer {
             return;
