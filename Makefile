@@ -23,10 +23,10 @@ CRITERION = --warm-up-time 0.5 --measurement-time 2
 # Commands that the demo and the lab need, and the Debian packages that bring them.
 DEMO_TOOLS := ip:iproute2 unshare:util-linux nsenter:util-linux ping:iputils-ping cc:build-essential nft:nftables
 LAB_TOOLS := $(DEMO_TOOLS) tshark:tshark dumpcap:wireshark-common dnsmasq:dnsmasq-base openssl:openssl \
-  freeradius:freeradius radclient:freeradius-utils hostapd:hostapd eapol_test:eapoltest
+  freeradius:freeradius radclient:freeradius-utils hostapd:hostapd eapol_test:eapoltest dbus-daemon:dbus debootstrap:debootstrap
 BENCH_TOOLS := python3:python3 iperf3:iperf3 ethtool:ethtool wireguard-go:wireguard-go wg:wireguard-tools openvpn:openvpn
 
-.PHONY: help demo test fmt clippy doc nextest tree deny advisories fuzz soak bench bench-quick bench-micro bench-system callgrind build \
+.PHONY: help demo test fmt clippy doc nextest debian-root tree deny advisories fuzz soak bench bench-quick bench-micro bench-system callgrind build \
   release profile-tool demo-tools lab-tools bench-tools callgrind-tools rust-tools nextest-tool deny-tool
 
 help: ## this list
@@ -54,7 +54,7 @@ doc: ## documentation of private items too, no warnings
 build: ## the programs and the tests that run them, and the tests
 	$(CARGO) build --workspace --bins --tests --locked $(LAB_FEATURES)
 
-nextest: build lab-tools nextest-tool ## all tests
+nextest: build lab-tools debian-root nextest-tool ## all tests
 	$(CARGO) nextest run --workspace --locked $(LAB_FEATURES)
 
 # One generation of each family of cryptography, and no ring: `cargo tree` must say so too, not only `cargo deny`.
@@ -87,7 +87,7 @@ fuzz: ## each fuzz target for SECONDS_EACH seconds (nightly)
 	  $(CARGO) +nightly fuzz run $$target fuzz/target/corpus/$$target fuzz/corpus/$$target -- \
 	    -max_total_time=$(SECONDS_EACH) -rss_limit_mb=4096; done
 
-soak: build lab-tools nextest-tool ## 30,000 random walks; 5 GB a transfer, renewals within ten minutes of load, 600 hard moves, 1,000 soft ones
+soak: build lab-tools debian-root nextest-tool ## 30,000 random walks; 5 GB a transfer, renewals within ten minutes of load, 600 hard moves, 1,000 soft ones
 	HALTSEC_WALKS=30000 $(CARGO) nextest run --locked $(LAB_FEATURES) --workspace --profile soak -E 'test(no_random_walk)'
 	HALTSEC_LAB_MEGABYTES=5000 HALTSEC_LAB_SECONDS=600 HALTSEC_LAB_MOVES=600 HALTSEC_LAB_SOFT_MOVES=1000 HALTSEC_LAB_LIMIT=7200 $(CARGO) nextest run --locked $(LAB_FEATURES) \
 	  --workspace --profile soak -E 'binary(lab) & (test(main_job) | test(renewal) | test(handover) | test(roaming))'
@@ -133,6 +133,21 @@ release: bench-tools profile-tool ## programs laid out by a profile of the tunne
 
 callgrind: callgrind-tools ## instructions a packet, for changes that a busy machine hides
 	@bench/callgrind.py
+
+# The daemons that make a host's /etc/resolv.conf, as Debian has them. openresolv cannot be installed beside systemd-resolved: it is
+# unpacked where the lab looks for it.
+DEBIAN_ROOT := $(abspath $(TARGET))/debian
+DEBIAN_RELEASE ?= bookworm
+
+debian-root: lab-tools ## a Debian root with systemd-resolved and openresolv -> target/debian; as root, a minute, once
+	@test ! -e $(DEBIAN_ROOT)/made || exit 0; \
+	if [ "$$(id -u)" -ne 0 ]; then echo "The lab needs $(DEBIAN_ROOT). Run: sudo make debian-root"; exit 1; fi; \
+	rm -rf $(DEBIAN_ROOT) $(DEBIAN_ROOT).part && mkdir -p $(dir $(DEBIAN_ROOT)) && \
+	debootstrap --variant=minbase --include=systemd-resolved,dbus $(DEBIAN_RELEASE) $(DEBIAN_ROOT).part && \
+	cd $(DEBIAN_ROOT).part/tmp && { apt-get download -q openresolv || { apt-get update -q && apt-get download -q openresolv; }; } && \
+	dpkg-deb -x openresolv_*.deb openresolv && rm openresolv_*.deb && \
+	mkdir -p ../opt/openresolv && mv openresolv/sbin ../opt/openresolv && mv openresolv/lib/resolvconf ../usr/lib && \
+	mv openresolv/etc/resolvconf.conf ../etc && rm -r openresolv && touch ../made && cd / && mv $(DEBIAN_ROOT).part $(DEBIAN_ROOT)
 
 nextest-tool:
 	@$(CARGO) nextest --version > /dev/null 2>&1 || $(CARGO) install --locked cargo-nextest

@@ -122,9 +122,14 @@ impl<'lab> Deployment<'lab> {
     /// Starts `mn up --foreground` with extra environment, and waits until it is registered.
     pub fn mn_up(&mut self, environment: &[(&str, &Path)]) -> Result<()> {
         let mut command = self.lab.command(plan::MN, programs::path("mn")?);
-        command.args(["-c", &file(self.lab, "mn", "mn.toml")?, "up", "--foreground"]);
-        command.envs(environment.iter().copied());
-        self.mn = Some(Daemon::start("mn", command, self.lab.folder())?);
+        command.args(["-c", &file(self.lab, "mn", "mn.toml")?]).envs(environment.iter().copied());
+        self.mn_up_by(command)
+    }
+
+    /// The same with an `mn` that has been told of its configuration.
+    pub fn mn_up_by(&mut self, mut mn: Command) -> Result<()> {
+        mn.args(["up", "--foreground"]);
+        self.mn = Some(Daemon::start("mn", mn, self.lab.folder())?);
         self.wait_until_registered(SOON)
     }
 

@@ -7,6 +7,7 @@
 pub mod aaa;
 pub mod capture;
 pub mod daemon;
+pub mod debian;
 pub mod deployment;
 pub mod dns;
 pub mod emulator;
@@ -27,6 +28,7 @@ pub mod wait;
 
 pub use aaa::AaaServer;
 pub use daemon::Daemon;
+pub use debian::Debian;
 pub use deployment::{Deployment, Setup};
 pub use dns::NameServer;
 pub use emulator::Emulator;
