@@ -1,5 +1,6 @@
 //! `mn.toml`. `hac subscriber add` writes one; every key has a default or is explained there.
 
+mod dns;
 mod eap;
 mod guard;
 
@@ -24,6 +25,7 @@ const FREE_TABLES: std::ops::RangeInclusive<u32> = 256..=32_765;
 
 use crate::hac_client::MAX_CANDIDATES;
 
+pub use dns::{Dns, DnsMode};
 pub use eap::{Eap, EapMethod};
 pub use guard::{Guard, GuardMode};
 
@@ -49,6 +51,9 @@ pub struct Config {
     /// What may go past the tunnel.
     #[serde(default)]
     pub guard: Guard,
+    /// Whom the host asks for names.
+    #[serde(default)]
+    pub dns: Dns,
 }
 
 /// The Home Agent Controller.

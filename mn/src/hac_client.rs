@@ -24,6 +24,7 @@ use tokio_rustls::client::TlsStream;
 use crate::clock;
 use crate::config::{self, Config, Policy};
 use crate::credentials::{Credentials, EapCredentials};
+use crate::dns::NameServers;
 use crate::granted;
 
 mod candidate;
@@ -56,6 +57,8 @@ pub struct HacClient {
     pub tls: Arc<tls::Clients>,
     /// The firewall mark that keeps the connection, and the look-ups before it, out of the tunnel.
     pub fwmark: u32,
+    /// Whom the look-ups ask.
+    pub name_servers: NameServers,
     /// This node's name.
     pub nai: Nai,
     /// What it authenticates with.
@@ -83,6 +86,7 @@ impl HacClient {
             whereabouts,
             tls: Arc::new(tls::Clients::new(config::read_authorities(config)?)),
             fwmark: config.tunnel.fwmark,
+            name_servers: NameServers::beside(&config.tunnel.device),
             nai: nai.map_err(Findings::from)?,
             credentials: Credentials::read(config)?,
             policy: config.policy.clone(),
@@ -127,7 +131,7 @@ impl HacClient {
 
     /// The candidates, the last good one first. When the look-up gets no answer, what an earlier one found.
     async fn find(&self) -> Result<Vec<Candidate>, DiscoveryError> {
-        let found = self.whereabouts.find(self.fwmark).await;
+        let found = self.whereabouts.find(&self.name_servers, self.fwmark).await;
         let mut memory = self.memory();
         let candidates = match found {
             Ok(candidates) => {

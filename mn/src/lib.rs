@@ -4,7 +4,8 @@
 //! [`binding_update_list`] with its [`update_rate`], [`path_check`], [`keepalive`] with what it has learnt ([`mapping_lifetime`]),
 //! [`flight_recorder`], [`uplink`], [`silence`], [`superseded`]).
 //! Around them: [`runtime`], the one bridge to the HAC ([`hac_client`]), the kernel ([`link_monitor`], [`routes`], [`clock`],
-//! [`resume`], which notices sleep, [`local_networks`], [`leak_guard`], kept by [`upkeep`]) and the worker threads ([`tunnel_device`]); and the command line
+//! [`resume`], which notices sleep, [`local_networks`], [`leak_guard`], kept by [`upkeep`]), the host's resolver
+//! ([`dns`]) and the worker threads ([`tunnel_device`]); and the command line
 //! ([`cli`]).
 #![forbid(unsafe_code)]
 
@@ -15,6 +16,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod credentials;
+pub mod dns;
 #[cfg(feature = "lab")]
 mod esp_sa;
 #[cfg(test)]

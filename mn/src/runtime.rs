@@ -23,7 +23,8 @@ use tokio::task::AbortHandle;
 
 use crate::bootstrap::Run;
 use crate::clock::{self, sleep_until};
-use crate::config::{Guard, Tunnel};
+use crate::config::{self, Guard, Tunnel};
+use crate::dns::{self, Dns, DnsError};
 use crate::granted;
 use crate::hac_client::{HacClient, HacError, MAX_CANDIDATES};
 use crate::leak_guard::{GuardError, LeakGuard};
@@ -58,12 +59,25 @@ pub enum RuntimeError {
     /// The TUN device or a thread could not be made.
     #[error(transparent)]
     Io(#[from] io::Error),
+    /// The host's name servers, which an earlier run had changed, cannot be put back.
+    #[error(transparent)]
+    Dns(#[from] DnsError),
     /// A worker thread ended.
     #[error(transparent)]
     Worker(#[from] WorkerGone),
     /// The leak guard cannot be put up, or not be kept.
     #[error(transparent)]
     Guard(#[from] GuardError),
+}
+
+/// What the operator wants of the host.
+pub struct Host {
+    /// The TUN device and what is routed to it.
+    pub tunnel: Tunnel,
+    /// What may go past it.
+    pub guard: Guard,
+    /// Whom the host asks for names.
+    pub dns: config::Dns,
 }
 
 /// A mobile node that runs.
@@ -74,6 +88,7 @@ pub struct Runtime {
     netlink: Netlink,
     routes: Arc<Mutex<Routes>>,
     guard: Arc<Mutex<LeakGuard>>,
+    dns: Dns,
     status: SharedStatus,
     counters: Arc<Counters>,
     home_agent: watch::Sender<Option<HomeAgentAddresses>>,
@@ -107,15 +122,15 @@ struct Inputs {
 /// the node was registered: then the leak guard stays, as it does when the process is killed.
 pub async fn run(
     hac: HacClient,
-    (tunnel, guard): (Tunnel, Guard),
+    host: Host,
     counters: Arc<Counters>,
     status: SharedStatus,
     renew: &Notify,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), RuntimeError> {
-    let guard = Arc::new(Mutex::new(LeakGuard::new(guard, tunnel.clone())));
+    let guard = Arc::new(Mutex::new(LeakGuard::new(host.guard.clone(), host.tunnel.clone())));
     guard.lock().await.put_up().await?;
-    let result = run_guarded(hac, (tunnel, guard.clone()), counters, status.clone(), renew, shutdown).await;
+    let result = run_guarded(hac, host, guard.clone(), counters, status.clone(), renew, shutdown).await;
     let mut guard = guard.lock().await;
     if result.is_err() && status.was_registered() && guard.is_up() {
         tracing::error!("the node ends by itself: its leak guard stays, and nothing leaves past it, until `mn up` or `mn down`");
@@ -127,7 +142,8 @@ pub async fn run(
 
 async fn run_guarded(
     hac: HacClient,
-    (tunnel, guard): (Tunnel, Arc<Mutex<LeakGuard>>),
+    Host { tunnel, dns, .. }: Host,
+    guard: Arc<Mutex<LeakGuard>>,
     counters: Arc<Counters>,
     status: SharedStatus,
     renew: &Notify,
@@ -139,6 +155,9 @@ async fn run_guarded(
     let (rules, left) = routes.clean_up().await?;
     if rules + left > 0 {
         tracing::info!(rules, routes = left, "took back what an earlier run had left");
+    }
+    if dns::clean_up(&tunnel).await? {
+        tracing::info!("put the host's name servers back, which an earlier run had changed");
     }
     let (device, events) = TunnelDevice::open(&tunnel, &counters)?;
     let (home_agent, home_agent_known) = watch::channel(None);
@@ -155,6 +174,7 @@ async fn run_guarded(
     let upkeep = tokio::spawn(upkeep.run(stopped));
     let monitor = tokio::spawn(link_monitor::run(of_monitor, device.interface(), home_agent_known, usable));
     let (heard_of_runs, runs) = mpsc::channel(BOOTSTRAP_QUEUE);
+    let dns = Dns::start(dns, &tunnel, device.interface(), &status);
     let mut runtime = Runtime {
         node: MobileNode::new(counters.clone(), clock::now(), &mut rand::rng()),
         hac,
@@ -162,6 +182,7 @@ async fn run_guarded(
         netlink,
         routes,
         guard,
+        dns,
         status,
         counters,
         home_agent,
@@ -175,6 +196,7 @@ async fn run_guarded(
     }
     let result = runtime.drive(Inputs { runs, attachments, events, resumed: resume::watch() }, renew, shutdown).await;
     monitor.abort();
+    runtime.dns.put_back().await;
     drop(stop_upkeep);
     // What it just puts back would stay.
     let _ended = upkeep.await;
@@ -286,6 +308,7 @@ impl Runtime {
                 self.device.configure(&mut *self.routes.lock().await, &install.sa, before.as_ref()).await?;
                 #[cfg(feature = "lab")]
                 crate::esp_sa::export(&install.sa);
+                self.dns.granted(&grant.dns);
                 self.status.update(|shown| {
                     shown.dns.clone_from(&grant.dns);
                     shown.last_error = None;
@@ -306,6 +329,7 @@ impl Runtime {
 
     async fn registered(&mut self, registered: &Registered) -> Result<(), RuntimeError> {
         self.routes.lock().await.lead_to(self.device.interface(), &registered.bound).await?;
+        self.dns.registered(&registered.bound);
         self.status.registered_first(clock::now());
         let refused = registered.ipv4_refused.map(|why| format!("the home agent did not bind the IPv4 home address: {why}"));
         self.status.update(|shown| {

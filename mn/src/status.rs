@@ -75,6 +75,12 @@ pub struct Status {
     pub sa_seconds_left: Option<u64>,
     /// DNS servers behind the home agent.
     pub dns: Vec<IpAddr>,
+    /// Through what the host is told to ask them: `systemd-resolved`, `resolvconf` or `/etc/resolv.conf`.
+    #[serde(default)]
+    pub dns_through: Option<String>,
+    /// Why it is not, if it should be.
+    #[serde(default)]
+    pub dns_error: Option<String>,
     /// What went wrong last, if it still matters.
     pub last_error: Option<String>,
     /// Threads that carry packets.

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use zbus::Connection;
 use zbus::connection::Builder;
+use zbus::fdo::DBusProxy;
+use zbus::names::BusName;
+use zbus::{Connection, proxy};
 
 /// For the answer to a call: daemons answer these from memory.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -12,4 +14,13 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 pub(crate) async fn connect() -> zbus::Result<Connection> {
     let timed_out = |_| zbus::Error::from(std::io::Error::from(std::io::ErrorKind::TimedOut));
     tokio::time::timeout(TIMEOUT, Builder::system().method_timeout(TIMEOUT).build()).await.map_err(timed_out)?
+}
+
+/// Whether somebody on the bus has this name.
+pub(crate) async fn has_owner(bus: &Connection, name: &'static str) -> bool {
+    let asked = async {
+        let bus = DBusProxy::builder(bus).cache_properties(proxy::CacheProperties::No).build().await?;
+        Ok::<_, zbus::Error>(bus.name_has_owner(BusName::try_from(name)?).await?)
+    };
+    asked.await.unwrap_or(false)
 }

@@ -6,6 +6,7 @@
 //! - [`offloads`]: what both leave to the kernel in bulk.
 //! - [`bind`]: what to do when an address cannot be listened on.
 //! - [`netlink`]: links, addresses, routes and policy rules.
+//! - [`link_names`]: names of interfaces and their numbers.
 //! - [`marked`]: sockets of look-ups, kept out of the tunnel.
 //! - [`clock`]: a clock that counts sleep.
 //! - [`tls`]: between mobile node and HAC: configuration, the certificate's name, the channel binding.
@@ -14,6 +15,7 @@
 
 pub mod bind;
 pub mod clock;
+pub mod link_names;
 pub mod marked;
 pub mod netlink;
 pub mod offloads;

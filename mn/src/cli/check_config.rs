@@ -31,7 +31,7 @@ fn check(file: &Path) -> Check {
 }
 
 fn describe(config: &Located<Config>, check: &mut Check) {
-    let Config { hac, identity, policy, tunnel, guard, .. } = &**config;
+    let Config { hac, identity, policy, tunnel, guard, dns, .. } = &**config;
     let texts = |items: &mut dyn Iterator<Item = String>| items.collect::<Vec<_>>();
     check.holds("hac", hac.name.as_str());
     let port = hac.port.map(NonZeroU16::get);
@@ -55,6 +55,7 @@ fn describe(config: &Located<Config>, check: &mut Check) {
     check.holds("except", texts(&mut tunnel.except.iter().map(ToString::to_string)));
     check.holds("guard", guard.mode.name());
     check.holds("table", tunnel.table);
+    check.holds("dns_mode", dns.mode.name());
     check.holds("fwmark", tunnel.fwmark);
     check.holds("control_socket", super::socket(config).display().to_string());
 }

@@ -8,6 +8,7 @@ use service::control::{self, ControlError, Request};
 
 use super::{CliError, socket, start_with};
 use crate::config::Config;
+use crate::dns;
 use crate::leak_guard::LeakGuard;
 use crate::routes::Routes;
 
@@ -41,12 +42,14 @@ async fn wait_until_gone(config: &Located<Config>) -> Result<(), CliError> {
 async fn clean_up(config: &Located<Config>) -> Result<(), CliError> {
     let routes = Routes::new(Netlink::connect()?, config.tunnel.clone());
     let (rules, left) = routes.clean_up().await?;
+    let had_dns = dns::clean_up(&config.tunnel).await?;
     // Last: as long as it stands, nothing leaves in the clear.
     let guard = LeakGuard::new(config.guard.clone(), config.tunnel.clone()).take_down().await?;
     // A socket that nobody serves any more is the last trace of a crash.
     let _gone = std::fs::remove_file(socket(config));
     let guard = if guard { " and the leak guard" } else { "" };
     match (rules, left) {
+        (0, 0) if had_dns => println!("down: the node was not running; put the name servers back that it had replaced"),
         (0, 0) if guard.is_empty() => println!("down: the node was not running and had left nothing behind"),
         _ => println!("down: the node was not running; took back {rules} rules, {left} routes{guard} that it had left"),
     }

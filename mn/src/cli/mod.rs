@@ -89,6 +89,9 @@ pub enum CliError {
     /// The leak guard.
     #[error(transparent)]
     Guard(#[from] crate::leak_guard::GuardError),
+    /// The host's resolver.
+    #[error(transparent)]
+    Dns(#[from] crate::dns::DnsError),
     /// A process or file.
     #[error("{what}: {source}; {remedy}")]
     Io {

@@ -49,6 +49,13 @@ fn show(status: &Status) {
     if let (Some(profile), Some(user_data)) = (&status.profile, &status.user_data) {
         row("wire profile", format!("{profile}, user data {user_data}"));
     }
+    if !status.dns.is_empty() {
+        let through = status.dns_through.as_ref().map_or("not set".to_owned(), |way| format!("set through {way}"));
+        row("name servers", format!("{}, {through}", list(&status.dns)));
+    }
+    if let Some(error) = &status.dns_error {
+        row("name servers", error.clone());
+    }
     let confirmed = status.path_mtu.map_or_else(|| "not confirmed".to_owned(), |octets| format!("{octets} confirmed"));
     row("path MTU", format!("{confirmed}, {} inside", status.mtu));
     row("offloads", status.offloads.join(", "));

@@ -17,7 +17,7 @@ use super::{CliError, socket};
 use crate::config::Config;
 use crate::hac_client::HacClient;
 use crate::leak_guard::Reader;
-use crate::runtime;
+use crate::runtime::{self, Host};
 use crate::status::{SharedStatus, Status};
 
 /// How long `mn up` waits for the registration before it leaves the node to go on by itself.
@@ -46,8 +46,8 @@ pub(super) async fn foreground(config: &Located<Config>) -> Result<(), CliError>
             () = asked.down.notified() => tracing::info!("asked to go down: de-registering and putting everything back"),
         }
     };
-    let result =
-        runtime::run(client, (config.tunnel.clone(), config.guard.clone()), counters, status, &asked.renew, shutdown).await;
+    let host = Host { tunnel: config.tunnel.clone(), guard: config.guard.clone(), dns: config.dns };
+    let result = runtime::run(client, host, counters, status, &asked.renew, shutdown).await;
     control.abort();
     // The socket's file goes with the task that serves it; `mn down` takes that as the end.
     let _aborted = control.await;

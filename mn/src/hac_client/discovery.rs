@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::candidate::{self, Candidate, Service};
 use super::resolver::{Nothing, Resolver};
+use crate::dns::NameServers;
 
 /// The HAC's TCP port (profile section 1) where neither the configuration nor DNS names another.
 pub const DEFAULT_PORT: u16 = 7872;
@@ -87,7 +88,7 @@ impl Whereabouts {
     ///
     /// # Errors
     /// DNS has no place, or does not answer.
-    pub(super) async fn find(&self, mark: u32) -> Result<Vec<Candidate>, DiscoveryError> {
+    pub(super) async fn find(&self, servers: &NameServers, mark: u32) -> Result<Vec<Candidate>, DiscoveryError> {
         let port = self.port.unwrap_or(DEFAULT_PORT);
         let literal = self.name.parse().ok();
         let at = |ip| Candidate { address: SocketAddr::new(ip, port), priority: 0 };
@@ -98,7 +99,7 @@ impl Whereabouts {
         if let Some(ip) = literal {
             return Ok(vec![at(ip)]);
         }
-        let resolver = Resolver::of_system(mark).await;
+        let resolver = Resolver::of_system(servers, mark).await;
         let found = self.look_up(&resolver).await;
         found.map_err(|problem| DiscoveryError { name: self.name.clone(), problem })
     }
@@ -189,7 +190,8 @@ mod tests {
     async fn configured_addresses_are_taken_in_their_order_and_an_address_as_name_is_not_looked_up() {
         let found = async |name: &str, port, addresses: &[&str]| {
             let addresses = addresses.iter().map(|ip| ip.parse().unwrap()).collect();
-            let found = Whereabouts { name: name.to_owned(), port, addresses }.find(7872).await.unwrap();
+            let found =
+                Whereabouts { name: name.to_owned(), port, addresses }.find(&NameServers::beside("mn0"), 7872).await.unwrap();
             found.iter().map(|candidate| candidate.address.to_string()).collect::<Vec<_>>()
         };
         assert_eq!(found("h.example.org", None, &["192.0.2.1", "2001:db8::1"]).await, ["192.0.2.1:7872", "[2001:db8::1]:7872"]);

@@ -1,5 +1,4 @@
-//! DNS for the HAC's name: SRV, AAAA and A, asked of the name servers in `/etc/resolv.conf` through sockets that carry the
-//! tunnel's mark. `/etc/hosts` comes before DNS. Both files are read anew for each run, since they change with the network.
+//! DNS for the HAC's name: SRV, AAAA and A, asked of the network's own name servers through sockets that carry the tunnel's mark. `/etc/hosts` comes before DNS. Both files are read anew for each run, since they change with the network.
 
 use std::fmt;
 use std::io;
@@ -21,6 +20,8 @@ use tokio::net::{TcpStream, UdpSocket};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::candidate::Service;
+use crate::dns::NameServers;
+use crate::dns::name_servers::Found;
 
 /// One name server's time for an answer, with the library's repetitions at intervals of a third of a second.
 const SERVER_TIMEOUT: Duration = Duration::from_secs(1);
@@ -50,15 +51,19 @@ pub(super) enum Nothing {
 }
 
 impl Resolver {
-    /// As `/etc/resolv.conf` and `/etc/hosts` say now; queries carry `mark`.
-    pub(super) async fn of_system(mark: u32) -> Self {
-        Self::of_files(Path::new("/etc/resolv.conf"), Path::new("/etc/hosts"), mark).await
+    /// As `servers` and `/etc/hosts` say now; queries carry `mark`.
+    pub(super) async fn of_system(servers: &NameServers, mark: u32) -> Self {
+        let hosts = Path::new("/etc/hosts");
+        match servers.find().await {
+            Ok(Found { path, text }) => Self::of(&path, Ok(text), hosts, mark).await,
+            Err(error) => Self::of(Path::new("/etc/resolv.conf"), Err(error), hosts, mark).await,
+        }
     }
 
-    async fn of_files(resolv_conf: &Path, hosts: &Path, mark: u32) -> Self {
+    /// `resolv_conf` is named in messages, and has `text`.
+    async fn of(resolv_conf: &Path, text: io::Result<Vec<u8>>, hosts: &Path, mark: u32) -> Self {
         // A system without the file has no such names.
         let hosts = tokio::fs::read(hosts).await.map(|octets| String::from_utf8_lossy(&octets).into_owned()).unwrap_or_default();
-        let text = tokio::fs::read(resolv_conf).await;
         let configured = text.map_err(|error| error.to_string()).and_then(|text| configure(&text, mark));
         let failed = |reason| format!("{} cannot be used: {reason}", resolv_conf.display());
         let (dns, servers) = match configured {
@@ -258,7 +263,8 @@ mod tests {
             std::fs::write(&path, text).unwrap();
             path
         };
-        Resolver::of_files(&path("resolv.conf", resolv_conf), &path("hosts", hosts), 7872).await
+        let (resolv_conf, hosts) = (path("resolv.conf", resolv_conf), path("hosts", hosts));
+        Resolver::of(&resolv_conf, tokio::fs::read(&resolv_conf).await, &hosts, 7872).await
     }
 
     fn addresses(list: &[&str]) -> Vec<IpAddr> {
@@ -288,7 +294,10 @@ nonsense hac.example.org
 
     #[tokio::test]
     async fn without_a_name_server_the_file_that_should_name_one_is_told() {
-        let nowhere = Resolver::of_files(Path::new("/nowhere/resolv.conf"), Path::new("/nowhere/hosts"), 7872).await;
+        let nowhere = {
+            let (path, hosts) = (Path::new("/nowhere/resolv.conf"), Path::new("/nowhere/hosts"));
+            Resolver::of(path, tokio::fs::read(path).await, hosts, 7872).await
+        };
         for resolver in [resolver("# nothing yet\n", "").await, nowhere] {
             let Err(Nothing::Unanswered(reason)) = resolver.addresses("hac.example.org", Instant::now()).await else {
                 panic!("an answer from nowhere")

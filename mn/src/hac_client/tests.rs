@@ -56,6 +56,7 @@ impl World {
             whereabouts: Whereabouts { name: NAME.to_owned(), port: None, addresses },
             tls: Arc::new(tls::Clients::new(Arc::new(roots))),
             fwmark: 7872,
+            name_servers: NameServers::beside("mn0"),
             nai: "alice@example.org".parse().unwrap(),
             credentials: Credentials::psk(psk()),
             policy: Policy::default(),

@@ -15,6 +15,7 @@ impl Runtime {
         let home_agent = *self.home_agent.borrow();
         let usable = link_monitor::list(&self.netlink, self.device.interface(), home_agent.as_ref()).await?;
         self.status.update(|shown| shown.resumes += 1);
+        self.dns.reassert();
         self.node.handle_resume(slept, usable, clock::now());
         Ok(())
     }

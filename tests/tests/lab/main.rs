@@ -7,6 +7,7 @@ mod clean_up;
 mod commands;
 mod data_path;
 mod discovery;
+mod dns;
 mod eap;
 mod handover;
 mod json;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use fixture::shell;
 use mn::config::Policy;
 use mn::credentials::Credentials;
+use mn::dns::NameServers;
 use mn::hac_client::{HacClient, Whereabouts};
 use net::tls::Clients;
 use protocol::mhauth::Psk;
@@ -32,6 +33,7 @@ pub(super) fn believing_in(authorities: &[&str]) -> HacClient {
         whereabouts: Whereabouts { name: NAME.to_owned(), port: Some(HAC_PORT), addresses: vec![IpAddr::V4(HAC_ADDRESS)] },
         tls: Arc::new(Clients::new(net::tls::load_authorities(&file).unwrap())),
         fwmark: 7872,
+        name_servers: NameServers::beside("mn0"),
         nai: ALICE.parse().unwrap(),
         credentials: Credentials::psk(Psk::from_octets(Secret::new((0..32).collect())).unwrap()),
         policy: Policy::default(),
