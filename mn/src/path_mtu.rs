@@ -170,9 +170,9 @@ impl PathMtu {
     /// A response, whose Mobility Header has `len` octets. `false` where it answers nothing that was asked here.
     pub fn handle_response(&mut self, sequence: u32, len: usize, now: Instant) -> bool {
         let Some(ask) = self.rounds.answered(sequence, len, now) else { return false };
-        if ask.outer.is_some() {
-            self.confirmed = self.confirmed.max(ask.outer);
-            self.forget_failures_up_to(self.confirmed.unwrap_or_default());
+        if let Some(outer) = ask.outer {
+            self.confirmed = self.confirmed.max(Some(outer));
+            self.forget_failures_up_to(outer);
         }
         if ask.told == Some(self.inner()) {
             self.told = ask.told;

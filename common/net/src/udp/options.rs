@@ -9,8 +9,7 @@
 //! - IPv6: `IPV6_PMTUDISC_WANT`. Routers cannot fragment; the kernel learns from Packet Too Big and fragments here. Ignoring
 //!   these messages would be the black hole. A forged one costs speed only: the floor is 1,280 octets.
 //!
-//! A probe of the path goes with `PROBE`: Don't Fragment is set, and no learned path MTU stops it. What is known to be too long for its
-//! path is fragmented here over IPv6 (`IPV6_MTU`), with or without Packet Too Big.
+//! A probe of the path goes with `PROBE`: Don't Fragment is set, and no learned path MTU stops it.
 
 use std::ffi::{c_int, c_void};
 use std::io;
@@ -22,9 +21,6 @@ use rustix::net::sockopt;
 use socket2::Socket;
 
 use super::SocketOptions;
-
-/// What every IPv6 path carries (RFC 8200 section 5).
-const LEAST_IPV6_MTU: c_int = 1_280;
 
 pub(super) fn set(socket: &Socket, local: SocketAddr, options: &SocketOptions) -> io::Result<()> {
     if let Some(mark) = options.mark {
@@ -98,9 +94,7 @@ pub(super) fn set_fragmentation(fd: BorrowedFd<'_>, local: SocketAddr, fragmenta
         return set_int(fd, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, value);
     }
     let value = if is_probe { libc::IPV6_PMTUDISC_PROBE } else { libc::IPV6_PMTUDISC_WANT };
-    set_int(fd, libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, value)?;
-    let longest = if fragmentation == Fragmentation::AtSource { LEAST_IPV6_MTU } else { 0 };
-    set_int(fd, libc::IPPROTO_IPV6, libc::IPV6_MTU, longest)
+    set_int(fd, libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, value)
 }
 
 fn set_path_mtu_discovery(fd: BorrowedFd<'_>, local: SocketAddr) -> io::Result<()> {
@@ -275,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn over_ipv6_a_probe_passes_what_was_learned_and_what_is_too_long_is_fragmented_without_learning() {
+    fn over_ipv6_a_probe_passes_what_was_learned_and_nothing_else_does() {
         in_new_network_namespace(|| {
             let link = Link::new("2001:db8:f::1/64", "2001:db8:f::9");
             shell("ip -6 route add 2001:db8:f::9/128 dev link0 mtu 1300");
@@ -283,11 +277,7 @@ mod tests {
             let probe = link.send_as(Fragmentation::Never, 1_452).unwrap();
             assert_eq!((probe.len(), probe[0].len(), probe[0][6]), (1, 1_500, 17));
             assert_eq!(link.send_as(Fragmentation::Never, 1_453), Err(libc::EMSGSIZE));
-            shell("ip -6 route del 2001:db8:f::9/128 dev link0 mtu 1300");
-            let fragments = link.send_as(Fragmentation::AtSource, 1_316).unwrap();
-            assert_eq!(fragments.len(), 2);
-            assert!(fragments.iter().all(|packet| packet[6] == 44 && packet.len() <= 1_280));
-            assert_eq!(link.send(1_400).len(), 1, "others go in one piece");
+            assert_eq!(link.send(1_400).len(), 2);
         });
     }
 }

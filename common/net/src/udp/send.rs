@@ -111,7 +111,7 @@ impl Default for Sender {
 
 /// Calls `send` with the socket set for what it sends, and sets it back. A socket is one thread's.
 fn in_form<T>(socket: Option<&UdpSocket>, form: Fragmentation, send: impl FnOnce(Option<&UdpSocket>) -> T) -> T {
-    let special = socket.filter(|_| form != Fragmentation::OnTheWay);
+    let special = socket.filter(|_| form == Fragmentation::Never);
     special.iter().for_each(|socket| socket.set_fragmentation(form));
     let sent = send(socket);
     special.iter().for_each(|socket| socket.set_fragmentation(Fragmentation::OnTheWay));

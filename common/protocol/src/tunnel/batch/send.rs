@@ -17,8 +17,8 @@ pub enum Fragmentation {
     OnTheWay,
     /// It is lost.
     Never,
-    /// Over IPv6 it is sent in fragments of what every path carries; over IPv4 as [`Self::OnTheWay`].
-    AtSource,
+    /// As [`Self::OnTheWay`], in a message of its own: the kernel fragments nothing that it cuts from a longer message.
+    OnItsOwn,
 }
 
 /// Datagrams to one place, one behind the other in the batch: all of the same length, but the last, which may be shorter.

@@ -26,7 +26,7 @@ pub(super) fn judge(
         true => (len > usize::from(icmp::LEAST_IPV6_MTU), sources.ip6.is_some()),
         false => (packet.get(6).is_some_and(|flags| flags & DONT_FRAGMENT != 0), sources.ip4.is_some()),
     };
-    if is_told && can_tell { Err(DropReason::TooBig) } else { Ok(Fragmentation::AtSource) }
+    if is_told && can_tell { Err(DropReason::TooBig) } else { Ok(Fragmentation::OnItsOwn) }
 }
 
 /// In the seventh octet of an IPv4 header.
