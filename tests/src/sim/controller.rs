@@ -56,6 +56,8 @@ pub struct Options {
     /// Who the EAP server is, where the mobile node authenticates by EAP-GPSK with its key; else it does without EAP. Of the
     /// profile there is no word in a run with EAP: the HAC's default is the node's then.
     pub eap_server: Option<EapServer>,
+    /// What home agents say that they can do beyond the RFC.
+    pub features: Features,
     /// The mobile node's key: the subscriber's, unless it has been given a wrong one.
     pub key: [u8; 32],
     /// All that is random follows from it.
@@ -63,12 +65,24 @@ pub struct Options {
 }
 
 impl Options {
-    /// The RFC's profile, protected user data, home addresses of both families, no reports of sessions, a day for each SA, no EAP.
+    /// The RFC's profile and nothing beyond it, protected user data, home addresses of both families, no reports of sessions, a day for each SA, no EAP.
     pub fn new(suite: CipherSuite) -> Self {
         let pools = Pools { ip6: "2001:db8:100::/64".parse().ok(), ip4: "10.9.0.0/24".parse().ok() };
         let (profile, user_data) = (WireProfile::Rfc6618, UserData::Protected);
         let sa_lifetime = Duration::from_secs(86_400);
-        Self { suite, profile, user_data, pools, usage_interval: None, sa_lifetime, eap_server: None, key: KEY, seed: 7 }
+        let features = Features::NONE;
+        Self {
+            suite,
+            profile,
+            user_data,
+            pools,
+            usage_interval: None,
+            sa_lifetime,
+            eap_server: None,
+            features,
+            key: KEY,
+            seed: 7,
+        }
     }
 }
 
@@ -232,19 +246,19 @@ impl Controller {
     }
 
     /// A home agent's process subscribes: where it may look SPIs up, and everything that holds for it. `None` while the HAC is down.
-    pub(super) fn handle_subscribe(
-        &mut self,
-        instance: InstanceId,
-        features: Features,
-        wall: SystemTime,
-    ) -> Option<[FromHac; 2]> {
+    pub(super) fn handle_subscribe(&mut self, instance: InstanceId, wall: SystemTime) -> Option<[FromHac; 2]> {
         let process = self.process.as_mut()?;
         let to = Recipient { home_agent: HOME_AGENT, group: self.group, instance };
         let revision = self.store.revision().expect("the store answers");
         let page = self.store.snapshot_page(&to, None, PAGE, wall).expect("the store answers");
         let blocks = self.store.spi_blocks(self.group).expect("the store answers");
-        process.home_agent =
-            Some(Subscription { instance, sent: revision, acknowledged: None, blocks: blocks.clone(), features });
+        process.home_agent = Some(Subscription {
+            instance,
+            sent: revision,
+            acknowledged: None,
+            blocks: blocks.clone(),
+            features: self.options.features,
+        });
         let associations = page.deliveries.into_iter().map(|delivery| outgoing(delivery, wall)).collect();
         Some([FromHac::SpiBlocks(blocks), FromHac::Snapshot { revision: revision.0, associations, last: true }])
     }

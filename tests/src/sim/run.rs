@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use ha::home_agent::FEATURES;
 use mn::movement::Attachment;
 use protocol::addr::CareOfAddress;
 
@@ -66,7 +65,7 @@ impl World {
     fn take_from_feed(&mut self, message: Message) {
         let (now, wall) = (self.now, self.wall());
         match message {
-            Message::Subscribe(instance) => match self.controller.handle_subscribe(instance, FEATURES, wall) {
+            Message::Subscribe(instance) => match self.controller.handle_subscribe(instance, wall) {
                 Some(all) => {
                     self.feed.send(Message::Welcome(instance, self.controller.usage_interval()), now);
                     all.into_iter().for_each(|message| self.feed.send(Message::FromHac(instance, message), now));

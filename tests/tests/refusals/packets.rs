@@ -170,6 +170,7 @@ const NOT_RECEIVED: &[(DropReason, &str)] = &[
     (BatchFull, "the worker's memory, which has room for all that it reads at once"),
     (EventQueueFull, "the worker's queue: control does not keep up, whatever the events are"),
     (WorkerQueueFull, "another worker's queue: it does not keep up with what came elsewhere"),
+    (TooBig, "the way out: a packet is longer than what its path carries"),
 ];
 
 fn cut(mut octets: Vec<u8>, by: usize) -> Vec<u8> {

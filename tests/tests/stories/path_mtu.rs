@@ -1,5 +1,6 @@
 //! What a path carries is found out by probes, whatever is lost, and both ends keep to it.
 
+use ha::home_agent::FEATURES;
 use protocol::sa::CipherSuite;
 use protocol::tunnel::DropReason;
 use tests::sim::{Access, Datagram, Options, World};
@@ -13,7 +14,7 @@ fn outer(datagram: &Datagram) -> usize {
 
 /// A world whose paths lose what is longer than `carried`, on links that lose a tenth.
 fn over(seed: u64, carried: usize) -> World {
-    let mut world = registered_with(Options { seed, ..Options::new(CipherSuite::Aes128Gcm) });
+    let mut world = registered_with(Options { seed, features: FEATURES, ..Options::new(CipherSuite::Aes128Gcm) });
     world.network.change_links(|link| link.loss = 0.1);
     world.network.blocks = Box::new(move |datagram| outer(datagram) > carried);
     world
