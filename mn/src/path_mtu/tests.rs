@@ -229,7 +229,7 @@ fn a_long_way_is_no_loss() {
 }
 
 #[test]
-fn no_second_sees_more_than_thirty_probes() {
+fn no_second_sees_more_than_36_probes() {
     let mut path = Path::of(1_436);
     path.lost = 10;
     path.runs(Duration::from_secs(60));
