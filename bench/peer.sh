@@ -36,7 +36,7 @@ name=${2%%:*}; VARIANT=
 [ "$name" = "$2" ] || VARIANT=${2#*:}
 case $name in
   haltsec) . "$here/drivers/haltsec.sh" ;;
-  plain | openvpn) . "$here/peers/$name.sh" ;;
+  plain | openvpn | strongswan) . "$here/peers/$name.sh" ;;
   wireguard-go | boringtun | gotatun) . "$here/peers/wireguard.sh" ;;
   *) echo "no peer $name" >&2; exit 2 ;;
 esac

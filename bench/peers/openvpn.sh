@@ -1,4 +1,5 @@
-# OpenVPN over UDP, in user space (no DCO), peers known by fingerprint. Variants: gcm (AES-128-GCM), cbc (AES-128-CBC with SHA-1).
+# OpenVPN over UDP, in user space (no DCO), peers known by fingerprint, with the keepalive of its sample configuration. Variants: gcm
+# (AES-128-GCM), cbc (AES-128-CBC with SHA-1).
 drv_version() { openvpn --version | head -1; }
 
 certify() { # certify SIDE
@@ -22,7 +23,7 @@ up_ha() {
   certify ha; certify mn; mkdir -p "$STATE/clients"
   printf 'ifconfig-push %s 255.255.255.0\nifconfig-ipv6-push %s/64 fd00:9::1\n' "$MNI4" "$MNI6" >"$STATE/clients/DEFAULT"
   start ha mn --mode server --tls-server --dh none --topology subnet --ifconfig 10.9.0.1 255.255.255.0 \
-    --ifconfig-ipv6 fd00:9::1/64 "$MNI6" --push "topology subnet" --client-config-dir "$STATE/clients" --local "$HAO" --port 1194
+    --ifconfig-ipv6 fd00:9::1/64 "$MNI6" --push "topology subnet" --client-config-dir "$STATE/clients" --keepalive 10 60 --local "$HAO" --port 1194
 }
 
 up_mn() {
