@@ -26,7 +26,7 @@ LAB_TOOLS := $(DEMO_TOOLS) tshark:tshark dumpcap:wireshark-common dnsmasq:dnsmas
   freeradius:freeradius radclient:freeradius-utils hostapd:hostapd eapol_test:eapoltest dbus-daemon:dbus debootstrap:debootstrap
 BENCH_TOOLS := python3:python3 iperf3:iperf3 ethtool:ethtool wireguard-go:wireguard-go wg:wireguard-tools openvpn:openvpn
 
-.PHONY: help demo test fmt clippy doc nextest debian-root tree deny advisories fuzz soak bench bench-quick bench-micro bench-system callgrind build \
+.PHONY: help demo test fmt clippy doc nextest debian-root tree deny advisories fuzz soak bench bench-quick bench-micro bench-system bench-roaming callgrind build \
   release profile-tool demo-tools lab-tools bench-tools callgrind-tools rust-tools nextest-tool deny-tool
 
 help: ## this list
@@ -110,6 +110,11 @@ bench-micro: ## sealing, opening, look-up and the walk from TUN to TUN in memory
 bench-system: bench-tools ## whole tunnels in namespaces, beside those of others that are installed
 	$(CARGO) build --release --locked --workspace --bins
 	bench/system.py $(BENCH_OPTIONS) $(PEERS)
+
+# Beside other work of the machine, gaps of milliseconds are that work's.
+bench-roaming: bench-tools ## what a move costs, beside other tunnels that are installed -> docs/roaming.md; as root, eight minutes
+	$(CARGO) build --release --locked --workspace --bins
+	bench/roaming.py $(PEERS)
 
 # Two builds of ha and mn: one that counts which way its code goes while it carries packets, and one that is laid out by the counts. Flags
 # with a target named are for what runs there alone, not for what runs while building. cargo does not see that a profile has changed.

@@ -44,6 +44,12 @@ def run_of_its_own():
     os.makedirs("/run/wireguard", exist_ok=True)
 
 
+def programs():
+    """Where HALTSEC's programs are, as a document may say it."""
+    folder = os.path.relpath(BIN, TARGET)
+    return "of a folder apart" if folder.startswith("..") else f"target/{folder}"
+
+
 def measured(peer, what, seconds):
     """The figures of one peer in one round; `error` says what did not go."""
     result = {"peer": peer, "load": os.getloadavg()[0]}
@@ -101,9 +107,7 @@ def main():
                 print(json.dumps(result), file=out, flush=True)
                 took = time.monotonic() - start
                 print(f"round {number + 1} of {arguments.rounds}: {peer}: {brief(result)} ({took:.0f} s)", flush=True)
-    folder = os.path.relpath(BIN, TARGET)
-    programs = "of a folder apart" if folder.startswith("..") else f"target/{folder}"
-    text = tables.system(results, versions, programs, arguments.against)
+    text = tables.system(results, versions, programs(), arguments.against)
     print(text)
     if not arguments.no_document:
         tables.put("system", text)

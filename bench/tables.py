@@ -1,4 +1,4 @@
-"""Markdown tables of what was measured, and their places in docs/performance.md."""
+"""Markdown tables of what was measured, and their places in docs/performance.md and docs/roaming.md."""
 import os
 import platform
 import re
@@ -6,16 +6,16 @@ import statistics
 import subprocess
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-DOCUMENT = f"{ROOT}/docs/performance.md"
+DOCUMENT, ROAMING = f"{ROOT}/docs/performance.md", f"{ROOT}/docs/roaming.md"
 
 
-def put(part, text):
+def put(part, text, document=DOCUMENT):
     """Replaces what stands between the markers of a part in the document, and nothing else."""
     begin, end = f"<!-- {part}: begin -->", f"<!-- {part}: end -->"
-    with open(DOCUMENT) as file:
+    with open(document) as file:
         before, rest = file.read().split(begin)
     after = rest.split(end)[1]
-    with open(DOCUMENT, "w") as file:
+    with open(document, "w") as file:
         file.write(f"{before}{begin}\n{text.strip()}\n{end}{after}")
 
 
@@ -138,3 +138,39 @@ def sections(results, against, fastest):
            ["RTT p50, µs", "p99", "CPU of both ends, % of a core", "with 1,000 associations"],
            lambda peer: [of(peer, "idle.rtt_p50_us", 0), of(peer, "idle.rtt_p99_us", 0), of(peer, "idle.cpu_share", 3, 100),
                          of(peer, "crowd.cpu_share", 3, 100)])
+
+
+def roaming(head, rows):
+    """The section of the roaming measurement: a table for each mode. `head` says on which machine and with which programs."""
+    good = [row for row in rows if "error" not in row]
+    known = "; ".join(f"{peer}: {version.splitlines()[0]}" for peer, version in head["versions"].items()
+                      if version and not peer.startswith("haltsec") and any(row["peer"] == peer for row in good))
+    parts = [f"{head['machine']} {len({row['round'] for row in rows})} interleaved rounds.",
+             f"Peers: {known or 'none'}. HALTSEC's programs: {head['programs']}."]
+    titles = {"both": "Traffic both ways, 10,000 packets a second each", "down": "A stream of 1,000 packets a second to a silent mobile node"}
+    for mode, title in titles.items():
+        ways = [way for way in ("up", "down") if any(way in row for row in good if row["mode"] == mode)]
+        columns = [f"{way}: {what}" for way in ways for what in ROAMING_COLUMNS]
+        lines = []
+        for peer in dict.fromkeys(row["peer"] for row in good if row["mode"] == mode):
+            of_peer = [row for row in good if (row["peer"], row["mode"]) == (peer, mode)]
+            cells = [cell for way in ways for cell in roaming_cells([row[way] for row in of_peer])]
+            lines.append([peer, str(len(of_peer)), *cells, str(sum(row["repeated"] for row in of_peer))])
+        if lines:
+            parts.append(f"### {title}\n\n{table(['peer', 'moves', *columns, 'came twice'], lines)}")
+    failed = [f"- {row['peer']}, {row['mode']}, round {row['round'] + 1}: {row['error']}" for row in rows if "error" in row]
+    return "\n\n".join(parts + (["Not measured:\n\n" + "\n".join(failed)] if failed else []))
+
+
+ROAMING_COLUMNS = ["gap, ms: median", "p90", "worst", "without a move", "lost: median", "worst", "without a move"]
+
+
+def roaming_cells(figures):
+    """The columns of one way: a stream that was not back waited longer than any."""
+    gaps = sorted(float("inf") if each["gap_ms"] is None else each["gap_ms"] for each in figures)
+    ranked = [gaps[round((len(gaps) - 1) * share)] for share in (0.5, 0.9, 1)]
+    lost = [each["lost"] for each in figures]
+    still = [each["still_gap_ms"] for each in figures if each["still_gap_ms"] is not None]
+    return ["not back" if gap == float("inf") else number(gap, 1) for gap in ranked] + [
+        number(statistics.median(still) if still else None, 1), number(statistics.median(lost)), number(max(lost)),
+        number(statistics.median(each["still_lost"] for each in figures))]

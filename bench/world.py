@@ -1,7 +1,8 @@
 """The namespaces of the system measurement, and the peers in them. Everything ends with the namespaces that system.py entered.
 
     mn (mo) ---- outer 198.18.0.0/24, fd00:18::/64 ---- (ho) ha (hh) ---- home 10.8.0.0/24, fd00:8::/64 ---- (ch) cn
-    home addresses: mn 10.9.0.2, fd00:9::2
+    home addresses: mn 10.9.0.2, fd00:9::2; the home agent is also the router of a second subnet of the outer link, 198.18.1.0/24 and
+    fd00:18:1::/64, which roaming.py moves to
 
 The home agent forwards between the tunnel and a real link, as it does in service.
 """
@@ -19,7 +20,7 @@ ADDRESSES = {
 LINKS = [
     # namespace, interface, addresses
     ("mn", "mo", ["198.18.0.2/24", "fd00:18::2/64"]),
-    ("ha", "ho", ["198.18.0.1/24", "fd00:18::1/64"]),
+    ("ha", "ho", ["198.18.0.1/24", "fd00:18::1/64", "198.18.1.1/24", "fd00:18:1::1/64"]),
     ("ha", "hh", ["10.8.0.1/24", "fd00:8::1/64"]),
     ("cn", "ch", ["10.8.0.2/24", "fd00:8::2/64"]),
 ]
