@@ -71,13 +71,13 @@ class Stream:
         return all(now - self.counter(way, "last_arrival") < STEADY * SECOND
                    and self.counter(way, "arrived") > arrived[way] + self.rates[way] / 5 for way in self.ways)
 
-    def arrivals(self):
-        """How many have arrived each way so far."""
-        return [self.counter(way, "arrived") for way in range(2)]
+    def counters(self, name):
+        """One of the counters, of both ways."""
+        return [self.counter(way, name) for way in range(2)]
 
-    def wait_until_steady(self, limit, arrived=None):
-        """Whether the streams run again within a limit."""
-        arrived, end = arrived or self.arrivals(), time.monotonic() + limit
+    def wait_until_steady(self, limit, arrived):
+        """Whether the streams run again within a limit; so many had arrived before."""
+        end = time.monotonic() + limit
         while not self.is_steady(arrived):
             if time.monotonic() > end:
                 return False
@@ -94,8 +94,8 @@ def longest(times):
     return max(((later - earlier) / 1e6 for earlier, later in zip(times, times[1:])), default=None)
 
 
-def of_move(stream, way, sent, began, is_back):
-    """Figures of a way around a move; `sent` had left when it began."""
+def of_move(stream, way, sent, repeated, began, is_back):
+    """Figures of a way around a move; `sent` had left when it began, and `repeated` had come again."""
     last = stream.counter(way, "sent") - int(stream.rates[way] / 20)  # what left just now may be under way
     first = max(0, sent - int(stream.rates[way] * AFTER))
     left, came = (stream.times(way, kind, first, last) for kind in (0, 1))
@@ -105,6 +105,7 @@ def of_move(stream, way, sent, began, is_back):
     return {
         "gap_ms": longest(before[-1:] + after) if is_back else None,
         "lost": came[sent - first:].count(0),
+        "came_twice": stream.counter(way, "repeated") - repeated,
         "still_gap_ms": longest(before),
         "still_lost": came[:sent - first - int(stream.rates[way] / 20)].count(0),
         "sender_gap_ms": longest(left),
@@ -122,43 +123,44 @@ def move_to(place):
 
 def moved(stream, place, limit):
     """One move and what it cost."""
-    arrived, sent = stream.arrivals(), [stream.counter(way, "sent") for way in range(2)]
-    repeated = [stream.counter(way, "repeated") for way in range(2)]
+    arrived, sent, repeated = (stream.counters(name) for name in ("arrived", "sent", "repeated"))
     began, took = move_to(place)
     is_back = stream.wait_until_steady(limit, arrived)
     time.sleep(AFTER)
-    result = {"move_ms": took, "repeated": sum(stream.counter(way, "repeated") for way in range(2)) - sum(repeated)}
-    for way in stream.ways:
-        result[WAYS[way]] = of_move(stream, way, sent[way], began, is_back)
-    return result
+    figures = {WAYS[way]: of_move(stream, way, sent[way], repeated[way], began, is_back) for way in stream.ways}
+    return {"move_ms": took, **figures}
 
 
-def moves(tunnel, mode, most, seconds, limit):
+def moves(tunnel, mode, most, seconds, limit, longest_gap):
     """What each of so many moves cost, or of as many as go into the seconds: at least one, and none behind one that did not come back.
 
     A move comes at any moment of what a tunnel does by the clock: some time after the last one, random and up to the longest gap so
-    far. Right behind the keepalive that ended the last gap, the next is always as far away as it can be."""
-    end, longest_gap = time.monotonic() + seconds, 0.0
+    far, in seconds. Right behind the keepalive that ended the last gap, the next is always as far away as it can be."""
+    end = time.monotonic() + seconds
     with Stream(mode) as stream:
-        if not stream.wait_until_steady(10):
+        if not stream.wait_until_steady(10, [0, 0]):
             raise world.Failed(f"{tunnel.name}: no steady stream")
+        time.sleep(AFTER)
         for number in range(most):
-            time.sleep(AFTER * (number == 0) + random.uniform(0, longest_gap))
-            if number and time.monotonic() > end or not stream.has_room(AFTER + limit):
+            pause = random.uniform(0, longest_gap)
+            if number and time.monotonic() + pause > end or not stream.has_room(pause + 2 * AFTER + limit):
                 return
+            time.sleep(pause)
             result = moved(stream, 1 - number % 2, limit)
             yield {"move": number, **result}
-            gaps = [result[WAYS[way]]["gap_ms"] for way in stream.ways]
-            if None in gaps:
+            gap = worse_gap(result)
+            if gap is None:
                 return
-            longest_gap = max(longest_gap, max(gaps) / 1e3)
+            longest_gap = max(longest_gap, gap / 1e3)
 
 
-def measured(peer, mode, arguments):
+def measured(peer, mode, arguments, longest_gap):
     """The results of a round of a peer; `error` says what did not go."""
     try:
         with world.Tunnel(peer) as tunnel:
-            yield from moves(tunnel, mode, arguments.moves, arguments.seconds, arguments.limit)
+            # Else a tunnel that knows both families goes over to the one that does not move.
+            world.run(["ip", "-n", "mn", "address", "delete", f"{world.ADDRESSES['MNO6']}/64", "dev", "mo"])
+            yield from moves(tunnel, mode, arguments.moves, arguments.seconds, arguments.limit, longest_gap)
     except Exception as error:  # one peer that fails must not end the measurement of the others
         yield {"error": f"{type(error).__name__}: {error}"}
 
@@ -175,17 +177,20 @@ def brief(results):
 
 def measure(peers, arguments, out):
     """All rounds; each result is a line of `out`, too."""
-    results = []
+    results, longest_gaps = [], {}
     for number in range(arguments.rounds):
         turn = number % len(peers)
         order = peers[turn:] + peers[:turn]
         for peer in order if number % 2 == 0 else order[::-1]:
             for mode in arguments.modes.split(","):
                 start, found = time.monotonic(), []
-                for result in measured(peer, mode, arguments):
+                longest_gap = longest_gaps.get((peer, mode), 0.0)
+                for result in measured(peer, mode, arguments, longest_gap):
                     found.append({"peer": peer, "mode": mode, "round": number, "load": os.getloadavg()[0], **result})
                     print(json.dumps(found[-1]), file=out, flush=True)
                 results += found
+                gaps = [worse_gap(result) or 0.0 for result in found if "error" not in result]
+                longest_gaps[peer, mode] = max([longest_gap, *(gap / 1e3 for gap in gaps)])
                 took = time.monotonic() - start
                 print(f"round {number + 1} of {arguments.rounds}: {peer}, {mode}: {brief(found)} ({took:.0f} s)", flush=True)
     return results
@@ -214,9 +219,9 @@ def main():
     """See the module."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("peers", nargs="*", help=f"default: those installed of {' '.join(PEERS)}; of two wireguard-go the newer")
-    parser.add_argument("--rounds", type=int, default=4, help="fresh tunnels of each peer and mode")
-    parser.add_argument("--moves", type=int, default=6, help="most of a round")
-    parser.add_argument("--seconds", type=float, default=20, help="after which a round begins no other move")
+    parser.add_argument("--rounds", type=int, default=3, help="fresh tunnels of each peer and mode")
+    parser.add_argument("--moves", type=int, default=8, help="most of a round")
+    parser.add_argument("--seconds", type=float, default=22, help="after which a round begins no other move")
     parser.add_argument("--limit", type=float, default=15, help="seconds in which a stream has to be back")
     parser.add_argument("--modes", default=",".join(RATES))
     parser.add_argument("--out", default=f"{system.TARGET}/bench/roaming.jsonl")

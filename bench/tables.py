@@ -143,34 +143,32 @@ def sections(results, against, fastest):
 def roaming(head, rows):
     """The section of the roaming measurement: a table for each mode. `head` says on which machine and with which programs."""
     good = [row for row in rows if "error" not in row]
-    known = "; ".join(f"{peer}: {version.splitlines()[0]}" for peer, version in head["versions"].items()
+    known = "; ".join(f"{peer}: {version.splitlines()[0].split(' [')[0]}" for peer, version in head["versions"].items()
                       if version and not peer.startswith("haltsec") and any(row["peer"] == peer for row in good))
     parts = [f"{head['machine']} {len({row['round'] for row in rows})} interleaved rounds.",
              f"Peers: {known or 'none'}. HALTSEC's programs: {head['programs']}."]
     titles = {"both": "Traffic both ways, 10,000 packets a second each", "down": "A stream of 1,000 packets a second to a silent mobile node"}
     for mode, title in titles.items():
-        ways = [way for way in ("up", "down") if any(way in row for row in good if row["mode"] == mode)]
-        columns = [f"{way}: {what}" for way in ways for what in ROAMING_COLUMNS]
-        lines = []
-        for peer in dict.fromkeys(row["peer"] for row in good if row["mode"] == mode):
-            of_peer = [row for row in good if (row["peer"], row["mode"]) == (peer, mode)]
-            cells = [cell for way in ways for cell in roaming_cells([row[way] for row in of_peer])]
-            lines.append([peer, str(len(of_peer)), *cells, str(sum(row["repeated"] for row in of_peer))])
+        of_mode = [row for row in good if row["mode"] == mode]
+        peers = dict.fromkeys(row["peer"] for row in sorted(of_mode, key=lambda row: row["round"]))
+        lines = [[peer, way, *roaming_cells([row[way] for row in of_mode if row["peer"] == peer])]
+                 for peer in peers for way in ("up", "down") if any(way in row for row in of_mode)]
         if lines:
-            parts.append(f"### {title}\n\n{table(['peer', 'moves', *columns, 'came twice'], lines)}")
+            parts.append(f"### {title}\n\n{table(ROAMING_COLUMNS, lines)}")
     failed = [f"- {row['peer']}, {row['mode']}, round {row['round'] + 1}: {row['error']}" for row in rows if "error" in row]
     return "\n\n".join(parts + (["Not measured:\n\n" + "\n".join(failed)] if failed else []))
 
 
-ROAMING_COLUMNS = ["gap, ms: median", "p90", "worst", "without a move", "lost: median", "worst", "without a move"]
+ROAMING_COLUMNS = ["peer", "way", "moves", "gap, ms: median", "p90", "worst", "without a move", "lost: median", "worst", "without a move",
+                   "came twice"]
 
 
 def roaming_cells(figures):
-    """The columns of one way: a stream that was not back waited longer than any."""
+    """The columns of one way of a peer: a stream that was not back waited longer than any."""
     gaps = sorted(float("inf") if each["gap_ms"] is None else each["gap_ms"] for each in figures)
     ranked = [gaps[round((len(gaps) - 1) * share)] for share in (0.5, 0.9, 1)]
-    lost = [each["lost"] for each in figures]
     still = [each["still_gap_ms"] for each in figures if each["still_gap_ms"] is not None]
-    return ["not back" if gap == float("inf") else number(gap, 1) for gap in ranked] + [
-        number(statistics.median(still) if still else None, 1), number(statistics.median(lost)), number(max(lost)),
-        number(statistics.median(each["still_lost"] for each in figures))]
+    lost = [each["lost"] for each in figures]
+    return [str(len(figures)), *("not back" if gap == float("inf") else number(gap, 1) for gap in ranked),
+            number(statistics.median(still) if still else None, 1), number(statistics.median(lost)), number(max(lost)),
+            number(statistics.median(each["still_lost"] for each in figures)), number(sum(each["came_twice"] for each in figures))]
