@@ -122,8 +122,8 @@ impl Crowd {
 
     /// Where the home agent sends, for each binding whose path is proved.
     pub fn bound(&self) -> Vec<SocketAddr> {
-        let proved = self.gateway.home_agent.bindings().filter(|binding| binding.is_proved());
-        proved.map(|binding| binding.remote).collect()
+        let proved = self.gateway.home_agent.bindings().filter(|binding| binding.latest.is_proved());
+        proved.map(|binding| binding.latest.remote).collect()
     }
 
     /// Nodes that are registered.
