@@ -75,10 +75,7 @@ const NONE: [u16; 0] = [];
 
 /// The limits that the halves are told of.
 fn limits(said: &Said) -> Vec<u16> {
-    let limit = |command: &Command| match command {
-        Command::PathMtu { mtu, .. } => Some(*mtu),
-        _ => None,
-    };
+    let limit = |command: &Command| if let Command::PathMtu { mtu, .. } = command { Some(*mtu) } else { None };
     said.others.iter().filter_map(limit).collect()
 }
 

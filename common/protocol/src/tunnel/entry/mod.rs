@@ -134,10 +134,10 @@ impl EntryPoint {
             match self.handle_packet(header, packet, at.segment, behind, rng, send) {
                 Ok(full_at) => rest = full_at.map(|segment| Place { segment, ..at }),
                 Err(reason) => {
-                    match reason {
-                        DropReason::NoTunnel => self.reply(packet, None, now, replies),
-                        DropReason::TooBig => self.reply(packet, self.limit_of(packet), now, replies),
-                        _ => {}
+                    if reason == DropReason::NoTunnel {
+                        self.reply(packet, None, now, replies);
+                    } else if reason == DropReason::TooBig {
+                        self.reply(packet, self.limit_of(packet), now, replies);
                     }
                     self.counters.count_drop(reason);
                 }
