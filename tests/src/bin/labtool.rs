@@ -1,7 +1,7 @@
 //! Traffic for the lab's namespaces; see `lab::traffic`. Every result is one line of JSON.
 #![allow(clippy::print_stdout, reason = "a command-line program prints its result")]
 
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use tests::lab::aaa::load;
 use tests::lab::emulator::{self, attacker::Attack};
-use tests::lab::traffic::{burst, inject, relay, tcp, udp};
+use tests::lab::traffic::{advertise, burst, inject, press, relay, tcp, udp};
 use tests::link::Link;
 
 /// Traffic of the lab's checks.
@@ -129,6 +129,21 @@ enum Command {
         #[arg(long)]
         times: usize,
     },
+    /// Send UDP and open TCP connections to each destination again and again, whatever the system says, until killed
+    Press {
+        destinations: Vec<SocketAddr>,
+        /// From this address too, beside the one that the system chooses
+        #[arg(long)]
+        from: Vec<IpAddr>,
+    },
+    /// Advertise a default router, an on-link prefix of 64 bits and a route that is more specific
+    Advertise {
+        interface: u32,
+        prefix: Ipv6Addr,
+        /// Prefix length of the route
+        #[arg(long, default_value_t = 128)]
+        length: u8,
+    },
     /// Send the datagrams of a capture that went to an address and port again
     Inject {
         capture: PathBuf,
@@ -185,6 +200,8 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Authenticate { configurations, times } => {
             println!("{}", serde_json::to_string(&load::authenticate(&configurations, times)?)?);
         }
+        Command::Press { destinations, from } => press::press(&destinations, &from)?,
+        Command::Advertise { interface, prefix, length } => advertise::advertise(interface, prefix, length)?,
         Command::Inject { capture, to, mutation, inner } => {
             let inner = inner.and_then(|addresses| Some((*addresses.first()?, *addresses.get(1)?)));
             println!("{{\"sent\":{}}}", inject::inject(&capture, to, mutation, inner)?);

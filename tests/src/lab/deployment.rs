@@ -121,16 +121,37 @@ impl<'lab> Deployment<'lab> {
 
     /// Starts `mn up --foreground` with extra environment, and waits until it is registered.
     pub fn mn_up(&mut self, environment: &[(&str, &Path)]) -> Result<()> {
-        let mut command = self.lab.command(plan::MN, programs::path("mn")?);
-        command.args(["-c", &file(self.lab, "mn", "mn.toml")?]).envs(environment.iter().copied());
-        self.mn_up_by(command)
+        self.mn_start(environment)?;
+        self.wait_until_registered(SOON)
     }
 
-    /// The same with an `mn` that has been told of its configuration.
-    pub fn mn_up_by(&mut self, mut mn: Command) -> Result<()> {
+    /// Starts it, and does not wait.
+    pub fn mn_start(&mut self, environment: &[(&str, &Path)]) -> Result<()> {
+        let mut command = self.lab.command(plan::MN, programs::path("mn")?);
+        command.args(["-c", &file(self.lab, "mn", "mn.toml")?]).envs(environment.iter().copied());
+        self.mn_start_by(command)
+    }
+
+    /// The same with an `mn` that has been told of its configuration, until it is registered.
+    pub fn mn_up_by(&mut self, mn: Command) -> Result<()> {
+        self.mn_start_by(mn)?;
+        self.wait_until_registered(SOON)
+    }
+
+    fn mn_start_by(&mut self, mut mn: Command) -> Result<()> {
         mn.args(["up", "--foreground"]);
         self.mn = Some(Daemon::start("mn", mn, self.lab.folder())?);
-        self.wait_until_registered(SOON)
+        Ok(())
+    }
+
+    /// Waits for `mn status` to say this state, with the leak guard standing.
+    pub fn wait_for_state(&self, state: &str) -> Result<()> {
+        wait_for(&format!("mn to be {state}"), SOON, || {
+            let output = command(self.lab, "mn", &["status", "--json"])?;
+            let status: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+            ensure!(status["state"] == state && status["guard"]["standing"] == true, "its status is {status}");
+            Ok(Some(()))
+        })
     }
 
     /// Waits for `mn status` to say `registered`; fails at once when `mn` ends.

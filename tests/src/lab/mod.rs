@@ -6,6 +6,7 @@
 
 pub mod aaa;
 pub mod capture;
+pub mod clear;
 pub mod daemon;
 pub mod debian;
 pub mod deployment;

@@ -45,7 +45,30 @@ pub fn read_timed(path: &Path) -> Result<Vec<(Duration, Datagram)>> {
     parse(&octets).with_context(|| format!("cannot read the capture {}", path.display()))
 }
 
+/// How long each packet of a capture was, with its link header.
+pub fn sizes(path: &Path) -> Result<Vec<u32>> {
+    let octets = fs::read(path).with_context(|| format!("cannot read the capture {}", path.display()))?;
+    let (_, records) = records(&octets).with_context(|| format!("cannot read the capture {}", path.display()))?;
+    Ok(records.into_iter().map(|record| record.length).collect())
+}
+
 fn parse(octets: &[u8]) -> Result<Vec<(Duration, Datagram)>> {
+    let (link_header, records) = records(octets)?;
+    let read = |record: Record<'_>| Some((record.time, record.octets.get(link_header..).and_then(datagram)?));
+    Ok(records.into_iter().filter_map(read).collect())
+}
+
+/// A packet as it was captured.
+struct Record<'a> {
+    time: Duration,
+    /// On the link.
+    length: u32,
+    /// As much of it as was kept.
+    octets: &'a [u8],
+}
+
+/// The length of the link's header, and each packet.
+fn records(octets: &[u8]) -> Result<(usize, Vec<Record<'_>>)> {
     ensure!(octets.len() >= FILE_HEADER, "it has no header");
     let swapped = match octets[..4] {
         [0xd4, 0xc3, 0xb2, 0xa1] => false,
@@ -62,7 +85,7 @@ fn parse(octets: &[u8]) -> Result<Vec<(Duration, Datagram)>> {
         RAW_IP => 0,
         other => bail!("link type {other} is neither Ethernet nor raw IP"),
     };
-    let mut datagrams = Vec::new();
+    let mut records = Vec::new();
     let mut at = FILE_HEADER;
     while at + RECORD_HEADER <= octets.len() {
         let start = at + RECORD_HEADER;
@@ -71,11 +94,10 @@ fn parse(octets: &[u8]) -> Result<Vec<(Duration, Datagram)>> {
             break;
         }
         let time = Duration::new(word(at).into(), 0) + Duration::from_micros(word(at + 4).into());
-        let datagram = octets[start..end].get(link_header..).and_then(read_packet);
-        datagrams.extend(datagram.map(|datagram| (time, datagram)));
+        records.push(Record { time, length: word(at + 12), octets: &octets[start..end] });
         at = end;
     }
-    Ok(datagrams)
+    Ok((link_header, records))
 }
 
 /// The UDP datagram in an IP packet, if there is one.

@@ -15,7 +15,7 @@ const QUESTIONS: &[&[&str]] = &[
     &["-6", "rule", "show"],
 ];
 
-/// Links, addresses, routes of all tables and rules, both families.
+/// Links, addresses, routes of all tables and rules, both families; and the firewall's rules.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot(Vec<String>);
 
@@ -30,6 +30,8 @@ impl Snapshot {
             let rows = answer.as_array().into_iter().flatten();
             lines.extend(rows.map(|row| format!("ip {}: {row}", question.join(" "))));
         }
+        let ruleset = lab.run(namespace, &["nft", "-s", "list", "ruleset"])?;
+        lines.extend(ruleset.lines().map(|line| format!("nft: {line}")));
         lines.sort();
         Ok(Self(lines))
     }

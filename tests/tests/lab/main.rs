@@ -12,6 +12,7 @@ mod eap;
 mod handover;
 mod json;
 mod laptop;
+mod leaks;
 mod main_job;
 mod nat;
 mod path_mtu;

@@ -1,10 +1,12 @@
 //! Traffic of the lab's checks, run as `labtool` inside the namespaces: a TCP transfer that proves its octets, a numbered UDP
 //! stream that measures gaps, bursts that measure rates, and captured datagrams sent again. Results are one line of JSON.
 
+pub mod advertise;
 mod arrivals;
 pub mod burst;
 pub mod inject;
 pub mod ping;
+pub mod press;
 pub mod relay;
 pub mod tcp;
 pub mod udp;
