@@ -19,7 +19,7 @@ const SETTLING: Duration = Duration::from_millis(20);
 /// Between two looks, as long as nothing is missing.
 const LEAST_PAUSE: Duration = Duration::from_millis(100);
 /// The most that a quarrel with another program makes of it.
-const LONGEST_PAUSE: Duration = Duration::from_millis(800);
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 /// After so long without anything missing, a quarrel is over.
 const PEACE: Duration = Duration::from_secs(10);
 /// After a socket of the kernel's has failed.
@@ -183,7 +183,7 @@ mod tests {
             assert!(pause <= LONGEST_PAUSE);
             now += pause;
         }
-        assert!((12..=16).contains(&looks), "{looks} in 10 seconds");
+        assert!((20..=24).contains(&looks), "{looks} in 10 seconds");
         pace.looked(now + PEACE, false);
         assert_eq!(pace.pause(now + PEACE), LEAST_PAUSE);
     }

@@ -67,6 +67,9 @@ fn may_complain(lab: &Lab) {
 }
 
 fn is_as_before(lab: &Lab, before: &Snapshot, what: &str) -> Result<()> {
+    wait_for("the addresses of a network that came back", SOON, || {
+        Ok(lab.run(plan::MN, &["ip", "-6", "-o", "address", "show", "tentative"])?.is_empty().then_some(()))
+    })?;
     let difference = before.difference(&Snapshot::take(lab, plan::MN)?);
     ensure!(difference.is_none(), "{what}: the network is not as before:\n{}", difference.unwrap_or_default());
     Ok(())
