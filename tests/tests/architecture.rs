@@ -188,7 +188,7 @@ fn code_words(text: &str) -> Vec<String> {
 
 fn documents() -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> =
-        ["README.md", ARCHITECTURE, CONFORMANCE, "docs/performance.md", "CONTRIBUTING.md", "CHANGELOG.md"]
+        ["README.md", ARCHITECTURE, CONFORMANCE, "docs/performance.md", "docs/roaming.md", "CONTRIBUTING.md", "CHANGELOG.md"]
             .map(PathBuf::from)
             .to_vec();
     for folder in ["docs/why", "docs/manual", "certs"] {
