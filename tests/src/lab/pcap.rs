@@ -54,7 +54,7 @@ pub fn sizes(path: &Path) -> Result<Vec<u32>> {
 
 fn parse(octets: &[u8]) -> Result<Vec<(Duration, Datagram)>> {
     let (link_header, records) = records(octets)?;
-    let read = |record: Record<'_>| Some((record.time, record.octets.get(link_header..).and_then(datagram)?));
+    let read = |record: Record<'_>| Some((record.time, record.octets.get(link_header..).and_then(read_packet)?));
     Ok(records.into_iter().filter_map(read).collect())
 }
 
