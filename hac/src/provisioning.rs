@@ -12,7 +12,7 @@ use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
 use protocol::features::Features;
-use protocol::mhauth::{DEFAULT_PORT, Grant};
+use protocol::mhauth::{DEFAULT_PORT, FallbackServer, Grant};
 use protocol::profile::WireProfile;
 use protocol::sa::cipher::Transform;
 use protocol::sa::spi::HaGroup;
@@ -92,8 +92,8 @@ pub struct Connected<'a> {
 pub struct Committed {
     /// The association.
     pub provisioned: Provisioned,
-    /// The chosen home agent's name.
-    pub home_agent: String,
+    /// The chosen home agent.
+    pub home_agent: HomeAgent,
 }
 
 impl Policy {
@@ -151,11 +151,12 @@ pub fn provision(
         let spi = provisioned.sa.spi;
         tracing::warn!(%spi, %suite, %profile, "this association has no replay protection: the subscriber's own policy names its suite");
     }
-    Ok(Committed { provisioned, home_agent: home_agent.name })
+    Ok(Committed { provisioned, home_agent })
 }
 
-/// The grant that tells a mobile node of `provisioned`.
-pub fn grant(provisioned: &Provisioned, policy: &Policy, now: SystemTime) -> Grant {
+/// The grant that tells a mobile node of `committed`.
+pub fn grant(committed: &Committed, policy: &Policy, now: SystemTime) -> Grant {
+    let Committed { provisioned, home_agent } = committed;
     Grant {
         sa: provisioned.sa.clone(),
         validity_end: provisioned.valid_until,
@@ -163,6 +164,7 @@ pub fn grant(provisioned: &Provisioned, policy: &Policy, now: SystemTime) -> Gra
         home_prefix6: policy.pools.ip6,
         home_prefix4: policy.pools.ip4,
         dns: policy.dns.clone(),
+        fallback: home_agent.fallback_port.and_then(|port| FallbackServer::new(&home_agent.name, port)),
     }
 }
 

@@ -20,7 +20,7 @@ use rand::CryptoRng;
 use crate::aaa::{AaaError, Answer};
 use crate::admission::Admission;
 use crate::authentication::{Authentication, named};
-use crate::provisioning::{self, Committed, Connected, Policy, Refused, Request};
+use crate::provisioning::{self, Connected, Policy, Refused, Request};
 use crate::store::{Access, Credentials, Framed, KeyId, Store, StoreAccess, StoreError, SubscriberPolicy};
 
 pub use eap::Question;
@@ -217,11 +217,11 @@ impl Session {
             .store
             .with(|store| provisioning::provision(store, around.policy, &request, &connected, around.wall, around.rng));
         match made {
-            Ok(Committed { provisioned, home_agent }) => Step::Deliver(Box::new(PendingGrant {
-                grant: provisioning::grant(&provisioned, around.policy, around.wall),
+            Ok(committed) => Step::Deliver(Box::new(PendingGrant {
+                grant: provisioning::grant(&committed, around.policy, around.wall),
                 authenticated,
-                home_agent,
-                revision: provisioned.revision,
+                revision: committed.provisioned.revision,
+                home_agent: committed.home_agent.name,
             })),
             Err(refused) => {
                 let (status, retry) = answer_to(&refused);

@@ -40,7 +40,7 @@ mod tests {
     /// Ends at hour 30.
     fn grant(date: Option<SystemTime>) -> Grant {
         let sa = SecurityAssociation { profile: WireProfile::Draft04, ..association(1) };
-        Grant { sa, validity_end: at(30), date, home_prefix6: None, home_prefix4: None, dns: Vec::new() }
+        Grant { sa, validity_end: at(30), date, home_prefix6: None, home_prefix4: None, dns: Vec::new(), fallback: None }
     }
 
     #[test]

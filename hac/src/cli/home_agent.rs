@@ -1,12 +1,13 @@
 //! `hac ha add | list | remove`.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use clap::Subcommand;
 use protocol::addr::HomeAgentAddresses;
-use protocol::mhauth::DEFAULT_PORT;
+use protocol::mhauth::{DEFAULT_PORT, FallbackServer};
 use protocol::sa::spi::HaGroup;
 use service::config::Located;
 use zeroize::Zeroizing;
@@ -47,6 +48,10 @@ pub(super) struct Add {
     /// The UDP port that mobile nodes send to.
     #[arg(long, default_value_t = DEFAULT_PORT)]
     port: u16,
+    /// The TCP port at which mobile nodes whose network blocks UDP find it over TLS; 443 where only the option stands. Without it they
+    /// are told of none.
+    #[arg(long, value_name = "PORT", num_args = 0..=1, default_missing_value = "443")]
+    fallback_port: Option<NonZeroU16>,
     /// Whose SPIs it serves: 0 to 63.
     #[arg(long, default_value_t = 0)]
     group: u8,
@@ -124,7 +129,13 @@ fn described(arguments: &Add) -> Result<HomeAgent, CliError> {
     }
     let addresses = HomeAgentAddresses::new(ip6, ip4, arguments.port)
         .ok_or_else(|| refused("--port 0: write the UDP port that the home agent listens on".to_owned()))?;
-    Ok(HomeAgent { name: name.clone(), group, addresses })
+    let fallback_port = arguments.fallback_port;
+    if fallback_port.is_some_and(|port| FallbackServer::new(name, port).is_none()) {
+        return Err(refused(format!(
+            "home agent name \"{name}\": with --fallback-port mobile nodes are told it; write a DNS name"
+        )));
+    }
+    Ok(HomeAgent { name: name.clone(), group, addresses, fallback_port })
 }
 
 fn authority(config: &Located<Config>) -> Result<Pem, CliError> {
@@ -141,6 +152,7 @@ fn configuration(config: &Located<Config>, home_agent: &HomeAgent, feed: Option<
     let listen = listen.join(", ");
     let server_name = &config.name;
     let feed = feed.map_or_else(|| format!("{server_name}:{}", config.feed.listen.port()), ToOwned::to_owned);
+    let fallback = home_agent.fallback_port.map(fallback_section).unwrap_or_default();
     format!(
         r#"# Home agent {name}. Relative paths are relative to this file's folder.
 name = "{name}"
@@ -162,6 +174,16 @@ host-services = false           # true: mobile nodes reach everything that this 
 [routes]
 protocol = 78
 per-binding = false
+{fallback}"#
+    )
+}
+
+/// One socket takes both families.
+fn fallback_section(port: NonZeroU16) -> String {
+    format!(
+        r#"
+[fallback]
+listen = ["[::]:{port}"]          # mobile nodes whose network blocks UDP, TLS
 "#
     )
 }
@@ -183,6 +205,7 @@ fn list(config: &Path, json: bool) -> Result<(), CliError> {
                     "group": home_agent.group.get(),
                     "addresses": addresses(home_agent),
                     "port": home_agent.addresses.port(),
+                    "fallback_port": home_agent.fallback_port,
                     "associations": associations,
                 })
             })
@@ -195,8 +218,9 @@ fn list(config: &Path, json: bool) -> Result<(), CliError> {
     }
     for (home_agent, associations) in home_agents {
         let (group, port) = (home_agent.group.get(), home_agent.addresses.port());
+        let fallback = home_agent.fallback_port.map(|port| format!("  TLS {port}")).unwrap_or_default();
         println!(
-            "{:<24} group {group:<2}  {associations:>6} SAs  UDP {port}  {}",
+            "{:<24} group {group:<2}  {associations:>6} SAs  UDP {port}{fallback}  {}",
             home_agent.name,
             addresses(&home_agent).join(" ")
         );

@@ -1,5 +1,6 @@
 //! The command line as a person uses it, in a folder of its own.
 
+use std::num::NonZeroU16;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -216,8 +217,23 @@ fn a_home_agent_gets_a_certificate_with_its_name() {
         ha.has("listen = [\"198.51.100.1:7872\", \"[2001:db8:f::1]:7872\"]") && ha.has("address = \"hac.example.org:7873\""),
         "{ha:?}"
     );
-    assert_eq!(world.store().home_agent("ha1").unwrap().unwrap().addresses.port(), 7872);
+    let recorded = world.store().home_agent("ha1").unwrap().unwrap();
+    assert_eq!((recorded.addresses.port(), recorded.fallback_port), (7872, None));
+    assert!(!ha.has("[fallback]"));
     assert!(matches!(world.hac(&arguments), Err(CliError::Exists(_))));
+}
+
+#[test]
+fn a_home_agent_with_a_fallback_is_recorded_with_its_port_and_listens_there() {
+    let world = World::initialised();
+    for (name, option, port) in [("ha1", vec!["--fallback-port"], 443), ("ha2", vec!["--fallback-port", "8443"], 8443)] {
+        let out = world.path(name);
+        let add = ["ha", "add", name, "--address", "198.51.100.1", "--group", &name[2..], "--out", out.to_str().unwrap()];
+        world.hac(&[&add[..], &option].concat()).unwrap();
+        assert_eq!(world.store().home_agent(name).unwrap().unwrap().fallback_port, NonZeroU16::new(port));
+        let ha = toml_like::read(&out.join("ha.toml"));
+        assert!(ha.has("[fallback]") && ha.has(&format!("listen = [\"[::]:{port}\"]")), "{ha:?}");
+    }
 }
 
 #[test]
@@ -231,6 +247,7 @@ fn home_agents_that_cannot_work_are_refused() {
         &["ha1", "--address", "198.51.100.1", "--group", "64"],
         &["ha1", "--address", "198.51.100.1", "--port", "0"],
         &["ha1", "--address", "0.0.0.0"],
+        &["ha.1", "--address", "198.51.100.1", "--fallback-port"],
     ];
     for row in rows {
         let arguments = [&["ha", "add"], row, &["--out", out.to_str().unwrap()]].concat();

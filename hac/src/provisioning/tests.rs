@@ -1,6 +1,7 @@
 //! What is decided, on a real store.
 
 use std::convert::Infallible;
+use std::num::NonZeroU16;
 
 use protocol::addr::HomeAgentAddresses;
 use rand::{Rng, TryCryptoRng, TryRng};
@@ -30,7 +31,9 @@ fn add_subscriber(store: &mut SqliteStore, nai: &str) {
 
 fn add_home_agent(store: &mut SqliteStore, name: &str, group: u8, port: u16) {
     let addresses = HomeAgentAddresses::new(None, Some("192.0.2.1".parse().unwrap()), port).unwrap();
-    store.add_home_agent(&HomeAgent { name: name.to_owned(), group: HaGroup::new(group).unwrap(), addresses }).unwrap();
+    store
+        .add_home_agent(&HomeAgent { name: name.to_owned(), group: HaGroup::new(group).unwrap(), addresses, fallback_port: None })
+        .unwrap();
 }
 
 fn now() -> SystemTime {
@@ -206,12 +209,23 @@ fn a_key_that_one_of_the_others_equals_is_drawn_again() {
 #[test]
 fn a_renewal_stays_at_its_home_agent_while_that_is_connected() {
     let mut store = store();
-    assert_eq!(provisioned(&mut store, NAI, &["ha2"]).unwrap().home_agent, "ha2");
+    assert_eq!(provisioned(&mut store, NAI, &["ha2"]).unwrap().home_agent.name, "ha2");
     for _ in 0..20 {
-        assert_eq!(provisioned(&mut store, NAI, &["ha1", "ha2"]).unwrap().home_agent, "ha2");
+        assert_eq!(provisioned(&mut store, NAI, &["ha1", "ha2"]).unwrap().home_agent.name, "ha2");
     }
     let moved = provisioned(&mut store, NAI, &["ha1"]).unwrap();
-    assert_eq!((moved.home_agent.as_str(), moved.provisioned.sa.spi.group().get()), ("ha1", 0));
+    assert_eq!((moved.home_agent.name.as_str(), moved.provisioned.sa.spi.group().get()), ("ha1", 0));
+}
+
+#[test]
+fn a_grant_names_the_fallback_of_a_home_agent_that_has_one() {
+    let (mut store, policy) = (store(), policy(&[Aes128Gcm]));
+    let fallbacks = [None, NonZeroU16::new(443)].map(|port| {
+        let mut committed = provisioned(&mut store, NAI, &["ha1"]).unwrap();
+        committed.home_agent.fallback_port = port;
+        grant(&committed, &policy, now()).fallback.map(|server| server.to_string())
+    });
+    assert_eq!(fallbacks, [None, Some("ha1:443".to_owned())]);
 }
 
 #[test]
@@ -231,7 +245,7 @@ fn newcomers_spread_over_the_connected_home_agents() {
     for number in 0..64 {
         let nai = format!("mn{number}@example.org");
         add_subscriber(&mut store, &nai);
-        chosen.insert(provisioned(&mut store, &nai, &["ha1", "ha2"]).unwrap().home_agent);
+        chosen.insert(provisioned(&mut store, &nai, &["ha1", "ha2"]).unwrap().home_agent.name);
     }
     assert_eq!(chosen.len(), 2, "one of them chosen 64 times in a row happens once in 2^63");
 }
@@ -252,10 +266,10 @@ fn nothing_is_committed_without_a_connected_home_agent() {
 fn a_subscriber_of_the_draft_is_given_only_home_agents_on_the_port_that_needs_no_telling() {
     let mut store = store();
     add_home_agent(&mut store, "ha3", 2, 7999);
-    assert_eq!(provisioned(&mut store, NAI, &["ha3"]).unwrap().home_agent, "ha3");
+    assert_eq!(provisioned(&mut store, NAI, &["ha3"]).unwrap().home_agent.name, "ha3");
     for _ in 0..20 {
         let made = try_own(&mut store, NAI, &["ha1", "ha3"], &own(Draft04), UserData::Protected).unwrap();
-        assert_eq!((made.home_agent.as_str(), made.provisioned.sa.profile), ("ha1", Draft04), "not even the current one");
+        assert_eq!((made.home_agent.name.as_str(), made.provisioned.sa.profile), ("ha1", Draft04), "not even the current one");
     }
     let before = store.revision().unwrap();
     let refused = try_own(&mut store, NAI, &["ha3"], &own(Draft04), UserData::Protected).err().unwrap();

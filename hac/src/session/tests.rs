@@ -49,7 +49,14 @@ impl World {
         let mut store = SqliteStore::in_memory(KeyEncryptionKey::new(&[1; 32]).unwrap(), &mut rand::rng()).unwrap();
         add(&mut store, NAI, SubscriberPolicy::default());
         let addresses = HomeAgentAddresses::new(None, Some("198.51.100.1".parse().unwrap()), 7872).unwrap();
-        store.add_home_agent(&HomeAgent { name: "ha1".to_owned(), group: HaGroup::new(0).unwrap(), addresses }).unwrap();
+        store
+            .add_home_agent(&HomeAgent {
+                name: "ha1".to_owned(),
+                group: HaGroup::new(0).unwrap(),
+                addresses,
+                fallback_port: None,
+            })
+            .unwrap();
         let policy = Policy {
             profile: WireProfile::Rfc6618,
             user_data: UserData::Protected,

@@ -13,6 +13,7 @@ mod shared;
 pub mod sqlite;
 mod subscriber;
 
+use std::num::NonZeroU16;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ipnet::{Ipv4Net, Ipv6Net};
@@ -63,6 +64,8 @@ pub struct HomeAgent {
     pub group: HaGroup,
     /// What mobile nodes are told.
     pub addresses: HomeAgentAddresses,
+    /// The TCP port at which it takes datagrams over TLS, at the same addresses; `None` where it does not.
+    pub fallback_port: Option<NonZeroU16>,
 }
 
 /// Where home addresses come from. The network's first usable address (network + 1) is the home agent's own.

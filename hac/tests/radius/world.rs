@@ -22,7 +22,7 @@ pub(crate) fn empty() -> SqliteStore {
 
 fn home_agent() -> HomeAgent {
     let addresses = HomeAgentAddresses::new(None, Some("198.51.100.1".parse().unwrap()), 7872).unwrap();
-    HomeAgent { name: "ha1".to_owned(), group: HaGroup::new(0).unwrap(), addresses }
+    HomeAgent { name: "ha1".to_owned(), group: HaGroup::new(0).unwrap(), addresses, fallback_port: None }
 }
 
 /// The process of `ha1` that has been given all associations.

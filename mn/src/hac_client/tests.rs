@@ -164,6 +164,7 @@ fn grant() -> Grant {
         home_prefix6: None,
         home_prefix4: None,
         dns: Vec::new(),
+        fallback: None,
     }
 }
 

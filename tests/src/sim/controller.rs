@@ -129,7 +129,9 @@ impl Controller {
         let (IpAddr::V4(ip4), IpAddr::V6(ip6)) = (HA4.ip(), HA6.ip()) else { panic!("one address of each family") };
         let addresses = HomeAgentAddresses::new(Some(ip6), Some(ip4), HA4.port()).expect("two addresses and a port");
         let group = HaGroup::new(5).expect("5 is a group");
-        store.add_home_agent(&HomeAgent { name: HOME_AGENT.to_owned(), group, addresses }).expect("the first is new");
+        store
+            .add_home_agent(&HomeAgent { name: HOME_AGENT.to_owned(), group, addresses, fallback_port: None })
+            .expect("the first is new");
         let policy = Policy {
             profile: if options.eap_server.is_some() { options.profile } else { WireProfile::Rfc6618 },
             suites: vec![CipherSuite::Aes128Gcm],

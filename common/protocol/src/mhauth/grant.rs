@@ -1,6 +1,6 @@
 //! What a successful exchange gives: the headers of the final response (RFC 6618 sections 5.6 and 5.7).
 //!
-//! Under `draft-04` those that the draft does not have, and our `date` and `mip6-ha-features`, are neither sent nor looked at.
+//! Under `draft-04` those that the draft does not have, and our `date`, `mip6-ha-features` and `mip6-tls`, are neither sent nor looked at.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::SystemTime;
@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use ipnet::{Ipv4Net, Ipv6Net};
 
 use super::Rejection;
+use super::fallback_server::FallbackServer;
 use super::message::{Message, optional, required, write_user_data};
 use crate::addr::{HomeAddresses, HomeAgentAddresses};
 use crate::features::Features;
@@ -37,6 +38,8 @@ pub struct Grant {
     pub home_prefix4: Option<Ipv4Net>,
     /// DNS servers behind the home agent: the wire carries the first of each family.
     pub dns: Vec<IpAddr>,
+    /// Where the home agent takes datagrams over TLS (our `mip6-tls` header).
+    pub fallback: Option<FallbackServer>,
 }
 
 impl Grant {
@@ -85,6 +88,9 @@ impl Grant {
         if let Some(date) = self.date {
             writer.text(Name::Date, value::rfc1123(date));
         }
+        if let Some(server) = &self.fallback {
+            writer.text(Name::Tls, server);
+        }
     }
 
     /// Reads the grant out of a final response whose `auth` was right. `offered` is what the mobile node listed.
@@ -112,7 +118,8 @@ impl Grant {
             return Err(Rejection::AlreadyEnded);
         }
         let home_prefix6 = optional(headers, Name::Ip6Hnp, value::prefix6)?;
-        Ok(Self { sa, validity_end, date: added.date, home_prefix6, home_prefix4: added.home_prefix4, dns: added.dns })
+        let Added { home_prefix4, dns, date, fallback, .. } = added;
+        Ok(Self { sa, validity_end, date, home_prefix6, home_prefix4, dns, fallback })
     }
 }
 
@@ -124,6 +131,7 @@ struct Added {
     dns: Vec<IpAddr>,
     date: Option<SystemTime>,
     features: Features,
+    fallback: Option<FallbackServer>,
 }
 
 impl Added {
@@ -134,6 +142,7 @@ impl Added {
             dns: read_dns(headers)?,
             date: optional(headers, Name::Date, value::date)?,
             features: read_features(headers),
+            fallback: optional(headers, Name::Tls, fallback)?,
         })
     }
 }
@@ -216,6 +225,11 @@ fn read_features(headers: &Headers) -> Features {
 fn port(octets: &[u8]) -> Result<u16, value::ValueError> {
     let port = u16::try_from(value::decimal(octets, 5)?).map_err(|_| value::ValueError)?;
     if port == 0 { Err(value::ValueError) } else { Ok(port) }
+}
+
+fn fallback(octets: &[u8]) -> Result<FallbackServer, value::ValueError> {
+    let text = str::from_utf8(octets).map_err(|_| value::ValueError)?;
+    text.parse().map_err(|_| value::ValueError)
 }
 
 fn unicast6(octets: &[u8]) -> Result<Ipv6Addr, value::ValueError> {

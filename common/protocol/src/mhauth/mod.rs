@@ -6,6 +6,7 @@
 //! No I/O, clock or random source: whole messages (see [`crate::wire::container`]), nonces and dates come in as arguments.
 
 pub mod authenticator;
+mod fallback_server;
 mod grant;
 pub mod initiator;
 mod message;
@@ -17,6 +18,7 @@ pub mod responder;
 mod status;
 
 pub use authenticator::ChannelBinding;
+pub use fallback_server::{FallbackServer, FallbackServerError};
 pub use grant::{DEFAULT_PORT, Grant};
 pub use initiator::{EapOffer, Failure, Offer};
 pub use method::Method;

@@ -75,6 +75,7 @@ fn grant(suite: CipherSuite) -> Grant {
         home_prefix6: "2001:db8:100::/64".parse().ok(),
         home_prefix4: "10.9.0.0/24".parse().ok(),
         dns: vec![IpAddr::V6("2001:db8:100::1".parse().unwrap()), IpAddr::V4(Ipv4Addr::new(10, 9, 0, 1))],
+        fallback: "ha1.example.org:443".parse().ok(),
     }
 }
 
@@ -161,6 +162,7 @@ fn assert_same(got: &Grant, given: &Grant) {
     assert_eq!((got.sa.home, got.sa.home_agent), (given.sa.home, given.sa.home_agent));
     assert_eq!(got.sa.features, given.sa.features);
     assert_eq!((got.validity_end, got.date), (given.validity_end, given.date));
+    assert_eq!(got.fallback, given.fallback);
     assert_eq!((got.home_prefix6, got.home_prefix4, &got.dns), (given.home_prefix6, given.home_prefix4, &given.dns));
 }
 

@@ -102,6 +102,8 @@ names! {
     HaFeatures = "mip6-ha-features",
     /// The sender's clock: our extension.
     Date = "date",
+    /// Where the home agent takes datagrams over TLS: our extension.
+    Tls = "mip6-tls",
 }
 
 impl fmt::Display for Name {

@@ -48,6 +48,7 @@ fn home_agent(name: &str, address: &str, port: u16) -> HomeAgent {
         name: name.to_owned(),
         group: HaGroup::new(0).unwrap(),
         addresses: HomeAgentAddresses::new(ip6, ip4, port).unwrap(),
+        fallback_port: None,
     }
 }
 

@@ -103,7 +103,10 @@ fn a_null_suite_under_the_draft_is_granted_where_the_subscribers_policy_names_it
 fn a_subscriber_of_the_draft_is_503_where_only_home_agents_on_another_port_are_connected() {
     let mut world = world(WireProfile::Rfc6618);
     let addresses = HomeAgentAddresses::new(None, Some("198.51.100.2".parse().unwrap()), 7999).unwrap();
-    world.store.add_home_agent(&HomeAgent { name: "ha2".to_owned(), group: HaGroup::new(1).unwrap(), addresses }).unwrap();
+    world
+        .store
+        .add_home_agent(&HomeAgent { name: "ha2".to_owned(), group: HaGroup::new(1).unwrap(), addresses, fallback_port: None })
+        .unwrap();
     world.connected = vec!["ha2".to_owned()];
     let (status, failure, _) = world.refusal(&mobile_node(DRAFT, WireProfile::Draft04));
     let retry = Some(world.wall + RETRY_EXHAUSTED);

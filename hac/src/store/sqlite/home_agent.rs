@@ -1,5 +1,7 @@
 //! Queries on home agents.
 
+use std::num::NonZeroU16;
+
 use protocol::sa::spi::HaGroup;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction};
 
@@ -7,11 +9,13 @@ use super::{association, log, row};
 use crate::store::{HomeAgent, Result, StoreError};
 
 pub(super) fn add(transaction: &Transaction<'_>, home_agent: &HomeAgent) -> Result<()> {
-    let insert = "INSERT INTO home_agent (name, ha_group, ip6, ip4, port) VALUES (?1, ?2, ?3, ?4, ?5)
+    let insert = "INSERT INTO home_agent (name, ha_group, ip6, ip4, port, fallback_port) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
          ON CONFLICT (name) DO NOTHING";
     let addresses = &home_agent.addresses;
     let (ip6, ip4) = (addresses.ip6().map(|ip| ip.octets()), addresses.ip4().map(|ip| ip.octets()));
-    match transaction.execute(insert, (&home_agent.name, home_agent.group.get(), ip6, ip4, addresses.port()))? {
+    let fallback_port = home_agent.fallback_port.map(NonZeroU16::get);
+    let values = (&home_agent.name, home_agent.group.get(), ip6, ip4, addresses.port(), fallback_port);
+    match transaction.execute(insert, values)? {
         0 => Err(StoreError::Exists { what: "home agent", name: home_agent.name.clone() }),
         _ => Ok(()),
     }
@@ -19,19 +23,20 @@ pub(super) fn add(transaction: &Transaction<'_>, home_agent: &HomeAgent) -> Resu
 
 pub(super) fn list(connection: &Connection, now: i64) -> Result<Vec<(HomeAgent, u64)>> {
     let mut query = connection.prepare_cached(
-        "SELECT name, ha_group, ip6, ip4, port, (SELECT COUNT(*) FROM security_association
+        "SELECT name, ha_group, ip6, ip4, port, fallback_port, (SELECT COUNT(*) FROM security_association
              WHERE home_agent = name AND ended = 0 AND valid_until > ?1) FROM home_agent ORDER BY name",
     )?;
     let mut rows = query.query([now])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        found.push((home_agent_of(row)?, row.get::<_, i64>(5)?.unsigned_abs()));
+        found.push((home_agent_of(row)?, row.get::<_, i64>(6)?.unsigned_abs()));
     }
     Ok(found)
 }
 
 pub(super) fn one(connection: &Connection, name: &str) -> Result<Option<HomeAgent>> {
-    let mut query = connection.prepare_cached("SELECT name, ha_group, ip6, ip4, port FROM home_agent WHERE name = ?1")?;
+    let mut query =
+        connection.prepare_cached("SELECT name, ha_group, ip6, ip4, port, fallback_port FROM home_agent WHERE name = ?1")?;
     query.query_row([name], |row| Ok(home_agent_of(row))).optional()?.transpose()
 }
 
@@ -52,5 +57,6 @@ fn home_agent_of(row: &Row<'_>) -> Result<HomeAgent> {
     let damaged = || StoreError::Damaged(format!("home agent \"{name}\" has no usable group or address"));
     let group = HaGroup::new(row.get(1)?).ok_or_else(damaged)?;
     let addresses = row::home_agent_addresses(row, 2)?.ok_or_else(damaged)?;
-    Ok(HomeAgent { name, group, addresses })
+    let fallback_port = row.get::<_, Option<u16>>(5)?.and_then(NonZeroU16::new);
+    Ok(HomeAgent { name, group, addresses, fallback_port })
 }

@@ -5,13 +5,14 @@ use rusqlite::Transaction;
 use crate::store::Result;
 
 /// The version of `schema.sql`.
-pub(super) const VERSION: i64 = 5;
+pub(super) const VERSION: i64 = 6;
 /// Each version behind the first, with what makes it out of the one before.
-const STEPS: [(i64, &str); 4] = [
+const STEPS: [(i64, &str); 5] = [
     (2, include_str!("migration_2.sql")),
     (3, include_str!("migration_3.sql")),
     (4, include_str!("migration_4.sql")),
     (5, include_str!("migration_5.sql")),
+    (6, include_str!("migration_6.sql")),
 ];
 
 /// What a database of another version can come to.

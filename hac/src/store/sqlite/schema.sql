@@ -30,6 +30,8 @@ CREATE TABLE home_agent (
     ip6      BLOB    CHECK (length(ip6) = 16),
     ip4      BLOB    CHECK (length(ip4) = 4),
     port     INTEGER NOT NULL CHECK (port BETWEEN 1 AND 65535),
+    -- Where it takes datagrams over TLS; NULL where it does not.
+    fallback_port INTEGER CHECK (fallback_port BETWEEN 1 AND 65535),
     CHECK (ip6 IS NOT NULL OR ip4 IS NOT NULL)
 ) STRICT, WITHOUT ROWID;
 

@@ -39,7 +39,7 @@ fn now() -> SystemTime {
 
 fn agent(name: &str, group: u8) -> HomeAgent {
     let addresses = HomeAgentAddresses::new(None, Some("198.51.100.1".parse().unwrap()), 7872).unwrap();
-    HomeAgent { name: name.to_owned(), group: HaGroup::new(group).unwrap(), addresses }
+    HomeAgent { name: name.to_owned(), group: HaGroup::new(group).unwrap(), addresses, fallback_port: None }
 }
 
 fn pools() -> Pools {

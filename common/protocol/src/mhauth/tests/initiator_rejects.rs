@@ -100,6 +100,8 @@ fn a_grant_that_is_not_right_is_rejected() {
         (with("mip6-port:7873", "mip6-port:0"), Rejection::Value(Name::Port)),
         (with("mip6-port:7873", "mip6-port:65536"), Rejection::Value(Name::Port)),
         (with("mip6-port:7873", "mip6-port:007873"), Rejection::Value(Name::Port)),
+        (with("example.org:443", "example.org:0"), Rejection::Value(Name::Tls)),
+        (with("mip6-tls:ha1.example.org", "mip6-tls:192.0.2.1"), Rejection::Value(Name::Tls)),
         (with("/64", "/129"), Rejection::Value(Name::Ip6Hnp)),
         (with("/24", "/33"), Rejection::Value(Name::Ip4Hnp)),
         (with("dns-ip4:10.9.0.1", "dns-ip4:ten"), Rejection::Value(Name::DnsIp4)),

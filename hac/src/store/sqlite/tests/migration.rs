@@ -1,5 +1,7 @@
 //! A database of an earlier schema version under this build.
 
+use std::num::NonZeroU16;
+
 use rusqlite::Connection;
 
 use super::*;
@@ -7,11 +9,12 @@ use crate::store::sealing::Context;
 use crate::store::sqlite::{migration, row};
 
 /// Each earlier version with its schema.
-const EARLIER: [(i64, &str); 4] = [
+const EARLIER: [(i64, &str); 5] = [
     (1, include_str!("schema_1.sql")),
     (2, include_str!("schema_2.sql")),
     (3, include_str!("schema_3.sql")),
     (4, include_str!("schema_4.sql")),
+    (5, include_str!("schema_5.sql")),
 ];
 /// A live association, delivered to two processes.
 const SPI: u32 = 0x123_4567;
@@ -126,6 +129,18 @@ fn a_migrated_database_has_no_word_of_a_aaa_server_and_keeps_the_next_one() {
         assert_eq!(words, [(Spi::new(SPI).unwrap(), false), (spi, true)].into());
         store.note_usage(&recipient(1), &[report(spi, 1, 10)], now()).unwrap();
         assert_eq!(due(&mut store, now()).len(), 1);
+    }
+}
+
+/// What version 6 is there for.
+#[test]
+fn a_home_agent_of_an_earlier_database_has_no_fallback_and_another_may() {
+    for earlier in EARLIER {
+        let mut store = Earlier::new(earlier).open();
+        assert_eq!(store.home_agent("ha1").unwrap().unwrap().fallback_port, None);
+        let ha2 = HomeAgent { fallback_port: NonZeroU16::new(443), ..agent("ha2", 5) };
+        store.add_home_agent(&ha2).unwrap();
+        assert_eq!(store.home_agent("ha2").unwrap(), Some(ha2));
     }
 }
 
