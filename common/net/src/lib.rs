@@ -9,6 +9,7 @@
 //! - [`link_names`]: names of interfaces and their numbers.
 //! - [`marked`]: sockets of look-ups, kept out of the tunnel.
 //! - [`clock`]: a clock that counts sleep.
+//! - [`relay`]: the tunnel's datagrams over a stream, where a network lets no UDP through.
 //! - [`tls`]: between mobile node and HAC: configuration, the certificate's name, the channel binding.
 //!
 //! Nothing here knows the protocol; what a packet means is decided in the crate `protocol`.
@@ -19,6 +20,7 @@ pub mod link_names;
 pub mod marked;
 pub mod netlink;
 pub mod offloads;
+pub mod relay;
 pub mod tls;
 pub mod tun;
 pub mod udp;

@@ -221,6 +221,6 @@ pub fn grant(profile: WireProfile, suite: CipherSuite) -> Grant {
         home_prefix6: "2001:db8:100::/64".parse().ok(),
         home_prefix4: "10.9.0.0/24".parse().ok(),
         dns: "10.9.0.1".parse().into_iter().collect(),
-        fallback: "ha1.example.org:443".parse().ok(),
+        fallback: None,
     }
 }

@@ -14,6 +14,7 @@ pub mod over_tls;
 pub mod packet;
 pub mod pieces;
 pub mod radius;
+pub mod relay;
 pub mod world;
 
 /// What a target does with one input.
@@ -36,6 +37,7 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("ptype_0", clear::ptype_0),
     ("radius", radius::radius),
     ("radius_frames", frames::radius_frames),
+    ("relay_frames", relay::relay_frames),
     ("segments", offload::segments),
     ("signalling", packet::signalling),
     ("ttls_avp", over_tls::ttls_avp),

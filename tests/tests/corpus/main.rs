@@ -9,6 +9,7 @@ mod exchange;
 mod mhauth_eap;
 mod offload;
 mod radius;
+mod relay;
 mod world;
 
 use std::path::{Path, PathBuf};
@@ -69,8 +70,17 @@ fn the_seeds_are_written_anew() {
 /// Target and seeds.
 fn seeds() -> Vec<(&'static str, Vec<Seed>)> {
     let of_eap = [eap::all(), eap_methods::all(), mhauth_eap::all()].concat();
-    [exchange::all(), data_path::all(), of_eap, radius::all(), dynamic_authorization::all(), offload::all(), world::all()]
-        .concat()
+    [
+        exchange::all(),
+        data_path::all(),
+        of_eap,
+        radius::all(),
+        relay::all(),
+        dynamic_authorization::all(),
+        offload::all(),
+        world::all(),
+    ]
+    .concat()
 }
 
 fn fuzz() -> PathBuf {
