@@ -5,9 +5,11 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use service::source::Source;
 
 /// Failures are forgotten this long after the first of a series.
 pub const WINDOW: Duration = Duration::from_secs(60);
@@ -19,20 +21,6 @@ pub const NAME_LIMIT: u32 = 10;
 /// Entries of one table: 1,024 sets of 4, about 128 KiB.
 const SETS: usize = 1024;
 const WAYS: usize = 4;
-
-/// Who connects, as far as an address tells: an IPv4 address, or an IPv6 /64, of which a host has any address that it likes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Source(IpAddr);
-
-impl Source {
-    /// Of a connection from `address`.
-    pub fn of(address: IpAddr) -> Self {
-        Self(match address.to_canonical() {
-            IpAddr::V4(ip) => IpAddr::V4(ip),
-            IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from(u128::from(ip) & !u128::from(u64::MAX))),
-        })
-    }
-}
 
 /// The counts. Each table is locked while it is looked at.
 pub struct Admission {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::admission::Source;
+use service::source::Source;
 
 /// Connections at a time. Each costs a file descriptor and, while a message comes in, up to 64 KiB.
 pub const MAX_SESSIONS: usize = 512;

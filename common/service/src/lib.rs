@@ -6,6 +6,7 @@
 //! - [`logging`]: tracing to standard error.
 //! - [`control`]: the Unix-domain socket between a program's command line and its running instance.
 //! - [`shutdown`]: the signals that end a program.
+//! - [`source`]: who connects, as far as an address tells.
 #![forbid(unsafe_code)]
 
 pub mod check;
@@ -14,3 +15,4 @@ pub mod control;
 pub mod logging;
 pub mod outcome;
 pub mod shutdown;
+pub mod source;
