@@ -1,7 +1,11 @@
 //! What to do when an address cannot be listened on, the same for every socket of the three programs.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use socket2::Type;
 
 /// What a socket carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +47,44 @@ fn remedy(error: &io::Error, transport: Transport, local: SocketAddr) -> String 
         }
         _ => "check the address and the port".to_owned(),
     }
+}
+
+/// The first descriptor that a service manager hands over (sd_listen_fds(3)).
+const FIRST_HANDED_OVER: RawFd = 3;
+/// The most that are taken.
+const MOST_HANDED_OVER: RawFd = 32;
+
+/// The listening TCP sockets that a service manager has opened for this process (socket activation: `LISTEN_PID`, `LISTEN_FDS`), each
+/// once; none where there is no such manager. They are not handed on to programs that this one starts.
+///
+/// # Errors
+/// One of them is no listening TCP socket.
+pub fn handed_over() -> io::Result<Vec<TcpListener>> {
+    static TAKEN: AtomicBool = AtomicBool::new(false);
+    let number = |name| std::env::var(name).ok().and_then(|value| value.parse::<RawFd>().ok());
+    let is_for_us = number("LISTEN_PID").is_some_and(|pid| u32::try_from(pid) == Ok(std::process::id()));
+    let count = number("LISTEN_FDS").filter(|_| is_for_us).unwrap_or(0).clamp(0, MOST_HANDED_OVER);
+    if count == 0 || TAKEN.swap(true, Relaxed) {
+        return Ok(Vec::new());
+    }
+    (FIRST_HANDED_OVER..FIRST_HANDED_OVER + count).map(take_over).collect()
+}
+
+fn take_over(descriptor: RawFd) -> io::Result<TcpListener> {
+    let refused =
+        |why: String| io::Error::new(io::ErrorKind::InvalidInput, format!("descriptor {descriptor} was handed over, and {why}"));
+    // SAFETY: fcntl(2) takes any number, and says when it is no descriptor.
+    if unsafe { libc::fcntl(descriptor, libc::F_SETFD, libc::FD_CLOEXEC) } == -1 {
+        return Err(refused(format!("is none: {}", io::Error::last_os_error())));
+    }
+    // SAFETY: it is open, the manager has opened it for this process, which takes it once (`TAKEN`), and nothing else here has it.
+    let socket = socket2::Socket::from(unsafe { OwnedFd::from_raw_fd(descriptor) });
+    let is_listening = socket.is_listener().unwrap_or(false) && socket.r#type().is_ok_and(|kind| kind == Type::STREAM);
+    if !is_listening || socket.local_addr()?.as_socket().is_none() {
+        return Err(refused("is no listening TCP socket: write ListenStream=PORT in the socket unit".to_owned()));
+    }
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ mod sessions;
 mod tickets;
 
 pub use clients::{Client, Clients};
-pub use connect::{connect, keep_alive};
+pub use connect::{LocalEnd, connect, connect_from, keep_alive};
 pub use end_point::{EndPointError, channel_binding, fingerprint, hash_name, peer_channel_binding};
 pub use mutual::{MutualClient, explain_aaa};
 pub use name::{NameError, Reference, check_name, explain_handshake, is_name, name_error};

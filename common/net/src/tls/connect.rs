@@ -1,7 +1,7 @@
 //! The TCP connection under TLS: outside the tunnel's own routes, by its firewall mark.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
@@ -26,6 +26,28 @@ pub fn keep_alive(stream: &TcpStream) -> io::Result<()> {
 /// # Errors
 /// The text names the address: refused, unreachable, or nothing within `timeout`.
 pub async fn connect(address: SocketAddr, mark: Option<u32>, timeout: Duration) -> io::Result<TcpStream> {
+    connect_from(None, address, mark, timeout).await
+}
+
+/// This end of a connection, where the kernel is not to choose it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LocalEnd {
+    /// The only interface that it uses (SO_BINDTODEVICE).
+    pub device: String,
+    /// The address on it.
+    pub address: IpAddr,
+}
+
+/// As [`connect`], from `local` where that is given.
+///
+/// # Errors
+/// As for [`connect`]; or the interface or its address is gone.
+pub async fn connect_from(
+    local: Option<&LocalEnd>,
+    address: SocketAddr,
+    mark: Option<u32>,
+    timeout: Duration,
+) -> io::Result<TcpStream> {
     let without_family = |error| {
         let text = format!("cannot connect to {address}: {error}; is this kernel without that family (ipv6.disable=1)?");
         io::Error::new(io::Error::kind(&error), text)
@@ -35,6 +57,10 @@ pub async fn connect(address: SocketAddr, mark: Option<u32>, timeout: Duration) 
     socket.set_tcp_nodelay(true)?;
     if let Some(mark) = mark {
         socket.set_mark(mark).map_err(|error| explain_mark(&error, mark))?;
+    }
+    if let Some(LocalEnd { device, address }) = local {
+        socket.bind_device(Some(device.as_bytes()))?;
+        socket.bind(&SocketAddr::new(*address, 0).into())?;
     }
     let socket = TcpSocket::from_std_stream(socket.into());
     match tokio::time::timeout(timeout, socket.connect(address)).await {
