@@ -74,9 +74,14 @@ mod tests {
     /// All datagrams of a stream that arrives in pieces of `size` octets, and how it ended.
     fn cut(stream: &[u8], size: usize) -> (Vec<Vec<u8>>, Option<BadLength>) {
         let (mut decoder, mut datagrams) = (Decoder::default(), Vec::new());
-        for piece in stream.chunks(size) {
-            decoder.room()[..piece.len()].copy_from_slice(piece);
-            decoder.filled(piece.len());
+        let mut left = stream;
+        while !left.is_empty() {
+            let room = decoder.room();
+            let octets = size.min(room.len()).min(left.len());
+            let (piece, rest) = left.split_at(octets);
+            room[..octets].copy_from_slice(piece);
+            left = rest;
+            decoder.filled(octets);
             loop {
                 match decoder.take() {
                     Ok(Some(datagram)) => datagrams.push(datagram.to_vec()),
