@@ -51,7 +51,7 @@ impl Earlier {
         connection.execute(association, (SPI, Some(keys), created, created + 600, 7, 0)).unwrap();
         connection.execute(association, (ENDED, None::<Vec<u8>>, created, created + 600, 8, 1)).unwrap();
         for (instance, number) in [([1_u8; 16], 0), ([2; 16], 1)] {
-            connection.execute("INSERT INTO lease VALUES (?1, ?2, ?3)", (SPI, instance, number)).unwrap();
+            connection.execute("INSERT INTO lease (spi, instance, number) VALUES (?1, ?2, ?3)", (SPI, instance, number)).unwrap();
         }
         if version > 1 {
             connection.execute_batch("UPDATE subscriber SET profile = 'draft-04', suites = 'NULL_SHA,AES_128_GCM'").unwrap();
