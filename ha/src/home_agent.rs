@@ -6,6 +6,7 @@
 
 mod heartbeat;
 mod held_sa;
+mod relays;
 mod requests;
 mod signalling;
 mod timers;
@@ -30,6 +31,7 @@ use crate::path_check;
 use crate::sessions::Sessions;
 use held_sa::HeldSa;
 pub use held_sa::SaSummary;
+use relays::Relays;
 pub use requests::{Asked, Which};
 use timers::{Timer, Timers};
 
@@ -58,6 +60,7 @@ pub struct HomeAgent {
     commands: VecDeque<Command>,
     registered: VecDeque<Spi>,
     sessions: Sessions,
+    relays: Relays,
 }
 
 impl HomeAgent {
@@ -72,6 +75,7 @@ impl HomeAgent {
             commands: VecDeque::new(),
             registered: VecDeque::new(),
             sessions: Sessions::default(),
+            relays: Relays::default(),
         }
     }
 
@@ -232,13 +236,13 @@ impl HomeAgent {
     /// The session goes on where the node is, or another begins.
     fn note_session(&mut self, binding: &Binding, before: Option<Spi>, now: Instant) {
         if before == Some(binding.spi) {
-            return self.sessions.note_care_of(binding.spi, binding.latest.remote);
+            return self.sessions.note_care_of(binding.spi, binding.latest.seen_from());
         }
         if let Some(old) = before {
             self.sessions.end(old, SessionEnd::Superseded, now);
         }
         if let Some(held) = self.sas.get(&binding.spi) {
-            self.sessions.begin(binding.spi, &held.install.traffic, binding.latest.remote, now);
+            self.sessions.begin(binding.spi, &held.install.traffic, binding.latest.seen_from(), now);
         }
     }
 

@@ -2,7 +2,8 @@
 //!
 //! The ICV does not cover the outer source. Where that is the care-of address, which the ICV covers, the node is believed
 //! (RFC 6275 section 15.3). Behind a NAT packets could be drawn to an address that never asked for them: until the node has
-//! given a token back, only what [`Unproved`] allows goes there, and its last proved path is used as well.
+//! given a token back, only what [`Unproved`] allows goes there, and its last proved path is used as well. A relay's path is
+//! proved by TCP; a node that comes back from one to UDP has to show that it hears what comes over UDP, be there a NAT or not.
 
 use protocol::addr::CareOfAddress;
 use protocol::tunnel::{Path, Paths, Sighting};
@@ -17,6 +18,8 @@ use crate::unproved::{SeenAt, Unproved};
 pub struct Arrival<'a> {
     /// Where an answer goes.
     pub path: Path,
+    /// Whether that is a relay, whose connection shows that the node receives.
+    pub is_relayed: bool,
     /// Where the node says that it is.
     pub care_of: CareOfAddress,
     /// The token that it gives back.
@@ -41,9 +44,18 @@ pub enum Sighted {
     Elsewhere,
 }
 
+impl Arrival<'_> {
+    /// Whether the node was at a relay last, or has not proved this very path since.
+    fn is_in_doubt(&self) -> bool {
+        self.before
+            .is_some_and(|before| before.relayed.is_some() || !before.is_proved() && leads_alike(&before.path(), &self.path))
+    }
+}
+
 /// Judges where a Binding Update came from; `rng` makes the token when a new one is needed.
 pub fn judge(arrival: &Arrival<'_>, rng: &mut impl CryptoRng) -> PathProof {
-    if !has_nat(arrival.care_of, arrival.path.remote) {
+    let is_direct = !has_nat(arrival.care_of, arrival.path.remote);
+    if arrival.is_relayed || is_direct && !arrival.is_in_doubt() {
         return PathProof::Proved;
     }
     let fallback = arrival.before.and_then(CareOfBinding::proved_path);
@@ -123,7 +135,7 @@ mod tests {
 
     fn care_of(path: Path, proof: PathProof) -> CareOfBinding {
         let Path { socket, remote, .. } = path;
-        CareOfBinding { id: None, care_of: CARE_OF, socket, remote, number: 10, proof, expires: Instant::now() }
+        CareOfBinding { id: None, care_of: CARE_OF, socket, remote, relayed: None, number: 10, proof, expires: Instant::now() }
     }
 
     fn binding(path: Path, proof: PathProof) -> Binding {
@@ -138,7 +150,8 @@ mod tests {
     }
 
     fn arrives(at: Path, token: Option<PathToken>, before: Option<&CareOfBinding>) -> PathProof {
-        let arrival = Arrival { path: at, care_of: CARE_OF, token, asked_with: None, before, update_proves: false };
+        let arrival =
+            Arrival { path: at, is_relayed: false, care_of: CARE_OF, token, asked_with: None, before, update_proves: false };
         judge(&arrival, &mut rand::rng())
     }
 

@@ -20,6 +20,8 @@ pub struct CareOfBinding {
     pub socket: SocketId,
     /// The outer source of that Binding Update: where packets go.
     pub remote: SocketAddr,
+    /// Where the node's connection comes from, when `remote` is a relay on loopback.
+    pub relayed: Option<SocketAddr>,
     /// The sequence number of that Binding Update under the security association.
     pub number: u32,
     /// Whether the node is known to receive at `remote`.
@@ -34,9 +36,14 @@ impl CareOfBinding {
         Path::proved(self.socket, self.remote)
     }
 
+    /// Where the node seems to be.
+    pub fn seen_from(&self) -> SocketAddr {
+        self.relayed.unwrap_or(self.remote)
+    }
+
     /// Whether a NAT stands between.
     pub fn has_nat(&self) -> bool {
-        has_nat(self.care_of, self.remote)
+        has_nat(self.care_of, self.seen_from())
     }
 
     /// Whether the node is known to receive at `remote`.

@@ -24,6 +24,7 @@ impl HomeAgent {
         received: &SignallingReceived,
         now: Instant,
     ) -> Result<(), DropReason> {
+        let seen_from = self.relays.seen_from(received.from).ip();
         let held = self.sas.get_mut(&received.spi).ok_or(DropReason::UnknownSpi)?;
         if heartbeat.kind != HeartbeatKind::Request || !held.sa().is_numbered() {
             return Err(DropReason::UnexpectedMobilityHeader);
@@ -31,7 +32,7 @@ impl HomeAgent {
         if received.lease > 0 {
             return Err(DropReason::ReplayStateLost);
         }
-        if registration::is_unusable(received.from.ip(), &self.config.own_addresses) || !held.heartbeats.allow(now) {
+        if registration::is_unusable(seen_from, &self.config.own_addresses) || !held.heartbeats.allow(now) {
             return Err(DropReason::HeartbeatNotAnswered);
         }
         let ends = Ends { source: held.sa().home_agent.in_mobility_header(), destination: held.home() };

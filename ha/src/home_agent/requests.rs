@@ -106,7 +106,7 @@ impl HomeAgent {
                 self.move_downlink(home);
             }
             Sighted::Elsewhere => {
-                let is_usable = !registration::is_unusable(sighting.from.ip(), &self.config.own_addresses);
+                let is_usable = !registration::is_unusable(self.relays.seen_from(sighting.from).ip(), &self.config.own_addresses);
                 if is_usable && held.refresh.allow(now) {
                     let seen = SeenAt::of(sighting, held.seen_at, rng);
                     held.seen_at = Some(seen);

@@ -1,5 +1,6 @@
 //! Binding Updates: from an authentic PType 8 payload to the binding and its Binding Acknowledgements.
 
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use protocol::sa::Spi;
@@ -95,7 +96,7 @@ impl HomeAgent {
             last_sequence: held.last_sequence,
             before: self.cache.get(held.home()),
             is_superseded: self.is_superseded(held),
-            from: received.from,
+            from: self.relays.seen_from(received.from),
             longest: self.config.longest_binding,
             own: &self.config.own_addresses,
         };
@@ -120,8 +121,10 @@ impl HomeAgent {
         let Some(held) = self.sas.get(&received.spi) else { return };
         let (home, install, is_renewal_wanted) = (held.home(), held.install.clone(), held.renewal.is_wanted());
         let place = (received.socket, received.from);
+        let relayed = self.relays.remote_of(received.from);
         let arrival = Arrival {
             path: Path::proved(received.socket, received.from),
+            is_relayed: relayed.is_some(),
             care_of: registration.care_of,
             token: update.path_check,
             asked_with: held.seen_at.filter(|seen| seen.place == place).map(|seen| seen.token),
@@ -130,9 +133,10 @@ impl HomeAgent {
         };
         let proof = path_check::judge(&arrival, rng);
         self.note_place(received.spi, place, &proof, now);
-        let binding = binding(registration, received, proof, now);
+        let binding = binding(registration, received, relayed, proof, now);
         let acknowledgement = acknowledgement(&binding.latest, registration, update.sequence);
         self.bind(home, binding, update.overwrite, now);
+        self.relays.note_bound(received.from, home);
         self.limit_downlink(received.spi);
         self.answer(received, &install, update, acknowledgement);
         if is_renewal_wanted {
@@ -192,13 +196,20 @@ impl HomeAgent {
     }
 }
 
-fn binding(registration: &Registration, received: &SignallingReceived, proof: PathProof, now: Instant) -> Binding {
+fn binding(
+    registration: &Registration,
+    received: &SignallingReceived,
+    relayed: Option<SocketAddr>,
+    proof: PathProof,
+    now: Instant,
+) -> Binding {
     let lifetime = registration.lifetime.duration();
     let latest = CareOfBinding {
         id: registration.id,
         care_of: registration.care_of,
         socket: received.socket,
         remote: received.from,
+        relayed,
         number: received.sequence,
         proof,
         expires: now + lifetime,

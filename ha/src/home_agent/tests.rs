@@ -4,6 +4,7 @@ mod heartbeat;
 mod ipv4_home;
 mod nat;
 mod registration;
+mod relays;
 mod renewal;
 mod sa_life;
 mod sessions;
