@@ -14,6 +14,8 @@ use protocol::tunnel::Share;
 use serde::Deserialize;
 use service::config::{ConfigError, Finding, Findings, Located};
 
+use crate::fallback::DEFAULT_CONNECTIONS;
+
 /// The most addresses that a home agent listens on.
 pub const MAX_LISTEN: usize = 32;
 
@@ -43,6 +45,9 @@ pub struct Config {
     /// What is routed to it.
     #[serde(default)]
     pub routes: Routes,
+    /// Mobile nodes whose network blocks UDP; without it they are not served.
+    #[serde(default)]
+    pub fallback: Option<Fallback>,
 }
 
 /// Where the HAC's feed is.
@@ -92,6 +97,21 @@ fn on() -> bool {
     true
 }
 
+/// Datagrams over TLS.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Fallback {
+    /// The TCP addresses that are listened on, unless systemd hands sockets over.
+    pub listen: Vec<SocketAddr>,
+    /// Connections at a time.
+    #[serde(default = "connections")]
+    pub connections: u16,
+}
+
+fn connections() -> u16 {
+    DEFAULT_CONNECTIONS
+}
+
 /// What is routed to the TUN device.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
@@ -131,6 +151,7 @@ pub fn check(config: &Located<Config>) -> Findings {
         let remedy = "it belongs to the kernel or the administrator; write 5 to 255, such as 78";
         findings.push(config.refused("routes.protocol", remedy));
     }
+    findings.extend(check_fallback(config));
     findings
 }
 
@@ -153,6 +174,22 @@ fn check_listen(config: &Located<Config>) -> Vec<Finding> {
         Some(config.refused(&format!("listen.{index}"), remedy))
     };
     config.listen.iter().enumerate().filter_map(refused).collect()
+}
+
+fn check_fallback(config: &Located<Config>) -> Vec<Finding> {
+    let Some(fallback) = &config.fallback else { return Vec::new() };
+    let mut findings = Vec::new();
+    if !(1..=MAX_LISTEN).contains(&fallback.listen.len()) {
+        findings.push(config.refused("fallback.listen", format!("name 1 to {MAX_LISTEN} addresses, such as \"[::]:443\"")));
+    }
+    let without_port = fallback.listen.iter().position(|address| address.port() == 0);
+    findings.extend(without_port.map(|index| {
+        config.refused(&format!("fallback.listen.{index}"), "name the port that the HAC tells mobile nodes, such as \"[::]:443\"")
+    }));
+    if fallback.connections == 0 {
+        findings.push(config.refused("fallback.connections", "write 1 to 65535, or take the section out"));
+    }
+    findings
 }
 
 fn check_feed(config: &Located<Config>) -> Vec<Finding> {
@@ -250,6 +287,17 @@ mtu = 1400
                 ":13:1: [tunnel] receive-buffer = 1000: write 16384 to 134217728 octets",
             ),
             ("mtu = 1400", "mtu = 1400\n[routes]\nprotocol = 4", ":14:1: [routes] protocol = 4: it belongs to"),
+            ("mtu = 1400", "mtu = 1400\n[fallback]\nlisten = []", ":14:1: [fallback] listen = []: name 1 to 32 addresses"),
+            (
+                "mtu = 1400",
+                "mtu = 1400\n[fallback]\nlisten = [\"[::]:0\"]",
+                ":14:11: [fallback] listen = \"[::]:0\": name the port",
+            ),
+            (
+                "mtu = 1400",
+                "mtu = 1400\n[fallback]\nlisten = [\"[::]:443\"]\nconnections = 0",
+                ":15:1: [fallback] connections = 0: write 1 to 65535",
+            ),
         ];
         for (before, after, expected) in cases {
             let error = check(&load(&FILE.replacen(before, after, 1)).unwrap()).to_string();

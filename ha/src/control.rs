@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::binding_cache::Binding;
 use crate::home_agent::{Asked, SaSummary, Which};
-use crate::report::{Listed, StatusReport};
+use crate::report::{FallbackReport, Listed, StatusReport};
 
 /// The most bindings or SAs in one answer: at 500 octets each they fit in what the command line takes.
 pub(crate) const MAX_LISTED: usize = 64_000;
@@ -112,7 +112,21 @@ fn status(report: &StatusReport) -> Value {
         "sent": { "packets": sent.0, "octets": sent.1 },
         "received": { "packets": received.0, "octets": received.1 },
         "drops": drops,
+        "fallback": report.fallback.as_ref().map(fallback),
         "io": { "unsent": io.unsent, "unwritten": io.unwritten, "receive_errors": io.receive_errors },
+    })
+}
+
+fn fallback(report: &FallbackReport) -> Value {
+    json!({
+        "open": report.open,
+        "accepted": report.accepted,
+        "refused": report.refused,
+        "unbound": report.unbound,
+        "from_nodes": report.from_nodes,
+        "to_nodes": report.to_nodes,
+        "dropped": report.dropped,
+        "not_let_in": report.not_let_in,
     })
 }
 
@@ -126,11 +140,12 @@ fn binding((binding, traffic): &(Binding, Traffic), now: Instant) -> Value {
     json!({
         "home": home(&binding.home),
         "care_of": binding.latest.care_of.0,
-        "remote": binding.latest.remote,
+        "remote": binding.latest.seen_from(),
+        "transport": if binding.latest.relayed.is_some() { "tls" } else { "udp" },
         "nat": binding.latest.has_nat(),
         "proved": binding.latest.is_proved(),
         "spi": binding.spi.to_string(),
-        "others": binding.others.iter().map(|other| other.remote.to_string()).collect::<Vec<_>>(),
+        "others": binding.others.iter().map(|other| other.seen_from().to_string()).collect::<Vec<_>>(),
         "lifetime_seconds": binding.lifetime.as_secs(),
         "seconds_left": binding.latest.expires.saturating_duration_since(now).as_secs(),
         "moves": binding.moves,

@@ -11,6 +11,7 @@
 mod answers;
 mod error;
 mod feed;
+mod relays;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -42,6 +43,7 @@ use crate::routes::{BindingRoutes, Routes};
 use crate::sa_store::SaStore;
 use crate::unreported::Unreported;
 pub use error::GatewayError;
+use relays::GatewayRelays;
 
 /// The longest binding that is granted; an MN refreshes it at 80 %.
 const LONGEST_BINDING: Duration = Duration::from_secs(600);
@@ -73,6 +75,9 @@ pub async fn run(config: Located<Config>, shutdown: impl Future) -> Result<(), G
     let (own, own_addresses) = watch::channel(own_addresses::read(&netlink).await?);
     let mut gateway = Gateway::new(&config, feed_state, to_hac, own_addresses)?;
     let mut tasks = tokio::task::JoinSet::new();
+    if let Some(fallback) = relays::start(&config, &mut gateway).await? {
+        tasks.spawn(fallback);
+    }
     tasks.spawn(control::serve(control, questions));
     tasks.spawn(own_addresses::follow(netlink, own));
     tasks.spawn(subscriber(&config, files, events, said, state).run());
@@ -118,6 +123,7 @@ struct Gateway {
     workers: Option<Workers>,
     events: mpsc::Sender<Event>,
     event_queue: mpsc::Receiver<Event>,
+    relays: GatewayRelays,
 }
 
 impl Gateway {
@@ -161,6 +167,7 @@ impl Gateway {
             workers: None,
             events,
             event_queue,
+            relays: GatewayRelays::default(),
         })
     }
 
@@ -183,6 +190,7 @@ impl Gateway {
                     let now = Instant::now();
                     received.drain(..).for_each(|event| self.handle_event(&event, now));
                 }
+                Some(event) = self.relays.next() => self.handle_relay(event),
                 Some(message) = feed.recv() => self.handle_feed(message).await?,
                 Some(question) = questions.recv() => self.answer(question),
                 Ok(place) = registered.reserve(), if !self.unreported.is_empty() => place.send(self.unreported.take()),
@@ -240,6 +248,7 @@ impl Gateway {
             }
         }
         self.note_registrations();
+        self.bind_relays();
         Ok(())
     }
 }

@@ -4,6 +4,7 @@
 //!   what is decided is decided here.
 //! - [`feed_client`]: the subscription to the HAC, from which security associations come.
 //! - [`routes`]: what the kernel routes into the tunnels; [`own_addresses`]: what it delivers to this host.
+//! - [`fallback`]: nodes whose network lets no UDP through, over TLS.
 //! - [`gateway`]: the process around them: device, sockets, threads and the bridge between threads and tokio.
 //! - [`cli`]: the command line; `control` is what it asks, `report` what it is told.
 #![forbid(unsafe_code)]
@@ -13,6 +14,7 @@ pub mod cli;
 pub mod config;
 mod control;
 pub mod deliveries;
+pub mod fallback;
 pub mod feed_client;
 pub mod gateway;
 pub mod home_agent;

@@ -8,6 +8,7 @@ use net::worker::IoCounters;
 use protocol::tunnel::DropReason;
 
 use crate::binding_cache::Binding;
+use crate::fallback::FallbackCounters;
 use crate::feed_client::FeedState;
 use crate::home_agent::SaSummary;
 
@@ -33,6 +34,8 @@ pub(crate) struct StatusReport {
     pub(crate) received: (u64, u64),
     pub(crate) drops: Vec<(DropReason, u64)>,
     pub(crate) io: IoReport,
+    /// None where nothing is listened on.
+    pub(crate) fallback: Option<FallbackReport>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -55,6 +58,35 @@ pub(crate) struct IoReport {
     pub(crate) unsent: u64,
     pub(crate) unwritten: u64,
     pub(crate) receive_errors: u64,
+}
+
+/// What has become of connections over TLS and of their datagrams.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct FallbackReport {
+    pub(crate) open: u64,
+    pub(crate) accepted: u64,
+    pub(crate) refused: u64,
+    pub(crate) unbound: u64,
+    pub(crate) from_nodes: u64,
+    pub(crate) to_nodes: u64,
+    pub(crate) dropped: u64,
+    pub(crate) not_let_in: u64,
+}
+
+impl From<&FallbackCounters> for FallbackReport {
+    fn from(counters: &FallbackCounters) -> Self {
+        let relays = &counters.relays;
+        Self {
+            open: counters.open(),
+            accepted: counters.accepted(),
+            refused: counters.refused(),
+            unbound: counters.unbound(),
+            from_nodes: relays.from_stream(),
+            to_nodes: relays.to_stream(),
+            dropped: relays.dropped(),
+            not_let_in: relays.refused(),
+        }
+    }
 }
 
 impl From<&IoCounters> for IoReport {

@@ -25,6 +25,19 @@ pub(super) fn print_status(status: &Value) {
         let (packets, octets) = (text(status, &format!("/{way}/packets")), text(status, &format!("/{way}/octets")));
         line(way, format!("{packets} packets, {octets} octets"));
     }
+    if status.pointer("/fallback").is_some_and(Value::is_object) {
+        let count = |name: &str| text(status, &format!("/fallback/{name}"));
+        let [open, accepted, unbound, refused] = ["open", "accepted", "unbound", "refused"].map(count);
+        line(
+            "over TLS",
+            format!("{open} connections ({accepted} in all, {unbound} without a Binding Update, {refused} refused)"),
+        );
+        let [from, to, dropped, kept_out] = ["from_nodes", "to_nodes", "dropped", "not_let_in"].map(count);
+        line(
+            "datagrams over TLS",
+            format!("{from} from nodes, {to} to nodes, {dropped} found a queue full, {kept_out} not let in"),
+        );
+    }
     for (reason, count) in status.pointer("/drops").and_then(Value::as_object).into_iter().flatten() {
         line("dropped", format!("{count} {reason}"));
     }
@@ -36,18 +49,19 @@ pub(super) fn print_status(status: &Value) {
 
 /// `ha bindings`.
 pub(super) fn print_bindings(answer: &Value) {
-    let row = |[home, care_of, remote, nat, proved, spi, left, moves, from_node, to_node]: [&str; 10]| {
+    let row = |[home, care_of, remote, via, nat, proved, spi, left, moves, from_node, to_node]: [&str; 11]| {
         println!(
-            "{home:<56} {care_of:<24} {remote:<30} {nat:<4} {proved:<6} {spi:<11} {left:>6} {moves:>6} {from_node:>20} {to_node:>20}"
+            "{home:<56} {care_of:<24} {remote:<30} {via:<4} {nat:<4} {proved:<6} {spi:<11} {left:>6} {moves:>6} {from_node:>20} {to_node:>20}"
         );
     };
-    row(["HOME", "CARE-OF", "REMOTE", "NAT", "PROVED", "SPI", "LEFT", "MOVES", "FROM NODE", "TO NODE"]);
+    row(["HOME", "CARE-OF", "REMOTE", "VIA", "NAT", "PROVED", "SPI", "LEFT", "MOVES", "FROM NODE", "TO NODE"]);
     for binding in items(answer, "/bindings") {
         let column = |name: &str| text(binding, &format!("/{name}"));
         row([
             &list(binding, "/home"),
             &column("care_of"),
             &column("remote"),
+            &column("transport"),
             yes_or_no(binding, "/nat"),
             yes_or_no(binding, "/proved"),
             &column("spi"),

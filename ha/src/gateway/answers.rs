@@ -7,7 +7,7 @@ use net::worker::Workers;
 
 use super::Gateway;
 use crate::control::{MAX_LISTED, Question};
-use crate::report::{BindingCounts, Listed, SaCounts, StatusReport};
+use crate::report::{BindingCounts, FallbackReport, Listed, SaCounts, StatusReport};
 
 impl Gateway {
     /// Answers; whoever asked may have gone.
@@ -48,6 +48,7 @@ impl Gateway {
             sent: self.counters.sent(),
             received: self.counters.received(),
             drops: self.counters.drops().collect(),
+            fallback: self.relays.counters.as_deref().map(FallbackReport::from),
             io: self.workers.as_ref().map(|workers| workers.io().into()).unwrap_or_default(),
         }
     }

@@ -22,6 +22,9 @@ pub enum GatewayError {
     /// A UDP socket.
     #[error(transparent)]
     Socket(io::Error),
+    /// The fallback's TCP socket.
+    #[error("mobile nodes whose network blocks UDP cannot be served ([fallback] listen): {0}")]
+    Fallback(#[source] io::Error),
     /// Addresses and routes of the device.
     #[error(transparent)]
     Netlink(#[from] NetlinkError),
