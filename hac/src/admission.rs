@@ -117,6 +117,8 @@ fn set_of(key: u64) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv6Addr;
+
     use super::*;
 
     const NAME: &str = "alice@example.org";
