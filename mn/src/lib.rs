@@ -2,10 +2,10 @@
 //!
 //! Pure: [`mobile_node`] and the machines that it owns ([`bootstrap`], [`movement`], [`handover`],
 //! [`binding_update_list`] with its [`update_rate`], [`path_check`], [`keepalive`] with what it has learnt ([`mapping_lifetime`]),
-//! [`flight_recorder`], [`uplink`], [`silence`], [`superseded`]).
+//! [`flight_recorder`], [`uplink`], [`silence`], [`superseded`], [`fallback_policy`]).
 //! Around them: [`runtime`], the one bridge to the HAC ([`hac_client`]), the kernel ([`link_monitor`], [`routes`], [`clock`],
 //! [`resume`], which notices sleep, [`local_networks`], [`leak_guard`], kept by [`upkeep`]), the host's resolver
-//! ([`dns`]) and the worker threads ([`tunnel_device`]); and the command line
+//! ([`dns`]) and the worker threads ([`tunnel_device`]), and to the home agent over TLS ([`fallback`]); and the command line
 //! ([`cli`]).
 #![forbid(unsafe_code)]
 
@@ -19,6 +19,8 @@ pub mod credentials;
 pub mod dns;
 #[cfg(feature = "lab")]
 mod esp_sa;
+pub mod fallback;
+pub mod fallback_policy;
 #[cfg(test)]
 mod fixture;
 pub mod flight_recorder;
