@@ -195,7 +195,8 @@ fn the_four_messages_have_the_headers_of_section_5_8() {
         mip6-haa-ip6:2001:db8:f:0:0:0:0:1\r\nmip6-haa-ip4:198.51.100.1\r\nmip6-port:7873\r\n\
         mip6-ip6-hoa:2001:db8:100:0:0:0:0:2\r\nmip6-ip4-hoa:10.9.0.2\r\n\
         mip6-ip6-hnp:2001:db8:100:0:0:0:0:0/64\r\nmip6-ip4-hnp:10.9.0.0/24\r\n\
-        dns-ip6:2001:db8:100:0:0:0:0:1\r\ndns-ip4:10.9.0.1\r\ndate:Mon, 21 Sep 2026 14:13:20 GMT\r\n";
+        dns-ip6:2001:db8:100:0:0:0:0:1\r\ndns-ip4:10.9.0.1\r\ndate:Mon, 21 Sep 2026 14:13:20 GMT\r\n\
+        mip6-tls:ha1.example.org:443\r\n";
     assert_eq!(lines(&last), format!("{expected}{nonces}status-code:200\r\n"));
     let identifiers = [&init, &response, &done, &last].map(|octets| octets[1]);
     assert_eq!(identifiers, [1, 1, 2, 2]);

@@ -259,7 +259,7 @@ fn a_newer_version_and_a_file_of_something_else_are_refused_and_left_alone() {
         let world = Earlier::new(EARLIER[0]);
         Connection::open(world.path()).unwrap().pragma_update(None, "user_version", found).unwrap();
         let refused = SqliteStore::open(&world.path(), kek(1)).err().unwrap();
-        assert!(matches!(refused, StoreError::SchemaVersion { wanted: 5, .. }), "{refused}");
+        assert!(matches!(refused, StoreError::SchemaVersion { wanted: 6, .. }), "{refused}");
         assert_eq!(world.version(), found);
     }
 }
