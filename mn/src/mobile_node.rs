@@ -7,6 +7,7 @@
 
 mod action;
 mod authentication;
+mod fallback;
 mod moving;
 mod path_mtu;
 mod registration;
@@ -24,6 +25,7 @@ use rand::Rng;
 
 use crate::binding_update_list::HomeRegistration;
 use crate::bootstrap::Bootstrap;
+use crate::fallback_policy::FallbackPolicy;
 use crate::flight_recorder::{FlightRecorder, Record};
 use crate::handover::Handover;
 use crate::keepalive::{Keepalive, Kind};
@@ -33,6 +35,7 @@ use crate::silence::Silence;
 use crate::superseded::Superseded;
 use crate::uplink::Uplink;
 pub use action::{Action, Registered};
+pub use fallback::Transport;
 use report::Report;
 
 /// What the node is doing, for `status`.
@@ -71,6 +74,7 @@ pub struct MobileNode {
     recorder: FlightRecorder,
     /// The home agent takes no numbers (RFC 5648), whatever the HAC says of it.
     is_plain: bool,
+    fallback: FallbackPolicy,
     registration: HomeRegistration,
     path_check: PathCheck,
     mtu: path_mtu::Mtu,
@@ -106,6 +110,7 @@ impl MobileNode {
             noticed: None,
             recorder: FlightRecorder::default(),
             is_plain: false,
+            fallback: FallbackPolicy::default(),
             registration: HomeRegistration::new(rng.next_u32() as u16),
             path_check: PathCheck::default(),
             mtu: path_mtu::Mtu::default(),
@@ -210,6 +215,7 @@ impl MobileNode {
             self.repeat_or_refresh(now);
         }
         self.probe_path(now);
+        self.handle_fallback_timeout(now);
     }
 
     /// The next action; drained until `None`.
@@ -226,6 +232,7 @@ impl MobileNode {
             (self.recorder.due(), TimerName("what a move has lost is known")),
             (self.mtu.due(), TimerName("path MTU")),
             (self.handover.due(), TimerName("close old socket")),
+            (self.fallback.due(), TimerName("fallback")),
             (self.superseded.due(), TimerName("forget superseded SA")),
             (self.sa_ends, TimerName("security association ends")),
         ];

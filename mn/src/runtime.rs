@@ -25,6 +25,7 @@ use crate::bootstrap::Run;
 use crate::clock::{self, sleep_until};
 use crate::config::{self, Guard, Tunnel};
 use crate::dns::{self, Dns, DnsError};
+use crate::fallback::{FallbackEvent, Fallbacks};
 use crate::granted;
 use crate::hac_client::{HacClient, HacError, MAX_CANDIDATES};
 use crate::leak_guard::{GuardError, LeakGuard};
@@ -97,6 +98,7 @@ pub struct Runtime {
     finished: bool,
     /// Of the moves, as they were shown last.
     shown_changes: u64,
+    fallbacks: Fallbacks,
 }
 
 /// What a run of MHAuth has to say.
@@ -113,6 +115,7 @@ struct Inputs {
     attachments: mpsc::Receiver<Found>,
     events: mpsc::Receiver<Event>,
     resumed: mpsc::Receiver<Resumed>,
+    fallbacks: mpsc::Receiver<FallbackEvent>,
 }
 
 /// Runs a mobile node until `shutdown` ends, then de-registers and puts everything back. `renew` asks it for a new SA.
@@ -175,6 +178,7 @@ async fn run_guarded(
     let monitor = tokio::spawn(link_monitor::run(of_monitor, device.interface(), home_agent_known, usable));
     let (heard_of_runs, runs) = mpsc::channel(BOOTSTRAP_QUEUE);
     let dns = Dns::start(dns, &tunnel, device.interface(), &status);
+    let (fallbacks, of_fallbacks) = Fallbacks::new(hac.tls.clone(), tunnel.fwmark);
     let mut runtime = Runtime {
         node: MobileNode::new(counters.clone(), clock::now(), &mut rand::rng()),
         hac,
@@ -190,11 +194,13 @@ async fn run_guarded(
         running: None,
         finished: false,
         shown_changes: 0,
+        fallbacks,
     };
     if tunnel.mtu.is_some() {
         runtime.node.fix_mtu();
     }
-    let result = runtime.drive(Inputs { runs, attachments, events, resumed: resume::watch() }, renew, shutdown).await;
+    let inputs = Inputs { runs, attachments, events, resumed: resume::watch(), fallbacks: of_fallbacks };
+    let result = runtime.drive(inputs, renew, shutdown).await;
     monitor.abort();
     runtime.dns.put_back().await;
     drop(stop_upkeep);
@@ -226,6 +232,7 @@ impl Runtime {
                 }
                 Some(event) = inputs.events.recv() => self.node.handle_event(&event, clock::now()),
                 Some(resumed) = inputs.resumed.recv() => self.handle_resume(resumed).await?,
+                Some(event) = inputs.fallbacks.recv() => self.hear_of_fallback(event)?,
                 () = sleep_until(due) => self.node.handle_timeout(clock::now()),
                 _ = activity.tick() => {
                     let ((sent, _), (received, _)) = (self.counters.sent(), self.counters.received());
@@ -262,6 +269,11 @@ impl Runtime {
                 self.node.handle_path_opened(socket, opened, clock::now());
             }
             Action::ClosePath(socket) => self.device.close_path(socket)?,
+            Action::OpenFallback { attempt, attachment, home_agent } => self.fallbacks.open(attempt, &attachment, home_agent),
+            Action::CloseFallback(attempt) => {
+                self.fallbacks.close(attempt);
+                self.device.close_path(attempt)?;
+            }
             Action::Command(command) => self.device.apply(&command)?,
             Action::Registered(registered) => self.registered(&registered).await?,
             Action::Mtu(mtu) => self.device.follow_path(&mut *self.routes.lock().await, mtu).await?,
@@ -269,6 +281,22 @@ impl Runtime {
                 self.status.update(|shown| shown.last_error = Some(format!("the home agent refused the binding: {status}")));
             }
             Action::Finished => self.finished = true,
+        }
+        Ok(())
+    }
+
+    /// The tunnel's socket is there before the node uses it.
+    fn hear_of_fallback(&mut self, event: FallbackEvent) -> Result<(), RuntimeError> {
+        let now = clock::now();
+        match event {
+            FallbackEvent::Opened { attempt, relay, tunnel } => {
+                if let Some(local) = self.device.open_relayed_path(attempt, relay)?
+                    && tunnel.send(local).is_ok()
+                {
+                    self.node.handle_fallback_opened(attempt, relay, now);
+                }
+            }
+            FallbackEvent::Closed(attempt) => self.node.handle_fallback_closed(attempt, now),
         }
         Ok(())
     }
@@ -314,6 +342,8 @@ impl Runtime {
                     shown.last_error = None;
                 });
                 self.home_agent.send_replace(Some(install.sa.home_agent));
+                self.node.offer_fallback(grant.fallback.is_some());
+                self.fallbacks.set_server(grant.fallback);
                 self.node.handle_grant(run, install, now, &mut rand::rng());
                 Ok(())
             }
@@ -356,6 +386,7 @@ impl Runtime {
         let now = clock::now();
         self.status.update(|shown| {
             shown.state = phase_name(self.node.phase()).to_owned();
+            shown.transport = self.node.transport().name().to_owned();
             shown.renewals = self.node.renewals();
             shown.keepalives = self.node.keepalives();
             shown.keepalive_seconds = self.node.keepalive_interval().map(|every| every.as_secs_f64());

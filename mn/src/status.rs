@@ -29,6 +29,9 @@ pub struct Status {
     pub care_of: Option<IpAddr>,
     /// Its interface.
     pub interface: Option<String>,
+    /// What carries the tunnel's datagrams: `udp`, or `tls` where the network blocks UDP.
+    #[serde(default)]
+    pub transport: String,
     /// The home agent's outer address in use.
     pub home_agent: Option<IpAddr>,
     /// The SPI in use.

@@ -133,18 +133,36 @@ impl TunnelDevice {
         let local = SocketAddr::new(attachment.care_of.0, 0);
         let options = SocketOptions { device: Some(attachment.name.clone()), ..self.socket_options.clone() };
         match UdpSocket::bind_shares(local, &options, self.count) {
-            Ok(opened) => {
-                let opened: Vec<_> = opened.into_iter().map(Arc::new).collect();
-                self.workers.add_sockets(socket, &opened)?;
-                self.forget(socket);
-                self.sockets.push((socket, opened));
-                Ok(true)
-            }
+            Ok(opened) => Ok(self.add_path(socket, opened)?.is_some()),
             Err(error) => {
                 tracing::warn!(%error, interface = attachment.name, "cannot use the new attachment");
                 Ok(false)
             }
         }
+    }
+
+    /// Sockets on loopback, in the family of `relay`, for a path that goes by it. Gives their address; `None` when they cannot be opened.
+    ///
+    /// # Errors
+    /// A thread has ended.
+    pub fn open_relayed_path(&mut self, socket: SocketId, relay: SocketAddr) -> Result<Option<SocketAddr>, WorkerGone> {
+        let local = SocketAddr::new(relay.ip(), 0);
+        match UdpSocket::bind_shares(local, &self.socket_options, self.count) {
+            Ok(opened) => self.add_path(socket, opened),
+            Err(error) => {
+                tracing::warn!(%error, "cannot open the tunnel's socket for the connection over TLS");
+                Ok(None)
+            }
+        }
+    }
+
+    fn add_path(&mut self, socket: SocketId, opened: Vec<UdpSocket>) -> Result<Option<SocketAddr>, WorkerGone> {
+        let opened: Vec<_> = opened.into_iter().map(Arc::new).collect();
+        self.workers.add_sockets(socket, &opened)?;
+        self.forget(socket);
+        let local = opened.first().map(|first| first.local_addr());
+        self.sockets.push((socket, opened));
+        Ok(local)
     }
 
     /// Closes what was opened for a path.

@@ -41,7 +41,8 @@ fn show(status: &Status) {
         row("care-of address", format!("{care_of} on {interface}{}", if status.nat { ", behind a NAT" } else { "" }));
     }
     if let (Some(home_agent), Some(suite)) = (status.home_agent, &status.suite) {
-        row("home agent", format!("{home_agent}, {suite}"));
+        let via = if status.transport == "tls" { ", over TLS: this network blocks UDP" } else { "" };
+        row("home agent", format!("{home_agent}, {suite}{via}"));
     }
     if let (Some(spi), Some(left)) = (status.spi, status.sa_seconds_left) {
         row("SA", format!("SPI 0x{spi:07x}, {left} s left, renewed {} times", status.renewals));

@@ -1,5 +1,6 @@
 //! What a mobile node wants done.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use protocol::addr::HomeAddress;
@@ -8,6 +9,7 @@ use protocol::wire::mobility::Status;
 
 use crate::binding_messages::Ipv4Refusal;
 use crate::bootstrap::Run;
+use crate::fallback_policy::Attempt;
 use crate::movement::Attachment;
 
 /// What the runtime has to do.
@@ -27,6 +29,17 @@ pub enum Action {
     },
     /// Close a socket.
     ClosePath(SocketId),
+    /// Connect over TLS; answer with `handle_fallback_opened` or `handle_fallback_closed`.
+    OpenFallback {
+        /// Its number, and that of its tunnel's socket.
+        attempt: Attempt,
+        /// From where.
+        attachment: Attachment,
+        /// The home agent's address.
+        home_agent: IpAddr,
+    },
+    /// End that connection, and close its tunnel's socket.
+    CloseFallback(Attempt),
     /// For both halves of the tunnel.
     Command(Command),
     /// The binding stands: packets may be routed into the tunnel.

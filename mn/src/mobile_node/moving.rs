@@ -47,6 +47,7 @@ impl MobileNode {
         };
         let noticed = self.noticed.unwrap_or(now);
         self.recorder.begin(Record::beginning(kind, from, to, socket, noticed, now), self.tally());
+        self.leave_fallback(now);
         self.leave_path(now);
         self.register(now);
     }
@@ -73,6 +74,7 @@ impl MobileNode {
                     self.recorder.abandoned(self.tally());
                 }
                 self.move_ends = None;
+                self.leave_fallback(now);
                 self.leave_path(now);
             }
             Some(chosen) if self.handover.target().is_some_and(|target| target.is_same_place(&chosen)) => {}
@@ -135,6 +137,7 @@ impl MobileNode {
         self.move_ends = None;
         if self.handover.go_back(now) {
             self.recorder.abandoned(self.tally());
+            self.leave_fallback(now);
             self.leave_path(now);
             self.register(now);
         }

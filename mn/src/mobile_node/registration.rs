@@ -31,20 +31,28 @@ impl MobileNode {
 
     /// Sends a Binding Update, or has the timer do so when there were too many. Packets go as it says at once.
     pub(super) fn send_binding_update(&mut self, anew: bool, now: Instant) {
-        let (Some(install), Some(path)) = (self.sa.clone(), self.path()) else { return };
+        if let Some(path) = self.path() {
+            self.send_binding_update_on(&path, anew, now);
+        }
+    }
+
+    /// The same on `path`, be it in use or not.
+    pub(super) fn send_binding_update_on(&mut self, path: &Path, anew: bool, now: Instant) {
+        let Some(install) = self.sa.clone() else { return };
         let Some(care_of) = self.handover.current().map(|(_, attachment)| attachment.care_of) else { return };
         let sequence = self.registration.send(anew, install.sa.spi, now);
+        self.fallback.sent(now);
         self.steer();
         let Some(sequence) = sequence else { return };
         self.recorder.updating(now);
         Report::updating(install.sa.spi, sequence, self.registration.unanswered());
         let lifetime = if self.leaving { Lifetime::ZERO } else { BINDING_LIFETIME };
-        let token = self.path_check.token(&path);
+        let token = self.path_check.token(path);
         let (id, overwrites) = (self.binding_id(), self.handover.beside().is_none());
         let update = Update { sequence, lifetime, care_of, path_check: token, id, overwrites };
         let (next_header, payload) = binding_messages::binding_update(&install.sa, &update);
-        let copies = self.copies(&install, &path);
-        let paths = Paths::copies(path, copies);
+        let copies = self.copies(&install, path);
+        let paths = Paths::copies(path.clone(), copies);
         self.actions.push_back(Action::Command(Command::Signal { spi: install.sa.spi, paths, next_header, payload }));
     }
 
@@ -116,7 +124,7 @@ impl MobileNode {
     }
 
     /// From the socket in use to the home agent's address of the same family.
-    pub(super) fn path(&self) -> Option<Path> {
+    pub(super) fn udp_path(&self) -> Option<Path> {
         self.path_over(self.handover.current()?)
     }
 

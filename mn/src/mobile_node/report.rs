@@ -64,6 +64,21 @@ impl Report {
         tracing::debug!(%spi, sequence, %status, "a Binding Acknowledgement has come");
     }
 
+    /// UDP is not answered on this network, and the connection over TLS stands.
+    pub(super) fn falling_back() {
+        tracing::info!("the home agent is not heard over UDP on this network: packets go over TLS until it is");
+    }
+
+    /// The connection over TLS has broken off.
+    pub(super) fn fallback_lost() {
+        tracing::info!("the connection over TLS to the home agent is lost: it is asked over UDP again");
+    }
+
+    /// UDP is answered again.
+    pub(super) fn back_on_udp() {
+        tracing::info!("the home agent is heard over UDP: packets go over UDP again");
+    }
+
     /// So many Binding Updates got no answer that MHAuth is run anew.
     pub(super) fn unanswered(&mut self, install: &Install, interface: &str) {
         if !std::mem::replace(&mut self.is_unanswered, true) {

@@ -113,6 +113,8 @@ impl Node {
                     self.sockets.insert(socket, SocketAddr::new(attachment.care_of.0, *newest_port));
                     self.machine.handle_path_opened(socket, true, now);
                 }
+                // No grant of this world names a fallback.
+                Action::OpenFallback { .. } | Action::CloseFallback(_) => {}
                 Action::ClosePath(socket) => _ = self.sockets.remove(&socket),
                 Action::Command(command) => acted.sent.extend(self.end.apply(&command, rng)),
                 Action::Registered(_) | Action::Refused(_) | Action::Mtu(_) => {}

@@ -1,6 +1,7 @@
 //! A mobile node with a home agent of few words: what it does, action by action.
 
 mod bootstrap;
+mod fallback;
 mod make_before_break;
 mod movement;
 mod nat;

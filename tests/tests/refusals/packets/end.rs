@@ -132,7 +132,12 @@ impl End {
                         Action::Bootstrap(run) => self.run = Some(run),
                         Action::OpenPath { socket, .. } => node.handle_path_opened(socket, true, now),
                         Action::Command(command) => carry_out(&command, &mut self.exit, &mut self.said),
-                        Action::AbandonBootstrap(_) | Action::ClosePath(_) | Action::Registered(_) | Action::Mtu(_) => {}
+                        Action::AbandonBootstrap(_)
+                        | Action::ClosePath(_)
+                        | Action::OpenFallback { .. }
+                        | Action::CloseFallback(_)
+                        | Action::Registered(_)
+                        | Action::Mtu(_) => {}
                         Action::Refused(status) => panic!("the home agent refused with {status}"),
                         Action::Finished => panic!("nobody told the node to leave"),
                     }
