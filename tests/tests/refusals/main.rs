@@ -7,6 +7,7 @@
 mod certificates;
 mod controller;
 mod eap;
+mod fallback;
 mod framed;
 mod mhauth;
 mod mobile_node;
