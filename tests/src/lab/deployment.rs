@@ -35,6 +35,8 @@ pub struct Setup<'a> {
     pub pool4: Option<&'a str>,
     /// The HAC's TCP port.
     pub port: u16,
+    /// The home agent's TCP port for datagrams over TLS, if it has one.
+    pub fallback_port: Option<u16>,
     /// Whether the mobile node is told the HAC's name alone, and neither its addresses nor its port.
     pub by_name: bool,
     /// Whether the HAC's folder is in memory: a commit then waits for no disk that captures are written to at the same time.
@@ -56,6 +58,7 @@ impl Default for Setup<'_> {
             pool6,
             pool4,
             port: plan::PORT,
+            fallback_port: None,
             by_name: false,
             in_memory: false,
             without_offloads: &[],
@@ -302,7 +305,9 @@ fn provision(lab: &Lab, setup: &Setup<'_>) -> Result<()> {
     init.extend(setup.pool4.iter().flat_map(|pool| ["--pool4", pool]));
     hac_command(lab, &init)?;
     edit(Path::new(&config), &["policy", "suites"], vec![setup.suite].into())?;
-    let add_ha = ["-c", &config, "ha", "add", "ha1", "--address", &ha4, "--address", &ha6, "--feed", &feed, "--out", &ha];
+    let mut add_ha = vec!["-c", &config, "ha", "add", "ha1", "--address", &ha4, "--address", &ha6, "--feed", &feed, "--out", &ha];
+    let fallback_port = setup.fallback_port.map(|port| port.to_string());
+    add_ha.extend(fallback_port.iter().flat_map(|port| ["--fallback-port", port]));
     hac_command(lab, &add_ha)?;
     add_subscriber(lab, setup, &config, &mn)?;
     for end in setup.without_offloads {

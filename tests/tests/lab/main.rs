@@ -9,6 +9,7 @@ mod data_path;
 mod discovery;
 mod dns;
 mod eap;
+mod fallback;
 mod handover;
 mod json;
 mod laptop;

@@ -1,0 +1,146 @@
+//! Access networks that let no UDP through, or nothing but port 443.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use tests::lab::deployment::SOON;
+use tests::lab::traffic::during;
+use tests::lab::{Deployment, Lab, Setup, inside, plan, programs, wait_for};
+
+use crate::setup;
+
+/// Octets of each transfer.
+const OCTETS: u64 = 5_000_000;
+const HTTPS: u16 = 443;
+/// What a node that UDP does not answer may take to be registered over TLS.
+const FALLEN_BACK_MS: f64 = 3_000.0;
+
+/// Nothing of the tunnel's gets through, be it in or out.
+const WITHOUT_UDP: &str = "
+table inet blocked {
+    chain forward {
+        type filter hook forward priority 0
+        iifname { wifi, lte } udp dport 7872 drop
+        oifname { wifi, lte } udp sport 7872 drop
+    }
+}
+";
+
+/// Nothing but TCP to port 443 gets through.
+const HTTPS_ALONE: &str = "
+table inet blocked {
+    chain forward {
+        type filter hook forward priority 0
+        iifname { wifi, lte } tcp dport 443 accept
+        oifname { wifi, lte } tcp sport 443 accept
+        iifname { wifi, lte } drop
+        oifname { wifi, lte } drop
+    }
+}
+";
+
+fn block(lab: &Lab, rules: &str) -> Result<()> {
+    programs::run_with_input(lab.command(plan::NET, "nft").args(["-f", "-"]), rules)
+}
+
+fn unblock(lab: &Lab) -> Result<()> {
+    lab.run(plan::NET, &["nft", "delete", "table", "inet", "blocked"]).map(drop)
+}
+
+fn with_fallback() -> Setup<'static> {
+    Setup { in_memory: true, fallback_port: Some(HTTPS), ..Setup::default() }
+}
+
+/// Waits until node and home agent agree on what carries the datagrams.
+fn carried_by(deployment: &Deployment<'_>, transport: &str, remote: &str) -> Result<Value> {
+    wait_for(&format!("datagrams to go over {transport}"), SOON, || {
+        let (status, bindings) = (deployment.status("mn")?, deployment.bindings()?);
+        let binding = &bindings["bindings"][0];
+        let is_there = binding["remote"].as_str().is_some_and(|bound| bound.starts_with(remote));
+        let agreed = status["transport"] == transport && binding["transport"] == transport && binding["proved"] == true;
+        ensure!(agreed && is_there && status["state"] == "registered", "{status}\n{binding}");
+        Ok(Some(status))
+    })
+}
+
+fn carries(deployment: &Deployment<'_>, lab: &Lab) -> Result<()> {
+    deployment.ping_everywhere()?;
+    for to in [plan::CN6, plan::CN4] {
+        lab.send(to, OCTETS)?;
+        lab.fetch(to, OCTETS)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn where_udp_is_blocked_a_node_is_registered_over_tls_within_3_s_and_goes_back_to_udp_by_itself_without_a_loss() {
+    inside(|lab| {
+        lab.allow_warning("mn", "the home agent does not answer");
+        block(lab, WITHOUT_UDP)?;
+        let deployment = setup::registered_with(lab, &with_fallback())?;
+        let status = carried_by(&deployment, "tls", &format!("{}:", plan::WIFI_CARE_OF))?;
+        let took = status["set_up_ms"].as_f64().context("no set_up_ms")?;
+        eprintln!("registered over TLS {took} ms after the start");
+        ensure!(took <= FALLEN_BACK_MS && status["nat"] == false, "{status}");
+        let _servers = lab.serve_traffic()?;
+        carries(&deployment, lab)?;
+        back_on_udp(&deployment, lab)?;
+        carries(&deployment, lab)?;
+        block(lab, WITHOUT_UDP)?;
+        onto_another_blocked_network(&deployment, lab)?;
+        carries(&deployment, lab)
+    });
+}
+
+fn back_on_udp(deployment: &Deployment<'_>, lab: &Lab) -> Result<()> {
+    let streams = during(
+        || lab.stream(plan::CN6, Duration::from_secs(14), 1_000),
+        || {
+            std::thread::sleep(Duration::from_millis(500));
+            unblock(lab)?;
+            carried_by(deployment, "udp", &format!("{}:", plan::WIFI_CARE_OF)).map(drop)
+        },
+    )?;
+    ensure!(streams.up.lost == 0 && streams.down.lost == 0, "packets were lost on the way back: {streams:?}");
+    Ok(())
+}
+
+/// IPv6 outside, and the grace of the network before it.
+fn onto_another_blocked_network(deployment: &Deployment<'_>, lab: &Lab) -> Result<()> {
+    lab.attach(plan::LTE)?;
+    let start = Instant::now();
+    lab.detach(plan::WIFI)?;
+    carried_by(deployment, "tls", &format!("[{}]:", plan::LTE_CARE_OF))?;
+    let took = start.elapsed();
+    eprintln!("over TLS {took:.1?} after a move");
+    ensure!(took.as_secs_f64() * 1_000.0 <= FALLEN_BACK_MS, "a move onto a network without UDP took {took:.1?}");
+    Ok(())
+}
+
+#[test]
+fn where_port_443_alone_is_open_a_node_authenticates_and_registers_and_who_sends_no_binding_update_is_closed() {
+    inside(|lab| {
+        lab.allow_warning("mn", "the home agent does not answer");
+        block(lab, HTTPS_ALONE)?;
+        let deployment = setup::registered_with(lab, &Setup { port: HTTPS, ..with_fallback() })?;
+        carried_by(&deployment, "tls", &format!("{}:", plan::WIFI_CARE_OF))?;
+        deployment.ping_everywhere()?;
+        says_nothing_of_worth(lab)?;
+        let fallback = deployment.status("ha")?["fallback"].clone();
+        let count = |name: &str| fallback[name].as_u64();
+        ensure!((count("open"), count("unbound"), count("not_let_in")) == (Some(1), Some(1), Some(1)), "{fallback}");
+        deployment.ping_everywhere()
+    });
+}
+
+/// A stranger sends a datagram of user data, framed as it should be, and waits to be closed.
+fn says_nothing_of_worth(lab: &Lab) -> Result<()> {
+    let frame = r"\000\010\020\000\020\001\000\000\000\001";
+    let to = format!("{}:{HTTPS}", plan::HA_OUTER4);
+    let start = Instant::now();
+    lab.output(plan::MN, &["sh", "-c", &format!("printf '{frame}' | timeout 9 openssl s_client -quiet -connect {to}")])?;
+    let took = start.elapsed();
+    ensure!((1.9..4.0).contains(&took.as_secs_f64()), "it was closed after {took:.1?}");
+    Ok(())
+}
