@@ -35,11 +35,6 @@ const RECOVERY: f64 = 4.0;
 const SHORT: u64 = 24;
 
 #[test]
-fn tcp_over_a_path_of_1280_octets_that_nobody_tells_of_goes_both_ways_without_a_fragment() {
-    inside(|lab| bulk_over(lab, 1_280));
-}
-
-#[test]
 fn tcp_over_a_path_of_1400_octets_that_nobody_tells_of_goes_both_ways_without_a_fragment() {
     inside(|lab| bulk_over(lab, 1_400));
 }
@@ -85,17 +80,6 @@ fn transfers_both_ways_survive_a_move_from_a_path_of_1500_to_one_of_1400_octets(
         filter(lab)?;
         narrow(lab, plan::LTE, 1_400)?;
         through_a_change(lab, plan::WIFI, 1_400, |deployment| deployment.move_to(plan::LTE))
-    });
-}
-
-#[test]
-fn transfers_both_ways_survive_a_path_that_becomes_smaller_under_them() {
-    inside(|lab| {
-        filter(lab)?;
-        through_a_change(lab, plan::LTE, 1_400, |_| {
-            narrow(lab, plan::HA, 1_400)?;
-            narrow(lab, plan::LTE, 1_400)
-        })
     });
 }
 
