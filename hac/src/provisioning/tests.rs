@@ -233,7 +233,7 @@ fn a_grant_says_what_the_home_agents_of_its_group_can_do_but_under_the_draft() {
     let mut store = store();
     let mut told = |name, profile| {
         let committed = try_own(&mut store, NAI, &[name], &own(profile), UserData::Protected).unwrap();
-        grant(&committed.provisioned, &policy(&[Aes128Gcm]), now()).sa.features.to_string()
+        grant(&committed, &policy(&[Aes128Gcm]), now()).sa.features.to_string()
     };
     assert_eq!([told("ha1", Rfc6618), told("ha2", Rfc6618), told("ha1", Draft04)], ["heartbeat", "", ""]);
 }

@@ -3,13 +3,19 @@
 use std::time::Duration;
 
 use mn::flight_recorder::{Kind, Outcome};
+use protocol::features::Features;
 use protocol::sa::CipherSuite;
 use protocol::tunnel::DropReason;
-use tests::sim::{Access, World};
+use tests::sim::{Access, Options, World};
 
-use super::{Traffic, registered};
+use super::{Traffic, registered_with};
 
 const BOTH: Duration = Duration::from_millis(500);
+
+/// At a home agent that takes several care-of addresses.
+fn registered(suite: CipherSuite) -> World {
+    registered_with(Options { features: Features { mcoa: true, ..Features::NONE }, ..Options::new(suite) })
+}
 
 /// `count` moves, each to a network that is better than the one in use, which is gone half a second later.
 fn moves(world: &mut World, traffic: &mut Traffic, count: usize) {
