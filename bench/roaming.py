@@ -30,6 +30,7 @@ OUTSIDE = "198.18.0.0/15"
 WAYS = ("up", "down")
 CAPACITY, COUNTERS, COUNTERS_EACH = 1 << 20, 4096 // 8, 8  # of probe.c, in words of 64 bits
 SECOND = 1_000_000_000
+UNDER_WAY = 0.02  # seconds after a move in which what left before it may still arrive: a hole that begins later is not the move's
 AFTER = 1.0  # seconds that a stream is watched after it is back, and before a move, for what it does without one
 STEADY = 0.02  # seconds since the last arrival in which a stream counts as running
 
@@ -89,13 +90,14 @@ class Stream:
         return all(self.counter(way, "sent") + self.rates[way] * seconds < CAPACITY for way in self.ways)
 
 
-def longest(times):
-    """The longest hole between times, in ms."""
-    return max(((later - earlier) / 1e6 for earlier, later in zip(times, times[1:])), default=None)
+def longest(times, until=None):
+    """The longest hole between times, in ms; of those that begin until a time where one is given."""
+    holes = zip(times, times[1:])
+    return max(((later - earlier) / 1e6 for earlier, later in holes if until is None or earlier <= until), default=None)
 
 
-def of_move(stream, way, sent, repeated, began, is_back):
-    """Figures of a way around a move; `sent` had left when it began, and `repeated` had come again."""
+def of_move(stream, way, sent, repeated, began, took, is_back):
+    """Figures of a way around a move that took so many ms; `sent` had left when it began, and `repeated` had come again."""
     last = stream.counter(way, "sent") - int(stream.rates[way] / 20)  # what left just now may be under way
     first = max(0, sent - int(stream.rates[way] * AFTER))
     left, came = (stream.times(way, kind, first, last) for kind in (0, 1))
@@ -103,7 +105,8 @@ def of_move(stream, way, sent, repeated, began, is_back):
     before = [at for at in arrivals if at <= began]
     after = [at for at in arrivals if at > began]
     return {
-        "gap_ms": longest(before[-1:] + after) if is_back else None,
+        "gap_ms": longest(before[-1:] + after, began + took * 1e6 + UNDER_WAY * SECOND) if is_back else None,
+        "after_gap_ms": longest(before[-1:] + after),
         "lost": came[sent - first:].count(0),
         "came_twice": stream.counter(way, "repeated") - repeated,
         "still_gap_ms": longest(before),
@@ -127,7 +130,7 @@ def moved(stream, place, limit):
     began, took = move_to(place)
     is_back = stream.wait_until_steady(limit, arrived)
     time.sleep(AFTER)
-    figures = {WAYS[way]: of_move(stream, way, sent[way], repeated[way], began, is_back) for way in stream.ways}
+    figures = {WAYS[way]: of_move(stream, way, sent[way], repeated[way], began, took, is_back) for way in stream.ways}
     return {"move_ms": took, **figures}
 
 

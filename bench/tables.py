@@ -159,7 +159,7 @@ def roaming(head, rows):
     return "\n\n".join(parts + (["Not measured:\n\n" + "\n".join(failed)] if failed else []))
 
 
-ROAMING_COLUMNS = ["peer", "way", "moves", "gap, ms: median", "p90", "worst", "without a move", "lost: median", "worst", "without a move",
+ROAMING_COLUMNS = ["peer", "way", "moves", "gap, ms: median", "p90", "worst", "any gap after, ms", "before, ms", "lost: median", "worst", "before",
                    "came twice"]
 
 
@@ -167,8 +167,8 @@ def roaming_cells(figures):
     """The columns of one way of a peer: a stream that was not back waited longer than any."""
     gaps = sorted(float("inf") if each["gap_ms"] is None else each["gap_ms"] for each in figures)
     ranked = [gaps[round((len(gaps) - 1) * share)] for share in (0.5, 0.9, 1)]
-    still = [each["still_gap_ms"] for each in figures if each["still_gap_ms"] is not None]
+    any_gap = [[each[name] for each in figures if each[name] is not None] for name in ("after_gap_ms", "still_gap_ms")]
     lost = [each["lost"] for each in figures]
     return [str(len(figures)), *("not back" if gap == float("inf") else number(gap, 1) for gap in ranked),
-            number(statistics.median(still) if still else None, 1), number(statistics.median(lost)), number(max(lost)),
+            *(number(statistics.median(gaps) if gaps else None, 1) for gaps in any_gap), number(statistics.median(lost)), number(max(lost)),
             number(statistics.median(each["still_lost"] for each in figures)), number(sum(each["came_twice"] for each in figures))]
