@@ -33,7 +33,7 @@ struct Outstanding {
     sent: Instant,
     timeout: Duration,
     transmissions: u32,
-    /// Something was said to the last transmission, though it settled nothing.
+    /// Something was said since the last transmission, to it or an earlier one, though it settled nothing.
     heard: bool,
 }
 
@@ -115,12 +115,12 @@ impl HomeRegistration {
         }
         let is_reinitialisation = acknowledgement.status == Status::REINIT_SA_WITH_HAC;
         let is_answer = acknowledgement.sequence == self.sequence;
+        if let Some(outstanding) = self.outstanding.filter(|_| is_answer || self.is_repeated(acknowledgement.sequence)) {
+            self.outstanding = Some(Outstanding { heard: true, ..outstanding });
+        }
         let counts = is_answer || is_reinitialisation && self.is_repeated(acknowledgement.sequence);
         if !counts {
             return Outcome::Ignored;
-        }
-        if let Some(outstanding) = &mut self.outstanding {
-            outstanding.heard = true;
         }
         match (acknowledgement.status, self.outstanding) {
             (Status::REINIT_SA_WITH_HAC, _) => Outcome::Reinitialise,
@@ -154,7 +154,12 @@ impl HomeRegistration {
         self.outstanding.map_or(0, |outstanding| outstanding.transmissions)
     }
 
-    /// Whether something was said to the last Binding Update, though it is outstanding still.
+    /// For how long there has been no answer.
+    pub fn waits_for(&self, now: Instant) -> Duration {
+        self.outstanding.map_or(Duration::ZERO, |outstanding| now.saturating_duration_since(outstanding.first_sent))
+    }
+
+    /// Whether something was said to the last Binding Update or one that it repeats, though it is outstanding still.
     pub fn is_heard(&self) -> bool {
         self.outstanding.is_some_and(|outstanding| outstanding.heard)
     }

@@ -224,8 +224,8 @@ impl MobileNode {
     fn signalling(&mut self) -> Option<SignallingReceived> {
         std::iter::from_fn(|| self.exit.poll_event()).find_map(|event| match event {
             Event::Signalling(received) => Some(received),
-            Event::WearingOut(_) => None,
-            Event::Sighted(_) | Event::LookUp(_) | Event::Heard(_) => panic!("the node's exit-point says {event:?}"),
+            Event::WearingOut(_) | Event::Heard(_) => None,
+            Event::Sighted(_) | Event::LookUp(_) => panic!("the node's exit-point says {event:?}"),
         })
     }
 }

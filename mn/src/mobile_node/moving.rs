@@ -21,6 +21,8 @@ use crate::movement::{self, Attachment, Preference};
 const OVERLAP: Duration = Duration::from_millis(250);
 /// Binding Updates that go unanswered before a network is taken for one that does not lead to the home agent (RFC 5555 section 4.4.1).
 const ATTEMPTS: u32 = 3;
+/// And for how long they do: a round trip may be longer than the last one was.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// And how long it is taken for one.
 const AVOIDED: Duration = Duration::from_secs(60);
 
@@ -143,25 +145,26 @@ impl MobileNode {
         }
     }
 
-    /// Nothing has come back from the attachment in use. `true` when another one is in use for that.
+    /// Nothing has come back from the attachment in use. `true` when another one is used for that, or is to be.
     pub(super) fn leave_if_dead(&mut self, unanswered: u32, now: Instant) -> bool {
-        let Some((socket, attachment)) = self.handover.current().cloned() else { return false };
+        let Some((_, attachment)) = self.handover.current().cloned() else { return false };
         if unanswered > 0 {
             self.ask_over_others(&attachment);
         }
-        let is_dead = unanswered >= ATTEMPTS && !self.registration.is_heard();
+        let is_silent = unanswered >= ATTEMPTS && !self.registration.is_heard();
+        let is_dead = is_silent && self.registration.waits_for(now) >= PATIENCE && !self.is_avoided(&attachment);
         let has_another = self.usable.iter().any(|other| !other.is_same_place(&attachment) && !self.is_avoided(other));
         if !is_dead || !has_another {
             return false;
         }
         Report::does_not_lead(&attachment.name);
-        self.avoided.push((now + AVOIDED, attachment));
+        self.avoided.push((now + AVOIDED, attachment.clone()));
         if self.handover.beside().is_some() {
             self.go_back(now);
         } else {
             self.follow_movement(now);
         }
-        self.handover.current().map(|(current, _)| *current) != Some(socket)
+        self.handover.target().is_some_and(|target| !target.is_same_place(&attachment))
     }
 
     /// Nothing has come back yet: the other networks are asked at the same time whether they lead to the home agent.

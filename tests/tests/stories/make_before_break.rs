@@ -79,6 +79,7 @@ fn a_better_network_that_leads_nowhere_loses_nothing_and_is_left_alone() {
     traffic.settles(&mut world);
     assert_nothing_lost(&traffic);
     assert!(world.bound_to().unwrap().is_ipv4());
+    assert_eq!(world.logged("does not answer over this network"), 1);
     assert_eq!(world.handovers().last().unwrap().outcome, Outcome::Abandoned);
 }
 

@@ -74,6 +74,12 @@ impl Paths {
         (1..=Self::MAX).contains(&paths.len()).then_some(Self(paths))
     }
 
+    /// Whether both lead from the same sockets to the same places, in the same order.
+    pub fn lead_alike(&self, other: &Self) -> bool {
+        self.0.len() == other.0.len()
+            && self.iter().zip(other.iter()).all(|(one, other)| one.leads_to(other.socket, other.remote))
+    }
+
     /// Whether they lead to more than one place, or there from more than one.
     pub fn are_several(&self) -> bool {
         self.0.split_first().is_some_and(|(first, others)| others.iter().any(|other| !other.leads_to(first.socket, first.remote)))

@@ -18,7 +18,7 @@ pub enum Event {
     /// What may be a Binding Update has come to a home agent under an SPI that is unknown here and that the HAC may know. At most
     /// [`super::look_up::MOST_A_SECOND`] a second, an SPI once in [`super::look_up::REMEMBERED`].
     LookUp(Spi),
-    /// The first user data since the last `Move` has come to a mobile node on this socket.
+    /// The first authentic user data since its paths changed has come to a mobile node on this socket.
     Heard(SocketId),
 }
 

@@ -84,11 +84,15 @@ impl ExitPoint {
             Command::Uninstall(spi) => {
                 self.sas.remove(*spi);
             }
-            Command::Move { paths, sending, .. } => {
+            Command::Move { home, paths, sending, .. } => {
+                let before = home.iter().find_map(|home| self.gate.tunnel(home));
+                if before.is_none_or(|before| !before.paths.lead_alike(paths)) {
+                    self.heard = 0;
+                }
                 self.gate.table.apply(command);
-                self.heard = 0;
-                if let Some(sa) = self.sas.get_mut(*sending).filter(|_| paths.are_several()) {
-                    sa.widen();
+                // An SA at rest is woken for nothing else.
+                if paths.are_several() {
+                    self.sas.get_mut(*sending).into_iter().for_each(InboundSa::widen);
                 }
             }
             Command::Remove(_) | Command::PathMtu { .. } => self.gate.table.apply(command),
@@ -117,9 +121,6 @@ impl ExitPoint {
                 }
                 Ok(Kind::Clear) => {
                     let taken = self.take_clear(first, octets).map(Some);
-                    if taken.is_ok() {
-                        self.note_heard(first.socket);
-                    }
                     verdicts.push(verdict(first, taken, &self.counters));
                     others
                 }

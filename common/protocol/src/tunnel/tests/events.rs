@@ -60,8 +60,11 @@ fn packets_on_a_path_that_is_not_proved_are_reported() {
 }
 
 #[test]
-fn a_mobile_node_reports_nobody() {
+fn a_mobile_node_reports_nobody_but_where_it_heard_something_first() {
     let mut pair = Pair::bound(CipherSuite::Aes128Gcm);
+    let (datagrams, _) = send(&mut pair.ha, pair.now, &mut pair.rng, &ipv6(CORRESPONDENT, HOME, 20));
+    let heard = [Event::Heard(SocketId(0))];
+    assert_eq!(receive_from(&mut pair.mn, pair.now, ([192, 0, 2, 66], 1).into(), &datagrams).1, heard);
     let (datagrams, _) = send(&mut pair.ha, pair.now, &mut pair.rng, &ipv6(CORRESPONDENT, HOME, 20));
     assert_eq!(receive_from(&mut pair.mn, pair.now, ([192, 0, 2, 66], 1).into(), &datagrams).1, []);
 }
