@@ -74,9 +74,9 @@ async fn nft(words: &[&str], script: String) -> Result<Output, GuardError> {
         child.wait_with_output()
     };
     let result = tokio::task::spawn_blocking(exchange).await.unwrap_or_else(|ended| Err(io::Error::other(ended)));
-    result.map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => GuardError::NotInstalled,
-        _ => GuardError::NotRun(error),
+    result.map_err(|error| {
+        let is_missing = error.kind() == io::ErrorKind::NotFound;
+        if is_missing { GuardError::NotInstalled } else { GuardError::NotRun(error) }
     })
 }
 

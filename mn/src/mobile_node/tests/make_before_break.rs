@@ -226,9 +226,9 @@ fn where_a_network_does_not_answer_another_one_is_tried_after_three_binding_upda
         let (due, _) = story.node.poll_timeout().unwrap();
         story.now = due;
         story.node.handle_timeout(due);
-        opened = story.actions().into_iter().find_map(|action| match action {
-            Action::OpenPath { attachment, .. } => Some(attachment),
-            _ => None,
+        opened = story.actions().into_iter().find_map(|action| {
+            let Action::OpenPath { attachment, .. } = action else { return None };
+            Some(attachment)
         });
     }
     assert_eq!((opened, story.node.registration.unanswered()), (Some(lte()), 3));
@@ -260,15 +260,15 @@ fn asking() -> (Story, SocketId, u32) {
     story.node.send_binding_update(true, story.now);
     story.actions();
     let actions = story.runs(1_000);
-    let socket = actions.iter().find_map(|action| match action {
-        Action::OpenPath { socket, attachment } if *attachment == lte() => Some(*socket),
-        _ => None,
+    let socket = actions.iter().find_map(|action| {
+        let Action::OpenPath { socket, attachment } = action else { return None };
+        (*attachment == lte()).then_some(*socket)
     });
     let socket = socket.expect("the other network is not asked after the first timeout");
     story.node.handle_path_opened(socket, true, story.now);
-    let question = story.actions().into_iter().find_map(|action| match action {
-        Action::Command(Command::Signal { paths, payload, .. }) => Some((paths.iter().next()?.socket, payload)),
-        _ => None,
+    let question = story.actions().into_iter().find_map(|action| {
+        let Action::Command(Command::Signal { paths, payload, .. }) = action else { return None };
+        Some((paths.iter().next()?.socket, payload))
     });
     let (asked_on, payload) = question.expect("it is not asked");
     let Ends { source, destination } = ends_at_mobile_node(&answering(1));
