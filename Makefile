@@ -144,11 +144,11 @@ callgrind: callgrind-tools ## instructions a packet, for changes that a busy mac
 DEBIAN_ROOT := $(abspath $(TARGET))/debian
 DEBIAN_RELEASE ?= bookworm
 
-debian-root: lab-tools ## a Debian root with systemd-resolved and openresolv -> target/debian; as root, a minute, once
+debian-root: lab-tools ## a Debian root with systemd-resolved, openresolv and nftables -> target/debian; as root, a minute, once
 	@test ! -e $(DEBIAN_ROOT)/made || exit 0; \
 	if [ "$$(id -u)" -ne 0 ]; then echo "The lab needs $(DEBIAN_ROOT). Run: sudo make debian-root"; exit 1; fi; \
 	rm -rf $(DEBIAN_ROOT) $(DEBIAN_ROOT).part && mkdir -p $(dir $(DEBIAN_ROOT)) && \
-	debootstrap --variant=minbase --include=systemd-resolved,dbus $(DEBIAN_RELEASE) $(DEBIAN_ROOT).part && \
+	debootstrap --variant=minbase --include=systemd-resolved,dbus,nftables $(DEBIAN_RELEASE) $(DEBIAN_ROOT).part && \
 	cd $(DEBIAN_ROOT).part/tmp && { apt-get download -q openresolv || { apt-get update -q && apt-get download -q openresolv; }; } && \
 	dpkg-deb -x openresolv_*.deb openresolv && rm openresolv_*.deb && \
 	mkdir -p ../opt/openresolv && mv openresolv/sbin ../opt/openresolv && mv openresolv/lib/resolvconf ../usr/lib && \

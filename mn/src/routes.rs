@@ -116,7 +116,8 @@ impl Routes {
     ///
     /// # Errors
     /// The kernel refused.
-    pub async fn set_mtu(&self, interface: u32, mtu: u16) -> Result<(), NetlinkError> {
+    pub async fn set_mtu(&mut self, interface: u32, mtu: u16) -> Result<(), NetlinkError> {
+        self.configured.iter_mut().for_each(|configured| configured.mtu = mtu);
         self.netlink.set_link_up(interface, Some(mtu)).await
     }
 
@@ -277,6 +278,7 @@ mod tests {
                 rules.len() == 5 && rules.iter().any(|rule| rule.packets == Selector::From([10, 9, 0, 8].into())),
                 "{rules:?}"
             );
+            assert_eq!(routes.reassert().await.unwrap(), [""; 0], "nobody else took anything away");
             // Away and back before anything was led: the kernel has dropped the routes of the address that was gone.
             routes.configure(tun.index(), 1400, &home(9), Some(&home(8))).await.unwrap();
             routes.configure(tun.index(), 1400, &home(8), Some(&home(9))).await.unwrap();

@@ -1,6 +1,6 @@
 //! Puts back what somebody else took away: NetworkManager, systemd-networkd, a person with `ip rule flush`.
 
-use net::netlink::{NetlinkError, Route, RouteFilter, RouteKind, Rule};
+use net::netlink::{NetlinkError, Route, RouteFilter, RouteKind, Rule, Selector};
 
 use super::{Configured, Routes};
 
@@ -52,7 +52,7 @@ impl Routes {
         Ok(())
     }
 
-    /// Rules of one priority are asked in the order in which they were added: where one is missing, all are added anew.
+    /// Rules of one priority are asked in the order in which they were added: where one is missing or out of order, all are added anew.
     async fn reassert_rules(&self, expected: &[Rule], gone: &mut Vec<String>) -> Result<(), NetlinkError> {
         let mut found = self.netlink.rules(Some(self.tunnel.table)).await?;
         found.extend(self.netlink.rules(Some(self.tunnel.table + 1)).await?);
@@ -62,8 +62,8 @@ impl Routes {
             let mut standing = of_family(&found);
             standing.retain(|rule| expected.contains(rule));
             // The rule to go to is of another priority, and so listed last.
-            let in_order = expected.iter().skip(1).chain(expected.first());
-            if in_order.eq(&standing) {
+            let in_order: Vec<Rule> = expected.iter().skip(1).chain(expected.first()).copied().collect();
+            if is_in_order(&standing, &in_order) {
                 continue;
             }
             gone.push(format!("{} of {} rules ({family:?})", expected.len().saturating_sub(standing.len()), expected.len()));
@@ -76,6 +76,13 @@ impl Routes {
         }
         Ok(())
     }
+}
+
+/// Of rules all of which are expected. Those of home addresses may stand anywhere behind the first: one of a new address stands last.
+fn is_in_order(standing: &[Rule], expected: &[Rule]) -> bool {
+    let of_a_home = |rule: &&Rule| matches!(rule.packets, Selector::From(_) | Selector::FromOrUnset(_));
+    let others = |rules: &[Rule]| rules.iter().filter(|rule| !of_a_home(rule)).copied().collect::<Vec<_>>();
+    standing.len() == expected.len() && standing.first() == expected.first() && others(standing) == others(expected)
 }
 
 /// Of a route that throws the kernel says more than it was told.

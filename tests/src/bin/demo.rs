@@ -177,7 +177,7 @@ fn moves(deployment: &Deployment<'_>, lab: &Lab, table: &mut Table) -> Result<()
 
 /// The last move as the node recorded it, in milliseconds after the kernel's event.
 fn recorded(deployment: &Deployment<'_>) -> Result<String> {
-    let (answer, _) = deployment.json("mn", &["handovers", "--json"])?;
+    let (answer, _) = deployment.json("mn", &["handovers"])?;
     let last = answer["handovers"].as_array().and_then(|all| all.last()).context("mn has recorded no move")?;
     let after = |name: &str| last[name].as_f64().map_or_else(|| "-".to_owned(), |milliseconds| format!("{milliseconds:.1}"));
     let (update, acknowledged, heard) = (after("update_ms"), after("acknowledged_ms"), after("first_downlink_ms"));

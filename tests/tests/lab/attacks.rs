@@ -7,13 +7,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use tests::lab::deployment::SOON;
+use tests::lab::deployment::{self, SOON};
 use tests::lab::emulator::attacker::Attack;
 use tests::lab::traffic::{during, udp::Load};
 use tests::lab::{Deployment, Lab, Setup, inside, pcap, plan, wait_for};
 use tests::link::Link;
-
-use crate::setup;
 
 const ONE_WAY: Duration = Duration::from_millis(20);
 /// His addresses, which lead to an interface where all is counted and nobody answers.
@@ -69,7 +67,11 @@ fn five_addresses_share_64_kib_when_each_has_a_binding_update_that_never_arrives
 
 /// The node is asked for a new SA, and its Binding Updates are copied; the old path has to carry all of the stream meanwhile.
 fn attacked(lab: &Lab, thefts: u32, withholds: bool) -> Result<Outcome> {
-    let deployment = setup::registered_with(lab, &Setup { in_memory: true, ..Setup::default() })?;
+    lab.attach(plan::WIFI)?;
+    let mut deployment = Deployment::with(lab, &Setup { in_memory: true, ..Setup::default() })?;
+    // He knows a Binding Update by its PType alone, so the node is to send no other signalling: the path's MTU is not searched for.
+    deployment::edit(&deployment::configuration(lab, "mn")?, &["tunnel", "mtu"], 1_400.into())?;
+    deployment.mn_up(&[])?;
     let _servers = lab.serve_traffic()?;
     lab.ip_batch(plan::NET, "link add third type veth peer name nobody\nlink set nobody up\nlink set third arp off up\nroute add 203.0.113.64/26 dev third")?;
     let mut emulator = lab.emulate_attacked(&Link::calm(ONE_WAY), 1, Some(Attack { from: FIRST, thefts, withholds }))?;

@@ -134,12 +134,12 @@ fn where_port_443_alone_is_open_a_node_authenticates_and_registers_and_who_sends
     });
 }
 
-/// A stranger sends a datagram of user data, framed as it should be, and waits to be closed.
+/// A stranger on the way sends a datagram of user data, framed as it should be, and waits to be closed.
 fn says_nothing_of_worth(lab: &Lab) -> Result<()> {
     let frame = r"\000\010\020\000\020\001\000\000\000\001";
     let to = format!("{}:{HTTPS}", plan::HA_OUTER4);
     let start = Instant::now();
-    lab.output(plan::MN, &["sh", "-c", &format!("printf '{frame}' | timeout 9 openssl s_client -quiet -connect {to}")])?;
+    lab.output(plan::NET, &["sh", "-c", &format!("printf '{frame}' | timeout 9 openssl s_client -quiet -connect {to}")])?;
     let took = start.elapsed();
     ensure!((1.9..4.0).contains(&took.as_secs_f64()), "it was closed after {took:.1?}");
     Ok(())

@@ -23,6 +23,7 @@ const COMMANDS: &[(&str, &[&str])] = &[
     ("ha", &["sa", "list"]),
     ("ha", &["check-config"]),
     ("mn", &["status"]),
+    ("mn", &["handovers"]),
     ("mn", &["check-config"]),
 ];
 

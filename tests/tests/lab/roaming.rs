@@ -75,7 +75,7 @@ fn handovers(deployment: &Deployment<'_>) -> Result<String> {
 
 /// The records of moves, oldest first.
 fn records(deployment: &Deployment<'_>) -> Result<Vec<Value>> {
-    let (answer, _) = deployment.json("mn", &["handovers", "--json"])?;
+    let (answer, _) = deployment.json("mn", &["handovers"])?;
     answer["handovers"].as_array().cloned().context("no records")
 }
 
@@ -138,8 +138,11 @@ fn a_better_network_that_leads_nowhere_costs_nothing() {
     inside(|lab| {
         let deployment = on_wifi(lab)?;
         let _servers = lab.serve_traffic()?;
-        lab.run(plan::NET, &["nft", "add table ip6 dead; add chain ip6 dead all { type filter hook prerouting priority 0; }"])?;
-        lab.run(plan::NET, &["nft", "add rule ip6 dead all iifname lte udp dport 7872 drop"])?;
+        lab.run(
+            plan::NET,
+            &["nft", "add table ip6 dead; add chain ip6 dead silence { type filter hook prerouting priority 0; }"],
+        )?;
+        lab.run(plan::NET, &["nft", "add rule ip6 dead silence iifname lte udp dport 7872 drop"])?;
         lab.expect_warning("mn", "the home agent does not answer over this network");
         let streams = during(
             || lab.stream(plan::CN4, Duration::from_secs(6), 1_000),
@@ -172,9 +175,9 @@ fn a_network_that_dies_with_its_link_up_is_left_for_another_within_three_seconds
                 std::thread::sleep(Duration::from_secs(1));
                 lab.run(
                     plan::NET,
-                    &["nft", "add table ip dead; add chain ip dead all { type filter hook prerouting priority 0; }"],
+                    &["nft", "add table ip dead; add chain ip dead silence { type filter hook prerouting priority 0; }"],
                 )?;
-                lab.run(plan::NET, &["nft", "add rule ip dead all iifname wifi drop"])?;
+                lab.run(plan::NET, &["nft", "add rule ip dead silence iifname wifi drop"])?;
                 deployment.wait_for_care_of(plan::LTE)
             },
         )?;
