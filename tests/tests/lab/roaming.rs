@@ -175,9 +175,12 @@ fn a_network_that_dies_with_its_link_up_is_left_for_another_within_three_seconds
                 std::thread::sleep(Duration::from_secs(1));
                 lab.run(
                     plan::NET,
-                    &["nft", "add table ip dead; add chain ip dead silence { type filter hook prerouting priority 0; }"],
+                    &["nft", "add table ip dead; add chain ip dead silence { type filter hook forward priority 0; }"],
                 )?;
-                lab.run(plan::NET, &["nft", "add rule ip dead silence iifname wifi drop"])?;
+                lab.run(
+                    plan::NET,
+                    &["nft", "add rule ip dead silence iifname wifi drop; add rule ip dead silence oifname wifi drop"],
+                )?;
                 deployment.wait_for_care_of(plan::LTE)
             },
         )?;
