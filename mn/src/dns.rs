@@ -1,8 +1,8 @@
 //! The name servers that the HAC granted: the host asks them, and them alone, while the node is registered.
 //!
-//! Told through what the host's own resolver is made by ([`choose`]): [`resolved`], [`resolvconf`], or [`file`] itself. Somebody else
+//! Told through what the host's own resolver is made by (`choose`): `resolved`, `resolvconf`, or `file` itself. Somebody else
 //! may take that away at any time, a DHCP client or a daemon that starts anew, so it is looked at from time to time, whenever the
-//! system bus says that something has changed, and after sleep ([`keeper`]). The node's own look-ups go on asking the network's
+//! system bus says that something has changed, and after sleep (`keeper`). The node's own look-ups go on asking the network's
 //! servers ([`name_servers`]).
 
 use std::fmt;

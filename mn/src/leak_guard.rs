@@ -2,7 +2,7 @@
 //!
 //! One nftables table of the node's own, put up before anything else and taken away last. A node that is killed leaves it
 //! standing, so that nothing leaves in the clear until the next `mn up` or `mn down` (`docs/why/leak-guard.md`). What it lets
-//! through is in [`rules`]; every change is one transaction, so there is no moment without it.
+//! through is in `rules`; every change is one transaction, so there is no moment without it.
 
 mod answered;
 mod nft;

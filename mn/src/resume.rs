@@ -1,7 +1,7 @@
 //! Notices that the machine has slept, or that this process was stopped.
 //!
 //! By the clocks: CLOCK_BOOTTIME ran ahead of CLOCK_MONOTONIC, or a tick came much too late. And by logind, where there is one,
-//! which says so at once ([`logind`]). Whoever is first is heard, and the others not about the same sleep.
+//! which says so at once (`logind`). Whoever is first is heard, and the others not about the same sleep.
 
 use std::fmt;
 use std::time::{Duration, Instant};
