@@ -31,13 +31,14 @@ use crate::hac_client::{HacClient, HacError, MAX_CANDIDATES};
 use crate::leak_guard::{GuardError, LeakGuard};
 use crate::link_monitor::{self, Found};
 use crate::mobile_node::{Action, MobileNode, Phase, Registered};
-use crate::path_mtu::PathMtu;
 use crate::resume::{self, Resumed};
 use crate::routes::Routes;
-use crate::status::{HandoverShown, SharedStatus, milliseconds, phase_name};
+use crate::status::{SharedStatus, milliseconds};
 use crate::tunnel_device::TunnelDevice;
 use crate::upkeep::Upkeep;
 
+mod fallback;
+mod report;
 mod resumption;
 
 /// How often the tunnel's counters are looked at.
@@ -285,22 +286,6 @@ impl Runtime {
         Ok(())
     }
 
-    /// The tunnel's socket is there before the node uses it.
-    fn hear_of_fallback(&mut self, event: FallbackEvent) -> Result<(), RuntimeError> {
-        let now = clock::now();
-        match event {
-            FallbackEvent::Opened { attempt, relay, tunnel } => {
-                if let Some(local) = self.device.open_relayed_path(attempt, relay)?
-                    && tunnel.send(local).is_ok()
-                {
-                    self.node.handle_fallback_opened(attempt, relay, now);
-                }
-            }
-            FallbackEvent::Closed(attempt) => self.node.handle_fallback_closed(attempt, now),
-        }
-        Ok(())
-    }
-
     /// Runs MHAuth beside everything else.
     fn bootstrap(&mut self, run: Run) {
         let (hac, heard) = (self.hac.clone(), self.heard_of_runs.clone());
@@ -373,36 +358,5 @@ impl Runtime {
             shown.last_error = refused;
         });
         Ok(())
-    }
-
-    fn report(&mut self) {
-        let (records, changes) = self.node.handovers();
-        if std::mem::replace(&mut self.shown_changes, changes) != changes {
-            let (now, wall) = (clock::now(), SystemTime::now());
-            let shown_moves = records.map(|record| HandoverShown::new(record, now, wall)).collect();
-            self.status.update(|shown| shown.handovers = shown_moves);
-        }
-        let install = self.node.security_association();
-        let now = clock::now();
-        self.status.update(|shown| {
-            shown.state = phase_name(self.node.phase()).to_owned();
-            shown.transport = self.node.transport().name().to_owned();
-            shown.renewals = self.node.renewals();
-            shown.keepalives = self.node.keepalives();
-            shown.keepalive_seconds = self.node.keepalive_interval().map(|every| every.as_secs_f64());
-            shown.mtu = self.device.mtu();
-            shown.path_mtu = self.node.path_mtu().and_then(PathMtu::confirmed);
-            shown.workers = self.device.workers();
-            shown.offloads = self.device.offloads().into_iter().map(str::to_owned).collect();
-            if let Some(install) = install {
-                shown.home = install.sa.home.iter().map(|home| home.0).collect();
-                shown.spi = Some(install.sa.spi.get());
-                shown.suite = Some(install.sa.suite.name().to_owned());
-                shown.profile = Some(install.sa.profile.name().to_owned());
-                shown.user_data = Some(install.sa.user_data.name().to_owned());
-                shown.sa_seconds_left = Some(install.valid_until.saturating_duration_since(now).as_secs());
-                shown.home_agent = shown.care_of.and_then(|care_of| install.sa.home_agent.of_family(care_of));
-            }
-        });
     }
 }
