@@ -69,10 +69,11 @@ impl MobileNode {
         std::mem::replace(&mut self.socket, open())
     }
 
-    /// The next Mobility Header that comes in.
+    /// The next Mobility Header that comes in; inner packets may come before it, since the home agent answers each from a
+    /// thread of its own.
     pub(crate) fn receives_message(&mut self) -> MobilityMessage {
-        let (_, received) = self.receives().expect("a datagram comes in");
-        let received = received.expect("it is a Mobility Header");
+        let received = std::iter::from_fn(|| self.receives()).find_map(|(_, received)| received);
+        let received = received.expect("a Mobility Header comes in");
         let parsed = Signalling::parse(received.next_header, &received.payload).unwrap();
         let (home, home_agent) = (self.sa.home.in_mobility_header(), self.sa.home_agent.in_mobility_header());
         MobilityMessage::parse(parsed.mobility_header, Ends { source: home_agent, destination: home }).unwrap()
