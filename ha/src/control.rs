@@ -110,7 +110,7 @@ fn status(report: &StatusReport) -> Value {
         "bindings_behind_nat": bindings.behind_nat,
         "bindings_unproved": bindings.unproved,
         "sent": { "packets": sent.0, "octets": sent.1 },
-        "received": { "packets": received.0, "octets": received.1 },
+        "received": { "packets": received.0, "octets": received.1, "missing": report.missing },
         "drops": drops,
         "fallback": report.fallback.as_ref().map(fallback),
         "io": { "unsent": io.unsent, "unwritten": io.unwritten, "receive_errors": io.receive_errors },

@@ -32,6 +32,8 @@ pub(crate) struct StatusReport {
     pub(crate) sent: (u64, u64),
     /// Packets and octets.
     pub(crate) received: (u64, u64),
+    /// Packets that mobile nodes sealed and that have not come.
+    pub(crate) missing: u64,
     pub(crate) drops: Vec<(DropReason, u64)>,
     pub(crate) io: IoReport,
     /// None where nothing is listened on.

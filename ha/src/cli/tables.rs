@@ -21,10 +21,12 @@ pub(super) fn print_status(status: &Value) {
     line("security associations", format!("{held} ({reinit} only ask for re-initialisation, {renewal} are to be renewed)"));
     let (nat, unproved) = (text(status, "/bindings_behind_nat"), text(status, "/bindings_unproved"));
     line("bindings", format!("{} ({nat} behind a NAT, {unproved} not proved)", text(status, "/bindings")));
-    for way in ["sent", "received"] {
-        let (packets, octets) = (text(status, &format!("/{way}/packets")), text(status, &format!("/{way}/octets")));
-        line(way, format!("{packets} packets, {octets} octets"));
-    }
+    let carried = |way: &str| {
+        let [packets, octets] = ["packets", "octets"].map(|name| text(status, &format!("/{way}/{name}")));
+        format!("{packets} packets, {octets} octets")
+    };
+    line("sent", carried("sent"));
+    line("received", format!("{}, {} packets missing", carried("received"), text(status, "/received/missing")));
     if status.pointer("/fallback").is_some_and(Value::is_object) {
         let count = |name: &str| text(status, &format!("/fallback/{name}"));
         let [open, accepted, unbound, refused] = ["open", "accepted", "unbound", "refused"].map(count);

@@ -47,6 +47,7 @@ impl Gateway {
             bindings: BindingCounts::new(home_agent.bindings()),
             sent: self.counters.sent(),
             received: self.counters.received(),
+            missing: self.counters.missing(),
             drops: self.counters.drops().collect(),
             fallback: self.relays.counters.as_deref().map(FallbackReport::from),
             io: self.workers.as_ref().map(|workers| workers.io().into()).unwrap_or_default(),
