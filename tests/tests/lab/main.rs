@@ -17,6 +17,7 @@ mod leaks;
 mod main_job;
 mod nat;
 mod path_mtu;
+mod ping_pong;
 mod refusals;
 mod remapping;
 mod remedies;
