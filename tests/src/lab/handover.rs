@@ -1,10 +1,11 @@
 //! How long each of many moves took, told by the packets themselves: a stream of a packet a millisecond each way, captured
 //! where the mobile node's kernel has it (its tunnel device) and where the correspondent node has it.
 //!
-//! A move is a hard one: the network in use goes, for a moment there is none, then the other comes. Its time counts from the
-//! kernel's report that the new care-of address is usable.
+//! A move is a hard one: the network or the address in use goes, for a moment there is none, then the other comes. Its time counts
+//! from the kernel's report that the new care-of address is usable.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ use crate::lab::traffic::UDP_PORT;
 pub(super) const KEPT: u32 = 0;
 pub(super) const STREAM: &str = "udp port 5002";
 /// How long the node is without any network.
-const WITHOUT: Duration = Duration::from_millis(100);
+const WITHOUT: Duration = Duration::from_millis(200);
 /// What is sent so shortly before the next move is lost with the network.
 const UNDER_WAY: Duration = Duration::from_millis(200);
 
@@ -47,34 +48,83 @@ struct Period {
     end: Duration,
 }
 
+/// Where the node is: on a network, under an address.
+#[derive(Clone, Copy)]
+struct Place {
+    access: &'static str,
+    care_of: IpAddr,
+}
+
 impl Lab {
-    /// Moves the registered mobile node to and fro, `count` times, lets it `stay` where it came, and gives what became of each move.
+    /// Moves the registered mobile node to and fro between the two networks, `count` times, lets it `stay` where it came, and gives
+    /// what became of each move. It is on `wifi` at first.
     pub fn measured_moves(&self, count: usize, stay: Duration) -> Result<Vec<Move>> {
+        let [wifi, lte] = [(plan::WIFI, plan::WIFI_CARE_OF), (plan::LTE, plan::LTE_CARE_OF)];
+        self.measured(
+            [lte, wifi].map(|(access, care_of)| Place { access, care_of }),
+            count,
+            |from, to| {
+                self.detach(from.access)?;
+                std::thread::sleep(WITHOUT);
+                self.attach(to.access)
+            },
+            stay,
+        )
+    }
+
+    /// The same where the node stays on the network that it is on, and its lease there changes: the address goes, and another
+    /// comes.
+    pub fn measured_leases(&self, access: &'static str, count: usize, stay: Duration) -> Result<Vec<Move>> {
+        let [first, second] = plan::leases(access);
+        let line = |care_of: IpAddr| plan::lease(access, care_of);
+        self.measured(
+            [second, first].map(|care_of| Place { access, care_of }),
+            count,
+            |_, to| {
+                self.ip_batch(plan::MN, &format!("address flush dev {access} scope global"))?;
+                std::thread::sleep(WITHOUT);
+                self.ip_batch(plan::MN, &line(to.care_of))
+            },
+            stay,
+        )
+    }
+
+    fn measured(
+        &self,
+        places: [Place; 2],
+        count: usize,
+        change: impl Fn(Place, Place) -> Result<()>,
+        stay: Duration,
+    ) -> Result<Vec<Move>> {
         let node = self.capture(plan::MN, MN_TUN, "node", KEPT, STREAM)?;
         let correspondent = self.capture(plan::CN, plan::HOME, "correspondent", KEPT, STREAM)?;
         let to = format!("[{}]:{UDP_PORT}", plan::CN6);
         let labtool = super::programs::path("labtool")?;
         let stream = self.spawn(plan::MN, "udp-stream", &labtool, &["udp-stream", "--to", &to, "--seconds", "36000"])?;
         std::thread::sleep(stay);
-        let periods = self.move_to_and_fro(count, stay)?;
+        let periods = self.move_to_and_fro(places, count, change, stay)?;
         drop(stream);
         let (node, correspondent) = (Seen::read(&node.stop()?)?, Seen::read(&correspondent.stop()?)?);
         Ok(periods.into_iter().map(|period| judge(period, &node, &correspondent)).collect())
     }
 
-    fn move_to_and_fro(&self, count: usize, stay: Duration) -> Result<Vec<Period>> {
+    fn move_to_and_fro(
+        &self,
+        [first, second]: [Place; 2],
+        count: usize,
+        change: impl Fn(Place, Place) -> Result<()>,
+        stay: Duration,
+    ) -> Result<Vec<Period>> {
         let events = self.kernel_events(plan::MN)?;
-        let (mut periods, mut from): (Vec<Period>, _) = (Vec::new(), plan::WIFI);
-        for to in [plan::LTE, plan::WIFI].into_iter().cycle().take(count) {
+        let mut periods: Vec<Period> = Vec::new();
+        for [from, to] in [[second, first], [first, second]].into_iter().cycle().take(count) {
             let began = now();
             periods.iter_mut().rev().take(1).for_each(|before| before.end = began);
-            self.detach(from)?;
-            std::thread::sleep(WITHOUT);
-            self.attach(to)?;
-            let usable = wait_for(&format!("the kernel to report {to} as usable"), KERNEL, || Ok(events.usable(to, began)))?;
+            change(from, to)?;
+            let what = format!("the kernel to report {} as usable", to.care_of);
+            let usable = wait_for(&what, KERNEL, || Ok(events.usable(to.access, to.care_of, began)))?;
             std::thread::sleep((usable + stay).saturating_sub(now()));
-            periods.push(Period { to, began, usable, end: now() });
-            from = to;
+            periods.push(Period { to: to.access, began, usable, end: now() });
         }
         Ok(periods)
     }

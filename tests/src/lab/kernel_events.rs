@@ -1,6 +1,7 @@
 //! When a namespace's kernel reported an address or a route: `ip monitor`, each line with the time at which it came.
 
 use std::io::{BufRead, BufReader};
+use std::net::IpAddr;
 use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -8,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context, Result};
 
 use super::deployment::SOON;
-use super::{Lab, plan, wait_for};
+use super::{Lab, wait_for};
 
 /// Kernel events of a namespace, as they come; ends when dropped.
 #[derive(Debug)]
@@ -42,10 +43,10 @@ impl Lab {
 }
 
 impl KernelEvents {
-    /// When the access network's care-of address was usable, of an attachment that began at `since`: its address was reported
-    /// without the tentative flag, and a default route through it.
-    pub fn usable(&self, access: &str, since: Duration) -> Option<Duration> {
-        let care_of = format!(" {}/", if access == plan::WIFI { plan::WIFI_CARE_OF } else { plan::LTE_CARE_OF });
+    /// When this care-of address was usable on the access network, of an attachment that began at `since`: it was reported without
+    /// the tentative flag, and a default route through the network.
+    pub fn usable(&self, access: &str, care_of: IpAddr, since: Duration) -> Option<Duration> {
+        let care_of = format!(" {care_of}/");
         let device = format!("dev {access} ");
         let new = |line: &str| !line.starts_with("Deleted");
         let address = self.first(since, |line| new(line) && line.contains(&care_of) && !line.contains("tentative"))?;

@@ -151,3 +151,18 @@ pub fn configure(access: &str) -> Option<&'static str> {
         _ => None,
     }
 }
+
+/// Addresses that a lease on an access network gives in turn; the first is the care-of address of [`configure`].
+pub fn leases(access: &str) -> [IpAddr; 2] {
+    if access == WIFI {
+        [WIFI_CARE_OF, IpAddr::V4(Ipv4Addr::new(198, 51, 100, 77))]
+    } else {
+        [LTE_CARE_OF, IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 0, 0, 0, 0x77))]
+    }
+}
+
+/// `ip -batch` lines of `mn` that give an access network this address, and its route.
+pub fn lease(access: &str, care_of: IpAddr) -> String {
+    let (length, router) = if care_of.is_ipv4() { (24, "198.51.100.1") } else { (64, "2001:db8:1::1") };
+    format!("address add {care_of}/{length} dev {access}\nroute replace default via {router} dev {access}")
+}
