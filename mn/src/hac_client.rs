@@ -38,6 +38,7 @@ pub use candidate::{Candidate, MAX_CANDIDATES};
 pub use discovery::{DEFAULT_PORT, DiscoveryError, Whereabouts};
 pub use error::{HacError, Tried};
 pub use memory::Memory;
+pub(crate) use resolver::Resolver;
 
 /// TCP, and TLS after it, each.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -127,6 +128,18 @@ impl HacClient {
     /// Asks every address in the next run, also those that want to be left alone.
     pub fn forget_pauses(&self) {
         self.memory().forget_pauses();
+    }
+
+    /// Up to `most` addresses at which it may be, the last good one first; none where DNS does not say.
+    pub async fn addresses(&self, most: usize) -> Vec<IpAddr> {
+        let mut addresses: Vec<IpAddr> = Vec::new();
+        for candidate in self.find().await.unwrap_or_default() {
+            let ip = candidate.address.ip();
+            if addresses.len() < most && !addresses.contains(&ip) {
+                addresses.push(ip);
+            }
+        }
+        addresses
     }
 
     /// The candidates, the last good one first. When the look-up gets no answer, what an earlier one found.

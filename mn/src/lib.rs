@@ -12,6 +12,7 @@
 pub mod binding_messages;
 pub mod binding_update_list;
 pub mod bootstrap;
+pub mod captive_portal;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -14,6 +14,7 @@ mod registration;
 mod report;
 mod resume;
 mod signalling;
+mod stuck;
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -22,6 +22,7 @@ use tokio::sync::{Mutex, Notify, mpsc, oneshot, watch};
 use tokio::task::AbortHandle;
 
 use crate::bootstrap::Run;
+use crate::captive_portal::{Portals, Window};
 use crate::clock::{self, sleep_until};
 use crate::config::{self, Guard, Tunnel};
 use crate::dns::{self, Dns, DnsError};
@@ -80,6 +81,8 @@ pub struct Host {
     pub guard: Guard,
     /// Whom the host asks for names.
     pub dns: config::Dns,
+    /// For logins that networks want.
+    pub window: Arc<Window>,
 }
 
 /// A mobile node that runs.
@@ -100,6 +103,7 @@ pub struct Runtime {
     /// Of the moves, as they were shown last.
     shown_changes: u64,
     fallbacks: Fallbacks,
+    portals: Portals,
 }
 
 /// What a run of MHAuth has to say.
@@ -117,6 +121,7 @@ struct Inputs {
     events: mpsc::Receiver<Event>,
     resumed: mpsc::Receiver<Resumed>,
     fallbacks: mpsc::Receiver<FallbackEvent>,
+    logins: mpsc::Receiver<()>,
 }
 
 /// Runs a mobile node until `shutdown` ends, then de-registers and puts everything back. `renew` asks it for a new SA.
@@ -146,7 +151,7 @@ pub async fn run(
 
 async fn run_guarded(
     hac: HacClient,
-    Host { tunnel, dns, .. }: Host,
+    Host { tunnel, dns, window, .. }: Host,
     guard: Arc<Mutex<LeakGuard>>,
     counters: Arc<Counters>,
     status: SharedStatus,
@@ -180,6 +185,8 @@ async fn run_guarded(
     let (heard_of_runs, runs) = mpsc::channel(BOOTSTRAP_QUEUE);
     let dns = Dns::start(dns, &tunnel, device.interface(), &status);
     let (fallbacks, of_fallbacks) = Fallbacks::new(hac.tls.clone(), tunnel.fwmark);
+    let (logged_in, logins) = mpsc::channel(1);
+    let portals = Portals::start(hac.clone(), status.clone(), window, logged_in);
     let mut runtime = Runtime {
         node: MobileNode::new(counters.clone(), clock::now(), &mut rand::rng()),
         hac,
@@ -196,11 +203,12 @@ async fn run_guarded(
         finished: false,
         shown_changes: 0,
         fallbacks,
+        portals,
     };
     if tunnel.mtu.is_some() {
         runtime.node.fix_mtu();
     }
-    let inputs = Inputs { runs, attachments, events, resumed: resume::watch(), fallbacks: of_fallbacks };
+    let inputs = Inputs { runs, attachments, events, resumed: resume::watch(), fallbacks: of_fallbacks, logins };
     let result = runtime.drive(inputs, renew, shutdown).await;
     monitor.abort();
     runtime.dns.put_back().await;
@@ -234,6 +242,10 @@ impl Runtime {
                 Some(event) = inputs.events.recv() => self.node.handle_event(&event, clock::now()),
                 Some(resumed) = inputs.resumed.recv() => self.handle_resume(resumed).await?,
                 Some(event) = inputs.fallbacks.recv() => self.hear_of_fallback(event)?,
+                Some(()) = inputs.logins.recv() => {
+                    self.hac.forget_pauses();
+                    self.node.handle_way_open(clock::now());
+                }
                 () = sleep_until(due) => self.node.handle_timeout(clock::now()),
                 _ = activity.tick() => {
                     let ((sent, _), (received, _)) = (self.counters.sent(), self.counters.received());

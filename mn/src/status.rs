@@ -9,6 +9,7 @@ use std::time::Instant;
 use protocol::tunnel::Counters;
 use serde::{Deserialize, Serialize};
 
+use crate::captive_portal::Portal;
 use crate::leak_guard::Seen;
 use crate::mobile_node::Phase;
 pub use handovers::HandoverShown;
@@ -84,6 +85,9 @@ pub struct Status {
     /// Why it is not, if it should be.
     #[serde(default)]
     pub dns_error: Option<String>,
+    /// The login that the network wants before it lets anything through.
+    #[serde(default)]
+    pub captive_portal: Option<Portal>,
     /// What went wrong last, if it still matters.
     pub last_error: Option<String>,
     /// Threads that carry packets.

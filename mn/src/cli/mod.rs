@@ -1,9 +1,10 @@
-//! `mn up | down | renew | status | check-config`.
+//! `mn up | down | renew | portal | status | handovers | check-config`.
 #![allow(clippy::print_stdout, reason = "the command line speaks on standard output")]
 
 mod check_config;
 mod down;
 mod handovers;
+mod portal;
 mod renew;
 mod status;
 mod up;
@@ -41,6 +42,12 @@ enum Command {
     Down,
     /// Authenticate now and register under the new keys; returns when that is done.
     Renew,
+    /// Open a window for the login that this network wants: an HTTP proxy past the tunnel, until the node is registered.
+    Portal {
+        /// As JSON, schema 1, without waiting for the login.
+        #[arg(long)]
+        json: bool,
+    },
     /// Show state, addresses and counters.
     Status {
         /// As JSON, schema 1.
@@ -65,7 +72,9 @@ impl Arguments {
     /// Whether the command was asked for JSON: then a failure is told in it too.
     pub fn wants_json(&self) -> bool {
         match self.command {
-            Command::Status { json } | Command::Handovers { json } | Command::CheckConfig { json } => json,
+            Command::Portal { json } | Command::Status { json } | Command::Handovers { json } | Command::CheckConfig { json } => {
+                json
+            }
             Command::Up { .. } | Command::Down | Command::Renew => false,
         }
     }
@@ -105,6 +114,9 @@ pub enum CliError {
     /// It is not up.
     #[error("{0}")]
     NotUp(String),
+    /// No login is wanted, or it was not done.
+    #[error("{0}")]
+    Portal(String),
     /// It has no new keys.
     #[error("{0}")]
     NotRenewed(String),
@@ -122,6 +134,7 @@ pub async fn run(arguments: Arguments) -> Result<ExitCode, CliError> {
         Command::Up { foreground: false } => up::background(&load()?).await?,
         Command::Down => down::run(&load()?).await?,
         Command::Renew => renew::run(&load()?).await?,
+        Command::Portal { json } => portal::run(&load()?, json).await?,
         Command::Status { json } => status::run(&load()?, json).await?,
         Command::Handovers { json } => handovers::run(&load()?, json).await?,
     }

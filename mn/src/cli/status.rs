@@ -80,6 +80,9 @@ fn show(status: &Status) {
     for (reason, count) in &counters.dropped {
         row("dropped", format!("{count} {reason}"));
     }
+    if let Some(portal) = &status.captive_portal {
+        row("captive portal", format!("{}: log in with `mn portal`", portal.url));
+    }
     if let Some(error) = &status.last_error {
         row("last error", error.clone());
     }

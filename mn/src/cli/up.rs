@@ -14,6 +14,7 @@ use service::shutdown;
 use tokio::sync::Notify;
 
 use super::{CliError, socket};
+use crate::captive_portal::Window;
 use crate::config::Config;
 use crate::hac_client::HacClient;
 use crate::leak_guard::Reader;
@@ -32,10 +33,11 @@ pub(super) async fn foreground(config: &Located<Config>) -> Result<(), CliError>
     let status = SharedStatus::new(counters.clone(), started);
     let asked = Arc::new(Asked::default());
     let socket = ControlSocket::bind(&socket(config))?;
+    let window = Window::new(&client);
     let control = {
-        let (status, asked) = (status.clone(), asked.clone());
+        let (status, asked, window) = (status.clone(), asked.clone(), window.clone());
         let guard = Arc::new(Reader::new(&config.guard, config.tunnel.table));
-        tokio::spawn(socket.serve(move |request| answer(&request, &status, &asked, &guard)))
+        tokio::spawn(socket.serve(move |request| answer(&request, &status, &asked, &guard, &window)))
     };
     let remedy = "raise the limit on open files (`ulimit -n`)";
     let failed = |source| CliError::Io { what: "cannot wait for signals".to_owned(), source, remedy };
@@ -46,7 +48,7 @@ pub(super) async fn foreground(config: &Located<Config>) -> Result<(), CliError>
             () = asked.down.notified() => tracing::info!("asked to go down: de-registering and putting everything back"),
         }
     };
-    let host = Host { tunnel: config.tunnel.clone(), guard: config.guard.clone(), dns: config.dns };
+    let host = Host { tunnel: config.tunnel.clone(), guard: config.guard.clone(), dns: config.dns, window };
     let result = runtime::run(client, host, counters, status, &asked.renew, shutdown).await;
     control.abort();
     // The socket's file goes with the task that serves it; `mn down` takes that as the end.
@@ -66,6 +68,7 @@ fn answer(
     status: &SharedStatus,
     asked: &Asked,
     guard: &Arc<Reader>,
+    window: &Arc<Window>,
 ) -> impl Future<Output = Result<Value, String>> + Send + use<> {
     let as_json = |status| serde_json::to_value(status).map_err(|error| error.to_string());
     let result = match request.request.as_str() {
@@ -80,10 +83,15 @@ fn answer(
             asked.renew.notify_one();
             before.map(Some)
         }
-        other => Err(format!("unknown request {other:?}: ask for \"status\", \"renew\" or \"down\"")),
+        "portal" => Ok(None),
+        other => Err(format!("unknown request {other:?}: ask for \"status\", \"renew\", \"portal\" or \"down\"")),
     };
     let (status, guard) = (status.clone(), guard.clone());
+    let window = (request.request == "portal").then(|| window.clone());
     async move {
+        if let Some(window) = window {
+            return super::portal::answer(&status.snapshot(), &window).await;
+        }
         match result? {
             Some(answer) => Ok(answer),
             None => {

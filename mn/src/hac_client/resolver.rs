@@ -33,26 +33,29 @@ const SERVERS_AT_ONCE: usize = 3;
 const OTHER_FAMILY: Duration = Duration::from_millis(500);
 
 /// The resolver of one run.
-pub(super) struct Resolver {
+pub(crate) struct Resolver {
     dns: Result<hickory_resolver::Resolver<Marked>, String>,
     servers: Vec<IpAddr>,
     hosts: String,
 }
 
 /// Why a look-up gave nothing.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Nothing {
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Nothing {
     /// There is no such name.
+    #[error("there is no such name")]
     UnknownName,
     /// The name has no record of this type.
+    #[error("the name has no such record")]
     Empty,
     /// There was no answer of use, for this reason.
+    #[error("the look-up failed: {0}")]
     Unanswered(String),
 }
 
 impl Resolver {
     /// As `servers` and `/etc/hosts` say now; queries carry `mark`.
-    pub(super) async fn of_system(servers: &NameServers, mark: u32) -> Self {
+    pub(crate) async fn of_system(servers: &NameServers, mark: u32) -> Self {
         let hosts = Path::new("/etc/hosts");
         match servers.find().await {
             Ok(Found { path, text }) => Self::of(&path, Ok(text), hosts, mark).await,
@@ -103,7 +106,7 @@ impl Resolver {
 
     /// The addresses of `name`, of `/etc/hosts` or else of DNS, IPv6 first. What one family has is not lost when the other has no
     /// answer.
-    pub(super) async fn addresses(&self, name: &str, deadline: Instant) -> Result<Vec<IpAddr>, Nothing> {
+    pub(crate) async fn addresses(&self, name: &str, deadline: Instant) -> Result<Vec<IpAddr>, Nothing> {
         let static_ones = self.in_hosts(name);
         if !static_ones.is_empty() {
             return Ok(static_ones);

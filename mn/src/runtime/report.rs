@@ -15,6 +15,7 @@ impl Runtime {
             let shown_moves = records.map(|record| HandoverShown::new(record, now, wall)).collect();
             self.status.update(|shown| shown.handovers = shown_moves);
         }
+        self.portals.set_trouble(self.node.is_stuck());
         let install = self.node.security_association();
         let now = clock::now();
         self.status.update(|shown| {

@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use tests::lab::aaa::load;
 use tests::lab::emulator::{self, attacker::Attack};
-use tests::lab::traffic::{advertise, burst, inject, press, relay, tcp, udp};
+use tests::lab::traffic::{advertise, burst, inject, portal, press, relay, tcp, udp};
 use tests::link::Link;
 
 /// Traffic of the lab's checks.
@@ -136,6 +136,8 @@ enum Command {
         #[arg(long)]
         from: Vec<IpAddr>,
     },
+    /// Be a captive portal's web server until killed
+    ServePortal { listen: SocketAddr },
     /// Advertise a default router, an on-link prefix of 64 bits and a route that is more specific
     Advertise {
         interface: u32,
@@ -174,6 +176,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Fetch { octets, from, seed, rate } => {
             return transfer(from, tcp::Direction::Down, tcp::Content { octets, seed, rate });
         }
+        Command::ServePortal { listen } => portal::serve(listen)?,
         Command::ServeUdp { listen } => udp::serve(listen)?,
         Command::UdpStream { to, seconds, rate, octets } => {
             let length = Duration::try_from_secs_f64(seconds).context("--seconds")?;

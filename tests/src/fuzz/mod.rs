@@ -13,6 +13,7 @@ pub mod offload;
 pub mod over_tls;
 pub mod packet;
 pub mod pieces;
+pub mod portal;
 pub mod radius;
 pub mod relay;
 pub mod world;
@@ -34,6 +35,7 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("mhauth_eap", mhauth_eap::mhauth_eap),
     ("mhauth_initiator", exchange::mhauth_initiator),
     ("mhauth_responder", exchange::mhauth_responder),
+    ("portal", portal::portal),
     ("ptype_0", clear::ptype_0),
     ("radius", radius::radius),
     ("radius_frames", frames::radius_frames),

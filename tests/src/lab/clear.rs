@@ -29,9 +29,17 @@ pub struct Leaked {
 impl Lab {
     /// Starts to capture on both access networks; `name` names the files.
     pub fn watch_for_clear(&self, name: &str) -> Result<Clear> {
+        self.watch_for_clear_but(name, "")
+    }
+
+    /// The same, of which `excepted`, a filter's expression, is not counted.
+    pub fn watch_for_clear_but(&self, name: &str, excepted: &str) -> Result<Clear> {
         let mut captures = Vec::new();
         for access in [plan::WIFI, plan::LTE] {
-            let filter = self.filter(access)?;
+            let mut filter = self.filter(access)?;
+            if !excepted.is_empty() {
+                filter += &format!(" and not ({excepted})");
+            }
             captures.push((access, self.capture(plan::NET, access, &format!("{name}-{access}"), KEPT, &filter)?));
         }
         Ok(Clear(captures))

@@ -49,6 +49,8 @@ pub const WIFI_PREFIX: &str = "198.51.100.0/24";
 pub const LTE_PREFIX: &str = "2001:db8:1::/64";
 /// The router's address towards the home agent: what stands outside for `wifi` when that is behind a [`Nat`](super::Nat).
 pub const NAT_OUTER4: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 1);
+/// The router's address on `wifi`.
+pub const ROUTER4: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
 /// The mobile node's care-of address on `wifi`.
 pub const WIFI_CARE_OF: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 2));
 /// The mobile node's care-of address on `lte`.

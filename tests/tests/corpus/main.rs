@@ -8,6 +8,7 @@ mod eap_methods;
 mod exchange;
 mod mhauth_eap;
 mod offload;
+mod portal;
 mod radius;
 mod relay;
 mod world;
@@ -74,6 +75,7 @@ fn seeds() -> Vec<(&'static str, Vec<Seed>)> {
         exchange::all(),
         data_path::all(),
         of_eap,
+        portal::all(),
         radius::all(),
         relay::all(),
         dynamic_authorization::all(),

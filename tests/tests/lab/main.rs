@@ -2,6 +2,7 @@
 
 mod attacks;
 mod breadth;
+mod captive_portal;
 mod capture;
 mod clean_up;
 mod commands;

@@ -8,6 +8,7 @@ mod nat;
 mod registration;
 mod renewal;
 mod report;
+mod stuck;
 mod user_data;
 
 use std::time::Duration;

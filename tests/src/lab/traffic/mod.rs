@@ -6,6 +6,7 @@ mod arrivals;
 pub mod burst;
 pub mod inject;
 pub mod ping;
+pub mod portal;
 pub mod press;
 pub mod relay;
 pub mod tcp;
