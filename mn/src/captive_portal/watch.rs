@@ -67,21 +67,20 @@ impl Watch {
     /// Asks again and again.
     async fn look(&self) {
         sleep(TROUBLE).await;
-        let mut found = None;
+        let mut is_found = false;
         loop {
-            match self.ask().await {
-                Outcome::Portal(page) => {
-                    let url = page.unwrap_or_else(|| page_of(&self.hac.whereabouts.name));
-                    self.show(found.insert(Portal { url }).clone().into());
+            let outcome = self.ask().await;
+            if let Outcome::Portal(page) = outcome {
+                let url = page.unwrap_or_else(|| page_of(&self.hac.whereabouts.name));
+                self.show(Some(Portal { url }));
+                is_found = true;
+            } else {
+                if outcome == Outcome::NoPortal {
+                    self.show(None);
                 }
-                outcome => {
-                    if found.is_some() {
-                        // The receiver is full where it has heard so already.
-                        let _known = self.done.try_send(());
-                    }
-                    if outcome == Outcome::NoPortal {
-                        self.show(None);
-                    }
+                if is_found {
+                    // Where the channel is full the runtime has not heard of the last time yet.
+                    let _known = self.done.try_send(());
                 }
             }
             sleep(AGAIN).await;
