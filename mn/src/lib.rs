@@ -37,6 +37,7 @@ pub mod mobile_node;
 pub mod movement;
 pub mod path_check;
 pub mod path_mtu;
+pub mod reachability;
 pub mod resume;
 pub mod routes;
 pub mod runtime;

@@ -10,6 +10,7 @@ mod authentication;
 mod fallback;
 mod moving;
 mod path_mtu;
+mod reachability;
 mod registration;
 mod report;
 mod resume;
@@ -32,6 +33,7 @@ use crate::handover::Handover;
 use crate::keepalive::{Keepalive, Kind};
 use crate::movement::Attachment;
 use crate::path_check::PathCheck;
+use crate::reachability::Reachability;
 use crate::silence::Silence;
 use crate::superseded::Superseded;
 use crate::uplink::Uplink;
@@ -88,6 +90,7 @@ pub struct MobileNode {
     is_found_here: bool,
     leaving: bool,
     silence: Silence,
+    reachability: Reachability,
     report: Report,
     /// Packets that found no sequence number left, as counted when it was last looked.
     exhausted: u64,
@@ -122,6 +125,7 @@ impl MobileNode {
             is_found_here: false,
             leaving: false,
             silence: Silence::default(),
+            reachability: Reachability::default(),
             report: Report::default(),
             exhausted: 0,
             actions: VecDeque::new(),
@@ -165,6 +169,7 @@ impl MobileNode {
         if is_silent && self.registration.is_settled() && self.phase() == Phase::Registered {
             self.send_binding_update(true, now);
         }
+        self.watch_forward_direction(sent_for_an_answer, now);
         self.watch_traffic(now);
         match self.keepalive.observe(sent, received, now) {
             Some(Kind::Dummy) => self.keep_alive(now),

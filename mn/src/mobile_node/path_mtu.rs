@@ -50,6 +50,12 @@ impl Mtu {
         }
     }
 
+    /// Of the next Heartbeat.
+    pub(super) fn next_sequence(&mut self) -> u32 {
+        self.sequence = self.sequence.wrapping_add(1);
+        self.sequence
+    }
+
     fn search(&mut self) -> Option<&mut PathMtu> {
         self.on.as_mut().map(|on| &mut on.search)
     }
@@ -108,10 +114,13 @@ impl MobileNode {
         socket: SocketId,
         now: Instant,
     ) -> Result<(), DropReason> {
+        let is_ours = self.mtu.sequence.wrapping_sub(sequence) < LATE;
+        if is_ours && self.handover.current().is_some_and(|(current, _)| *current == socket) {
+            self.reachability.confirm(now);
+        }
         let on = self.mtu.on.as_mut().filter(|on| on.socket == socket);
         if !on.is_some_and(|on| on.search.handle_response(sequence, len, now)) {
-            let is_late = self.mtu.sequence.wrapping_sub(sequence) < LATE;
-            return if is_late { Ok(()) } else { Err(DropReason::UnexpectedMobilityHeader) };
+            return if is_ours { Ok(()) } else { Err(DropReason::UnexpectedMobilityHeader) };
         }
         // A round that is over by this answer is followed by the next, or by word of what was found.
         self.probe_path(now);

@@ -91,6 +91,7 @@ impl MobileNode {
             Outcome::Accepted { .. } | Outcome::Refused(_) if self.is_misunderstood(acknowledgement) => self.speak_plainly(now),
             Outcome::Accepted { lifetime, took } => {
                 self.answered_on(socket, now);
+                self.reachability.confirm(now);
                 let registered = self.note_registration(acknowledgement, install, lifetime.duration(), took, now);
                 self.give_token_back(acknowledgement, socket, now);
                 if acknowledgement.path_check.is_none() {
