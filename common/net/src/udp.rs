@@ -21,12 +21,14 @@ use crate::bind::{self, Transport};
 use crate::offloads::Offloads;
 
 mod control;
+mod fragments;
 mod messages;
 mod options;
 mod receive;
 mod send;
 mod steering;
 
+use fragments::Fragmenter;
 pub(crate) use options::explain_mark;
 pub use receive::{
     MAX_DATAGRAM, MAX_RECEIVED, MAX_RECEIVED_RUN, RECEIVE_DATAGRAMS, RECEIVE_OCTETS, RECEIVE_RUNS, ReceiveReport, Receiver,
@@ -75,6 +77,8 @@ pub struct UdpSocket {
     sends_runs: AtomicBool,
     /// Whether datagrams are received as one message.
     receives_runs: bool,
+    /// For what goes in fragments; `None` where the kernel makes them, or nobody.
+    fragmenter: Option<Fragmenter>,
 }
 
 impl UdpSocket {
@@ -121,7 +125,8 @@ impl UdpSocket {
         options::tell_traffic_class(&socket, local);
         let sends_runs = options.offloads.udp_segment && options::can_send_runs(&socket, local);
         let receives_runs = options.offloads.udp_gro && options::receive_runs(&socket, local);
-        Ok(Self { socket, local, sends_runs: sends_runs.into(), receives_runs })
+        let fragmenter = fragmenter(local, options);
+        Ok(Self { socket, local, sends_runs: sends_runs.into(), receives_runs, fragmenter })
     }
 
     /// The address and port that it is bound to.
@@ -152,6 +157,20 @@ impl UdpSocket {
             tracing::info!(local = %self.local, %error, "the way out takes no UDP_SEGMENT: each datagram is sent by itself");
         }
     }
+}
+
+/// Over IPv4 routers fragment what is too long for them.
+fn fragmenter(local: SocketAddr, options: &SocketOptions) -> Option<Fragmenter> {
+    let SocketAddr::V6(local6) = local else { return None };
+    Fragmenter::open(local6, options)
+        .inspect_err(|error| {
+            tracing::info!(
+                %local, %error,
+                "inner packets of up to 1,280 octets cannot go in fragments where the path is too small for them: run as root or with \
+                 CAP_NET_RAW"
+            );
+        })
+        .ok()
 }
 
 impl AsFd for UdpSocket {

@@ -23,6 +23,13 @@ use socket2::Socket;
 use super::SocketOptions;
 
 pub(super) fn set(socket: &Socket, local: SocketAddr, options: &SocketOptions) -> io::Result<()> {
+    set_way(socket, options)?;
+    set_path_mtu_discovery(socket.as_fd(), local)?;
+    set_buffers(socket, options.receive_buffer)
+}
+
+/// Which routes and which interface what is sent takes.
+pub(super) fn set_way(socket: &Socket, options: &SocketOptions) -> io::Result<()> {
     if let Some(mark) = options.mark {
         socket.set_mark(mark).map_err(|error| explain_mark(&error, mark))?;
     }
@@ -35,8 +42,7 @@ pub(super) fn set(socket: &Socket, local: SocketAddr, options: &SocketOptions) -
             io::Error::new(error.kind(), text)
         })?;
     }
-    set_path_mtu_discovery(socket.as_fd(), local)?;
-    set_buffers(socket, options.receive_buffer)
+    Ok(())
 }
 
 /// Has the outer header's Traffic Class told of each datagram. A kernel without it tells of none.
@@ -278,6 +284,19 @@ mod tests {
             assert_eq!((probe.len(), probe[0].len(), probe[0][6]), (1, 1_500, 17));
             assert_eq!(link.send_as(Fragmentation::Never, 1_453), Err(libc::EMSGSIZE));
             assert_eq!(link.send(1_400).len(), 2);
+        });
+    }
+
+    #[test]
+    fn over_ipv6_what_is_too_long_on_its_own_goes_in_fragments_of_1280_octets_whatever_no_router_says() {
+        in_new_network_namespace(|| {
+            let link = Link::new("2001:db8:f::1/64", "2001:db8:f::9");
+            let shortest = link.send_as(Fragmentation::OnItsOwn, 1_232).unwrap();
+            assert_eq!((shortest.len(), shortest[0].len(), shortest[0][6]), (1, 1_280, 17));
+            let fragments = link.send_as(Fragmentation::OnItsOwn, 1_316).unwrap();
+            let lengths: Vec<_> = fragments.iter().map(|packet| (packet[6], packet.len())).collect();
+            assert_eq!(lengths, [(44, 1_280), (44, 48 + 8 + 1_316 - 1_232)]);
+            assert_eq!(link.send(1_316).len(), 1, "nor is anything else cut because of it");
         });
     }
 }

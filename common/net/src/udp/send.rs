@@ -6,6 +6,7 @@ use std::ops::Range;
 use protocol::tunnel::batch::{Fragmentation, MAX_RUN_DATAGRAMS, Run};
 use protocol::tunnel::{SendBatch, SocketId};
 
+use super::fragments::Fragmenter;
 use super::messages::Messages;
 use super::{Sockets, UdpSocket};
 
@@ -25,6 +26,16 @@ pub struct SendReport {
     pub last_error: Option<io::Error>,
     /// The socket whose send buffer is full, where something of the batch is left for another try.
     pub full: Option<SocketId>,
+}
+
+impl SendReport {
+    /// One datagram.
+    fn note(&mut self, sent: io::Result<()>) {
+        match sent {
+            Ok(()) => self.sent += 1,
+            Err(error) => (self.failed, self.last_error) = (self.failed + 1, Some(error)),
+        }
+    }
 }
 
 /// The memory that `sendmmsg(2)` needs beside the batch, and how far it is with that; one for each thread that sends.
@@ -49,11 +60,19 @@ impl Sender {
     pub fn send(&mut self, batch: &SendBatch, sockets: &Sockets) -> SendReport {
         let mut report = SendReport::default();
         let mut outgoing = rest_of(batch, self.done).flat_map(|(run, octets)| messages_of(run, octets, sockets)).peekable();
-        while let Some((first, _)) = outgoing.peek() {
+        while let Some((first, octets)) = outgoing.peek() {
+            if let Some(fragmenter) = fragmenter_of(first, octets, sockets) {
+                report.note(fragmenter.send(first.to, first.traffic_class, octets));
+                self.done += octets.len();
+                outgoing.next();
+                continue;
+            }
             let (id, fragmentation) = (first.socket, first.fragmentation);
             self.messages.clear();
             while self.messages.len() < MESSAGES
-                && let Some((run, octets)) = outgoing.next_if(|(run, _)| (run.socket, run.fragmentation) == (id, fragmentation))
+                && let Some((run, octets)) = outgoing.next_if(|(run, octets)| {
+                    (run.socket, run.fragmentation) == (id, fragmentation) && fragmenter_of(run, octets, sockets).is_none()
+                })
             {
                 self.messages.push(run, octets);
             }
@@ -116,6 +135,14 @@ fn in_form<T>(socket: Option<&UdpSocket>, form: Fragmentation, send: impl FnOnce
     let sent = send(socket);
     special.iter().for_each(|socket| socket.set_fragmentation(Fragmentation::OnTheWay));
     sent
+}
+
+/// What makes fragments of a datagram, where it is to go in some: a rare way, on which one that finds a full buffer is lost.
+fn fragmenter_of<'a>(run: &Run, octets: &[u8], sockets: &'a Sockets) -> Option<&'a Fragmenter> {
+    if run.fragmentation != Fragmentation::OnItsOwn || !Fragmenter::is_for(octets.len()) {
+        return None;
+    }
+    sockets.get(run.socket)?.fragmenter.as_ref()
 }
 
 /// What of a batch's runs is behind the first `done` octets of them.
