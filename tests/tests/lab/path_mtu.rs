@@ -7,13 +7,20 @@ use tests::lab::deployment::SOON;
 use tests::lab::programs;
 use tests::lab::traffic::during;
 use tests::lab::traffic::tcp::{Direction, Transfer};
+use tests::lab::traffic::udp::Load;
 use tests::lab::{Deployment, Lab, inside, plan, wait_for};
 
 use crate::setup;
 
-/// What a router says of packets that are too big for its links.
+/// What a router says of packets that are too big for its links; and it counts the fragments that it forwards.
 const BLACK_HOLE: &str = "
 table inet black_hole {
+    counter fragments { }
+    chain forward {
+        type filter hook forward priority 0
+        ip frag-off & 0x3fff != 0 counter name fragments
+        exthdr frag exists counter name fragments
+    }
     chain output {
         type filter hook output priority 0
         icmp type destination-unreachable icmp code 4 drop
@@ -29,10 +36,17 @@ const OCTETS: u64 = 5_000_000;
 /// A transfer that is under way while its path changes: 8 s of it.
 const LONG_OCTETS: u64 = 16_000_000;
 const RATE: u64 = 2_000_000;
+/// Of that before the change: so short that the size in use has been asked for just now, when the transfers began.
+const BEFORE: Duration = Duration::from_secs(1);
 /// What a path that became smaller may cost it.
 const RECOVERY: f64 = 4.0;
 /// How much smaller than the path what is found may be.
 const SHORT: u64 = 24;
+
+#[test]
+fn tcp_over_a_path_of_1280_octets_that_nobody_tells_of_goes_both_ways_without_a_fragment() {
+    inside(|lab| bulk_over(lab, 1_280));
+}
 
 #[test]
 fn tcp_over_a_path_of_1400_octets_that_nobody_tells_of_goes_both_ways_without_a_fragment() {
@@ -56,6 +70,9 @@ fn bulk_over(lab: &Lab, mtu: u64) -> Result<()> {
     for access in [plan::LTE, plan::WIFI] {
         deployment.move_to(access)?;
         wait_until_found(&deployment, mtu)?;
+        if mtu < CARRIES_1280_INSIDE {
+            std::thread::sleep(DISPROVED);
+        }
         let capture = lab.capture(plan::NET, plan::HA, &format!("fragments-{access}"), 0, FRAGMENTS)?;
         for correspondent in [plan::CN6, plan::CN4] {
             lab.send(correspondent, OCTETS)?;
@@ -73,6 +90,11 @@ fn bulk_over(lab: &Lab, mtu: u64) -> Result<()> {
 
 /// A pcap file without a packet.
 const EMPTY: u64 = 24;
+/// An outer packet of either family that has one of 1,280 octets inside.
+const CARRIES_1280_INSIDE: u64 = 1_364;
+/// What the path before carried is used until it is disproved, and the home agent told so: a connection that begins before that begins with
+/// packets that are too long, and keeps them where they may not be shorter than 1,280 octets.
+const DISPROVED: Duration = Duration::from_secs(1);
 
 #[test]
 fn transfers_both_ways_survive_a_move_from_a_path_of_1500_to_one_of_1400_octets() {
@@ -80,6 +102,71 @@ fn transfers_both_ways_survive_a_move_from_a_path_of_1500_to_one_of_1400_octets(
         filter(lab)?;
         narrow(lab, plan::LTE, 1_400)?;
         through_a_change(lab, plan::WIFI, 1_400, |deployment| deployment.move_to(plan::LTE))
+    });
+}
+
+#[test]
+fn transfers_both_ways_survive_an_ipv6_path_that_becomes_smaller_under_them() {
+    inside(|lab| becomes_smaller(lab, plan::LTE));
+}
+
+#[test]
+fn transfers_both_ways_survive_an_ipv4_path_that_becomes_smaller_under_them() {
+    inside(|lab| becomes_smaller(lab, plan::WIFI));
+}
+
+fn becomes_smaller(lab: &Lab, access: &str) -> Result<()> {
+    filter(lab)?;
+    through_a_change(lab, access, 1_400, |_| {
+        narrow(lab, plan::HA, 1_400)?;
+        narrow(lab, access, 1_400)
+    })
+}
+
+/// Their IPv6 packets may not become shorter than 1,280 octets any more, which the path does not carry: they go in fragments outside.
+#[test]
+fn transfers_both_ways_survive_a_move_to_an_ipv6_path_of_1280_octets() {
+    inside(|lab| {
+        filter(lab)?;
+        narrow(lab, plan::LTE, 1_280)?;
+        through_a_change(lab, plan::WIFI, 1_280, |deployment| deployment.move_to(plan::LTE))?;
+        // Two a packet of those over IPv6, and of what the node sends over IPv4, whose device has no less than 1,280 octets either; and a
+        // tenth more for what was sent again.
+        let (fragments, most) = (fragments(lab)?, 2 * 3 * LONG_OCTETS / OF_1280);
+        eprintln!("{fragments} fragments of {most} that may be");
+        ensure!((most / 4..most + most / 10).contains(&fragments), "{fragments} fragments");
+        Ok(())
+    });
+}
+
+/// TCP's payload in an IPv6 packet of 1,280 octets, with timestamps.
+const OF_1280: u64 = 1_280 - 40 - 32;
+
+/// How many the router has forwarded.
+fn fragments(lab: &Lab) -> Result<u64> {
+    let text = lab.run(plan::NET, &["nft", "-j", "list", "counter", "inet", "black_hole", "fragments"])?;
+    let listed: serde_json::Value = serde_json::from_str(&text)?;
+    let counters = listed["nftables"].as_array().into_iter().flatten();
+    let count = counters.filter_map(|object| object["counter"]["packets"].as_u64()).next();
+    count.with_context(|| format!("`nft -j list counter` printed {text}"))
+}
+
+#[test]
+fn packets_that_every_ipv6_path_has_to_carry_cross_one_of_1280_octets_both_ways() {
+    inside(|lab| {
+        filter(lab)?;
+        let deployment = setup::registered(lab, "AES_128_GCM")?;
+        let _servers = lab.serve_traffic()?;
+        narrow(lab, plan::LTE, 1_280)?;
+        deployment.move_to(plan::LTE)?;
+        wait_until_found(&deployment, 1_280)?;
+        std::thread::sleep(DISPROVED);
+        let load = Load { rate: 100, octets: 1_280 - 40 - 8 };
+        let streams = lab.load(plan::CN6, Duration::from_secs(2), load)?;
+        for (way, one_way) in [("up", &streams.up), ("down", &streams.down)] {
+            ensure!(one_way.sent > 100 && one_way.lost == 0, "{way}: {one_way:?}");
+        }
+        Ok(())
     });
 }
 
@@ -101,7 +188,7 @@ fn through_a_change(lab: &Lab, from: &str, mtu: u64, change: impl FnOnce(&Deploy
         })
     };
     let transfers: Vec<Transfer> = during(all, || {
-        std::thread::sleep(Duration::from_secs(2));
+        std::thread::sleep(BEFORE);
         change(&deployment)
     })?;
     let seconds: Vec<_> = transfers.iter().map(|transfer| transfer.seconds).collect();
