@@ -94,7 +94,7 @@ const EMPTY: u64 = 24;
 const CARRIES_1280_INSIDE: u64 = 1_364;
 /// What the path before carried is used until it is disproved, and the home agent told so: a connection that begins before that begins with
 /// packets that are too long, and keeps them where they may not be shorter than 1,280 octets.
-const DISPROVED: Duration = Duration::from_secs(1);
+const DISPROVED: Duration = Duration::from_secs(2);
 
 #[test]
 fn transfers_both_ways_survive_a_move_from_a_path_of_1500_to_one_of_1400_octets() {
