@@ -9,7 +9,7 @@ use protocol::time::Lifetime;
 use protocol::tunnel::{DropReason, SignallingReceived};
 use protocol::wire::mobility::{
     BindingAcknowledgement, BindingErrorStatus, BindingId, BindingIdentifier, BindingIdentifiers, BindingUpdate, CareOf, Ends,
-    Heartbeat, HeartbeatKind, Ipv4Home, Ipv4Status, MobilityMessage, PathMtu, PathToken,
+    Heartbeat, HeartbeatKind, Ipv4Home, Ipv4Status, MobileRouter, MobilityMessage, PathMtu, PathToken,
 };
 use protocol::wire::signalling::{self, Signalling};
 
@@ -67,6 +67,7 @@ pub fn binding_update(sa: &SecurityAssociation, said: &Update) -> (u8, Vec<u8>) 
         path_check: said.path_check,
         identifiers,
         overwrite: said.id.is_some() && said.overwrites,
+        mobile_router: MobileRouter::No,
     });
     let header = update.emit(Ends { source: home, destination: sa.home_agent.in_mobility_header() });
     (signalling::DESTINATION_OPTIONS, signalling::behind_home_address_option(home, &header))

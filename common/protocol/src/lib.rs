@@ -9,6 +9,7 @@
 //! - [`sa`]: security associations: SPI, suites, keys, replay window, sealing and opening (RFC 6618 section 6, RFC 4303).
 //! - [`features`]: what a home agent can do beyond the RFC.
 //! - [`offload`]: many segments handed over as one packet: cut, and merged again.
+//! - [`prefixes`]: the networks behind a mobile router.
 //! - [`profile`]: which of the two documents is followed where they differ.
 //! - [`tunnel`]: entry-point and exit-point (RFC 2473), the table they share with the binding cache, drop reasons.
 #![forbid(unsafe_code)]
@@ -18,6 +19,7 @@ pub mod eap;
 pub mod features;
 pub mod mhauth;
 pub mod offload;
+pub mod prefixes;
 pub mod profile;
 pub mod sa;
 pub mod time;

@@ -19,7 +19,7 @@ use protocol::time::Lifetime;
 use protocol::tunnel::{DropReason, Encapsulation, Paths, Sighting, SignallingReceived, SocketId};
 use protocol::wire::checksum;
 use protocol::wire::mobility::{
-    BindingAcknowledgement, BindingIdentifiers, BindingUpdate, CareOf, Ends, Heartbeat, Ipv4Home, MobilityMessage,
+    BindingAcknowledgement, BindingIdentifiers, BindingUpdate, CareOf, Ends, Heartbeat, Ipv4Home, MobileRouter, MobilityMessage,
 };
 use protocol::wire::signalling::{self, Signalling};
 
@@ -227,6 +227,7 @@ fn update(sequence: u16) -> BindingUpdate {
         path_check: None,
         identifiers: BindingIdentifiers::None,
         overwrite: false,
+        mobile_router: MobileRouter::No,
     }
 }
 

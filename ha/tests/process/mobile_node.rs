@@ -17,7 +17,7 @@ use protocol::tunnel::{
 use protocol::wire::checksum;
 use protocol::wire::ip::InnerPacket;
 use protocol::wire::mobility::{
-    BindingAcknowledgement, BindingIdentifiers, BindingUpdate, CareOf, Ends, Ipv4Home, MobilityMessage, PathToken,
+    BindingAcknowledgement, BindingIdentifiers, BindingUpdate, CareOf, Ends, Ipv4Home, MobileRouter, MobilityMessage, PathToken,
 };
 use protocol::wire::signalling::{self, Signalling};
 
@@ -128,6 +128,7 @@ impl MobileNode {
             path_check: token,
             identifiers: BindingIdentifiers::None,
             overwrite: false,
+            mobile_router: MobileRouter::No,
         };
         let (home, home_agent) = (self.sa.home.in_mobility_header(), self.sa.home_agent.in_mobility_header());
         let header = MobilityMessage::BindingUpdate(update).emit(Ends { source: home, destination: home_agent });

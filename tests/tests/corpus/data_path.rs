@@ -7,8 +7,8 @@ use protocol::time::Lifetime;
 use protocol::tunnel::Verdict;
 use protocol::wire::mobility::{
     BindingAcknowledgement, BindingError, BindingErrorStatus, BindingId, BindingIdentifier, BindingIdentifiers,
-    BindingRefreshRequest, BindingUpdate, CareOf, Ends, Heartbeat, HeartbeatKind, Ipv4Home, Ipv4Status, MobilityMessage,
-    NatDetection, PathMtu, PathToken, Status,
+    BindingRefreshRequest, BindingUpdate, CareOf, Ends, Heartbeat, HeartbeatKind, Ipv4Home, Ipv4Status, MobileRouter,
+    MobilityMessage, NatDetection, PathMtu, PathToken, Status,
 };
 use protocol::wire::signalling;
 use tests::fuzz::clear::{self, ELSEWHERE};
@@ -135,6 +135,7 @@ fn update() -> BindingUpdate {
         path_check: None,
         identifiers: BindingIdentifiers::None,
         overwrite: false,
+        mobile_router: MobileRouter::No,
     }
 }
 
@@ -170,7 +171,17 @@ fn binding_updates() -> Vec<Seed> {
     let mut malformed = emit(&BindingUpdate { identifiers: BindingIdentifiers::One(other), ..update() });
     malformed.extend([0, 0, 35, 3, 0, 2, 0, 0]);
     malformed[1] += 1;
-    let rows: [(&str, Vec<u8>); 11] = [
+    let router = BindingUpdate { mobile_router: MobileRouter::Implicit, ..update() };
+    let prefixes = "2001:db8:7::/48,2001:db8:8:1::/64".parse().unwrap();
+    let networks = BindingUpdate { mobile_router: MobileRouter::Explicit(prefixes), ..update() };
+    // A prefix that is longer than an address.
+    let mut no_prefix = emit(&networks);
+    let length = no_prefix.windows(4).position(|window| window == [6, 18, 0, 48]).unwrap() + 3;
+    no_prefix[length] = 129;
+    let rows: [(&str, Vec<u8>); 14] = [
+        ("update_mobile_router", with_home_address(&emit(&router))),
+        ("update_mobile_networks", with_home_address(&emit(&networks))),
+        ("update_no_prefix", with_home_address(&no_prefix)),
         ("update_binding_identifier", with_home_address(&emit(&identified))),
         ("update_bulk", with_home_address(&bulk)),
         ("update_malformed_identifier", with_home_address(&malformed)),
@@ -199,11 +210,18 @@ fn acknowledgements() -> Vec<Seed> {
     };
     let identified =
         BindingAcknowledgement { identifier: Some(BindingIdentifier::of(BindingId::new(1).unwrap())), ..accepted.clone() };
+    let router = BindingAcknowledgement { mobile_router: true, ..accepted.clone() };
     let octets = |message: &BindingAcknowledgement| {
         let header = MobilityMessage::BindingAcknowledgement(message.clone()).emit(ENDS);
         payload(signalling::ROUTING, &signalling::behind_routing_header(HOME, &header))
     };
-    let rows = [("ack_ip4", &accepted), ("ack_176", &reinit), ("ack_nat", &behind_nat), ("ack_binding_identifier", &identified)];
+    let rows = [
+        ("ack_ip4", &accepted),
+        ("ack_176", &reinit),
+        ("ack_nat", &behind_nat),
+        ("ack_binding_identifier", &identified),
+        ("ack_mobile_router", &router),
+    ];
     rows.map(|(name, message)| (name.to_owned(), octets(message))).to_vec()
 }
 

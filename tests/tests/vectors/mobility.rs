@@ -4,7 +4,7 @@ use std::net::Ipv6Addr;
 
 use protocol::time::Lifetime;
 use protocol::wire::mobility::{
-    BindingAcknowledgement, BindingIdentifiers, BindingUpdate, CareOf, Ends, MobilityMessage, Status,
+    BindingAcknowledgement, BindingIdentifiers, BindingUpdate, CareOf, Ends, MobileRouter, MobilityMessage, Status,
 };
 use protocol::wire::signalling::{self, Signalling};
 use serde::Deserialize;
@@ -41,6 +41,7 @@ impl Case {
                     path_check: None,
                     identifiers: BindingIdentifiers::None,
                     overwrite: false,
+                    mobile_router: MobileRouter::No,
                 })
             }
             "BA" => MobilityMessage::BindingAcknowledgement(BindingAcknowledgement::new(

@@ -7,7 +7,7 @@ use protocol::sa::Role;
 use protocol::time::Lifetime;
 use protocol::wire::checksum;
 use protocol::wire::envelope::PType;
-use protocol::wire::mobility::{BindingIdentifiers, BindingUpdate, CareOf, Ends, Ipv4Home, MobilityMessage};
+use protocol::wire::mobility::{BindingIdentifiers, BindingUpdate, CareOf, Ends, Ipv4Home, MobileRouter, MobilityMessage};
 use protocol::wire::signalling;
 
 use super::CARE_OF;
@@ -37,6 +37,7 @@ impl Scene {
             path_check: None,
             identifiers: BindingIdentifiers::None,
             overwrite: false,
+            mobile_router: MobileRouter::No,
         }
     }
 

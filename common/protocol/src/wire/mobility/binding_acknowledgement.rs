@@ -11,6 +11,9 @@ use super::option::{self, Options};
 use super::{BindingIdentifier, PathToken};
 use crate::time::Lifetime;
 
+/// RFC 3963 section 4.2.
+const MOBILE_ROUTER: u8 = 0x40;
+
 /// Answers a Binding Update.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BindingAcknowledgement {
@@ -28,6 +31,8 @@ pub struct BindingAcknowledgement {
     pub path_check: Option<PathToken>,
     /// Which of the node's bindings it is about (RFC 5648).
     pub identifier: Option<BindingIdentifier>,
+    /// The R bit: packets for the networks behind the node are forwarded to it (RFC 3963 section 6.6).
+    pub mobile_router: bool,
 }
 
 /// The NAT Detection option (RFC 5555 section 3.2.2). Its F bit says nothing here: everything goes in UDP.
@@ -83,6 +88,16 @@ impl Status {
     pub const NOT_HOME_AGENT: Self = Self(133);
     /// 135: sequence number out of window.
     pub const SEQUENCE_OUT_OF_WINDOW: Self = Self(135);
+    /// 139: registration type change disallowed: the R bit is not that of the binding (RFC 3963 section 6.2).
+    pub const TYPE_CHANGE_DISALLOWED: Self = Self(139);
+    /// 140: mobile router operation not permitted (RFC 3963 section 4.2).
+    pub const MOBILE_ROUTER_NOT_PERMITTED: Self = Self(140);
+    /// 141: invalid prefix.
+    pub const INVALID_PREFIX: Self = Self(141);
+    /// 142: not authorized for prefix.
+    pub const PREFIX_NOT_AUTHORIZED: Self = Self(142);
+    /// 143: forwarding setup failed: no prefix is known to be the node's.
+    pub const FORWARDING_SETUP_FAILED: Self = Self(143);
     /// 164: the Binding Identifier option is malformed (RFC 5648 section 4.4).
     pub const MCOA_MALFORMED: Self = Self(164);
     /// 165: there is a binding without an identifier, and the O flag is not set.
@@ -112,6 +127,11 @@ impl fmt::Display for Status {
             Self::ACCEPTED => "accepted",
             Self::NOT_HOME_AGENT => "not home agent for this mobile node",
             Self::SEQUENCE_OUT_OF_WINDOW => "sequence number out of window",
+            Self::TYPE_CHANGE_DISALLOWED => "registration type change disallowed",
+            Self::MOBILE_ROUTER_NOT_PERMITTED => "mobile router operation not permitted",
+            Self::INVALID_PREFIX => "invalid mobile network prefix",
+            Self::PREFIX_NOT_AUTHORIZED => "not authorized for the mobile network prefix",
+            Self::FORWARDING_SETUP_FAILED => "no forwarding to the mobile network",
             Self::MCOA_NOT_COMPLETE => "not all of several care-of addresses accepted",
             Self::MCOA_MALFORMED => "malformed Binding Identifier",
             Self::MCOA_NON_MCOA_BINDING_EXISTS => "a binding without Binding Identifier stands",
@@ -130,13 +150,23 @@ impl fmt::Display for Status {
 impl BindingAcknowledgement {
     /// Without any option.
     pub const fn new(status: Status, sequence: u16, lifetime: Lifetime) -> Self {
-        Self { status, sequence, lifetime, ipv4_address: None, nat: None, path_check: None, identifier: None }
+        Self {
+            status,
+            sequence,
+            lifetime,
+            ipv4_address: None,
+            nat: None,
+            path_check: None,
+            identifier: None,
+            mobile_router: false,
+        }
     }
 
     pub(super) fn parse(data: &[u8]) -> Option<Self> {
-        let ([status, _flags, s0, s1, l0, l1], options) = data.split_first_chunk::<6>()?;
+        let ([status, flags, s0, s1, l0, l1], options) = data.split_first_chunk::<6>()?;
         let lifetime = Lifetime::from_units(u16::from_be_bytes([*l0, *l1]));
         let mut acknowledgement = Self::new(Status(*status), u16::from_be_bytes([*s0, *s1]), lifetime);
+        acknowledgement.mobile_router = flags & MOBILE_ROUTER != 0;
         for option in Options::new(options) {
             acknowledgement.take(option?)?;
         }
@@ -162,7 +192,7 @@ impl BindingAcknowledgement {
     }
 
     pub(super) fn emit(&self, header: &mut Vec<u8>) {
-        header.extend([self.status.0, 0]);
+        header.extend([self.status.0, if self.mobile_router { MOBILE_ROUTER } else { 0 }]);
         header.extend(self.sequence.to_be_bytes());
         header.extend(self.lifetime.units().to_be_bytes());
         if let Some(identifier) = self.identifier {

@@ -7,12 +7,14 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::option::{self, Options};
-use super::{BindingIdentifiers, PathToken};
+use super::{BindingIdentifiers, MobileRouter, PathToken};
 use crate::addr::CareOfAddress;
 use crate::time::Lifetime;
 
 const ACKNOWLEDGE: u16 = 0x8000;
 const HOME_REGISTRATION: u16 = 0x4000;
+/// RFC 3963 section 4.1.
+const MOBILE_ROUTER: u16 = 0x0400;
 /// RFC 5648 section 4.2.
 const OVERWRITE: u16 = 0x0040;
 
@@ -37,6 +39,8 @@ pub struct BindingUpdate {
     pub identifiers: BindingIdentifiers,
     /// The O bit: it replaces every binding of the node (RFC 5648 section 4.2).
     pub overwrite: bool,
+    /// The R bit and the networks behind the node (RFC 3963).
+    pub mobile_router: MobileRouter,
 }
 
 /// The care-of address and with it the option that carries it.
@@ -95,6 +99,7 @@ impl BindingUpdate {
             path_check: None,
             identifiers: BindingIdentifiers::None,
             overwrite: flags & OVERWRITE != 0,
+            mobile_router: MobileRouter::flagged(flags & MOBILE_ROUTER != 0),
         };
         for option in Options::new(options) {
             update.take(option?)?;
@@ -118,6 +123,7 @@ impl BindingUpdate {
                 self.ipv4_home = Some(Ipv4Home { prefix_len: prefix >> 2, address: address.into() });
             }
             option::BINDING_IDENTIFIER => self.identifiers.take(value),
+            option::MOBILE_NETWORK_PREFIX => self.mobile_router.take(value),
             option::VENDOR_SPECIFIC => self.path_check = PathToken::parse(value).or(self.path_check),
             _ => {}
         }
@@ -125,7 +131,12 @@ impl BindingUpdate {
     }
 
     pub(super) fn emit(&self, header: &mut Vec<u8>) {
-        let bits = [(self.acknowledge, ACKNOWLEDGE), (self.home_registration, HOME_REGISTRATION), (self.overwrite, OVERWRITE)];
+        let bits = [
+            (self.acknowledge, ACKNOWLEDGE),
+            (self.home_registration, HOME_REGISTRATION),
+            (self.mobile_router.is_router(), MOBILE_ROUTER),
+            (self.overwrite, OVERWRITE),
+        ];
         let flags = bits.iter().filter(|(is_set, _)| *is_set).fold(0, |flags, (_, bit)| flags | bit);
         header.extend(self.sequence.to_be_bytes());
         header.extend(flags.to_be_bytes());
@@ -144,6 +155,7 @@ impl BindingUpdate {
             let [a, b, c, d] = home.address.octets();
             option::push(header, 4, 0, option::IPV4_HOME_ADDRESS, &[home.prefix_len << 2, 0, a, b, c, d]);
         }
+        self.mobile_router.emit(header);
         if let Some(token) = self.path_check {
             token.emit(header);
         }

@@ -10,6 +10,7 @@ mod binding_identifier;
 mod binding_refresh_request;
 mod binding_update;
 mod heartbeat;
+mod mobile_router;
 pub mod option;
 mod path_check;
 mod path_mtu;
@@ -23,6 +24,7 @@ pub use binding_identifier::{BindingId, BindingIdentifier, BindingIdentifiers};
 pub use binding_refresh_request::BindingRefreshRequest;
 pub use binding_update::{BindingUpdate, CareOf, Ipv4Home};
 pub use heartbeat::{Heartbeat, HeartbeatKind};
+pub use mobile_router::MobileRouter;
 pub use path_check::PathToken;
 pub use path_mtu::PathMtu;
 
@@ -135,6 +137,7 @@ mod tests {
             path_check: None,
             identifiers: BindingIdentifiers::None,
             overwrite: false,
+            mobile_router: MobileRouter::No,
         }
     }
 
@@ -193,6 +196,25 @@ mod tests {
             ..BindingAcknowledgement::new(Status::MCOA_NOT_COMPLETE, 7, Lifetime::from_units(150))
         });
         assert_eq!(MobilityMessage::parse(&message.emit(ENDS), ENDS), Ok(message));
+    }
+
+    /// RFC 3963 sections 4.1 to 4.3: R is 0x0400 in a Binding Update, 0x40 in an acknowledgement.
+    #[test]
+    fn messages_of_a_mobile_router_come_back_as_they_were() {
+        let explicit = MobileRouter::Explicit("2001:db8:7::/48,2001:db8:8:1::/64".parse().unwrap());
+        for (mobile_router, flags) in [(MobileRouter::No, 0xc000), (MobileRouter::Implicit, 0xc400), (explicit, 0xc400_u16)] {
+            let message = MobilityMessage::BindingUpdate(BindingUpdate { mobile_router, ..update() });
+            let header = message.emit(ENDS);
+            assert_eq!((header[8..10].to_vec(), header.len() % 8), (flags.to_be_bytes().to_vec(), 0));
+            assert_eq!(MobilityMessage::parse(&header, ENDS), Ok(message));
+        }
+        for (mobile_router, flags) in [(false, 0), (true, 0x40)] {
+            let accepted = BindingAcknowledgement::new(Status::ACCEPTED, 7, Lifetime::from_units(150));
+            let message = MobilityMessage::BindingAcknowledgement(BindingAcknowledgement { mobile_router, ..accepted });
+            let header = message.emit(ENDS);
+            assert_eq!(header[7], flags);
+            assert_eq!(MobilityMessage::parse(&header, ENDS), Ok(message));
+        }
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 /// RFC 6275 section 6.2.5.
 pub const ALTERNATE_CARE_OF: u8 = 3;
+/// RFC 3963 section 4.3.
+pub const MOBILE_NETWORK_PREFIX: u8 = 6;
 /// RFC 5094.
 pub const VENDOR_SPECIFIC: u8 = 19;
 /// RFC 5555 section 3.1.1.
