@@ -149,6 +149,7 @@ impl BindingRoutes {
             | Command::Signal { .. }
             | Command::Probe { .. }
             | Command::PathMtu { .. }
+            | Command::Prefixes { .. }
             | Command::Keepalive { .. }
             | Command::LookUpIn(_)
             | Command::Guard(_)

@@ -9,6 +9,7 @@ use std::time::Instant;
 use criterion::{BenchmarkId, Criterion, Throughput};
 use fixture::{association, install};
 use protocol::addr::{HomeAddress, HomeAddresses};
+use protocol::prefixes::MobileNetworkPrefixes;
 use protocol::sa::inbound::InboundSa;
 use protocol::sa::sad::Sad;
 use protocol::sa::spi::{HaGroup, SpiBlock};
@@ -87,7 +88,14 @@ fn bound(count: usize) -> (TunnelTable, Vec<HomeAddress>) {
         let (Some(home), Some(sending)) = (HomeAddresses::new(Some(ip6), Some(ip4)), Spi::new(number)) else {
             unreachable!("the constants are in range")
         };
-        table.set(Tunnel { home, paths: Paths::one(path), encapsulation: Encapsulation::ProtectedUdp, sending, mtu: u16::MAX });
+        table.set(Tunnel {
+            home,
+            paths: Paths::one(path),
+            encapsulation: Encapsulation::ProtectedUdp,
+            sending,
+            mtu: u16::MAX,
+            prefixes: MobileNetworkPrefixes::default(),
+        });
         homes.push(HomeAddress(ip6.into()));
     }
     homes.shuffle(&mut rng);

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use protocol::addr::{HomeAddresses, HomeAgentAddresses};
 use protocol::features::Features;
+use protocol::prefixes::{MobileNetworkPrefixes, PrefixError};
 use protocol::profile::WireProfile;
 use protocol::sa::spi::{HaGroup, SpiBlock, SpiBlocks};
 use protocol::sa::{CipherSuite, DirectionKeys, Secret, SecurityAssociation, Spi, UserData};
@@ -211,6 +212,7 @@ fn sa_to_proto(provisioned: &Provisioned) -> proto::SecurityAssociation {
         seconds_left: provisioned.left.as_secs(),
         lease: provisioned.lease,
         profile: profile.into(),
+        mobile_network_prefixes: sa.prefixes.iter().map(|prefix| prefix.to_string()).collect(),
     }
 }
 
@@ -235,6 +237,7 @@ fn sa_from_proto(mut message: proto::SecurityAssociation) -> Result<Provisioned,
         home: home(spi, &message)?,
         home_agent: home_agent(spi, &message)?,
         features: Features::NONE,
+        prefixes: prefixes(spi, &message.mobile_network_prefixes)?,
     };
     let left = Duration::from_secs(message.seconds_left);
     if left > MAX_LEFT {
@@ -286,6 +289,12 @@ fn home_agent(spi: Spi, message: &proto::SecurityAssociation) -> Result<HomeAgen
     let ip4 = octets::<4>(spi, "home_agent_ip4", &message.home_agent_ip4)?.map(Into::into);
     let port = u16::try_from(message.home_agent_port).ok();
     port.and_then(|port| HomeAgentAddresses::new(ip6, ip4, port)).ok_or(MessageError::NoHomeAgent(spi))
+}
+
+fn prefixes(spi: Spi, texts: &[String]) -> Result<MobileNetworkPrefixes, MessageError> {
+    let read = texts.iter().take(MobileNetworkPrefixes::MAX + 1).map(|text| text.parse().map_err(|_| PrefixError::Syntax));
+    let prefixes = read.collect::<Result<Vec<_>, _>>().and_then(MobileNetworkPrefixes::new);
+    prefixes.map_err(|problem| MessageError::Prefixes { spi, problem })
 }
 
 fn octets<const N: usize>(spi: Spi, field: &'static str, octets: &[u8]) -> Result<Option<[u8; N]>, MessageError> {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use protocol::features::Features;
+use protocol::prefixes::PrefixError;
 use protocol::sa::spi::{HaGroup, SpiBlock, SpiBlocks};
 use protocol::sa::{CipherSuite, SecurityAssociation, Spi};
 
@@ -256,6 +257,14 @@ pub enum MessageError {
         actual: usize,
         /// Octets of an address of this family.
         expected: usize,
+    },
+    /// Networks that cannot be behind a node.
+    #[error("SA {spi}: mobile_network_prefixes: {problem}")]
+    Prefixes {
+        /// Of which SA.
+        spi: Spi,
+        /// What is wrong with them.
+        problem: PrefixError,
     },
     /// No home address of either family.
     #[error("SA {0} has no home address")]

@@ -39,6 +39,7 @@ impl Recorded {
         findings.extend(self.check_profiles(config));
         findings.extend(self.home_agents.iter().flat_map(|home_agent| check_home_agent(config, home_agent)));
         findings.extend(self.check_doubles(config));
+        findings.extend(self.check_networks(config));
         for (key, pool) in pools(config) {
             findings.extend(self.check_room(config, key, pool));
         }
@@ -85,6 +86,18 @@ impl Recorded {
             }
         }
         findings
+    }
+
+    /// Packets to a home address in a network behind a node would be somebody's of two.
+    fn check_networks(&self, config: &Located<Config>) -> Option<Finding> {
+        let pool = config.pools().ip6?;
+        let overlap = |subscriber: &&Subscriber| subscriber.prefixes.iter().any(|net| pool.contains(&net) || net.contains(&pool));
+        let whose: Vec<&str> = self.subscribers.iter().filter(overlap).map(|subscriber| subscriber.nai.as_str()).collect();
+        let remedy = || {
+            let whose = named(&whose);
+            format!("it overlaps networks behind the nodes of {whose}: write another, or `hac subscriber prefix remove` them")
+        };
+        (!whose.is_empty()).then(|| config.refused("home.pool6", remedy()))
     }
 
     fn check_room(&self, config: &Located<Config>, key: &str, pool: IpNet) -> Option<Finding> {

@@ -137,6 +137,44 @@ fn who_has_no_own_policy_is_to_list_the_suites_that_the_hac_grants() {
 }
 
 #[test]
+fn networks_behind_a_node_are_added_shown_and_removed_and_those_of_somebody_else_are_refused() {
+    let world = World::initialised();
+    for name in ["alice", "bob"] {
+        let out = world.path(name);
+        world.hac(&["subscriber", "add", &format!("{name}@example.org"), "--out", out.to_str().unwrap()]).unwrap();
+    }
+    let prefix =
+        |what: &str, name: &str, prefix: &str| world.hac(&["subscriber", "prefix", what, &format!("{name}@example.org"), prefix]);
+    prefix("add", "alice", "2001:db8:7::/48").unwrap();
+    let shown =
+        || world.store().subscriber("alice@example.org", std::time::SystemTime::now()).unwrap().unwrap().prefixes.to_string();
+    assert_eq!(shown(), "2001:db8:7::/48");
+    for arguments in
+        [&["subscriber", "list"][..], &["subscriber", "list", "--json"], &["subscriber", "show", "alice@example.org"]]
+    {
+        world.hac(arguments).unwrap();
+    }
+    world.hac(&["ha", "add", "ha9", "--address", "2001:db8:f::1", "--out", world.path("ha9").to_str().unwrap()]).unwrap();
+    let pool = crate::config::load(&world.path("hac/hac.toml")).unwrap().pools().ip6.unwrap().to_string();
+    for (refused, words) in [
+        ("2001:db8:7:1::/64", "is behind the node of alice@example.org"),
+        ("2001:db8:f::/48", "the home agent ha9"),
+        ("fe80::/64", "cannot be behind a mobile router"),
+        (pool.as_str(), "of [home]"),
+    ] {
+        let error = prefix("add", "bob", refused).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    }
+    assert!(
+        prefix("remove", "bob", "2001:db8:7::/48").unwrap_err().to_string().contains("is not behind the node of bob@example.org")
+    );
+    prefix("remove", "alice", "2001:db8:7::/48").unwrap();
+    assert_eq!(shown(), "");
+    let mistyped = world.hac(&["subscriber", "prefix", "add", "alise@example.org", "2001:db8:7::/48"]).unwrap_err().to_string();
+    assert!(mistyped.contains("did you mean \"alice@example.org\"?"), "{mistyped}");
+}
+
+#[test]
 fn a_subscribers_own_policy_stands_in_the_store_and_in_his_configuration() {
     let world = World::initialised();
     let add = |name: &str, options: &[&str]| {

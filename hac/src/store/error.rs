@@ -1,5 +1,8 @@
 //! Why the store could not do it, in a sentence for the person who must act.
 
+use ipnet::Ipv6Net;
+use protocol::prefixes::PrefixError;
+
 use super::session::{Chosen, Unfit};
 
 /// Result of a store call.
@@ -56,6 +59,42 @@ pub enum StoreError {
     HomeAddressTaken {
         /// What it chose.
         chosen: Chosen,
+    },
+    /// It cannot be behind a node.
+    #[error(transparent)]
+    Prefix(#[from] PrefixError),
+    /// A network is another subscriber's.
+    #[error(
+        "{prefix} overlaps {other}, which is behind the node of {holder}: `hac subscriber prefix remove {holder} {other}` frees it"
+    )]
+    PrefixTaken {
+        /// What was to be added.
+        prefix: Ipv6Net,
+        /// What it overlaps.
+        other: Ipv6Net,
+        /// Whose that is.
+        holder: String,
+    },
+    /// A network was another subscriber's, and he has an association with it.
+    #[error(
+        "{prefix} overlaps {other}, which is still served to {holder} under an association that was made before it was taken from him: \
+         `hac sa revoke --subscriber {holder}` ends it, or wait until it has"
+    )]
+    PrefixServed {
+        /// What was to be added.
+        prefix: Ipv6Net,
+        /// What it overlaps.
+        other: Ipv6Net,
+        /// Whose that is.
+        holder: String,
+    },
+    /// A network is not the subscriber's.
+    #[error("{prefix} is not behind the node of {nai}; `hac subscriber show {nai}` shows what is")]
+    NoPrefix {
+        /// Whose it should be.
+        nai: String,
+        /// Which.
+        prefix: Ipv6Net,
     },
     /// No SPI left.
     #[error("home agent group {0} has no free SPI: add a home agent in another group")]

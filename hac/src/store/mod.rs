@@ -18,6 +18,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ipnet::{Ipv4Net, Ipv6Net};
 use protocol::addr::HomeAgentAddresses;
+use protocol::prefixes::MobileNetworkPrefixes;
 use protocol::sa::spi::{HaGroup, SpiBlocks};
 use protocol::sa::{Secret, Spi};
 use rand::CryptoRng;
@@ -106,6 +107,11 @@ pub trait Store: Send {
     fn set_policy(&mut self, nai: &str, old: &SubscriberPolicy, new: &SubscriberPolicy) -> Result<()>;
     /// Sets another key; with `revoke`, ends every association: gives those that were live. `Err` for an unknown name.
     fn set_psk(&mut self, nai: &str, psk: &Secret, revoke: bool, now: SystemTime, rng: &mut dyn CryptoRng) -> Result<Vec<Spi>>;
+    /// Puts a network behind the subscriber's node, from his next association on: gives all of his. `Err` for one that overlaps another
+    /// subscriber's, be it recorded or still served under an association.
+    fn add_prefix(&mut self, nai: &str, prefix: Ipv6Net, now: SystemTime) -> Result<MobileNetworkPrefixes>;
+    /// Takes a network from there: gives what is left. Associations keep it. `Err` for one that is not his.
+    fn remove_prefix(&mut self, nai: &str, prefix: Ipv6Net) -> Result<MobileNetworkPrefixes>;
     /// Ends every association, gives those that were live, and forgets key, policy and name. His home addresses are given to
     /// nobody before the last association that names them is past its validity end and [`QUARANTINE`]. `Err` for an unknown name.
     fn remove_subscriber(&mut self, nai: &str, now: SystemTime) -> Result<Vec<Spi>>;

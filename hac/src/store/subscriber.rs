@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::SystemTime;
 
 use aws_lc_rs::aead::NONCE_LEN;
+use protocol::prefixes::MobileNetworkPrefixes;
 use protocol::profile::WireProfile;
 use protocol::sa::{CipherSuite, Secret, UserData};
 
@@ -22,6 +23,8 @@ pub struct Subscriber {
     pub live_sas: u32,
     /// His own policy.
     pub policy: SubscriberPolicy,
+    /// The networks behind his node (RFC 3963).
+    pub prefixes: MobileNetworkPrefixes,
 }
 
 /// A subscriber to be added.

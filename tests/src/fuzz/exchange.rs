@@ -7,6 +7,7 @@ use protocol::mhauth::authenticator::{self, Sender};
 use protocol::mhauth::initiator::{self, AwaitingDoneResponse, AwaitingInitResponse};
 use protocol::mhauth::responder::{Authenticated, AwaitingDone, AwaitingInit};
 use protocol::mhauth::{ChannelBinding, DEFAULT_PORT, Failure, Grant, Known, NONCE_LEN, Offer, Psk, Refusal};
+use protocol::prefixes::MobileNetworkPrefixes;
 use protocol::profile::WireProfile;
 use protocol::sa::{CipherSuite, DirectionKeys, Secret, SecurityAssociation, Spi, UserData};
 use protocol::wire::container::{self, Container};
@@ -215,6 +216,7 @@ pub fn grant(profile: WireProfile, suite: CipherSuite) -> Grant {
             home,
             home_agent,
             features: Features::NONE,
+            prefixes: MobileNetworkPrefixes::default(),
         },
         validity_end: date + Duration::from_secs(86_400),
         date: Some(date),

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use protocol::addr::{HomeAddresses, HomeAgentAddresses};
 use protocol::features::Features;
+use protocol::prefixes::MobileNetworkPrefixes;
 use protocol::profile::WireProfile;
 use protocol::sa::cipher::Transform;
 use protocol::sa::spi::SpiBlock;
@@ -194,6 +195,7 @@ pub(super) fn association(suite: CipherSuite) -> SecurityAssociation {
         home: home(suite),
         home_agent,
         features: Features::NONE,
+        prefixes: MobileNetworkPrefixes::default(),
     }
 }
 

@@ -43,9 +43,19 @@ fn an_sa_with_a_home_address_of_one_family_comes_out_as_it_went_in() {
 }
 
 #[test]
+fn an_sa_of_a_mobile_router_comes_out_as_it_went_in() {
+    for prefixes in ["", "2001:db8:1::/64", "2001:db8:1::/64,2001:db8:2::/48"] {
+        let mut before = provisioned(CipherSuite::Aes128Gcm);
+        before.sa.prefixes = prefixes.parse().unwrap();
+        let after = sa_from_proto(sa_to_proto(&before)).unwrap();
+        assert_eq!(after.sa.prefixes.to_string(), prefixes);
+    }
+}
+
+#[test]
 fn a_message_with_a_wrong_length_or_number_is_refused_by_name() {
     type Spoil = fn(&mut proto::SecurityAssociation);
-    let cases: [(Spoil, &str); 11] = [
+    let cases: [(Spoil, &str); 13] = [
         (|m| m.spi = 0, "0x0 is not an SPI"),
         (|m| m.suite = "{00,35}".to_owned(), "suite \"{00,35}\" is not in this build"),
         (|m| m.user_data = 0, "user_data 0 is neither"),
@@ -56,6 +66,8 @@ fn a_message_with_a_wrong_length_or_number_is_refused_by_name() {
         (|m| m.home_ip6.truncate(15), "home_ip6 has 15 octets instead of 16 or none"),
         (|m| (m.home_ip6, m.home_ip4) = (vec![], vec![]), "has no home address"),
         (|m| m.home_agent_port = 65_536, "no port"),
+        (|m| m.mobile_network_prefixes.push("10.9.0.0/24".to_owned()), "mobile_network_prefixes: it is no IPv6 prefix"),
+        (|m| m.mobile_network_prefixes = vec!["2001:db8:1::/64".to_owned(); 9], "2001:db8:1::/64 overlap"),
         (|m| m.seconds_left = u64::MAX, "more than a year"),
     ];
     for (spoil, complaint) in cases {

@@ -230,6 +230,11 @@ pub struct SecurityAssociation {
     pub lease: u32,
     #[prost(enumeration = "Profile", tag = "15")]
     pub profile: i32,
+    /// The networks behind the node, such as "2001:db8:1::/64" (RFC 3963); at most 8.
+    #[prost(string, repeated, tag = "16")]
+    pub mobile_network_prefixes: ::prost::alloc::vec::Vec<
+        ::prost::alloc::string::String,
+    >,
 }
 /// Whether a session has ended, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]

@@ -1,6 +1,7 @@
 //! What a successful exchange gives: the headers of the final response (RFC 6618 sections 5.6 and 5.7).
 //!
-//! Under `draft-04` those that the draft does not have, and our `date`, `mip6-ha-features` and `mip6-tls`, are neither sent nor looked at.
+//! Under `draft-04` those that the draft does not have, and our `date`,
+//! `mip6-ha-features`, `mip6-mobile-network-prefixes` and `mip6-tls`, are neither sent nor looked at.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::SystemTime;
@@ -12,6 +13,7 @@ use super::fallback_server::FallbackServer;
 use super::message::{Message, optional, required, write_user_data};
 use crate::addr::{HomeAddresses, HomeAgentAddresses};
 use crate::features::Features;
+use crate::prefixes::MobileNetworkPrefixes;
 use crate::profile::WireProfile;
 use crate::sa::cipher::Transform;
 use crate::sa::{CipherSuite, DirectionKeys, Secret, SecurityAssociation, Spi};
@@ -85,6 +87,9 @@ impl Grant {
         if self.sa.features != Features::NONE {
             writer.text(Name::HaFeatures, self.sa.features);
         }
+        if !self.sa.prefixes.is_empty() {
+            writer.text(Name::MobileNetworkPrefixes, in_eight_groups(&self.sa.prefixes));
+        }
         if let Some(date) = self.date {
             writer.text(Name::Date, value::rfc1123(date));
         }
@@ -111,6 +116,7 @@ impl Grant {
             home: read_home(headers)?,
             home_agent: read_home_agent(headers, added.port)?,
             features: added.features,
+            prefixes: added.prefixes,
         };
         check_keys_differ(&sa)?;
         let validity_end = required(headers, Name::SaValidityEnd, value::date)?;
@@ -131,6 +137,7 @@ struct Added {
     dns: Vec<IpAddr>,
     date: Option<SystemTime>,
     features: Features,
+    prefixes: MobileNetworkPrefixes,
     fallback: Option<FallbackServer>,
 }
 
@@ -142,6 +149,7 @@ impl Added {
             dns: read_dns(headers)?,
             date: optional(headers, Name::Date, value::date)?,
             features: read_features(headers),
+            prefixes: optional(headers, Name::MobileNetworkPrefixes, prefixes)?.unwrap_or_default(),
             fallback: optional(headers, Name::Tls, fallback)?,
         })
     }
@@ -163,6 +171,11 @@ fn write_ip4(writer: &mut Writer, name: Name, address: Option<Ipv4Addr>) {
     if let Some(address) = address {
         writer.text(name, address);
     }
+}
+
+fn in_eight_groups(prefixes: &MobileNetworkPrefixes) -> String {
+    let words = prefixes.iter().map(|prefix| format!("{}/{}", value::eight_groups(prefix.network()), prefix.prefix_len()));
+    words.collect::<Vec<_>>().join(",")
 }
 
 fn read_suite(headers: &Headers, offered: &[CipherSuite]) -> Result<CipherSuite, Rejection> {
@@ -225,6 +238,12 @@ fn read_features(headers: &Headers) -> Features {
 fn port(octets: &[u8]) -> Result<u16, value::ValueError> {
     let port = u16::try_from(value::decimal(octets, 5)?).map_err(|_| value::ValueError)?;
     if port == 0 { Err(value::ValueError) } else { Ok(port) }
+}
+
+/// Prefixes with commas between them; an empty header is as good as none.
+fn prefixes(octets: &[u8]) -> Result<MobileNetworkPrefixes, value::ValueError> {
+    let text = str::from_utf8(octets).map_err(|_| value::ValueError)?;
+    text.parse().map_err(|_| value::ValueError)
 }
 
 fn fallback(octets: &[u8]) -> Result<FallbackServer, value::ValueError> {

@@ -17,6 +17,7 @@ use super::responder::{Authenticated, AwaitingDone, AwaitingInit};
 use super::*;
 use crate::addr::{HomeAddresses, HomeAgentAddresses};
 use crate::features::Features;
+use crate::prefixes::MobileNetworkPrefixes;
 use crate::profile::WireProfile;
 use crate::sa::{CipherSuite, DirectionKeys, Secret, SecurityAssociation, Spi, UserData};
 use crate::wire::container::{self, Container, ContainerError};
@@ -69,6 +70,7 @@ fn grant(suite: CipherSuite) -> Grant {
             home_agent: HomeAgentAddresses::new("2001:db8:f::1".parse().ok(), Some(Ipv4Addr::new(198, 51, 100, 1)), 7873)
                 .unwrap(),
             features: Features::NONE,
+            prefixes: MobileNetworkPrefixes::default(),
         },
         validity_end: UNIX_EPOCH + NOW + Duration::from_secs(86_400),
         date: Some(UNIX_EPOCH + NOW),
@@ -160,7 +162,7 @@ fn assert_same(got: &Grant, given: &Grant) {
     assert_eq!(got.sa.user_data, given.sa.user_data);
     assert!(got.sa.mn_to_ha == given.sa.mn_to_ha && got.sa.ha_to_mn == given.sa.ha_to_mn);
     assert_eq!((got.sa.home, got.sa.home_agent), (given.sa.home, given.sa.home_agent));
-    assert_eq!(got.sa.features, given.sa.features);
+    assert_eq!((got.sa.features, &got.sa.prefixes), (given.sa.features, &given.sa.prefixes));
     assert_eq!((got.validity_end, got.date), (given.validity_end, given.date));
     assert_eq!(got.fallback, given.fallback);
     assert_eq!((got.home_prefix6, got.home_prefix4, &got.dns), (given.home_prefix6, given.home_prefix4, &given.dns));
@@ -236,7 +238,7 @@ prop_compose! {
         left in 1u64..100_000_000,
         prefix_len in 0u8..=128,
         dns in prop::option::of(1u128..1 << 120),
-        (mcoa, heartbeat) in (any::<bool>(), any::<bool>()),
+        (mcoa, heartbeat, networks) in (any::<bool>(), any::<bool>(), 0u16..=8),
     ) -> Grant {
         let mut given = grant(suite);
         given.sa.spi = Spi::new(spi).unwrap();
@@ -247,6 +249,8 @@ prop_compose! {
         given.validity_end = UNIX_EPOCH + Duration::from_secs(secs + left);
         given.home_prefix6 = ipnet::Ipv6Net::new(agent6.into(), prefix_len).ok();
         given.sa.features = Features { mcoa, heartbeat };
+        let networks = (0..networks).map(|number| ipnet::Ipv6Net::new(Ipv6Addr::new(0x2001, 0xdb8, number, 0, 0, 0, 0, 0), 48).unwrap());
+        given.sa.prefixes = MobileNetworkPrefixes::new(networks).unwrap();
         given.home_prefix4 = None;
         given.dns = dns.map(|address| IpAddr::V6(address.into())).into_iter().collect();
         given

@@ -25,6 +25,7 @@ pub use suite::CipherSuite;
 
 use crate::addr::{HomeAddresses, HomeAgentAddresses};
 use crate::features::Features;
+use crate::prefixes::MobileNetworkPrefixes;
 use crate::profile::WireProfile;
 
 /// Which way a packet goes. It selects the keys before the ICV is checked, so a reflected packet fails.
@@ -125,6 +126,8 @@ pub struct SecurityAssociation {
     pub home_agent: HomeAgentAddresses,
     /// What every home agent that may serve it can do, as the mobile node was told; a home agent knows its own.
     pub features: Features,
+    /// The networks behind the node, which move with it where it registers as a mobile router (RFC 3963).
+    pub prefixes: MobileNetworkPrefixes,
 }
 
 impl SecurityAssociation {

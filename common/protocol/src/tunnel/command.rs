@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use super::{Allowance, Guard, TrafficCounters};
 use crate::addr::HomeAddresses;
+use crate::prefixes::MobileNetworkPrefixes;
 use crate::sa::sequence_counter::SequenceCounter;
 use crate::sa::spi::SpiBlocks;
 use crate::sa::{SecurityAssociation, Spi};
@@ -192,6 +193,14 @@ pub enum Command {
         home: HomeAddresses,
         /// Octets.
         mtu: u16,
+    },
+    /// The networks behind the node of these home addresses, which is a mobile router (RFC 3963); none makes a host of it. Replaces
+    /// those said before. Holds as long as the tunnel of any of them, wherever that moves to.
+    Prefixes {
+        /// Whose packets.
+        home: HomeAddresses,
+        /// The networks.
+        prefixes: MobileNetworkPrefixes,
     },
     /// The longest inner packet, in octets: TCP connections through the tunnel are told of no longer segments.
     Mtu(u16),

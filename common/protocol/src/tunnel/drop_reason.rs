@@ -47,7 +47,8 @@ drop_reasons! {
     BadNextHeader => "bad-next-header",
     /// The inner packet's own length is wrong.
     BadInnerPacket => "bad-inner-packet",
-    /// The inner source (at a home agent) or destination (at a mobile node) is not a home address of the SA.
+    /// The inner source (at a home agent) or destination (at a mobile node) is neither a home address of the SA nor in
+    /// a network behind its node.
     ForeignHomeAddress => "foreign-home-address",
     /// An inner address that may not cross the tunnel: link-local, multicast source, unspecified, loopback.
     ForbiddenInnerAddress => "forbidden-inner-address",

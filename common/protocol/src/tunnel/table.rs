@@ -1,12 +1,14 @@
-//! The tunnel table: home address -> where its packets go and under which SA.
+//! The tunnel table: home address -> where its packets go and under which SA; and likewise the networks behind a mobile router.
 //!
 //! The seam between the data path and the writers of bindings. Each half has a copy and applies the same commands to it.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv6Addr};
 
 use super::{Command, Encapsulation, Path, Paths};
 use crate::addr::{HomeAddress, HomeAddresses};
+use crate::prefixes::MobileNetworkPrefixes;
 use crate::sa::Spi;
 
 /// One tunnel.
@@ -22,6 +24,8 @@ pub struct Tunnel {
     pub sending: Spi,
     /// The longest inner packet, in octets, that is known to come through in one piece; no limit until control says one.
     pub mtu: u16,
+    /// The networks behind the node; none of a host.
+    pub prefixes: MobileNetworkPrefixes,
 }
 
 /// Of a tunnel of which nothing is known.
@@ -33,21 +37,25 @@ pub struct TunnelTable {
     tunnels: Vec<Option<Tunnel>>,
     free: Vec<usize>,
     by_home: BTreeMap<HomeAddress, usize>,
+    /// The networks behind nodes, apart from each other: by the first address the last one.
+    networks: BTreeMap<Ipv6Addr, (Ipv6Addr, usize)>,
     /// The latest answer: most packets are of the node that the one before was of.
     latest: Cell<Option<(HomeAddress, usize)>>,
 }
 
 impl TunnelTable {
-    /// Obeys `Move`, `PathMtu` and `Remove`; the other commands are not about bindings.
+    /// Obeys `Move`, `PathMtu`, `Prefixes` and `Remove`; the other commands are not about bindings.
     pub fn apply(&mut self, command: &Command) {
         match command {
             Command::Move { home, paths, encapsulation, sending } => {
                 let (home, paths) = (*home, paths.clone());
-                let mtu = self.any_of(&home).map_or(NO_LIMIT, |before| before.mtu);
-                self.set(Tunnel { home, paths, encapsulation: *encapsulation, sending: *sending, mtu });
+                let before = self.any_of(&home).map(|before| (before.mtu, before.prefixes.clone()));
+                let (mtu, prefixes) = before.unwrap_or((NO_LIMIT, MobileNetworkPrefixes::default()));
+                self.set(Tunnel { home, paths, encapsulation: *encapsulation, sending: *sending, mtu, prefixes });
             }
             Command::Remove(home) => self.remove(home),
             Command::PathMtu { home, mtu } => self.limit(home, *mtu),
+            Command::Prefixes { home, prefixes } => self.set_prefixes(home, prefixes),
             Command::Install(_)
             | Command::Uninstall(_)
             | Command::Signal { .. }
@@ -75,6 +83,7 @@ impl TunnelTable {
         for home in tunnel.home.iter() {
             self.by_home.insert(home, index);
         }
+        self.add_networks(&tunnel.prefixes, index);
         if let Some(slot) = self.tunnels.get_mut(index) {
             *slot = Some(tunnel);
         }
@@ -90,6 +99,47 @@ impl TunnelTable {
     /// The tunnel of a home address.
     pub fn get(&self, home: HomeAddress) -> Option<&Tunnel> {
         self.tunnels.get(self.index(home)?)?.as_ref()
+    }
+
+    /// The tunnel of an address: a home address, or one in a network behind a node.
+    pub fn find(&self, address: HomeAddress) -> Option<&Tunnel> {
+        self.get(address).or_else(|| self.behind(address.0))
+    }
+
+    /// The tunnel of the node behind which `address` is.
+    pub fn behind(&self, address: IpAddr) -> Option<&Tunnel> {
+        let IpAddr::V6(address) = address else { return None };
+        let (_, (last, index)) = self.networks.range(..=address).next_back()?;
+        self.tunnels.get(*index).filter(|_| address <= *last)?.as_ref()
+    }
+
+    fn set_prefixes(&mut self, home: &HomeAddresses, prefixes: &MobileNetworkPrefixes) {
+        let Some(index) = home.iter().find_map(|home| self.by_home.get(&home).copied()) else { return };
+        if let Some(Some(tunnel)) = self.tunnels.get_mut(index) {
+            let before = std::mem::replace(&mut tunnel.prefixes, prefixes.clone());
+            self.remove_networks(&before, index);
+            self.add_networks(prefixes, index);
+        }
+    }
+
+    /// One that overlaps another node's is left to that node: whoever writes bindings lets no such pair come here.
+    fn add_networks(&mut self, prefixes: &MobileNetworkPrefixes, index: usize) {
+        for prefix in prefixes.iter() {
+            let (first, last) = (prefix.network(), prefix.broadcast());
+            // Those there are apart: the last that begins before this one ends is the only one that may reach into it.
+            let before = self.networks.range(..=last).next_back();
+            if before.is_none_or(|(_, (end, _))| *end < first) {
+                self.networks.insert(first, (last, index));
+            }
+        }
+    }
+
+    fn remove_networks(&mut self, prefixes: &MobileNetworkPrefixes, index: usize) {
+        for prefix in prefixes.iter() {
+            if self.networks.get(&prefix.network()).is_some_and(|(_, of)| *of == index) {
+                self.networks.remove(&prefix.network());
+            }
+        }
     }
 
     fn any_of(&self, home: &HomeAddresses) -> Option<&Tunnel> {
@@ -121,6 +171,7 @@ impl TunnelTable {
             for home in tunnel.home.iter() {
                 self.by_home.remove(&home);
             }
+            self.remove_networks(&tunnel.prefixes, index);
             self.free.push(index);
         }
     }
@@ -143,7 +194,14 @@ mod tests {
         let home = HomeAddresses::new(ip6.map(|ip| ip.parse().unwrap()), ip4.map(|ip| ip.parse().unwrap())).unwrap();
         let path = Path::proved(SocketId(0), ([198, 51, 100, 7], port).into());
         let sending = Spi::new(0x1000).unwrap();
-        Tunnel { home, paths: Paths::one(path), encapsulation: Encapsulation::ProtectedUdp, sending, mtu: NO_LIMIT }
+        Tunnel {
+            home,
+            paths: Paths::one(path),
+            encapsulation: Encapsulation::ProtectedUdp,
+            sending,
+            mtu: NO_LIMIT,
+            prefixes: MobileNetworkPrefixes::default(),
+        }
     }
 
     fn home(ip: &str) -> HomeAddress {
@@ -189,6 +247,79 @@ mod tests {
         table.apply(&Command::Remove(both));
         table.apply(&move_to(3));
         assert_eq!(mtu(&table), Some(NO_LIMIT));
+    }
+
+    fn router(number: u16, prefixes: &str) -> Tunnel {
+        let home = format!("2001:db8:100::{number}");
+        Tunnel { prefixes: prefixes.parse().unwrap(), ..tunnel(Some(&home), None, number) }
+    }
+
+    /// The port of the tunnel that an address is found in.
+    fn found(table: &TunnelTable, ip: &str) -> Option<u16> {
+        table.find(home(ip)).map(|tunnel| tunnel.paths.iter().next().unwrap().remote.port())
+    }
+
+    #[test]
+    fn networks_are_found_from_their_first_address_to_their_last_and_behind_their_own_node() {
+        let mut table = TunnelTable::default();
+        for (number, prefixes) in [(1, "2001:db8:1::/64,2001:db8:3::/48"), (2, "2001:db8:2::/64,2001:db8:1:1::/64"), (3, "")] {
+            table.set(router(number, prefixes));
+        }
+        for (ip, port) in [
+            ("2001:db8:1::", Some(1)),
+            ("2001:db8:1:0:ffff:ffff:ffff:ffff", Some(1)),
+            ("2001:db8:1:1::", Some(2)),
+            ("2001:db8:1:2::", None),
+            ("2001:db8:2::9", Some(2)),
+            ("2001:db8:3:ffff::1", Some(1)),
+            ("2001:db8:4::", None),
+            ("2001:db8::", None),
+            ("2001:db8:100::3", Some(3)),
+            ("10.9.0.7", None),
+        ] {
+            assert_eq!(found(&table, ip), port, "{ip}");
+            assert!(table.get(home(ip)).is_none() || ip.contains(":100:"), "{ip} is no home address");
+        }
+        table.remove(&router(1, "").home);
+        assert_eq!((found(&table, "2001:db8:1::1"), found(&table, "2001:db8:1:1::1")), (None, Some(2)));
+        assert_eq!(table.networks.len(), 2);
+    }
+
+    #[test]
+    fn networks_are_kept_in_a_move_replaced_by_others_and_gone_with_the_tunnel() {
+        let mut table = TunnelTable::default();
+        let of = |text: &str| Command::Prefixes { home: router(1, "").home, prefixes: text.parse().unwrap() };
+        let move_to = |port| {
+            let Tunnel { home, encapsulation, sending, .. } = router(1, "");
+            let path = Path::proved(SocketId(0), ([198, 51, 100, 7], port).into());
+            Command::Move { home, paths: Paths::one(path), encapsulation, sending }
+        };
+        table.apply(&of("2001:db8:1::/64"));
+        assert_eq!(found(&table, "2001:db8:1::1"), None, "there is no tunnel yet");
+        table.apply(&move_to(1));
+        table.apply(&of("2001:db8:1::/64"));
+        table.apply(&move_to(2));
+        assert_eq!(found(&table, "2001:db8:1::1"), Some(2));
+        table.apply(&of("2001:db8:2::/64"));
+        assert_eq!((found(&table, "2001:db8:1::1"), found(&table, "2001:db8:2::1")), (None, Some(2)));
+        table.apply(&of(""));
+        assert_eq!((found(&table, "2001:db8:2::1"), table.networks.len()), (None, 0));
+        table.apply(&of("2001:db8:1::/64"));
+        table.apply(&Command::Remove(router(1, "").home));
+        table.apply(&move_to(3));
+        assert_eq!((found(&table, "2001:db8:1::1"), table.networks.len()), (None, 0));
+    }
+
+    #[test]
+    fn a_network_that_overlaps_another_nodes_is_left_to_that_node() {
+        for second in ["2001:db8:1::/64", "2001:db8:1:0:1::/80", "2001:db8::/32"] {
+            let mut table = TunnelTable::default();
+            table.set(router(1, "2001:db8:1::/64"));
+            table.set(router(2, second));
+            assert_eq!((found(&table, "2001:db8:1::1"), table.networks.len()), (Some(1), 1), "{second}");
+            table.remove(&router(2, "").home);
+            assert_eq!(found(&table, "2001:db8:1:0:1::1"), Some(1), "{second}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod ecn;
 mod entry;
 mod events;
 mod look_up;
+mod mobile_router;
 mod shares;
 mod traffic;
 
@@ -20,6 +21,7 @@ use rand::rngs::StdRng;
 use super::*;
 use crate::addr::{HomeAddresses, HomeAgentAddresses};
 use crate::features::Features;
+use crate::prefixes::MobileNetworkPrefixes;
 use crate::profile::WireProfile;
 use crate::sa::{CipherSuite, DirectionKeys, Role, SecurityAssociation, Spi, UserData};
 use crate::wire::signalling;
@@ -115,6 +117,7 @@ fn association(suite: CipherSuite) -> SecurityAssociation {
         home: home(),
         home_agent: HomeAgentAddresses::new(Some("2001:db8:f::1".parse().unwrap()), None, 7872).unwrap(),
         features: Features::NONE,
+        prefixes: MobileNetworkPrefixes::default(),
     }
 }
 

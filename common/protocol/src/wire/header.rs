@@ -100,6 +100,8 @@ names! {
     DnsIp4 = "dns-ip4",
     /// What the home agent can do beyond RFC 6618: our extension.
     HaFeatures = "mip6-ha-features",
+    /// The networks behind the node, which move with it (RFC 3963): our extension.
+    MobileNetworkPrefixes = "mip6-mobile-network-prefixes",
     /// The sender's clock: our extension.
     Date = "date",
     /// Where the home agent takes datagrams over TLS: our extension.

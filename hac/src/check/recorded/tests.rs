@@ -1,6 +1,7 @@
 use std::time::UNIX_EPOCH;
 
 use protocol::addr::HomeAgentAddresses;
+use protocol::prefixes::MobileNetworkPrefixes;
 use protocol::sa::spi::HaGroup;
 use service::config::Severity::{self, Error, Warning};
 
@@ -31,6 +32,7 @@ fn subscriber(number: u32, home: &[&str]) -> Subscriber {
         home: home.iter().map(|ip| ip.parse().unwrap()).collect(),
         live_sas: 0,
         policy: SubscriberPolicy::default(),
+        prefixes: MobileNetworkPrefixes::default(),
     }
 }
 
@@ -160,4 +162,17 @@ fn addresses_that_cannot_be_home_addresses_and_own_ones_inside_a_pool_are_refuse
         (Warning, "home.dns.1", "mobile nodes have no home address of its family"),
     ];
     assert_found(&Located::new(inside, "hac.toml"), &recorded, &expected);
+}
+
+#[test]
+fn a_pool_that_overlaps_a_network_behind_a_node_is_refused() {
+    let with = |prefixes: &str| Recorded {
+        subscribers: vec![Subscriber { prefixes: prefixes.parse().unwrap(), ..subscriber(1, &[]) }],
+        home_agents: vec![home_agent("ha1", "198.51.100.1", 7872)],
+    };
+    for prefixes in ["2001:db8:100::/48", "2001:db8:100:0:1::/80", "2001:db8:7::/64,2001:db8:100::/64"] {
+        let found = [(Error, "home.pool6", "overlaps networks behind the nodes of mn1@example.org")];
+        assert_found(&usual(), &with(prefixes), &found);
+    }
+    assert_found(&usual(), &with("2001:db8:101::/64"), &[]);
 }

@@ -40,6 +40,7 @@ pub(super) fn as_json(subscriber: &Subscriber) -> Value {
         "enabled": subscriber.enabled,
         "created": unix_seconds(subscriber.created),
         "home": subscriber.home,
+        "mobile_network_prefixes": subscriber.prefixes.iter().map(|prefix| prefix.to_string()).collect::<Vec<_>>(),
         "associations": subscriber.live_sas,
         "profile": subscriber.policy.profile.map(WireProfile::name),
         "suites": subscriber.policy.suites.as_ref().map(|suites| names(suites)),

@@ -1,9 +1,10 @@
-//! `hac subscriber add | list | show | set | enable | disable | rotate-psk | remove`, and what they share.
+//! `hac subscriber add | list | show | set | prefix | enable | disable | rotate-psk | remove`, and what they share.
 
 mod access;
 mod add;
 mod list;
 pub(super) mod policy;
+mod prefix;
 mod rotate_psk;
 mod set;
 mod show;
@@ -29,6 +30,9 @@ pub(super) enum Command {
     Show(show::Arguments),
     /// Changes a subscriber's own policy.
     Set(set::Arguments),
+    /// The networks behind a subscriber's node, a mobile router (RFC 3963).
+    #[command(subcommand)]
+    Prefix(prefix::Command),
     /// Lets a disabled subscriber in again.
     Enable {
         /// Network Access Identifier.
@@ -56,6 +60,7 @@ impl Command {
             Self::Show(arguments) => arguments.json,
             Self::Add(_)
             | Self::Set(_)
+            | Self::Prefix(_)
             | Self::Enable { .. }
             | Self::Disable { .. }
             | Self::RotatePsk(_)
@@ -70,6 +75,7 @@ pub(super) fn run(config: &Path, command: &Command) -> Result<(), CliError> {
         Command::List { json } => list::run(config, *json),
         Command::Show(arguments) => show::run(config, arguments),
         Command::Set(arguments) => set::run(config, arguments),
+        Command::Prefix(command) => prefix::run(config, command),
         Command::Enable { nai } => access::enable(config, nai),
         Command::Disable { nai } => access::disable(config, nai),
         Command::RotatePsk(arguments) => rotate_psk::run(config, arguments),

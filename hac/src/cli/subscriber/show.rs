@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::list::as_json;
 use super::policy::{in_effect, own_policy};
+use super::prefix;
 use crate::cli::{CliError, named, open, print_json, security_association as sa};
 use crate::provisioning::Policy;
 use crate::store::{AssociationRecord, Selection, Subscriber, SubscriberPolicy};
@@ -63,6 +64,7 @@ fn print(subscriber: &Subscriber, policy: &Policy, associations: &[AssociationRe
         "home addresses",
         if home.is_empty() { "none yet: given when he first authenticates".to_owned() } else { home.join(" ") },
     );
+    line("networks", prefix::words(&subscriber.prefixes));
     line("own policy", own_policy(own).unwrap_or_else(|| "none: the HAC's holds".to_owned()));
     let lifetime = policy.sa_lifetime.as_secs();
     let in_effect = own_policy(&in_effect(policy, own)).unwrap_or_default();

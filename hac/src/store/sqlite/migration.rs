@@ -5,14 +5,15 @@ use rusqlite::Transaction;
 use crate::store::Result;
 
 /// The version of `schema.sql`.
-pub(super) const VERSION: i64 = 6;
+pub(super) const VERSION: i64 = 7;
 /// Each version behind the first, with what makes it out of the one before.
-const STEPS: [(i64, &str); 5] = [
+const STEPS: [(i64, &str); 6] = [
     (2, include_str!("migration_2.sql")),
     (3, include_str!("migration_3.sql")),
     (4, include_str!("migration_4.sql")),
     (5, include_str!("migration_5.sql")),
     (6, include_str!("migration_6.sql")),
+    (7, include_str!("migration_7.sql")),
 ];
 
 /// What a database of another version can come to.

@@ -10,6 +10,7 @@ mod home_address;
 mod home_agent;
 mod log;
 mod migration;
+mod mobile_network;
 mod provision;
 mod registration;
 mod row;
@@ -23,6 +24,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use ipnet::Ipv6Net;
+use protocol::prefixes::MobileNetworkPrefixes;
 use protocol::sa::spi::{HaGroup, SpiBlocks};
 use protocol::sa::{Secret, Spi};
 use rand::CryptoRng;
@@ -167,6 +170,14 @@ impl Store for SqliteStore {
             subscriber::set_psk(transaction, kek, nai, psk, rng)?;
             if revoke { subscriber::end_associations(transaction, nai, unix_seconds(now)) } else { Ok(Vec::new()) }
         })
+    }
+
+    fn add_prefix(&mut self, nai: &str, prefix: Ipv6Net, now: SystemTime) -> Result<MobileNetworkPrefixes> {
+        self.write(|transaction, _| mobile_network::add(transaction, nai, prefix, unix_seconds(now)))
+    }
+
+    fn remove_prefix(&mut self, nai: &str, prefix: Ipv6Net) -> Result<MobileNetworkPrefixes> {
+        self.write(|transaction, _| mobile_network::remove(transaction, nai, prefix))
     }
 
     fn remove_subscriber(&mut self, nai: &str, now: SystemTime) -> Result<Vec<Spi>> {

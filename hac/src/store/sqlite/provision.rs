@@ -1,11 +1,13 @@
 //! One provisioning: room for a new association, home addresses, an SPI, the row and its place in the log.
 
 use protocol::features::Features;
+use protocol::prefixes::MobileNetworkPrefixes;
+use protocol::profile::WireProfile;
 use protocol::sa::SecurityAssociation;
 use rand::CryptoRng;
 use rusqlite::Transaction;
 
-use super::{access, home_address, home_agent, log, row, seal, spi, subscriber};
+use super::{access, home_address, home_agent, log, mobile_network, row, seal, spi, subscriber};
 use crate::store::sealing::{Context, KeyEncryptionKey};
 use crate::store::{MAX_SAS_PER_SUBSCRIBER, Order, Provisioned, Result, StoreError, from_unix_seconds};
 
@@ -21,6 +23,11 @@ pub(super) fn provision(
     home_agent::one(transaction, &order.home_agent.name)?.ok_or(StoreError::HomeAgentGone)?;
     make_room(transaction, subscriber, now)?;
     let class = spi::class_in_use(transaction, subscriber, order.home_agent.group, now)?;
+    // The draft has no header that tells the node of them.
+    let prefixes = match order.profile {
+        WireProfile::Rfc6618 => mobile_network::of(transaction, subscriber)?,
+        WireProfile::Draft04 => MobileNetworkPrefixes::default(),
+    };
     let sa = SecurityAssociation {
         spi: spi::draw(transaction, order.home_agent.group, class, rng)?,
         suite: order.suite,
@@ -31,6 +38,7 @@ pub(super) fn provision(
         home: home_address::assign(transaction, subscriber, &order.pools, &order.framed, rng)?,
         home_agent: order.home_agent.addresses,
         features: Features::NONE,
+        prefixes,
     };
     let lifetime = i64::try_from(order.lifetime.as_secs()).unwrap_or(i64::MAX);
     let valid_until = now.saturating_add(lifetime);
@@ -39,8 +47,8 @@ pub(super) fn provision(
     transaction
         .prepare_cached(
             "INSERT INTO security_association (spi, subscriber, home_agent, suite, user_data, keys, home6, home4,
-                 agent6, agent4, agent_port, created, valid_until, revision, profile)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+                 agent6, agent4, agent_port, created, valid_until, revision, profile, prefixes)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
         )?
         .execute(rusqlite::params![
             sa.spi.get(),
@@ -58,6 +66,7 @@ pub(super) fn provision(
             valid_until,
             log::as_column(revision),
             sa.profile.name(),
+            mobile_network::column(&sa.prefixes),
         ])?;
     order.access.map_or(Ok(()), |access| access::record(transaction, sa.spi, access))?;
     Ok(Provisioned { sa, revision, valid_until: from_unix_seconds(valid_until) })

@@ -4,11 +4,13 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use protocol::addr::{HomeAddresses, HomeAgentAddresses};
 use protocol::features::Features;
+use protocol::prefixes::MobileNetworkPrefixes;
 use protocol::profile::WireProfile;
 use protocol::sa::{CipherSuite, DirectionKeys, Secret, SecurityAssociation, Spi, UserData};
 use rusqlite::Row;
 use zeroize::Zeroizing;
 
+use super::mobile_network;
 use crate::store::sealing::{Context, KeyEncryptionKey};
 use crate::store::{Result, StoreError};
 
@@ -27,7 +29,7 @@ pub(super) fn ip4(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Ipv4A
 
 /// The columns that [`live`] reads, in its order.
 pub(super) const LIVE_COLUMNS: &str = "spi, suite, user_data, keys, created, home6, home4, agent6, agent4, agent_port, \
-     revision, valid_until, ended, profile";
+     revision, valid_until, ended, profile, prefixes";
 
 /// A row of `security_association`, its keys still sealed.
 pub(super) struct SaRow {
@@ -42,6 +44,7 @@ pub(super) struct SaRow {
     created: i64,
     home: HomeAddresses,
     home_agent: HomeAgentAddresses,
+    prefixes: MobileNetworkPrefixes,
 }
 
 /// Reads [`LIVE_COLUMNS`].
@@ -60,6 +63,7 @@ pub(super) fn live(row: &Row<'_>) -> Result<SaRow> {
         valid_until: row.get(11)?,
         ended: row.get(12)?,
         profile: row.get::<_, String>(13)?.parse().map_err(|_| damaged())?,
+        prefixes: mobile_network::read(row.get::<_, Option<String>>(14)?.as_deref())?,
     })
 }
 
@@ -95,6 +99,7 @@ impl SaRow {
             home: self.home,
             home_agent: self.home_agent,
             features: Features::NONE,
+            prefixes: self.prefixes.clone(),
         })
     }
 }

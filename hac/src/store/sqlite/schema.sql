@@ -24,6 +24,13 @@ CREATE TABLE home_address (
     PRIMARY KEY (subscriber, family)
 ) STRICT, WITHOUT ROWID;
 
+-- The networks behind a subscriber's node, which move with it (RFC 3963): none overlaps another, whosever it is.
+CREATE TABLE mobile_network (
+    prefix     TEXT    PRIMARY KEY,
+    subscriber INTEGER NOT NULL REFERENCES subscriber (id) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+CREATE INDEX mobile_network_subscriber ON mobile_network (subscriber);
+
 CREATE TABLE home_agent (
     name     TEXT    PRIMARY KEY,
     ha_group INTEGER NOT NULL CHECK (ha_group BETWEEN 0 AND 63),
@@ -36,6 +43,7 @@ CREATE TABLE home_agent (
 ) STRICT, WITHOUT ROWID;
 
 -- agent6, agent4 and agent_port are what the mobile node was told; keys is sealed, and NULL once the association has ended.
+-- prefixes: the networks behind the node, with commas between them; NULL of a host.
 -- registered: the mobile node has registered under it at a home agent, and under none that is newer.
 -- The row stays until the SPI and the home addresses may be given anew, and outlives subscriber and home agent: then they are NULL.
 CREATE TABLE security_association (
@@ -56,6 +64,7 @@ CREATE TABLE security_association (
     ended       INTEGER NOT NULL DEFAULT 0 CHECK (ended IN (0, 1)),
     profile     TEXT    NOT NULL DEFAULT 'rfc6618',
     registered  INTEGER NOT NULL DEFAULT 0 CHECK (registered IN (0, 1)),
+    prefixes    TEXT,
     CHECK (ended = 1 OR keys IS NOT NULL AND subscriber IS NOT NULL AND home_agent IS NOT NULL)
 ) STRICT;
 CREATE INDEX security_association_subscriber ON security_association (subscriber);
@@ -66,6 +75,9 @@ CREATE INDEX security_association_home_agent ON security_association (home_agent
 -- Who may still be served a home address: a removed subscriber, or one who has been given another.
 CREATE INDEX security_association_home6 ON security_association (home6, subscriber);
 CREATE INDEX security_association_home4 ON security_association (home4, subscriber);
+
+-- Whose networks may still be served.
+CREATE INDEX security_association_prefixes ON security_association (valid_until) WHERE prefixes IS NOT NULL AND ended = 0;
 
 -- How many SPIs of a block are taken, so that a free one is found without counting the table.
 CREATE TABLE spi_block (

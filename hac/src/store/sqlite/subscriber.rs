@@ -9,7 +9,7 @@ use rand::CryptoRng;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction};
 use service::config::distance;
 
-use super::{association, row, seal};
+use super::{association, mobile_network, row, seal};
 use crate::store::sealing::{Context, KeyEncryptionKey};
 use crate::store::{
     Credentials, KeyId, NewSubscriber, Result, StoreError, Subscriber, SubscriberPolicy, canonical_nai, from_unix_seconds,
@@ -173,7 +173,7 @@ const COLUMNS: &str = "nai, enabled, created,
      (SELECT address FROM home_address WHERE subscriber = id AND family = 6),
      (SELECT address FROM home_address WHERE subscriber = id AND family = 4),
      (SELECT COUNT(*) FROM security_association WHERE subscriber = id AND ended = 0 AND valid_until > ?1),
-     profile, suites, user_data";
+     profile, suites, user_data, (SELECT group_concat(prefix) FROM mobile_network WHERE subscriber = id)";
 
 pub(super) fn list(connection: &Connection, now: i64) -> Result<Vec<Subscriber>> {
     let mut query = connection.prepare(&format!("SELECT {COLUMNS} FROM subscriber ORDER BY nai"))?;
@@ -199,6 +199,7 @@ fn subscriber_of(row: &Row<'_>) -> Result<Subscriber> {
         home: ip6.into_iter().chain(ip4).collect(),
         live_sas: row.get(5)?,
         policy: policy_of(row, 6)?,
+        prefixes: mobile_network::read(row.get::<_, Option<String>>(9)?.as_deref())?,
     })
 }
 

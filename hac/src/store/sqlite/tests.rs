@@ -7,6 +7,7 @@ mod framed;
 mod home_addresses;
 mod look_up;
 mod migration;
+mod mobile_networks;
 mod registration;
 mod removal;
 mod selection;

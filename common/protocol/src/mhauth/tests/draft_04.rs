@@ -71,8 +71,11 @@ fn each_message_is_keyed_without_a_label() {
 fn a_grant_of_the_draft_has_none_of_the_headers_that_came_later() {
     let mut told = grant(CipherSuite::Aes128CbcSha, UserData::Protected);
     told.sa.features.heartbeat = true;
+    told.sa.prefixes = "2001:db8:1::/64".parse().unwrap();
     let last = lines(&authenticated_with(draft_offer()).1.grant(&told));
-    for later in ["mip6-port:", "mip6-ip4-hnp:", "dns-ip6:", "dns-ip4:", "mip6-ha-features:", "date:", "mip6-tls:"] {
+    let later =
+        ["mip6-port:", "mip6-ip4-hnp:", "dns-ip6:", "dns-ip4:", "mip6-ha-features:", "mip6-mobile-", "date:", "mip6-tls:"];
+    for later in later {
         assert!(!last.contains(later), "{last}");
     }
     for there in ["mip6-haa-ip6:", "mip6-haa-ip4:", "mip6-ip6-hoa:", "mip6-ip4-hoa:", "mip6-ip6-hnp:", "mip6-sa-validity-end:"] {
@@ -88,6 +91,8 @@ fn a_mobile_node_of_the_draft_ignores_headers_that_came_later_whatever_they_hold
         "mip6-port:9999\r\nmip6-ip4-hnp:10.9.0.0/24\r\ndns-ip6:2001:db8::1\r\ndns-ip4:10.9.0.1\r\ndate:Mon, 21 Sep 2026 14:13:20 GMT\r\n",
         "mip6-port:0\r\nmip6-ip4-hnp:ten\r\ndns-ip6:\r\ndns-ip4:x\r\ndate:yesterday\r\nmip6-tls:nowhere\r\n",
         "mip6-ha-features:mcoa,heartbeat\r\n",
+        "mip6-mobile-network-prefixes:2001:db8:1::/64\r\n",
+        "mip6-mobile-network-prefixes:everywhere\r\n",
         "date:Fri, 25 Dec 2026 00:00:00 GMT\r\n",
     ] {
         let octets = sealed(2, &(good.clone() + added), Key::Psk(&psk()), Sender::Controller, &draft());

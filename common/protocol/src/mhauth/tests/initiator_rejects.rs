@@ -130,6 +130,26 @@ fn a_grant_in_another_legal_form_is_taken() {
 }
 
 #[test]
+fn prefixes_of_networks_behind_the_node_are_taken_in_any_form_and_what_is_none_is_refused() {
+    let good = lines(&authenticated().1.grant(&grant(CipherSuite::Aes128Gcm)));
+    let told = |value: &str| {
+        let header = format!("{good}mip6-mobile-network-prefixes:{value}\r\n");
+        let octets = sealed(2, &header, Key::Psk(&psk()), Sender::Controller, &by());
+        authenticated().0.handle(&octets).map(|grant| grant.sa.prefixes.to_string())
+    };
+    for (value, prefixes) in [
+        ("", ""),
+        ("2001:db8:7:0:0:0:0:0/48", "2001:db8:7::/48"),
+        ("2001:DB8:8:1::9/64 , 2001:db8:7::/48", "2001:db8:7::/48,2001:db8:8:1::/64"),
+    ] {
+        assert_eq!(told(value).unwrap(), prefixes, "{value}");
+    }
+    for value in ["::/0", "10.9.0.0/24", "2001:db8:7::/129", "2001:db8:7::/48,2001:db8:7:1::/64", "fe80::/64", "x"] {
+        assert_eq!(told(value).err(), Some(Rejection::Value(Name::MobileNetworkPrefixes).into()), "{value}");
+    }
+}
+
+#[test]
 fn features_are_words_of_one_list_and_those_that_nobody_knows_are_ignored() {
     let good = lines(&authenticated().1.grant(&grant(CipherSuite::Aes128Gcm)));
     let told = |header: &str| {

@@ -3,6 +3,7 @@ use std::mem::size_of;
 use super::*;
 use crate::addr::{HomeAddresses, HomeAgentAddresses};
 use crate::features::Features;
+use crate::prefixes::MobileNetworkPrefixes;
 use crate::profile::WireProfile;
 use crate::sa::cipher::KeyError;
 use crate::sa::inbound::InboundSa;
@@ -50,6 +51,7 @@ fn install(spi: Spi, suite: CipherSuite) -> Arc<Install> {
         home: HomeAddresses::new(None, Some([10, 9, 0, 7].into())).unwrap(),
         home_agent: HomeAgentAddresses::new(None, Some([203, 0, 113, 1].into()), 7872).unwrap(),
         features: Features::NONE,
+        prefixes: MobileNetworkPrefixes::default(),
     };
     Arc::new(Install::new(sa, start(), 0))
 }

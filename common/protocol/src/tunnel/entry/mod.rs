@@ -92,7 +92,9 @@ impl EntryPoint {
             Command::Uninstall(spi) => {
                 self.sas.remove(*spi);
             }
-            Command::Move { .. } | Command::Remove(_) | Command::PathMtu { .. } => self.table.apply(command),
+            Command::Move { .. } | Command::Remove(_) | Command::PathMtu { .. } | Command::Prefixes { .. } => {
+                self.table.apply(command);
+            }
             Command::Signal { spi, .. } | Command::Probe { spi, .. } | Command::Keepalive { spi, .. }
                 if !self.share.has(*spi) => {}
             Command::Signal { spi, paths, next_header, payload } => {
@@ -164,7 +166,7 @@ impl EntryPoint {
         if !inner.may_cross() {
             return Err(DropReason::ForbiddenInnerAddress);
         }
-        let tunnel = self.table.get(self.home(&inner)).ok_or(DropReason::NoTunnel)?;
+        let tunnel = self.table.find(self.home(&inner)).ok_or(DropReason::NoTunnel)?;
         let segments = Segments::new(header, packet.get(..inner.len).ok_or(DropReason::BadInnerPacket)?)?;
         let fragmentation = too_big::judge(&inner, packet, segments.len(0), tunnel.mtu, &self.icmp_sources)?;
         let outer = Outer::of(&inner, self.mtu.min(tunnel.mtu), fragmentation);
@@ -221,7 +223,7 @@ impl EntryPoint {
     #[cold]
     fn limit_of(&self, packet: &[u8]) -> Option<u16> {
         let inner = InnerPacket::parse(packet).ok()?;
-        self.table.get(self.home(&inner)).map(|tunnel| tunnel.mtu)
+        self.table.find(self.home(&inner)).map(|tunnel| tunnel.mtu)
     }
 
     /// An ICMP error to the source of `packet`: it is longer than `mtu`, or without one, its destination is unreachable.

@@ -19,7 +19,7 @@ impl ExitPoint {
             return Err(DropReason::PlaintextRefused);
         };
         let (inner, packet) = inner_packet(payload)?;
-        let tunnel = self.gate.tunnel(self.gate.nodes_own(&inner)).ok_or(DropReason::PlaintextRefused)?;
+        let tunnel = self.gate.table.find(self.gate.nodes_own(&inner)).ok_or(DropReason::PlaintextRefused)?;
         let install = self.sas.get(tunnel.sending).ok_or(DropReason::PlaintextRefused)?;
         let from_its_peer = match self.role {
             Role::HomeAgent => tunnel.paths.iter().next().is_some_and(|path| path.leads_to(received.socket, received.from)),

@@ -2,7 +2,7 @@
 
 use super::super::table::Tunnel;
 use super::super::{DropReason, Guard, TunnelTable};
-use crate::addr::HomeAddress;
+use crate::addr::{HomeAddress, HomeAddresses};
 use crate::sa::Role;
 use crate::wire::ip::InnerPacket;
 use crate::wire::{ecn, mss};
@@ -38,6 +38,18 @@ impl Gate {
     /// The tunnel of a home address, if it is bound.
     pub(super) fn tunnel(&self, home: HomeAddress) -> Option<&Tunnel> {
         self.table.get(home)
+    }
+
+    /// The tunnel of an address of the node whose home addresses are `home`: one of them, or one in the networks behind it.
+    ///
+    /// # Errors
+    /// [`DropReason::ForeignHomeAddress`] for an address of neither, [`DropReason::NoBinding`] for an own one that is not bound.
+    pub(super) fn tunnel_of(&self, home: &HomeAddresses, own: HomeAddress) -> Result<&Tunnel, DropReason> {
+        if home.contains(own.0) {
+            return self.tunnel(own).ok_or(DropReason::NoBinding);
+        }
+        let behind = self.table.behind(own.0).filter(|tunnel| tunnel.home.iter().any(|address| home.contains(address.0)));
+        behind.ok_or(DropReason::ForeignHomeAddress)
     }
 
     pub(super) fn check_may_cross(&self, inner: &InnerPacket, packet: &[u8]) -> Result<(), DropReason> {

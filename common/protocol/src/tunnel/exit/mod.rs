@@ -95,7 +95,7 @@ impl ExitPoint {
                     self.sas.get_mut(*sending).into_iter().for_each(InboundSa::widen);
                 }
             }
-            Command::Remove(_) | Command::PathMtu { .. } => self.gate.table.apply(command),
+            Command::Remove(_) | Command::PathMtu { .. } | Command::Prefixes { .. } => self.gate.table.apply(command),
             Command::LookUpIn(blocks) => self.look_ups.set_blocks(blocks.clone()),
             Command::Guard(guard) => self.gate.guard = guard.clone(),
             Command::Mtu(mtu) => self.gate.mtu = *mtu,

@@ -74,12 +74,12 @@ impl Authentic<'_> {
         if inner.next_header() != self.opened.next_header {
             return Err(DropReason::BadNextHeader);
         }
-        let nodes_own = gate.nodes_own(&inner);
-        if !sa.home().contains(nodes_own.0) {
+        let tunnel = gate.tunnel_of(sa.home(), gate.nodes_own(&inner));
+        if tunnel.is_err_and(|reason| reason == DropReason::ForeignHomeAddress) {
             return Err(DropReason::ForeignHomeAddress);
         }
         gate.check_may_cross(&inner, packet)?;
-        let tunnel = gate.tunnel(nodes_own).ok_or(DropReason::NoBinding)?;
+        let tunnel = tunnel?;
         events.extend(self.sighting(sa, gate, tunnel, now));
         gate.adapt(&inner, tunnel, self.received.traffic_class, packet)?;
         Ok(inner.len)

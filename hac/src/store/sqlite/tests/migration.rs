@@ -9,12 +9,13 @@ use crate::store::sealing::Context;
 use crate::store::sqlite::{migration, row};
 
 /// Each earlier version with its schema.
-const EARLIER: [(i64, &str); 5] = [
+const EARLIER: [(i64, &str); 6] = [
     (1, include_str!("schema_1.sql")),
     (2, include_str!("schema_2.sql")),
     (3, include_str!("schema_3.sql")),
     (4, include_str!("schema_4.sql")),
     (5, include_str!("schema_5.sql")),
+    (6, include_str!("schema_6.sql")),
 ];
 /// A live association, delivered to two processes.
 const SPI: u32 = 0x123_4567;
@@ -42,7 +43,7 @@ impl Earlier {
         let subscriber = "INSERT INTO subscriber (id, nai, psk, enabled, created) VALUES (?1, ?2, ?3, ?4, ?5)";
         connection.execute(subscriber, (1, "alice@example.org", &psk, 1, created)).unwrap();
         connection.execute(subscriber, (7, "carol@example.org", &psk, 0, created)).unwrap();
-        let rest = "INSERT INTO home_agent VALUES ('ha1', 4, NULL, x'c6336401', 7872);
+        let rest = "INSERT INTO home_agent (name, ha_group, ip4, port) VALUES ('ha1', 4, x'c6336401', 7872);
              INSERT INTO home_address VALUES (1, 4, x'0a090005');";
         connection.execute_batch(rest).unwrap();
         let association = "INSERT INTO security_association (spi, subscriber, home_agent, suite, user_data, keys, home4, agent4,
@@ -144,6 +145,19 @@ fn a_home_agent_of_an_earlier_database_has_no_fallback_and_another_may() {
     }
 }
 
+/// What version 7 is there for, on an association that was made before.
+#[test]
+fn in_a_migrated_database_nobody_has_a_network_until_he_is_given_one() {
+    for earlier in EARLIER {
+        let mut store = Earlier::new(earlier).open();
+        let read = store.look_up(&recipient(1), Spi::new(SPI).unwrap(), now()).unwrap().unwrap();
+        assert!(read.sa.prefixes.is_empty());
+        assert!(store.subscriber("alice@example.org", now()).unwrap().unwrap().prefixes.is_empty());
+        store.add_prefix("alice@example.org", "2001:db8:7::/48".parse().unwrap(), now()).unwrap();
+        assert_eq!(provision(&mut store, "alice@example.org").sa.prefixes.to_string(), "2001:db8:7::/48");
+    }
+}
+
 /// Likewise, of the group that an earlier database has.
 fn authorised_at(store: &mut SqliteStore, nai: &str) -> Spi {
     let ha1 = store.home_agent("ha1").unwrap().unwrap();
@@ -177,7 +191,7 @@ fn a_migrated_database_has_tables_indexes_and_triggers_of_a_new_one() {
     for earlier in EARLIER {
         let migrated = Earlier::new(earlier).open();
         assert_eq!(objects(&migrated), objects(&new));
-        let with_session = ["access", "session"];
+        let with_session = ["access", "session", "mobile_network"];
         let before = ["server", "subscriber", "home_address", "home_agent", "security_association", "spi_block", "lease"];
         for table in before.into_iter().chain(with_session) {
             assert_eq!(columns(&migrated, table), columns(&new, table), "{table}");
@@ -226,6 +240,7 @@ fn a_migration_that_fails_half_way_changes_nothing() {
         (EARLIER[1], "CREATE INDEX security_association_home4_held ON server (one)"),
         (EARLIER[2], "ALTER TABLE security_association ADD COLUMN registered TEXT"),
         (EARLIER[3], "ALTER TABLE lease ADD COLUMN sessions INTEGER"),
+        (EARLIER[5], "ALTER TABLE security_association ADD COLUMN prefixes TEXT"),
     ] {
         let world = Earlier::new(earlier);
         let dump = || {
@@ -259,7 +274,7 @@ fn a_newer_version_and_a_file_of_something_else_are_refused_and_left_alone() {
         let world = Earlier::new(EARLIER[0]);
         Connection::open(world.path()).unwrap().pragma_update(None, "user_version", found).unwrap();
         let refused = SqliteStore::open(&world.path(), kek(1)).err().unwrap();
-        assert!(matches!(refused, StoreError::SchemaVersion { wanted: 6, .. }), "{refused}");
+        assert!(matches!(refused, StoreError::SchemaVersion { wanted: 7, .. }), "{refused}");
         assert_eq!(world.version(), found);
     }
 }
