@@ -1,17 +1,20 @@
 //! The binding cache (RFC 6275 section 9.1): which home addresses are bound, where to, and until when. Nothing else.
 
 mod care_of;
+mod networks;
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use protocol::addr::{CareOfAddress, HomeAddresses};
+use protocol::prefixes::MobileNetworkPrefixes;
 use protocol::sa::Spi;
 use protocol::tunnel::Path;
 use protocol::wire::mobility::PathToken;
 
 pub use care_of::CareOfBinding;
+use networks::Networks;
 
 /// One mobile node's binding.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +31,15 @@ pub struct Binding {
     pub lifetime: Duration,
     /// How often it was moved to another outer address.
     pub moves: u64,
+    /// The networks behind the node that packets are forwarded for: it has registered as a mobile router (RFC 3963). None of a host.
+    pub prefixes: MobileNetworkPrefixes,
+}
+
+impl Binding {
+    /// Whether the node has registered as a mobile router.
+    pub fn is_router(&self) -> bool {
+        !self.prefixes.is_empty()
+    }
 }
 
 /// What is known of the path to a binding's remote.
@@ -55,6 +67,7 @@ pub struct BindingCache {
     bindings: BTreeMap<Ipv6Addr, Binding>,
     /// Whose an IPv4 home address is.
     by_ip4: BTreeMap<Ipv4Addr, Ipv6Addr>,
+    networks: Networks,
 }
 
 impl BindingCache {
@@ -68,10 +81,12 @@ impl BindingCache {
         self.bindings.get_mut(&home)
     }
 
-    /// Under which address another binding than that of `home` has one of these home addresses: a node that was given another IPv6
-    /// home address, and kept its IPv4 one, has the older binding yet.
-    pub fn other_with(&self, home: Ipv6Addr, addresses: &HomeAddresses) -> Option<Ipv6Addr> {
-        self.by_ip4.get(&addresses.ip4()?).copied().filter(|other| *other != home)
+    /// Under which address another binding than that of `home` has one of these home addresses or networks: a node that was given
+    /// another IPv6 home address, and kept the rest, has the older binding yet. So has one whose network is another's by now, while its
+    /// own SA has not ended here.
+    pub fn other_with(&self, home: Ipv6Addr, addresses: &HomeAddresses, prefixes: &MobileNetworkPrefixes) -> Option<Ipv6Addr> {
+        let by_ip4 = addresses.ip4().and_then(|ip4| self.by_ip4.get(&ip4)).copied().filter(|other| *other != home);
+        by_ip4.or_else(|| self.networks.other_with(prefixes, home))
     }
 
     /// Makes or replaces a binding; gives the one that was there.
@@ -79,6 +94,7 @@ impl BindingCache {
         let ip4 = binding.home.ip4();
         let before = self.remove(home);
         self.by_ip4.extend(ip4.map(|ip4| (ip4, home)));
+        self.networks.insert(&binding.prefixes, home);
         self.bindings.insert(home, binding);
         before
     }
@@ -86,6 +102,7 @@ impl BindingCache {
     /// Ends a binding.
     pub fn remove(&mut self, home: Ipv6Addr) -> Option<Binding> {
         let binding = self.bindings.remove(&home)?;
+        self.networks.remove(&binding.prefixes);
         if let Some(ip4) = binding.home.ip4().filter(|ip4| self.by_ip4.get(ip4) == Some(&home)) {
             self.by_ip4.remove(&ip4);
         }

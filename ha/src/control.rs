@@ -149,6 +149,7 @@ fn binding((binding, traffic): &(Binding, Traffic), now: Instant) -> Value {
         "lifetime_seconds": binding.lifetime.as_secs(),
         "seconds_left": binding.latest.expires.saturating_duration_since(now).as_secs(),
         "moves": binding.moves,
+        "mobile_network_prefixes": binding.prefixes.iter().map(|prefix| prefix.to_string()).collect::<Vec<_>>(),
         "from_node": volume(traffic.from_node),
         "to_node": volume(traffic.to_node),
     })

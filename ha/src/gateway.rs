@@ -39,7 +39,7 @@ use crate::control::{self, Question};
 use crate::feed_client::{FeedEvent, FeedState, Said, Subscriber, ToHac, to_hac};
 use crate::home_agent::{HomeAgent, HomeAgentConfig};
 use crate::own_addresses;
-use crate::routes::{BindingRoutes, Routes};
+use crate::routes::{BindingRoutes, NetworkRoutes, Routes};
 use crate::sa_store::SaStore;
 use crate::unreported::Unreported;
 pub use error::GatewayError;
@@ -120,6 +120,7 @@ struct Gateway {
     sockets: Vec<Vec<Arc<UdpSocket>>>,
     routes: Routes,
     binding_routes: Option<BindingRoutes>,
+    network_routes: NetworkRoutes,
     workers: Option<Workers>,
     events: mpsc::Sender<Event>,
     event_queue: mpsc::Receiver<Event>,
@@ -143,6 +144,7 @@ impl Gateway {
         let sockets = config.listen.iter().map(bind).collect::<io::Result<Vec<_>>>().map_err(GatewayError::Socket)?;
         let routes = Routes::new(&tun, config.routes.protocol)?;
         let binding_routes = config.routes.per_binding.then(|| BindingRoutes::new(routes.clone()));
+        let network_routes = NetworkRoutes::new(routes.clone());
         let listening = config.listen.iter().map(|address| address.ip()).collect();
         let counters = Arc::new(Counters::default());
         let home_agent_config = HomeAgentConfig { longest_binding: LONGEST_BINDING, own_addresses: listening };
@@ -164,6 +166,7 @@ impl Gateway {
             sockets,
             routes,
             binding_routes,
+            network_routes,
             workers: None,
             events,
             event_queue,
@@ -243,6 +246,7 @@ impl Gateway {
             if let Some(routes) = &mut self.binding_routes {
                 routes.follow(&command).await;
             }
+            self.network_routes.follow(&command).await;
             if let Some(workers) = &self.workers {
                 workers.apply(&command)?;
             }

@@ -17,8 +17,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use feed::SessionEnd;
-use protocol::addr::HomeAddresses;
 use protocol::features::Features;
+use protocol::prefixes::MobileNetworkPrefixes;
 use protocol::sa::Spi;
 use protocol::sa::spi::SpiBlocks;
 use protocol::time::{Lifetime, TimerName};
@@ -189,14 +189,16 @@ impl HomeAgent {
 
     /// Writes the binding and moves the downlink.
     fn bind(&mut self, home: Ipv6Addr, mut binding: Binding, overwrites: bool, now: Instant) {
-        self.end_other_binding(home, &binding.home, now);
+        self.end_other_bindings(home, &binding, now);
         let mut old = None;
+        let mut networks = MobileNetworkPrefixes::default();
         if let Some(before) = self.cache.get(home) {
             binding.moves = before.moves + u64::from(before.latest.remote != binding.latest.remote);
             if binding.latest.id.is_some() && !overwrites && before.spi == binding.spi {
                 binding.keep_others_of(before);
             }
             old = Some(before.spi);
+            networks = before.prefixes.clone();
         }
         if old != Some(binding.spi) {
             old.into_iter().for_each(|old| self.supersede(old, now));
@@ -206,6 +208,7 @@ impl HomeAgent {
         self.timers.set(Timer::BindingEnds(home), binding.next_end());
         self.cache.insert(home, binding);
         self.move_downlink(home);
+        self.tell_of_networks(home, &networks);
     }
 
     /// Ends the binding with this number (RFC 5648 section 5.4), or all.
@@ -224,13 +227,20 @@ impl HomeAgent {
         }
     }
 
-    /// A node that its new SA has given another IPv6 home address beside the same IPv4 one is bound twice. The older binding goes first:
-    /// its end would take the newer one's tunnel with it.
-    fn end_other_binding(&mut self, home: Ipv6Addr, addresses: &HomeAddresses, now: Instant) {
-        let Some(other) = self.cache.other_with(home, addresses) else { return };
-        let spi = self.cache.get(other).map(|binding| binding.spi);
-        self.end_binding(other, SessionEnd::Superseded, now);
-        spi.into_iter().for_each(|spi| self.supersede(spi, now));
+    /// A node that its new SA has given another IPv6 home address beside the same IPv4 one, or the same networks, is bound twice. The
+    /// older binding goes first: its end would take the newer one's tunnel with it.
+    fn end_other_bindings(&mut self, home: Ipv6Addr, binding: &Binding, now: Instant) {
+        while let Some(other) = self.cache.other_with(home, &binding.home, &binding.prefixes) {
+            let spi = self.cache.get(other).map(|binding| binding.spi);
+            self.end_binding(other, SessionEnd::Superseded, now);
+            spi.into_iter().for_each(|spi| self.supersede(spi, now));
+        }
+    }
+
+    /// Tells the halves of the networks behind a node, where they are others than before.
+    fn tell_of_networks(&mut self, home: Ipv6Addr, before: &MobileNetworkPrefixes) {
+        let Some(binding) = self.cache.get(home).filter(|binding| binding.prefixes != *before) else { return };
+        self.commands.push_back(Command::Prefixes { home: binding.home, prefixes: binding.prefixes.clone() });
     }
 
     /// The session goes on where the node is, or another begins.

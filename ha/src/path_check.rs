@@ -121,6 +121,7 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use protocol::addr::HomeAddresses;
+    use protocol::prefixes::MobileNetworkPrefixes;
     use protocol::sa::Spi;
     use protocol::tunnel::{Allowance, SocketId};
 
@@ -146,6 +147,7 @@ mod tests {
             others: Vec::new(),
             lifetime: Duration::ZERO,
             moves: 0,
+            prefixes: MobileNetworkPrefixes::default(),
         }
     }
 

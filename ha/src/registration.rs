@@ -1,12 +1,14 @@
 //! What a home agent makes of a Binding Update: the checks of RFC 6275 sections 9.5.1 and 10.3.1, in their order, with
-//! what RFC 6618, RFC 5555 and RFC 5648 add. Decides, and changes nothing.
+//! what RFC 6618, RFC 5555, RFC 5648 and RFC 3963 add. Decides, and changes nothing.
 
 pub mod identifier;
+pub mod mobile_router;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use protocol::addr::{CareOfAddress, HomeAddresses};
+use protocol::prefixes::MobileNetworkPrefixes;
 use protocol::sa::SecurityAssociation;
 use protocol::time::Lifetime;
 use protocol::tunnel::{DropReason, Install};
@@ -27,7 +29,7 @@ pub enum Decision {
 }
 
 /// A binding that may be made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Registration {
     /// The home addresses that are bound.
     pub home: HomeAddresses,
@@ -39,6 +41,8 @@ pub struct Registration {
     pub lifetime: Lifetime,
     /// Status and address of the IPv4 Address Acknowledgement option, when the IPv4 Home Address option was there.
     pub ipv4: Option<(Ipv4Status, Ipv4Addr)>,
+    /// The networks behind a mobile router.
+    pub prefixes: MobileNetworkPrefixes,
 }
 
 /// What is known when a Binding Update comes in.
@@ -68,6 +72,10 @@ const SINGLE: u8 = 32;
 /// The reason to drop it without an answer.
 pub fn judge(update: &BindingUpdate, given: &Circumstances<'_>, now: Instant) -> Result<Decision, DropReason> {
     let sa = &given.install.sa;
+    // RFC 3963 section 6.2: networks are forwarded by a home agent alone.
+    if update.mobile_router.is_router() && !update.home_registration {
+        return Ok(Decision::Refuse(Status::MOBILE_ROUTER_NOT_PERMITTED, update.sequence));
+    }
     // Section 10.3.1: a home registration is answered whatever A is.
     let about = identifier::judge(update, given.before);
     let Some(about) = about.transpose().filter(|_| update.home_registration) else {
@@ -99,9 +107,13 @@ pub fn judge(update: &BindingUpdate, given: &Circumstances<'_>, now: Instant) ->
     if is_unusable(given.from.ip(), given.own) || is_unusable(care_of.0, given.own) {
         return refuse(Status::INVALID_CARE_OF);
     }
+    let prefixes = match mobile_router::judge(&update.mobile_router, sa, given.before) {
+        Ok(prefixes) => prefixes,
+        Err(status) => return refuse(status),
+    };
     let bound = ipv4.filter(|(status, _)| *status == Ipv4Status::BOUND).map(|(_, address)| address);
     match HomeAddresses::new(sa.home.ip6(), bound) {
-        Some(home) => Ok(Decision::Register(Registration { home, care_of, id, lifetime, ipv4 })),
+        Some(home) => Ok(Decision::Register(Registration { home, care_of, id, lifetime, ipv4, prefixes })),
         None => refuse(Status::REASON_UNSPECIFIED),
     }
 }

@@ -1,7 +1,10 @@
 //! What the kernel routes into the tunnels: the home agent's own inner addresses on the TUN device, the pools' prefixes to
-//! it once, and, where the configuration says so, a route for each binding for a routing daemon to spread.
+//! it once, the networks behind mobile routers while these are bound, and, where the configuration says so, a route for each binding
+//! for a routing daemon to spread.
 //!
 //! The device is not persistent: addresses and routes go with it, and it goes with the process, whatever ends it.
+
+mod networks;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -14,6 +17,8 @@ use net::tun::TunQueues;
 use protocol::addr::HomeAddresses;
 use protocol::tunnel::Command;
 use tokio::sync::mpsc;
+
+pub use networks::NetworkRoutes;
 
 /// Changes to binding routes that wait for the kernel; the gateway waits when there are more.
 const QUEUE: usize = 1024;
@@ -133,11 +138,8 @@ impl BindingRoutes {
 
     /// Adds a route with a new binding and deletes it with the binding's end. A binding that moves keeps its route.
     pub async fn follow(&mut self, command: &Command) {
-        for change in self.changes_for(command) {
-            if self.changes.send(change).await.is_err() {
-                tracing::warn!("the task that keeps the binding routes has ended");
-            }
-        }
+        let changes = self.changes_for(command);
+        send_all(&self.changes, changes).await;
     }
 
     fn changes_for(&mut self, command: &Command) -> Vec<RouteChange> {
@@ -163,6 +165,15 @@ impl BindingRoutes {
         let gone = before.iter().filter(|route| !now.contains(route)).copied().map(RouteChange::Delete);
         let new = now.iter().filter(|route| !before.contains(route)).copied().map(RouteChange::Add);
         gone.chain(new).collect()
+    }
+}
+
+/// To the task of [`Routes::follow_bindings`].
+async fn send_all(to: &mpsc::Sender<RouteChange>, changes: Vec<RouteChange>) {
+    for change in changes {
+        if to.send(change).await.is_err() {
+            tracing::warn!("the task that keeps the routes of bindings has ended");
+        }
     }
 }
 

@@ -60,7 +60,7 @@ pub(super) fn print_bindings(answer: &Value) {
     for binding in items(answer, "/bindings") {
         let column = |name: &str| text(binding, &format!("/{name}"));
         row([
-            &list(binding, "/home"),
+            &homes_and_networks(binding),
             &column("care_of"),
             &column("remote"),
             &column("transport"),
@@ -74,6 +74,12 @@ pub(super) fn print_bindings(answer: &Value) {
         ]);
     }
     println!("{} in all", text(answer, "/count"));
+}
+
+/// The home addresses, and behind a mobile router's its networks.
+fn homes_and_networks(binding: &Value) -> String {
+    let (home, networks) = (list(binding, "/home"), list(binding, "/mobile_network_prefixes"));
+    if networks == "-" { home } else { format!("{home} + {networks}") }
 }
 
 /// `ha sa list`.

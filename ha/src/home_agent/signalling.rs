@@ -214,7 +214,8 @@ fn binding(
         proof,
         expires: now + lifetime,
     };
-    Binding { home: registration.home, spi: received.spi, latest, others: Vec::new(), lifetime, moves: 0 }
+    let prefixes = registration.prefixes.clone();
+    Binding { home: registration.home, spi: received.spi, latest, others: Vec::new(), lifetime, moves: 0, prefixes }
 }
 
 fn acknowledgement(binding: &CareOfBinding, registration: &Registration, sequence: u16) -> BindingAcknowledgement {
@@ -222,6 +223,7 @@ fn acknowledgement(binding: &CareOfBinding, registration: &Registration, sequenc
         ipv4_address: registration.ipv4,
         nat: Some(NatDetection { refresh_seconds: if binding.has_nat() { NAT_REFRESH_SECONDS } else { NO_NAT } }),
         path_check: token(&binding.proof),
+        mobile_router: !registration.prefixes.is_empty(),
         ..BindingAcknowledgement::new(Status::ACCEPTED, sequence, registration.lifetime)
     }
 }

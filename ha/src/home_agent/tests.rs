@@ -2,6 +2,7 @@
 
 mod heartbeat;
 mod ipv4_home;
+mod mobile_router;
 mod nat;
 mod registration;
 mod relays;
