@@ -37,7 +37,7 @@ pub enum FromHomeAgent {
 pub struct Ipv4Refusal(pub Option<Ipv4Status>);
 
 /// What a Binding Update says.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Update {
     /// Its sequence number.
     pub sequence: u16,
@@ -51,6 +51,8 @@ pub struct Update {
     pub id: Option<BindingId>,
     /// With a number: whether every other binding ends.
     pub overwrites: bool,
+    /// What it says of networks behind the node.
+    pub mobile_router: MobileRouter,
 }
 
 /// A Binding Update under `sa` behind its Home Address option: first header and payload.
@@ -67,7 +69,7 @@ pub fn binding_update(sa: &SecurityAssociation, said: &Update) -> (u8, Vec<u8>) 
         path_check: said.path_check,
         identifiers,
         overwrite: said.id.is_some() && said.overwrites,
-        mobile_router: MobileRouter::No,
+        mobile_router: said.mobile_router.clone(),
     });
     let header = update.emit(Ends { source: home, destination: sa.home_agent.in_mobility_header() });
     (signalling::DESTINATION_OPTIONS, signalling::behind_home_address_option(home, &header))
@@ -172,7 +174,15 @@ mod tests {
     fn a_home_agent_sends_no_binding_updates() {
         let sa = association(1);
         let care_of = CareOfAddress([198, 51, 100, 7].into());
-        let update = Update { sequence: 1, lifetime: Lifetime::ZERO, care_of, path_check: None, id: None, overwrites: false };
+        let update = Update {
+            sequence: 1,
+            lifetime: Lifetime::ZERO,
+            care_of,
+            path_check: None,
+            id: None,
+            overwrites: false,
+            mobile_router: MobileRouter::No,
+        };
         let (next_header, payload) = binding_update(&sa, &update);
         assert_eq!(read(&sa, &received(next_header, payload)), Err(DropReason::MalformedSignalling));
     }

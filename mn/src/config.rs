@@ -3,6 +3,7 @@
 mod dns;
 mod eap;
 mod guard;
+mod mobile_router;
 
 use std::net::IpAddr;
 use std::num::{NonZeroU8, NonZeroU16};
@@ -28,6 +29,7 @@ use crate::hac_client::MAX_CANDIDATES;
 pub use dns::{Dns, DnsMode};
 pub use eap::{Eap, EapMethod};
 pub use guard::{Guard, GuardMode};
+pub use mobile_router::MobileRouter;
 
 /// A mobile node's configuration.
 #[derive(Clone, Debug, Deserialize)]
@@ -54,6 +56,9 @@ pub struct Config {
     /// Whom the host asks for names.
     #[serde(default)]
     pub dns: Dns,
+    /// The network behind this host; without it there is none.
+    #[serde(default)]
+    pub mobile_router: Option<MobileRouter>,
 }
 
 /// The Home Agent Controller.
@@ -115,6 +120,9 @@ pub fn check(config: &Located<Config>) -> Findings {
     }
     findings.extend(check_policy(config));
     findings.extend(check_tunnel(config));
+    if let Some(router) = &config.mobile_router {
+        findings.extend(mobile_router::check(config, router));
+    }
     findings
 }
 

@@ -11,6 +11,8 @@ mod rules;
 
 use std::net::IpAddr;
 
+use protocol::prefixes::MobileNetworkPrefixes;
+
 pub use nft::GuardError;
 pub use reader::{Reader, Seen};
 use rules::Rules;
@@ -28,7 +30,23 @@ pub struct LeakGuard {
 impl LeakGuard {
     /// For this configuration; nothing is put up yet.
     pub fn new(guard: Guard, tunnel: Tunnel) -> Self {
-        Self { rules: Rules { guard, tunnel, homes: Vec::new(), local: Vec::new(), answered: Vec::new() }, standing: None }
+        let rules = Rules {
+            guard,
+            tunnel,
+            lan: None,
+            homes: Vec::new(),
+            networks: MobileNetworkPrefixes::default(),
+            local: Vec::new(),
+            answered: Vec::new(),
+        };
+        Self { rules, standing: None }
+    }
+
+    /// There is a network behind this host on the interface `lan`: what it sends goes through the tunnel or stays there.
+    #[must_use]
+    pub fn with_lan(mut self, lan: Option<String>) -> Self {
+        self.rules.lan = lan;
+        self
     }
 
     /// Puts the table up, in place of what an earlier run has left. With the mode "off" takes that away.
@@ -70,6 +88,19 @@ impl LeakGuard {
         }
         self.rules.homes = homes;
         self.change(self.rules.homes()).await
+    }
+
+    /// These are the networks behind this host: what comes for them past the tunnel is dropped, and what they send leaves through it alone.
+    ///
+    /// # Errors
+    /// As [`Self::put_up`].
+    pub async fn set_networks(&mut self, networks: MobileNetworkPrefixes) -> Result<(), GuardError> {
+        if self.rules.networks == networks {
+            return Ok(());
+        }
+        self.rules.networks = networks;
+        let behind = if self.rules.guard.mode == GuardMode::On { self.rules.networks() } else { String::new() };
+        self.change(self.rules.homes() + &behind).await
     }
 
     /// These are the private networks that the host is attached to.

@@ -34,6 +34,7 @@ pub mod link_monitor;
 pub mod local_networks;
 pub mod mapping_lifetime;
 pub mod mobile_node;
+pub mod mobile_router;
 pub mod movement;
 pub mod path_check;
 pub mod path_mtu;

@@ -14,6 +14,7 @@ mod reachability;
 mod registration;
 mod report;
 mod resume;
+mod router;
 mod signalling;
 mod stuck;
 
@@ -77,6 +78,7 @@ pub struct MobileNode {
     recorder: FlightRecorder,
     /// The home agent takes no numbers (RFC 5648), whatever the HAC says of it.
     is_plain: bool,
+    router: router::Router,
     fallback: FallbackPolicy,
     registration: HomeRegistration,
     path_check: PathCheck,
@@ -114,6 +116,7 @@ impl MobileNode {
             noticed: None,
             recorder: FlightRecorder::default(),
             is_plain: false,
+            router: router::Router::default(),
             fallback: FallbackPolicy::default(),
             registration: HomeRegistration::new(rng.next_u32() as u16),
             path_check: PathCheck::default(),

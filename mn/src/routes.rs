@@ -33,6 +33,8 @@ pub struct Routes {
     configured: Option<Configured>,
     /// Private networks that the host is attached to.
     local: Vec<IpNet>,
+    /// Networks behind this host, reached past the tunnel likewise.
+    networks: Vec<IpNet>,
 }
 
 /// What the device was given.
@@ -45,7 +47,7 @@ struct Configured {
 impl Routes {
     /// For the tunnel of this configuration.
     pub fn new(netlink: Netlink, tunnel: Tunnel) -> Self {
-        Self { netlink, tunnel, led: Vec::new(), standing: None, configured: None, local: Vec::new() }
+        Self { netlink, tunnel, led: Vec::new(), standing: None, configured: None, local: Vec::new(), networks: Vec::new() }
     }
 
     /// Takes back what an earlier run has left; gives how many rules and routes that were.
@@ -100,6 +102,21 @@ impl Routes {
     pub async fn set_local(&mut self, local: Vec<IpNet>) -> Result<(), NetlinkError> {
         let before = self.past();
         self.local = local;
+        self.throw_others_than(&before).await
+    }
+
+    /// These are the networks behind this host, whose packets come out of the tunnel.
+    ///
+    /// # Errors
+    /// The kernel refused.
+    pub async fn set_networks(&mut self, networks: Vec<IpNet>) -> Result<(), NetlinkError> {
+        let before = self.past();
+        self.networks = networks;
+        self.throw_others_than(&before).await
+    }
+
+    /// Has the table throw out what goes past the tunnel, where `before` did.
+    async fn throw_others_than(&self, before: &[IpNet]) -> Result<(), NetlinkError> {
         let Some((_, homes)) = &self.standing else { return Ok(()) };
         let is_led = |prefix: &IpNet| homes.iter().any(|home| family_of(home.0) == family_of(prefix.addr()));
         let now = self.past();
@@ -183,6 +200,7 @@ impl Routes {
         let local = local_networks::of_every_link().into_iter().chain(self.local.iter().copied());
         let mut past: Vec<IpNet> = local.filter(|prefix| !is_named(prefix)).collect();
         past.extend(self.tunnel.except.iter().map(IpNet::trunc));
+        past.extend(&self.networks);
         past.sort();
         past.dedup();
         past

@@ -32,6 +32,7 @@ use crate::hac_client::{HacClient, HacError, MAX_CANDIDATES};
 use crate::leak_guard::{GuardError, LeakGuard};
 use crate::link_monitor::{self, Found};
 use crate::mobile_node::{Action, MobileNode, Phase, Registered};
+use crate::mobile_router;
 use crate::resume::{self, Resumed};
 use crate::routes::Routes;
 use crate::status::{SharedStatus, milliseconds};
@@ -83,6 +84,8 @@ pub struct Host {
     pub dns: config::Dns,
     /// For logins that networks want.
     pub window: Arc<Window>,
+    /// The network behind it.
+    pub router: Option<config::MobileRouter>,
 }
 
 /// A mobile node that runs.
@@ -104,6 +107,7 @@ pub struct Runtime {
     shown_changes: u64,
     fallbacks: Fallbacks,
     portals: Portals,
+    router: Option<config::MobileRouter>,
 }
 
 /// What a run of MHAuth has to say.
@@ -137,7 +141,8 @@ pub async fn run(
     renew: &Notify,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), RuntimeError> {
-    let guard = Arc::new(Mutex::new(LeakGuard::new(host.guard.clone(), host.tunnel.clone())));
+    let lan = host.router.as_ref().map(|router| router.lan.clone());
+    let guard = Arc::new(Mutex::new(LeakGuard::new(host.guard.clone(), host.tunnel.clone()).with_lan(lan)));
     guard.lock().await.put_up().await?;
     let result = run_guarded(hac, host, guard.clone(), counters, status.clone(), renew, shutdown).await;
     let mut guard = guard.lock().await;
@@ -151,7 +156,7 @@ pub async fn run(
 
 async fn run_guarded(
     hac: HacClient,
-    Host { tunnel, dns, window, .. }: Host,
+    Host { tunnel, dns, window, router, .. }: Host,
     guard: Arc<Mutex<LeakGuard>>,
     counters: Arc<Counters>,
     status: SharedStatus,
@@ -204,9 +209,14 @@ async fn run_guarded(
         shown_changes: 0,
         fallbacks,
         portals,
+        router: router.clone(),
     };
     if tunnel.mtu.is_some() {
         runtime.node.fix_mtu();
+    }
+    if let Some(router) = router {
+        mobile_router::warn_of_settings(&router);
+        runtime.node.be_router(router);
     }
     let inputs = Inputs { runs, attachments, events, resumed: resume::watch(), fallbacks: of_fallbacks, logins };
     let result = runtime.drive(inputs, renew, shutdown).await;
@@ -237,6 +247,7 @@ impl Runtime {
                 Some((run, heard)) = inputs.runs.recv() => self.hear(run, heard).await?,
                 Some(Found { usable, noticed }) = inputs.attachments.recv() => {
                     self.node.note_kernel_event(noticed);
+                    let usable = mobile_router::outward(usable, self.router.as_ref());
                     self.node.handle_attachments(usable, clock::now());
                 }
                 Some(event) = inputs.events.recv() => self.node.handle_event(&event, clock::now()),
@@ -330,6 +341,7 @@ impl Runtime {
                 let before = self.node.security_association().map(|install| install.sa.home);
                 let install = Arc::new(granted::to_install(&grant, now, SystemTime::now()));
                 self.guard.lock().await.set_homes(install.sa.home.iter().map(|home| home.0).collect()).await?;
+                self.guard.lock().await.set_networks(mobile_router::networks_of(self.router.as_ref(), &install.sa)).await?;
                 self.device.configure(&mut *self.routes.lock().await, &install.sa, before.as_ref()).await?;
                 #[cfg(feature = "lab")]
                 crate::esp_sa::export(&install.sa);
@@ -355,11 +367,17 @@ impl Runtime {
     }
 
     async fn registered(&mut self, registered: &Registered) -> Result<(), RuntimeError> {
-        self.routes.lock().await.lead_to(self.device.interface(), &registered.bound).await?;
+        let mut routes = self.routes.lock().await;
+        routes.set_networks(registered.prefixes.iter().map(Into::into).collect()).await?;
+        routes.lead_to(self.device.interface(), &registered.bound).await?;
+        drop(routes);
         self.dns.registered(&registered.bound);
         self.status.registered_first(clock::now());
         let refused = registered.ipv4_refused.map(|why| format!("the home agent did not bind the IPv4 home address: {why}"));
+        let sa = self.node.security_association();
+        let refused = refused.or_else(|| mobile_router::problem(self.router.as_ref(), &sa?.sa, &registered.prefixes));
         self.status.update(|shown| {
+            shown.mobile_network_prefixes = registered.prefixes.iter().map(|prefix| prefix.to_string()).collect();
             let care_of = Some(registered.attachment.care_of.0);
             shown.moves += u64::from(shown.care_of.is_some() && shown.care_of != care_of);
             shown.care_of = care_of;

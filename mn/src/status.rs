@@ -66,6 +66,9 @@ pub struct Status {
     pub path_mtu: Option<u16>,
     /// Whether the IPv4 home address is bound.
     pub ipv4_bound: bool,
+    /// The networks behind this node whose packets the home agent forwards.
+    #[serde(default)]
+    pub mobile_network_prefixes: Vec<String>,
     /// How often the care-of address changed.
     pub moves: u64,
     /// How often the machine was found to have slept.

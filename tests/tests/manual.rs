@@ -56,7 +56,7 @@ fn words(command: &Command, name: &str) -> Vec<String> {
 fn the_manuals_configuration_is_understood_and_has_every_key() {
     check_keys::<hac::config::Config>("hac", &["feed", "home", "policy", "authentication", "radius", "eap"]);
     check_keys::<ha::config::Config>("ha", &["feed", "tunnel", "routes"]);
-    check_keys::<mn::config::Config>("mn", &["hac", "identity", "eap", "policy", "tunnel"]);
+    check_keys::<mn::config::Config>("mn", &["hac", "identity", "eap", "policy", "tunnel", "mobile-router"]);
 }
 
 fn check_keys<T: DeserializeOwned>(program: &str, sections: &[&str]) {

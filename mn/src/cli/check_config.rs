@@ -55,6 +55,8 @@ fn describe(config: &Located<Config>, check: &mut Check) {
     check.holds("except", texts(&mut tunnel.except.iter().map(ToString::to_string)));
     check.holds("guard", guard.mode.name());
     check.holds("table", tunnel.table);
+    let lan = config.mobile_router.as_ref().map(|router| router.lan.clone());
+    check.holds_shown("lan", lan.clone(), lan.unwrap_or_else(|| "none".to_owned()));
     check.holds("dns_mode", dns.mode.name());
     check.holds("fwmark", tunnel.fwmark);
     check.holds("control_socket", super::socket(config).display().to_string());

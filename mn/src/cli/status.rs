@@ -37,6 +37,9 @@ fn show(status: &Status) {
     let list = |items: &[std::net::IpAddr]| items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     row("state", status.state.clone());
     row("home addresses", list(&status.home));
+    if !status.mobile_network_prefixes.is_empty() {
+        row("networks", status.mobile_network_prefixes.join(", "));
+    }
     if let (Some(care_of), Some(interface)) = (status.care_of, &status.interface) {
         row("care-of address", format!("{care_of} on {interface}{}", if status.nat { ", behind a NAT" } else { "" }));
     }

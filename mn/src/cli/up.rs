@@ -48,7 +48,13 @@ pub(super) async fn foreground(config: &Located<Config>) -> Result<(), CliError>
             () = asked.down.notified() => tracing::info!("asked to go down: de-registering and putting everything back"),
         }
     };
-    let host = Host { tunnel: config.tunnel.clone(), guard: config.guard.clone(), dns: config.dns, window };
+    let host = Host {
+        tunnel: config.tunnel.clone(),
+        guard: config.guard.clone(),
+        dns: config.dns,
+        router: config.mobile_router.clone(),
+        window,
+    };
     let result = runtime::run(client, host, counters, status, &asked.renew, shutdown).await;
     control.abort();
     // The socket's file goes with the task that serves it; `mn down` takes that as the end.

@@ -60,6 +60,12 @@ fn a_value_that_cannot_be_used_is_refused_where_it_stands_with_what_to_write() {
         (with("[tunnel]\nmtu = 1279"), ":8:1: [tunnel] mtu = 1279: write 1280 to 9000"),
         (with("[tunnel]\nworkers = 0"), ":8:1: [tunnel] workers = 0: write 1 to 64"),
         (with("[tunnel]\nreceive-buffer = 1"), ":8:1: [tunnel] receive-buffer = 1: write 16384 to 134217728 octets"),
+        (with("[mobile-router]\nlan = \"a/b\""), ":8:1: [mobile-router] lan = \"a/b\": write the interface"),
+        (with("[mobile-router]\nlan = \"mn0\""), ":8:1: [mobile-router] lan = \"mn0\": write the interface"),
+        (
+            with("[tunnel]\nroutes = [\"2001:db8::/32\", \"0.0.0.0/0\"]\n[mobile-router]\nlan = \"eth1\""),
+            ":8:1: [tunnel] routes = [\"2001:db8::/32\", \"0.0.0.0/0\"]: \"::/0\" has to be among them",
+        ),
         (with("[tunnel]\ntable = 254"), ":8:1: [tunnel] table = 254: it is the system's own"),
         (with("[tunnel]\nfwmark = 0"), ":8:1: [tunnel] fwmark = 0: 0 is no mark"),
     ];

@@ -3,7 +3,8 @@
 //! ```text
 //!  input ──> inbound ── for a home address, not from the tunnel? ──> drop
 //!  output ─┬─ loopback, tunnel, the node's own mark ──> accept
-//!  forward ┴─> guarded ── excepted, neighbour discovery, DHCP, an answer, local? ──> accept
+//!  forward ┴─> networks ── to the network behind this host, from it to elsewhere? ──> accept, refuse
+//!          └─> guarded ── excepted, neighbour discovery, DHCP, an answer, local? ──> accept
 //!                      └─ in `routes`? ──> refuse ── counted, TCP reset or ICMP error
 //! ```
 
@@ -11,6 +12,7 @@ use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr};
 
 use ipnet::IpNet;
+use protocol::prefixes::MobileNetworkPrefixes;
 
 use crate::config::{Guard, GuardMode, Tunnel};
 use crate::local_networks::{self, LocalNetwork};
@@ -66,7 +68,11 @@ const LINK_GROUPS6: &str = "ff02::/16";
 pub(super) struct Rules {
     pub(super) guard: Guard,
     pub(super) tunnel: Tunnel,
+    /// The interface of the network behind this host.
+    pub(super) lan: Option<String>,
     pub(super) homes: Vec<IpAddr>,
+    /// The networks there.
+    pub(super) networks: MobileNetworkPrefixes,
     pub(super) local: Vec<LocalNetwork>,
     /// Own end and other end of connections that others opened before the table stood.
     pub(super) answered: Vec<(SocketAddr, SocketAddr)>,
@@ -87,7 +93,7 @@ impl Rules {
     pub(super) fn whole(&self) -> String {
         let (table, device) = (self.table(), &self.tunnel.device);
         let outgoing = if self.guard.mode == GuardMode::On { self.outgoing() } else { String::new() };
-        let local = if self.guard.mode == GuardMode::On { self.local() } else { String::new() };
+        let chains = if self.guard.mode == GuardMode::On { self.local() + &self.networks() } else { String::new() };
         // Before connection tracking: what is dropped there is no connection.
         format!(
             "add table inet {table}
@@ -100,12 +106,12 @@ table inet {table} {{
         iifname != {{ \"lo\", \"{device}\" }} jump homes
     }}{outgoing}
 }}
-{}{local}",
+{}{chains}",
             self.homes()
         )
     }
 
-    /// The chain of home addresses, anew.
+    /// The chain of home addresses and of networks behind this host, anew.
     pub(super) fn homes(&self) -> String {
         let table = self.table();
         let mut script = format!("flush chain inet {table} homes\n");
@@ -113,6 +119,26 @@ table inet {table} {{
             let _ =
                 writeln!(script, "add rule inet {table} homes {} daddr {home} counter name \"{INJECTED}\" drop", family(*home));
         }
+        for network in self.networks.iter() {
+            let lan = self.lan.as_ref().map(|lan| format!("iifname != \"{lan}\" ")).unwrap_or_default();
+            let _ = writeln!(script, "add rule inet {table} homes {lan}ip6 daddr {network} counter name \"{INJECTED}\" drop");
+        }
+        script
+    }
+
+    /// The chain of networks behind this host, anew: they are reached on their own interface, and leave by the tunnel alone.
+    pub(super) fn networks(&self) -> String {
+        let table = self.table();
+        let mut script = format!("flush chain inet {table} networks\n");
+        let Some(lan) = &self.lan else { return script };
+        let [_, link6] = local_networks::of_every_link();
+        let there: Vec<String> = self.networks.iter().map(|network| format!(", {network}")).collect();
+        let there = format!("{{ {LINK_GROUPS6}, {link6}{} }}", there.concat());
+        let _ = writeln!(script, "add rule inet {table} networks oifname \"{lan}\" ip6 daddr {there} accept");
+        for network in self.networks.iter() {
+            let _ = writeln!(script, "add rule inet {table} networks ip6 saddr {network} goto refuse");
+        }
+        let _ = writeln!(script, "add rule inet {table} networks iifname \"{lan}\" meta nfproto ipv6 goto refuse");
         script
     }
 
@@ -156,6 +182,7 @@ table inet {table} {{
             text,
             "{REFUSE}
     chain local {{ }}
+    chain networks {{ }}
     chain guarded {{
         ip daddr @except4 accept
         ip6 daddr @except6 accept{ON_THE_LINK}{answers}
@@ -167,12 +194,14 @@ table inet {table} {{
         type filter hook output priority filter; policy accept;
         oifname {{ \"lo\", \"{device}\" }} accept
         meta mark {fwmark} accept
+        jump networks
         goto guarded
     }}
     chain forward {{
         type filter hook forward priority filter; policy accept;
         iifname \"{device}\" accept
         oifname \"{device}\" accept
+        jump networks
         goto guarded
     }}"
         );

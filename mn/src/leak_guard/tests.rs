@@ -158,3 +158,35 @@ fn what_an_earlier_run_left_is_replaced_or_with_the_guard_off_taken_away() {
         assert!(leaves("203.0.113.5:9"));
     });
 }
+
+#[test]
+fn what_is_of_a_network_behind_the_host_stays_there_or_goes_through_the_tunnel() {
+    in_new_network_namespace_async(|| async {
+        attached();
+        shell(
+            "set -e; ip link add lan type veth peer name guest; ip link set lan up; ip link set guest up
+             ip -6 address add 2001:db8:7::1/64 dev lan nodad
+             ip -6 neigh add 2001:db8:7::5 lladdr 02:00:00:00:00:05 dev lan",
+        );
+        let mut guard = LeakGuard::new(Guard::default(), full()).with_lan(Some("lan".to_owned()));
+        guard.put_up().await.unwrap();
+        guard.set_local(local()).await.unwrap();
+        assert!(!leaves("[2001:db8:7::5]:9"), "nothing is known of a network yet");
+        guard.set_networks("2001:db8:7::/64".parse().unwrap()).await.unwrap();
+        assert!(leaves("[2001:db8:7::5]:9"));
+        let from_there = UdpSocket::bind("[2001:db8:7::1]:0").unwrap();
+        assert!(from_there.send_to(b"x", "[2001:db8:7::5]:9").is_ok());
+        for to in ["[2001:db8:1::1]:9", "[2001:db8:77::5]:9"] {
+            assert!(from_there.send_to(b"x", to).is_err() && !leaves(to), "{to}");
+        }
+        // Neighbour discovery there has a source of the network.
+        shell(
+            "nft list chain inet haltsec-7872 networks | grep -q 'oifname \"lan\" ip6 daddr { 2001:db8:7::/64, fe80::/10, ff02::/16 } accept'",
+        );
+        shell("nft list chain inet haltsec-7872 networks | grep -q 'iifname \"lan\" meta nfproto ipv6 goto refuse'");
+        shell("nft list chain inet haltsec-7872 homes | grep -q 'iifname != \"lan\" ip6 daddr 2001:db8:7::/64'");
+        assert!(!guard.reassert().await.unwrap(), "it is as it was put up");
+        guard.set_networks("".parse().unwrap()).await.unwrap();
+        assert!(!leaves("[2001:db8:7::5]:9"));
+    });
+}

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use protocol::addr::HomeAddress;
+use protocol::prefixes::MobileNetworkPrefixes;
 use protocol::tunnel::{Command, SocketId};
 use protocol::wire::mobility::Status;
 
@@ -67,4 +68,6 @@ pub struct Registered {
     pub ipv4_refused: Option<Ipv4Refusal>,
     /// Whether the home agent sees a NAT on the way.
     pub nat: bool,
+    /// The networks behind the node whose packets the home agent forwards.
+    pub prefixes: MobileNetworkPrefixes,
 }

@@ -49,7 +49,8 @@ impl MobileNode {
         let lifetime = if self.leaving { Lifetime::ZERO } else { BINDING_LIFETIME };
         let token = self.path_check.token(path);
         let (id, overwrites) = (self.binding_id(), self.handover.beside().is_none());
-        let update = Update { sequence, lifetime, care_of, path_check: token, id, overwrites };
+        let mobile_router = self.as_router(&install.sa);
+        let update = Update { sequence, lifetime, care_of, path_check: token, id, overwrites, mobile_router };
         let (next_header, payload) = binding_messages::binding_update(&install.sa, &update);
         let copies = self.copies(&install, path);
         let paths = Paths::copies(path.clone(), copies);

@@ -101,6 +101,20 @@ impl Report {
         }
     }
 
+    /// The home agent refused the binding for the sake of the networks behind the node.
+    pub(super) fn refused_as_router(status: Status) {
+        tracing::warn!(
+            %status,
+            "the home agent does not forward to the network behind this node, which registers without it: ask the home agent's operator \
+             by the status"
+        );
+    }
+
+    /// The home agent has accepted the binding and said nothing of the networks behind the node.
+    pub(super) fn not_forwarded() {
+        tracing::warn!("the home agent knows no networks behind nodes (RFC 3963): this node is registered without its own");
+    }
+
     /// The home agent has acknowledged a registration; `before` is the last one of the same attachment and SA, if there is one.
     pub(super) fn registered(&mut self, registered: &Registered, before: Option<&Registered>) {
         let Self { is_unanswered, refused } = std::mem::take(self);

@@ -105,6 +105,7 @@ impl MobileNode {
             Outcome::SendAgain => self.send_binding_update(true, now),
             // What is said of an SA that has a successor already has been heeded.
             Outcome::Reinitialise if self.is_in_use(install.sa.spi) => self.demand_new_sa(now),
+            Outcome::Refused(status) if self.is_refused_as_router(acknowledgement, install) => self.be_host(status, install, now),
             Outcome::Refused(status) => {
                 self.report.refused(status);
                 self.actions.push_back(Action::Refused(status));
@@ -125,10 +126,11 @@ impl MobileNode {
         let (socket, attachment) = &self.handover.current()?.clone();
         let ipv4_refused = binding_messages::ipv4_refusal(&install.sa, acknowledgement);
         let bound = install.sa.home.iter().filter(|home| home.0.is_ipv6() || ipv4_refused.is_none()).collect();
+        let prefixes = self.forwarded(acknowledgement, install);
         let is_new = acknowledgement.path_check.is_some();
         self.keepalive.acknowledged(Network::of(attachment), acknowledgement.nat, is_new, now);
         let nat = self.keepalive.is_behind_nat();
-        let registered = Registered { attachment: attachment.clone(), lifetime, took, bound, ipv4_refused, nat };
+        let registered = Registered { attachment: attachment.clone(), lifetime, took, bound, ipv4_refused, nat, prefixes };
         self.report.registered(&registered, self.registered.as_ref().filter(|_| self.is_bound_here));
         Report::ipv4_refused(&registered, self.registered.as_ref());
         self.is_found_here = true;

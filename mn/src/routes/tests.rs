@@ -206,3 +206,25 @@ fn strict_reverse_path_filtering_takes_what_comes_to_the_care_of_address_and_out
         }
     });
 }
+
+/// RFC 3963: what comes out of the tunnel for a network behind the host, and what the host says to it, goes there and not back.
+#[test]
+fn a_network_behind_the_host_is_reached_past_the_tunnel_as_long_as_it_is_forwarded() {
+    in_new_network_namespace_async(|| async {
+        let (_tun, mut routes) = registered().await;
+        shell("ip -6 address add 2001:db8:7::1/64 dev guests nodad");
+        let goes_to = |device: &str| {
+            shell(&format!("ip -6 route get 2001:db8:7::5 | grep -q 'dev {device} '"));
+            shell(&format!("ip -6 route get 2001:db8:7::5 from 2001:db8:9::9 iif mn0 | grep -q 'dev guests '"));
+            shell(&format!("ip -6 route get 2001:db8:9::9 from 2001:db8:7::5 iif guests | grep -q 'dev mn0 '"));
+        };
+        goes_to("mn0");
+        for _ in 0..2 {
+            routes.set_networks(vec!["2001:db8:7::/64".parse().unwrap()]).await.unwrap();
+            goes_to("guests");
+        }
+        assert_eq!(routes.reassert().await.unwrap(), [""; 0]);
+        routes.set_networks(Vec::new()).await.unwrap();
+        goes_to("mn0");
+    });
+}
