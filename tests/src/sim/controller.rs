@@ -58,6 +58,8 @@ pub struct Options {
     pub eap_server: Option<EapServer>,
     /// What home agents say that they can do beyond the RFC.
     pub features: Features,
+    /// The networks behind the node, which then is a mobile router; none of a host.
+    pub prefixes: &'static [&'static str],
     /// The mobile node's key: the subscriber's, unless it has been given a wrong one.
     pub key: [u8; 32],
     /// All that is random follows from it.
@@ -80,6 +82,7 @@ impl Options {
             sa_lifetime,
             eap_server: None,
             features,
+            prefixes: &[],
             key: KEY,
             seed: 7,
         }
@@ -126,6 +129,10 @@ impl Controller {
         };
         let new = NewSubscriber { nai: NAI, psk: &Secret::new(KEY.to_vec()), policy: own };
         store.add_subscriber(&new, wall, rng).expect("the first subscriber is new");
+        for prefix in options.prefixes {
+            let prefix = prefix.parse().expect("a story's prefix is one");
+            store.add_prefix(NAI, prefix, wall).expect("the prefix is nobody else's");
+        }
         let (IpAddr::V4(ip4), IpAddr::V6(ip6)) = (HA4.ip(), HA6.ip()) else { panic!("one address of each family") };
         let addresses = HomeAgentAddresses::new(Some(ip6), Some(ip4), HA4.port()).expect("two addresses and a port");
         let group = HaGroup::new(5).expect("5 is a group");
@@ -149,6 +156,11 @@ impl Controller {
             process: Some(Process::default()),
             withholds_changes: false,
         }
+    }
+
+    /// Whether there are networks behind the subscriber's node.
+    pub(super) fn has_networks(&self) -> bool {
+        !self.options.prefixes.is_empty()
     }
 
     pub(super) fn is_up(&self) -> bool {

@@ -31,6 +31,7 @@ use std::time::{Duration, Instant, SystemTime};
 use ::feed::{FromHac, SessionReport};
 use ::hac::store::InstanceId;
 use ha::home_agent::Which;
+use mn::config::MobileRouter;
 use protocol::sa::{CipherSuite, Spi};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -161,6 +162,9 @@ impl World {
     pub fn mobile_node_boots(&mut self) {
         self.mobile_node_dies();
         let mut node = Node::new(self.now, &mut self.rng);
+        if self.controller.has_networks() {
+            node.machine.be_router(MobileRouter { lan: "lan".to_owned() });
+        }
         node.machine.handle_attachments(self.attachments(), self.now);
         self.node = Some(node);
         self.drain();

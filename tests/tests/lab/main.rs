@@ -16,6 +16,7 @@ mod json;
 mod laptop;
 mod leaks;
 mod main_job;
+mod mobile_network;
 mod nat;
 mod path_mtu;
 mod ping_pong;

@@ -11,6 +11,7 @@ mod handover_times;
 mod keepalive;
 mod look_up;
 mod make_before_break;
+mod mobile_network;
 mod nat;
 mod path_mtu;
 mod profiles;
