@@ -1,8 +1,9 @@
 //! The name servers that the HAC granted: the host asks them, and them alone, while the node is registered.
 //!
-//! Told through what the host's own resolver is made by (`choose`): `resolved`, `resolvconf`, or `file` itself. Somebody else
-//! may take that away at any time, a DHCP client or a daemon that starts anew, so it is looked at from time to time, whenever the
-//! system bus says that something has changed, and after sleep (`keeper`). The node's own look-ups go on asking the network's
+//! Told through what the host's own resolver is made by (`choose`): `resolved`, `resolvconf`, or `file` itself, in the place of
+//! NetworkManager's (`network_manager`) or of the operator's. Somebody else may take that away at any time, a DHCP client or a daemon
+//! that starts anew, so it is looked at from time to time, whenever the system bus or the folder of the file says that something has
+//! changed (`changes`), and after sleep (`keeper`). The node's own look-ups go on asking the network's
 //! servers ([`name_servers`]).
 
 use std::fmt;
@@ -18,10 +19,12 @@ use tokio::task::JoinHandle;
 use crate::config::{self, Tunnel};
 use crate::status::SharedStatus;
 
+mod changes;
 mod choose;
 mod file;
 mod keeper;
 pub mod name_servers;
+mod network_manager;
 mod resolvconf;
 mod resolved;
 
@@ -37,6 +40,8 @@ pub enum Way {
     Resolved,
     /// openresolv or Debian's resolvconf.
     Resolvconf,
+    /// `/etc/resolv.conf` in the place of NetworkManager's.
+    NetworkManager,
     /// `/etc/resolv.conf`.
     File,
 }
@@ -46,6 +51,7 @@ impl fmt::Display for Way {
         f.write_str(match self {
             Self::Resolved => "systemd-resolved",
             Self::Resolvconf => "resolvconf",
+            Self::NetworkManager => "NetworkManager's /etc/resolv.conf",
             Self::File => "/etc/resolv.conf",
         })
     }
@@ -156,7 +162,7 @@ pub async fn clean_up(tunnel: &Tunnel) -> Result<bool, DnsError> {
     if of_resolvconf {
         resolvconf::unset(&entry).await?;
     }
-    Ok(file::put_back()? || of_resolvconf)
+    Ok(network_manager::put_back().await? || of_resolvconf)
 }
 
 /// Whether everything of a family goes through the tunnel.

@@ -9,6 +9,7 @@
 //! - [`link_names`]: names of interfaces and their numbers.
 //! - [`marked`]: sockets of look-ups, kept out of the tunnel.
 //! - [`clock`]: a clock that counts sleep.
+//! - [`file_watch`]: a file that others write.
 //! - [`relay`]: the tunnel's datagrams over a stream, where a network lets no UDP through.
 //! - [`tls`]: between mobile node and HAC: configuration, the certificate's name, the channel binding.
 //!
@@ -16,6 +17,7 @@
 
 pub mod bind;
 pub mod clock;
+pub mod file_watch;
 pub mod link_names;
 pub mod marked;
 pub mod netlink;

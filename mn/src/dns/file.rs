@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use super::DnsError;
+use super::{DnsError, choose, network_manager};
 
 /// The resolver's configuration.
 pub(super) const RESOLV_CONF: &str = "/etc/resolv.conf";
@@ -32,12 +32,17 @@ pub(super) fn stands(servers: &[IpAddr]) -> bool {
     fs::read_to_string(RESOLV_CONF).is_ok_and(|found| found == text(servers))
 }
 
+/// Where `/etc/resolv.conf` is as it would be without the node.
+pub(super) fn without_node() -> &'static str {
+    if is_ours() && fs::symlink_metadata(KEPT).is_ok() { KEPT } else { RESOLV_CONF }
+}
+
 /// What was there is there again; gives whether there was something to put back. Where somebody else has written a newer one, that stays.
 pub(super) fn put_back() -> Result<bool, DnsError> {
     if fs::symlink_metadata(KEPT).is_err() {
         return Ok(false);
     }
-    let put = if is_ours() { replace(KEPT) } else { fs::remove_file(KEPT) };
+    let put = if is_ours() || is_followed() { replace(KEPT) } else { fs::remove_file(KEPT) };
     put.map_err(failed(format!("cannot put {KEPT} back as {RESOLV_CONF}")))?;
     Ok(true)
 }
@@ -55,8 +60,17 @@ fn is_ours() -> bool {
     fs::read_to_string(RESOLV_CONF).is_ok_and(|text| text.starts_with(HEAD))
 }
 
+/// Whether a link is kept that leads to what NetworkManager has written in the link's place meanwhile: it writes both at once.
+fn is_followed() -> bool {
+    let is_link = choose::target(KEPT).is_some_and(|target| target.starts_with(network_manager::FOLDER));
+    is_link && fs::read_to_string(RESOLV_CONF).is_ok_and(|text| network_manager::has_made(&text))
+}
+
 /// A link as a link: what it leads to belongs to somebody else. A host that had no file gets an empty one back.
 fn keep() -> io::Result<()> {
+    if is_followed() {
+        return Ok(());
+    }
     let _none_yet = fs::remove_file(KEPT);
     match fs::read_link(RESOLV_CONF) {
         Ok(target) => symlink(target, KEPT),

@@ -2,30 +2,27 @@
 
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use tokio::sync::{mpsc, watch};
-use zbus::{Connection, MatchRule, MessageStream};
+use zbus::Connection;
 
-use super::{Device, DnsError, Wanted, Way, choose, file, resolvconf, resolved};
+use super::{Device, DnsError, Wanted, Way, changes, choose, file, network_manager, resolvconf, resolved};
 use crate::config::DnsMode;
 use crate::status::SharedStatus;
 use crate::system_bus;
 
-/// From a signal until a look: they come many at a time, and with somebody who always takes away what was set this is how often it is.
+/// From a change until a look: they come many at a time, and with somebody who always takes away what was set this is how often it is.
 const SETTLE: Duration = Duration::from_millis(300);
-/// Where no signal tells that somebody has written a file, and after a failure.
+/// Where a file may have been written that is not watched, and after a failure.
 const LOOK: Duration = Duration::from_secs(2);
-/// Where one does.
+/// Where changes are told of.
 const RARE_LOOK: Duration = Duration::from_secs(60);
-/// After the bus was lost, or is not there yet.
-const PAUSE: Duration = Duration::from_secs(5);
-/// Signals that may wait: they all say the same.
+/// Changes that may wait: they all say the same.
 const QUEUE: usize = 1;
 
 /// Keeps the host told of what `wishes` says, until nobody wishes any more; then everything is as before.
 pub(super) async fn run(mode: DnsMode, device: Device, mut wishes: watch::Receiver<Wanted>, status: SharedStatus) {
     let (changed, mut changes) = mpsc::channel(QUEUE);
-    let listener = tokio::spawn(listen(changed));
+    let listener = tokio::spawn(changes::listen(changed));
     let mut keeper = Keeper { mode, entry: resolvconf::entry(&device.name), device, told: None, has_failed: false, status };
     loop {
         tokio::select! {
@@ -38,33 +35,6 @@ pub(super) async fn run(mode: DnsMode, device: Device, mut wishes: watch::Receiv
     }
     listener.abort();
     keeper.put_back().await;
-}
-
-/// Says that something has changed that the system bus knows of: systemd-resolved came, went, or was told something.
-async fn listen(changed: mpsc::Sender<()>) {
-    while !changed.is_closed() {
-        if let Err(error) = follow(&changed).await {
-            tracing::debug!(%error, "the system bus tells nothing of name servers");
-        }
-        tokio::time::sleep(PAUSE).await;
-    }
-}
-
-async fn follow(changed: &mpsc::Sender<()>) -> zbus::Result<()> {
-    let bus = system_bus::connect().await?;
-    let signals = || MatchRule::builder().msg_type(zbus::message::Type::Signal);
-    let of_bus = signals().interface("org.freedesktop.DBus").member("NameOwnerChanged").add_arg(resolved::NAME).build()?;
-    let of_resolved = signals().interface("org.freedesktop.DBus.Properties").path("/org/freedesktop/resolve1").build()?;
-    let names = MessageStream::for_match_rule(of_bus, &bus, None).await?;
-    let properties = MessageStream::for_match_rule(of_resolved, &bus, None).await?;
-    let mut signals = futures_util::stream::select(names, properties);
-    // What changed before it could be heard.
-    let _known = changed.try_send(());
-    while let Some(signal) = signals.next().await {
-        signal?;
-        let _known = changed.try_send(());
-    }
-    Ok(())
 }
 
 struct Keeper {
@@ -103,7 +73,7 @@ impl Keeper {
         let stands = match way {
             Way::Resolved => resolved::stands(reached(bus)?, &self.device, servers).await?,
             Way::Resolvconf => resolvconf::stands(&self.entry, servers),
-            Way::File => file::stands(servers),
+            Way::NetworkManager | Way::File => file::stands(servers),
         };
         if stands {
             self.told.get_or_insert_with(|| (way, servers.clone()));
@@ -112,7 +82,7 @@ impl Keeper {
         match way {
             Way::Resolved => resolved::set(reached(bus)?, &self.device, servers).await?,
             Way::Resolvconf => resolvconf::set(&self.entry, servers).await?,
-            Way::File => file::set(servers)?,
+            Way::NetworkManager | Way::File => file::set(servers)?,
         }
         let is_anew = self.told.replace((way, servers.clone())).is_some_and(|told| told == (way, servers.clone()));
         tracing::info!(%way, ?servers, is_anew, "the host asks these name servers, through the tunnel");
@@ -123,7 +93,7 @@ impl Keeper {
         match way {
             Way::Resolved => resolved::unset(reached(bus)?, &self.device).await,
             Way::Resolvconf => resolvconf::unset(&self.entry).await,
-            Way::File => file::put_back().map(drop),
+            Way::NetworkManager | Way::File => network_manager::put_back().await.map(drop),
         }
     }
 
@@ -145,7 +115,7 @@ impl Keeper {
     /// Until the next look that nothing else causes.
     fn pause(&self) -> Duration {
         match self.told {
-            Some((Way::Resolvconf | Way::File, _)) => LOOK,
+            Some((Way::Resolvconf | Way::NetworkManager | Way::File, _)) => LOOK,
             _ if self.has_failed => LOOK,
             Some((Way::Resolved, _)) | None => RARE_LOOK,
         }

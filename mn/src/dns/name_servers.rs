@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use super::file::{KEPT, RESOLV_CONF};
-use super::{choose, resolvconf, resolved};
+use super::{choose, network_manager, resolvconf, resolved};
 use crate::system_bus;
 
 /// Where they are found.
@@ -33,7 +33,8 @@ impl NameServers {
     }
 
     /// Looked up anew each time, since they change with the network. Behind systemd-resolved they are asked for, so that the node asks
-    /// them itself, past the tunnel; where resolvconf or the node has written the file, they are what stood there without the node.
+    /// them itself, past the tunnel; where resolvconf or the node has written the file, they are what stood there without the node. What
+    /// NetworkManager knows it keeps in a file of its own, also while the node's stands in the place of the other.
     ///
     /// # Errors
     /// There is no `/etc/resolv.conf`.
@@ -44,6 +45,9 @@ impl NameServers {
         let words = String::from_utf8_lossy(&text);
         if choose::is_stub(&words) {
             return Ok(found(self.of_resolved().await.unwrap_or(text)));
+        }
+        if let Some(text) = network_manager::has_made(&words).then(network_manager::name_servers).flatten() {
+            return Ok(Found { path: network_manager::NAME_SERVERS.into(), text });
         }
         let entry = resolvconf::entry(&self.device);
         if resolvconf::is_there(&entry) {
