@@ -140,20 +140,21 @@ release: bench-tools profile-tool ## programs laid out by a profile of the tunne
 callgrind: callgrind-tools ## instructions a packet, for changes that a busy machine hides
 	@bench/callgrind.py
 
-# The daemons that make a host's /etc/resolv.conf, as Debian has them. openresolv cannot be installed beside systemd-resolved: it is
-# unpacked where the lab looks for it.
+# The daemons that manage a host's network and make its /etc/resolv.conf, as Debian has them, and what boots them. openresolv cannot be
+# installed beside systemd-resolved: it is unpacked where the lab looks for it.
 DEBIAN_ROOT := $(abspath $(TARGET))/debian
 DEBIAN_RELEASE ?= bookworm
+DEBIAN_PACKAGES := systemd-resolved,dbus,nftables,network-manager,libpam-systemd
 
-debian-root: lab-tools ## a Debian root with systemd-resolved, openresolv and nftables -> target/debian; as root, a minute, once
-	@test ! -e $(DEBIAN_ROOT)/made || exit 0; \
+debian-root: lab-tools ## a Debian root with systemd, NetworkManager, openresolv and nftables -> target/debian; as root, two minutes, once
+	@test "$$(cat $(DEBIAN_ROOT)/made 2> /dev/null)" != $(DEBIAN_PACKAGES) || exit 0; \
 	if [ "$$(id -u)" -ne 0 ]; then echo "The lab needs $(DEBIAN_ROOT). Run: sudo make debian-root"; exit 1; fi; \
 	rm -rf $(DEBIAN_ROOT) $(DEBIAN_ROOT).part && mkdir -p $(dir $(DEBIAN_ROOT)) && \
-	debootstrap --variant=minbase --include=systemd-resolved,dbus,nftables $(DEBIAN_RELEASE) $(DEBIAN_ROOT).part && \
+	debootstrap --variant=minbase --include=$(DEBIAN_PACKAGES) $(DEBIAN_RELEASE) $(DEBIAN_ROOT).part && \
 	cd $(DEBIAN_ROOT).part/tmp && { apt-get download -q openresolv || { apt-get update -q && apt-get download -q openresolv; }; } && \
 	dpkg-deb -x openresolv_*.deb openresolv && rm openresolv_*.deb && \
 	mkdir -p ../opt/openresolv && mv openresolv/sbin ../opt/openresolv && mv openresolv/lib/resolvconf ../usr/lib && \
-	mv openresolv/etc/resolvconf.conf ../etc && rm -r openresolv && touch ../made && cd / && mv $(DEBIAN_ROOT).part $(DEBIAN_ROOT)
+	mv openresolv/etc/resolvconf.conf ../etc && rm -r openresolv && echo $(DEBIAN_PACKAGES) > ../made && cd / && mv $(DEBIAN_ROOT).part $(DEBIAN_ROOT)
 
 nextest-tool:
 	@$(CARGO) nextest --version > /dev/null 2>&1 || $(CARGO) install --locked cargo-nextest
