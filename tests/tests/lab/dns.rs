@@ -18,15 +18,20 @@ const LOOKED_ANEW: Duration = Duration::from_secs(4);
 
 /// HAC and home agent serve, the mobile node knows the HAC's name alone and the network's name server knows that; the one that is
 /// granted is the correspondent node's.
-struct Scene<'lab> {
+pub(crate) struct Scene<'lab> {
     lab: &'lab Lab,
     network: NameServer,
     granted: Daemon,
-    deployment: Deployment<'lab>,
+    pub(crate) deployment: Deployment<'lab>,
 }
 
 fn scene(lab: &Lab) -> Result<Scene<'_>> {
     lab.attach(plan::WIFI)?;
+    prepared(lab)
+}
+
+/// The same before there is a network.
+pub(crate) fn prepared(lab: &Lab) -> Result<Scene<'_>> {
     let network = lab.name_server(&format!("host-record={HAC},{},{}", plan::HAC4, plan::HAC6))?;
     let granted = granted(lab)?;
     let setup = Setup { by_name: true, ..Setup::default() };
@@ -57,7 +62,7 @@ fn granted(lab: &Lab) -> Result<Daemon> {
 }
 
 impl Scene<'_> {
-    fn is_through(&self, way: &str) -> Result<()> {
+    pub(crate) fn is_through(&self, way: &str) -> Result<()> {
         wait_for(&format!("the host to be told through {way}"), SOON, || {
             let status = self.deployment.status("mn")?;
             ensure!(status["dns_through"] == way && status["dns_error"].is_null(), "its status is {status}");
@@ -66,7 +71,7 @@ impl Scene<'_> {
     }
 
     /// The name of the inside is found, and the network's name server hears nothing of it.
-    fn finds_the_inside(&self, debian: &Debian<'_>) -> Result<()> {
+    pub(crate) fn finds_the_inside(&self, debian: &Debian<'_>) -> Result<()> {
         let (name, address) = INSIDE;
         let found = debian.run(&["getent", "ahostsv4", name])?;
         ensure!(found.contains(address), "{name} is {found}");
@@ -76,7 +81,7 @@ impl Scene<'_> {
     }
 
     /// New keys, for which the HAC's name is looked up in the network and nowhere else.
-    fn renews(&self) -> Result<()> {
+    pub(crate) fn renews(&self) -> Result<()> {
         let before = self.status_spi()?;
         let renewed = self.deployment.command("mn", &["renew"])?;
         ensure!(renewed.status.success(), "mn renew: {}", programs::said(&renewed));
@@ -89,14 +94,14 @@ impl Scene<'_> {
         Ok(self.deployment.status("mn")?["spi"].to_string())
     }
 
-    fn down(&mut self, debian: &Debian<'_>) -> Result<()> {
+    pub(crate) fn down(&mut self, debian: &Debian<'_>) -> Result<()> {
         let down = programs::output(debian.mn().arg("down"))?;
         ensure!(down.status.success(), "mn down: {}", programs::said(&down));
         self.deployment.mn()?.wait(SOON).map(drop)
     }
 }
 
-fn links(debian: &Debian<'_>) -> Result<String> {
+pub(crate) fn links(debian: &Debian<'_>) -> Result<String> {
     let dns = debian.run(&["resolvectl", "--no-pager", "dns"])?;
     Ok(format!("{dns}{}", debian.run(&["resolvectl", "--no-pager", "domain"])?))
 }
@@ -221,7 +226,7 @@ fn the_file_itself_is_written_only_where_the_operator_says_so_and_what_was_there
         scene.renews()?;
         // A DHCP client of the next network.
         write(&plan::HAC6.to_string())?;
-        wait_for("the file to be written anew", LOOKED_ANEW, || {
+        wait_for("the file to be written anew", ANEW, || {
             Ok(debian.read("/etc/resolv.conf")?.contains(&plan::CN4.to_string()).then_some(()))
         })?;
         scene.deployment.mn()?.kill()?;
