@@ -23,12 +23,15 @@ shift 2
 exec \"$@\"
 ";
 
-/// Run in the namespaces of the new system, with the root. Without `/sys` to write to there is no udev to wait for, and of the devices there
-/// is nothing that could be spoilt.
+/// Run in the namespaces of the new system, with the root. What systemd would set of the kernel it cannot but for the network. Without
+/// `/sys` to write to there is no udev to wait for, and of the devices there is nothing that could be spoilt.
 const INIT: &str = "#!/bin/sh -e
 umount -l $1/proc $1/dev
 umount $1/tmp/control-groups
 mount -t proc proc $1/proc
+mount --bind $1/proc/sys $1/proc/sys
+mount --bind $1/proc/sys/net $1/proc/sys/net
+mount -o remount,bind,ro $1/proc/sys
 mount -t sysfs -o ro sysfs $1/sys
 mount -t cgroup2 cgroup2 $1/sys/fs/cgroup
 mount -t tmpfs -o mode=0755 tmpfs $1/dev
@@ -113,7 +116,8 @@ impl Lab {
         script(&root, "init", INIT)?;
         let started = Instant::now();
         let (enter, init) = (root.join("tmp/enter"), root.join("tmp/init"));
-        let unshare = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--cgroup", "--propagation", "private"];
+        let unshare =
+            ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--cgroup", "--uts", "--ipc", "--propagation", "private"];
         let words = [&[text(&root)?, self.name()?][..], &unshare, &[text(&init)?, text(&root)?]].concat();
         let mut init = self.spawn(plan::MN, "init", &enter, &words)?;
         let pid = wait_for("the first process of the system", SOON, || {
