@@ -7,6 +7,7 @@
 //! - [`bind`]: what to do when an address cannot be listened on.
 //! - [`netlink`]: links, addresses, routes and policy rules.
 //! - [`link_names`]: names of interfaces and their numbers.
+//! - [`link_socket`]: whole IPv6 and ARP packets on one link.
 //! - [`marked`]: sockets of look-ups, kept out of the tunnel.
 //! - [`clock`]: a clock that counts sleep.
 //! - [`file_watch`]: a file that others write.
@@ -19,6 +20,7 @@ pub mod bind;
 pub mod clock;
 pub mod file_watch;
 pub mod link_names;
+pub mod link_socket;
 pub mod marked;
 pub mod netlink;
 pub mod offloads;

@@ -15,6 +15,7 @@ use rtnetlink::sys::AsyncSocket;
 mod address;
 mod link;
 mod monitor;
+mod proxy;
 mod route;
 mod rule;
 mod ruleset;

@@ -9,6 +9,7 @@ pub mod exit_point;
 pub mod frames;
 pub mod gpsk;
 pub mod mhauth_eap;
+pub mod neighbour;
 pub mod offload;
 pub mod over_tls;
 pub mod packet;
@@ -35,6 +36,7 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("mhauth_eap", mhauth_eap::mhauth_eap),
     ("mhauth_initiator", exchange::mhauth_initiator),
     ("mhauth_responder", exchange::mhauth_responder),
+    ("neighbour", neighbour::neighbour),
     ("portal", portal::portal),
     ("ptype_0", clear::ptype_0),
     ("radius", radius::radius),

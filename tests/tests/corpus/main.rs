@@ -7,6 +7,7 @@ mod eap;
 mod eap_methods;
 mod exchange;
 mod mhauth_eap;
+mod neighbour;
 mod offload;
 mod portal;
 mod radius;
@@ -78,6 +79,7 @@ fn seeds() -> Vec<(&'static str, Vec<Seed>)> {
         portal::all(),
         radius::all(),
         relay::all(),
+        neighbour::all(),
         dynamic_authorization::all(),
         offload::all(),
         world::all(),

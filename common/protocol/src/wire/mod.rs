@@ -9,4 +9,5 @@ pub mod icmp;
 pub mod ip;
 pub mod mobility;
 pub mod mss;
+pub mod neighbour;
 pub mod signalling;

@@ -86,6 +86,8 @@ impl Status {
     pub const REASON_UNSPECIFIED: Self = Self(128);
     /// 133: not home agent for this mobile node; also lifetime 0 without a binding.
     pub const NOT_HOME_AGENT: Self = Self(133);
+    /// 134: Duplicate Address Detection failed: another node has a home address.
+    pub const DUPLICATE_ADDRESS: Self = Self(134);
     /// 135: sequence number out of window.
     pub const SEQUENCE_OUT_OF_WINDOW: Self = Self(135);
     /// 139: registration type change disallowed: the R bit is not that of the binding (RFC 3963 section 6.2).
@@ -126,6 +128,7 @@ impl fmt::Display for Status {
         let meaning = match *self {
             Self::ACCEPTED => "accepted",
             Self::NOT_HOME_AGENT => "not home agent for this mobile node",
+            Self::DUPLICATE_ADDRESS => "another node has the home address",
             Self::SEQUENCE_OUT_OF_WINDOW => "sequence number out of window",
             Self::TYPE_CHANGE_DISALLOWED => "registration type change disallowed",
             Self::MOBILE_ROUTER_NOT_PERMITTED => "mobile router operation not permitted",
