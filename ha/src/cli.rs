@@ -95,7 +95,7 @@ impl Arguments {
 pub async fn run(arguments: Arguments) -> Result<ExitCode, Box<dyn std::error::Error + Send + Sync>> {
     let load = || config::load::<Config>(&arguments.config);
     match arguments.command {
-        Command::CheckConfig { json } => return Ok(check_config::run(&arguments.config, json)),
+        Command::CheckConfig { json } => return Ok(check_config::run(&arguments.config, json).await),
         Command::Serve => {
             let shutdown = service::shutdown::requested()?;
             gateway::run(load()?, async { tracing::info!("{} received: the home agent stops", shutdown.await) }).await?;

@@ -38,6 +38,9 @@ pub struct Config {
     pub ca: PathBuf,
     /// Where `ha status` asks.
     pub control_socket: PathBuf,
+    /// The Ethernet interface that the home network is on; without it the home link is virtual.
+    #[serde(default)]
+    pub home_link: Option<String>,
     /// Where the HAC is.
     pub feed: Feed,
     /// The TUN device.
@@ -152,7 +155,20 @@ pub fn check(config: &Located<Config>) -> Findings {
         findings.push(config.refused("routes.protocol", remedy));
     }
     findings.extend(check_fallback(config));
+    findings.extend(check_home_link(config));
     findings
+}
+
+fn check_home_link(config: &Located<Config>) -> Option<Finding> {
+    let name = config.home_link.as_ref()?;
+    let remedy = if !is_device_name(name) {
+        "name an interface as `ip link` does, such as \"eth1\", or take it out"
+    } else if *name == config.tunnel.device {
+        "it is the tunnel's own device: name the interface that the home network is on, or take it out"
+    } else {
+        return None;
+    };
+    Some(config.refused("home-link", remedy))
 }
 
 fn check_listen(config: &Located<Config>) -> Vec<Finding> {
@@ -287,6 +303,8 @@ mtu = 1400
                 ":13:1: [tunnel] receive-buffer = 1000: write 16384 to 134217728 octets",
             ),
             ("mtu = 1400", "mtu = 1400\n[routes]\nprotocol = 4", ":14:1: [routes] protocol = 4: it belongs to"),
+            ("[feed]", "home-link = \"eth/1\"\n[feed]", ":7:1: home-link = \"eth/1\": name an interface"),
+            ("[feed]", "home-link = \"ha0\"\n[feed]", ":7:1: home-link = \"ha0\": it is the tunnel's own device"),
             ("mtu = 1400", "mtu = 1400\n[fallback]\nlisten = []", ":14:1: [fallback] listen = []: name 1 to 32 addresses"),
             (
                 "mtu = 1400",

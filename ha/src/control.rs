@@ -112,6 +112,7 @@ fn status(report: &StatusReport) -> Value {
         "sent": { "packets": sent.0, "octets": sent.1 },
         "received": { "packets": received.0, "octets": received.1, "missing": report.missing },
         "drops": drops,
+        "home_link": report.home_link.as_ref().map(|link| json!({ "interface": link.interface, "answered_for": link.answered_for })),
         "fallback": report.fallback.as_ref().map(fallback),
         "io": { "unsent": io.unsent, "unwritten": io.unwritten, "receive_errors": io.receive_errors },
     })

@@ -11,6 +11,7 @@
 mod answers;
 mod error;
 mod feed;
+mod home_link;
 mod relays;
 
 use std::io;
@@ -43,6 +44,7 @@ use crate::routes::{BindingRoutes, NetworkRoutes, Routes};
 use crate::sa_store::SaStore;
 use crate::unreported::Unreported;
 pub use error::GatewayError;
+use home_link::GatewayHomeLink;
 use relays::GatewayRelays;
 
 /// The longest binding that is granted; an MN refreshes it at 80 %.
@@ -74,6 +76,7 @@ pub async fn run(config: Located<Config>, shutdown: impl Future) -> Result<(), G
     let netlink = Netlink::connect()?;
     let (own, own_addresses) = watch::channel(own_addresses::read(&netlink).await?);
     let mut gateway = Gateway::new(&config, feed_state, to_hac, own_addresses)?;
+    home_link::open(&mut gateway).await?;
     let mut tasks = tokio::task::JoinSet::new();
     if let Some(fallback) = relays::start(&config, &mut gateway).await? {
         tasks.spawn(fallback);
@@ -84,6 +87,7 @@ pub async fn run(config: Located<Config>, shutdown: impl Future) -> Result<(), G
     tracing::info!(name = config.name, listen = ?config.listen, device = config.tunnel.device, "home agent started");
     let ended = gateway.serve(event_queue, question_queue, shutdown).await;
     tasks.shutdown().await;
+    gateway.home_link.close().await;
     ended
 }
 
@@ -125,6 +129,7 @@ struct Gateway {
     events: mpsc::Sender<Event>,
     event_queue: mpsc::Receiver<Event>,
     relays: GatewayRelays,
+    home_link: GatewayHomeLink,
 }
 
 impl Gateway {
@@ -171,6 +176,7 @@ impl Gateway {
             events,
             event_queue,
             relays: GatewayRelays::default(),
+            home_link: GatewayHomeLink::default(),
         })
     }
 
@@ -194,6 +200,7 @@ impl Gateway {
                     received.drain(..).for_each(|event| self.handle_event(&event, now));
                 }
                 Some(event) = self.relays.next() => self.handle_relay(event),
+                Some(verdict) = self.home_link.verdict() => self.handle_verdict(verdict),
                 Some(message) = feed.recv() => self.handle_feed(message).await?,
                 Some(question) = questions.recv() => self.answer(question),
                 Ok(place) = registered.reserve(), if !self.unreported.is_empty() => place.send(self.unreported.take()),
@@ -236,8 +243,9 @@ impl Gateway {
         if self.config.tunnel.host_services { guard.with_services() } else { guard }
     }
 
-    /// Drains the home agent's commands to both halves.
+    /// Drains what the home agent wants to be looked for, and its commands to both halves.
     async fn pass_commands_on(&mut self) -> Result<(), GatewayError> {
+        self.detect().await;
         while let Some(command) = self.home_agent.poll_command() {
             if let Command::Uninstall(spi) = command {
                 self.store.end(spi);
@@ -247,6 +255,7 @@ impl Gateway {
                 routes.follow(&command).await;
             }
             self.network_routes.follow(&command).await;
+            self.home_link.follow(&command).await;
             if let Some(workers) = &self.workers {
                 workers.apply(&command)?;
             }

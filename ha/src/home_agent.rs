@@ -1,9 +1,10 @@
 //! The home agent, pure: security associations and what the tunnel's halves say in, commands for the halves out, and for the HAC what
 //! nodes have registered under and how their sessions are.
 //!
-//! Called by the gateway, which drains [`HomeAgent::poll_command`] and [`HomeAgent::poll_registered`] after every `handle_*` and comes
-//! back at [`HomeAgent::poll_timeout`]; [`Sessions`] says itself when it has something to tell. Does no I/O and reads no clock.
+//! Called by the gateway, which drains [`HomeAgent::poll_command`], [`HomeAgent::poll_registered`] and [`HomeAgent::poll_detection`]
+//! after every `handle_*` and comes back at [`HomeAgent::poll_timeout`]; [`Sessions`] says itself when it has something to tell. Does no I/O and reads no clock.
 
+mod detection;
 mod heartbeat;
 mod held_sa;
 mod relays;
@@ -29,6 +30,8 @@ use rand::CryptoRng;
 use crate::binding_cache::{Binding, BindingCache, CareOfBinding};
 use crate::path_check;
 use crate::sessions::Sessions;
+pub use detection::Detection;
+use detection::Detections;
 use held_sa::HeldSa;
 pub use held_sa::SaSummary;
 use relays::Relays;
@@ -61,6 +64,7 @@ pub struct HomeAgent {
     registered: VecDeque<Spi>,
     sessions: Sessions,
     relays: Relays,
+    detections: Detections,
 }
 
 impl HomeAgent {
@@ -76,6 +80,7 @@ impl HomeAgent {
             registered: VecDeque::new(),
             sessions: Sessions::default(),
             relays: Relays::default(),
+            detections: Detections::default(),
         }
     }
 

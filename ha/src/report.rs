@@ -11,6 +11,7 @@ use crate::binding_cache::Binding;
 use crate::fallback::FallbackCounters;
 use crate::feed_client::FeedState;
 use crate::home_agent::SaSummary;
+use crate::home_link::HomeLink;
 
 /// Everything of `ha status`.
 #[derive(Clone, Debug)]
@@ -36,6 +37,8 @@ pub(crate) struct StatusReport {
     pub(crate) missing: u64,
     pub(crate) drops: Vec<(DropReason, u64)>,
     pub(crate) io: IoReport,
+    /// None where it is virtual.
+    pub(crate) home_link: Option<HomeLinkReport>,
     /// None where nothing is listened on.
     pub(crate) fallback: Option<FallbackReport>,
 }
@@ -52,6 +55,14 @@ pub(crate) struct BindingCounts {
     pub(crate) all: usize,
     pub(crate) behind_nat: usize,
     pub(crate) unproved: usize,
+}
+
+/// A home link that is real.
+#[derive(Clone, Debug)]
+pub(crate) struct HomeLinkReport {
+    pub(crate) interface: String,
+    /// Home addresses that are answered for.
+    pub(crate) answered_for: usize,
 }
 
 /// What neither the kernel nor the network took.
@@ -88,6 +99,12 @@ impl From<&FallbackCounters> for FallbackReport {
             dropped: relays.dropped(),
             not_let_in: relays.refused(),
         }
+    }
+}
+
+impl From<&HomeLink> for HomeLinkReport {
+    fn from(link: &HomeLink) -> Self {
+        Self { interface: link.interface().to_owned(), answered_for: link.answered_for() }
     }
 }
 

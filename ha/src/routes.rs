@@ -6,19 +6,19 @@
 
 mod networks;
 
-use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use feed::Welcome;
 use ipnet::IpNet;
 use net::netlink::{MAIN_TABLE, Netlink, NetlinkError, Route};
 use net::tun::TunQueues;
-use protocol::addr::HomeAddresses;
 use protocol::tunnel::Command;
 use tokio::sync::mpsc;
 
 pub use networks::NetworkRoutes;
+
+use crate::bound_addresses::{BoundAddresses, Changed};
 
 /// Changes to binding routes that wait for the kernel; the gateway waits when there are more.
 const QUEUE: usize = 1024;
@@ -45,18 +45,18 @@ impl Routes {
         Ok(Self { netlink: Netlink::connect()?, device: tun.index, name: tun.name.clone(), protocol })
     }
 
-    /// Sets the device up with the home agent's own addresses and routes the pools to it. May be called again, within a tokio
-    /// runtime.
+    /// Sets the device up with the home agent's own addresses and routes the pools to it, but for those of which `is_elsewhere` is
+    /// true: they are on a real home link. May be called again, within a tokio runtime.
     ///
     /// # Errors
     /// What the kernel refused.
-    pub async fn set_up(&self, welcome: &Welcome) -> Result<(), NetlinkError> {
+    pub async fn set_up(&self, welcome: &Welcome, is_elsewhere: impl Fn(&IpNet) -> bool) -> Result<(), NetlinkError> {
         self.be_a_tunnel();
         for address in &welcome.own_addresses {
             self.netlink.add_address(self.device, IpNet::from(*address)).await?;
         }
         self.netlink.set_link_up(self.device, None).await?;
-        for pool in &welcome.pools {
+        for pool in welcome.pools.iter().filter(|pool| !is_elsewhere(pool)) {
             let own = welcome.own_addresses.iter().find(|own| pool.contains(*own)).copied();
             self.netlink.replace_route(&self.route(pool.trunc(), own)).await?;
         }
@@ -126,45 +126,22 @@ enum RouteChange {
 /// The routes of bindings, following the commands that the tunnel's halves get.
 #[derive(Debug)]
 pub struct BindingRoutes {
-    routed: BTreeMap<Ipv6Addr, HomeAddresses>,
+    bound: BoundAddresses,
     changes: mpsc::Sender<RouteChange>,
 }
 
 impl BindingRoutes {
     /// On the device of `routes`. Must be called within a tokio runtime.
     pub fn new(routes: Routes) -> Self {
-        Self { routed: BTreeMap::new(), changes: routes.follow_bindings() }
+        Self { bound: BoundAddresses::default(), changes: routes.follow_bindings() }
     }
 
     /// Adds a route with a new binding and deletes it with the binding's end. A binding that moves keeps its route.
     pub async fn follow(&mut self, command: &Command) {
-        let changes = self.changes_for(command);
-        send_all(&self.changes, changes).await;
-    }
-
-    fn changes_for(&mut self, command: &Command) -> Vec<RouteChange> {
-        let (key, now) = match command {
-            Command::Move { home, .. } => (home.in_mobility_header(), Some(*home)),
-            Command::Remove(home) => (home.in_mobility_header(), None),
-            Command::Install(_)
-            | Command::Uninstall(_)
-            | Command::Signal { .. }
-            | Command::Probe { .. }
-            | Command::PathMtu { .. }
-            | Command::Prefixes { .. }
-            | Command::Keepalive { .. }
-            | Command::LookUpIn(_)
-            | Command::Guard(_)
-            | Command::Mtu(_) => return Vec::new(),
-        };
-        let before = match now {
-            Some(home) => self.routed.insert(key, home),
-            None => self.routed.remove(&key),
-        };
-        let (before, now) = (host_routes(before), host_routes(now));
-        let gone = before.iter().filter(|route| !now.contains(route)).copied().map(RouteChange::Delete);
-        let new = now.iter().filter(|route| !before.contains(route)).copied().map(RouteChange::Add);
-        gone.chain(new).collect()
+        let Changed { gone, new } = self.bound.follow(command);
+        let gone = gone.into_iter().map(|address| RouteChange::Delete(address.into()));
+        let new = new.into_iter().map(|address| RouteChange::Add(address.into()));
+        send_all(&self.changes, gone.chain(new).collect()).await;
     }
 }
 
@@ -175,10 +152,6 @@ async fn send_all(to: &mpsc::Sender<RouteChange>, changes: Vec<RouteChange>) {
             tracing::warn!("the task that keeps the routes of bindings has ended");
         }
     }
-}
-
-fn host_routes(home: Option<HomeAddresses>) -> Vec<IpNet> {
-    home.iter().flat_map(HomeAddresses::iter).map(|address| IpNet::from(address.0)).collect()
 }
 
 /// Warns when the kernel does not forward packets of a pool's family: the tunnels would work and nothing would arrive.
@@ -196,38 +169,5 @@ pub fn warn_without_forwarding(pools: &[IpNet]) {
         if wanted && value.trim() == "0" {
             tracing::warn!("this host does not forward packets of a pool's family: `sysctl -w {name}=1`");
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use protocol::sa::Spi;
-    use protocol::tunnel::{Encapsulation, Path, Paths, SocketId};
-
-    fn move_of(home: HomeAddresses) -> Command {
-        Command::Move {
-            home,
-            paths: Paths::one(Path::proved(SocketId(0), "192.0.2.1:7872".parse().unwrap())),
-            encapsulation: Encapsulation::ProtectedUdp,
-            sending: Spi::new(0x5000).unwrap(),
-        }
-    }
-
-    fn home(ip6: &str, ip4: Option<&str>) -> HomeAddresses {
-        HomeAddresses::new(Some(ip6.parse().unwrap()), ip4.map(|ip| ip.parse().unwrap())).unwrap()
-    }
-
-    #[test]
-    fn a_binding_has_a_route_from_its_first_move_to_its_end() {
-        let (changes, _queue) = mpsc::channel(1);
-        let mut routes = BindingRoutes { routed: BTreeMap::new(), changes };
-        let (both, ip6) = (home("2001:db8:100::5", Some("10.9.0.5")), home("2001:db8:100::5", None));
-        let (route6, route4) = ("2001:db8:100::5/128".parse().unwrap(), "10.9.0.5/32".parse().unwrap());
-        assert_eq!(routes.changes_for(&move_of(both)), [RouteChange::Add(route6), RouteChange::Add(route4)]);
-        assert_eq!(routes.changes_for(&move_of(both)), []);
-        assert_eq!(routes.changes_for(&move_of(ip6)), [RouteChange::Delete(route4)]);
-        assert_eq!(routes.changes_for(&Command::Remove(ip6)), [RouteChange::Delete(route6)]);
-        assert_eq!(routes.changes_for(&Command::Remove(ip6)), []);
     }
 }

@@ -4,17 +4,19 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
+use net::netlink::Netlink;
 use net::tls::inspect::{self, Files, Severity, Usage, rfc3339};
 use service::check::{Certificate, Check};
 use service::config::{Finding, Located};
 
 use crate::config::{self, Config};
+use crate::home_link;
 
-pub(super) fn run(file: &Path, json: bool) -> ExitCode {
-    check(file).print("ha", json)
+pub(super) async fn run(file: &Path, json: bool) -> ExitCode {
+    check(file).await.print("ha", json)
 }
 
-fn check(file: &Path) -> Check {
+async fn check(file: &Path) -> Check {
     let config = match service::config::load::<Config>(file) {
         Ok(config) => config,
         Err(error) => return Check::failed(file, error),
@@ -23,7 +25,18 @@ fn check(file: &Path) -> Check {
     check.find_all(config::check(&config));
     describe(&config, &mut check);
     check_certificate(&config, &mut check);
+    check.find_all(check_home_link(&config).await);
     check
+}
+
+/// The kernel is asked, and told nothing. Whether a pool is on the link the HAC alone knows.
+async fn check_home_link(config: &Located<Config>) -> Option<Finding> {
+    let name = config.home_link.as_ref()?;
+    let looked = match Netlink::connect() {
+        Ok(netlink) => home_link::look(&netlink, name).await,
+        Err(error) => Err(error.into()),
+    };
+    looked.err().map(|error| config.refused("home-link", error))
 }
 
 fn describe(config: &Located<Config>, check: &mut Check) {
@@ -31,6 +44,7 @@ fn describe(config: &Located<Config>, check: &mut Check) {
     check.holds("listen", config.listen.iter().map(ToString::to_string).collect::<Vec<_>>());
     check.holds("device", config.tunnel.device.as_str());
     check.holds("mtu", config.tunnel.mtu);
+    check.holds_shown("home_link", config.home_link.clone(), config.home_link.as_deref().unwrap_or("virtual"));
     check.holds("host_services", config.tunnel.host_services);
     check.holds("routes_protocol", config.routes.protocol);
     check.holds("routes_per_binding", config.routes.per_binding);
@@ -115,7 +129,7 @@ mod tests {
         }
 
         fn check(&self) -> serde_json::Value {
-            check(&self.folder.path().join("ha.toml")).to_json()
+            fixture::block_on(check(&self.folder.path().join("ha.toml"))).to_json()
         }
     }
 
@@ -151,6 +165,20 @@ mod tests {
         );
         assert!(found[1].starts_with("4:key = \"ha-key.pem\": cannot read private key"), "{found:?}");
         assert!(found[2].starts_with("12:[tunnel] mtu = 14: write 1280"), "{found:?}");
+    }
+
+    #[test]
+    fn a_home_link_that_is_not_there_is_told_with_what_to_do() {
+        let world = World::new();
+        assert_eq!(world.check()["holds"]["home_link"], serde_json::Value::Null);
+        let text = fs::read_to_string(world.folder.path().join("ha.toml")).unwrap();
+        world.write("ha.toml", &text.replace("[feed]", "home-link = \"nowhere\"\n[feed]"));
+        let (answer, found) = (world.check(), texts(&world.check()));
+        assert_eq!((&answer["ok"], found.len()), (&false.into(), 1), "{answer}");
+        assert!(
+            found[0].starts_with("7:home-link = \"nowhere\": there is no interface \"nowhere\" (see `ip link`)"),
+            "{found:?}"
+        );
     }
 
     #[test]

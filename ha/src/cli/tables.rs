@@ -13,6 +13,10 @@ pub(super) fn print_status(status: &Value) {
     line("offloads", list(status, "/offloads"));
     line("group", text(status, "/group"));
     line("pools", list(status, "/pools"));
+    if status.pointer("/home_link").is_some_and(Value::is_object) {
+        let [interface, count] = ["interface", "answered_for"].map(|name| text(status, &format!("/home_link/{name}")));
+        line("home link", format!("{interface}, {count} home addresses answered for"));
+    }
     line("feed", feed_line(status));
     let (asked, found) = (text(status, "/feed/look_ups/asked"), text(status, "/feed/look_ups/found"));
     line("look-ups", format!("{asked} unknown SPIs asked for, {found} found"));

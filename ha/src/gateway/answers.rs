@@ -7,7 +7,7 @@ use net::worker::Workers;
 
 use super::Gateway;
 use crate::control::{MAX_LISTED, Question};
-use crate::report::{BindingCounts, FallbackReport, Listed, SaCounts, StatusReport};
+use crate::report::{BindingCounts, FallbackReport, HomeLinkReport, Listed, SaCounts, StatusReport};
 
 impl Gateway {
     /// Answers; whoever asked may have gone.
@@ -49,6 +49,7 @@ impl Gateway {
             received: self.counters.received(),
             missing: self.counters.missing(),
             drops: self.counters.drops().collect(),
+            home_link: self.home_link.link().map(HomeLinkReport::from),
             fallback: self.relays.counters.as_deref().map(FallbackReport::from),
             io: self.workers.as_ref().map(|workers| workers.io().into()).unwrap_or_default(),
         }

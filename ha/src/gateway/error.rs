@@ -7,6 +7,8 @@ use net::worker::WorkerGone;
 use service::config::ConfigError;
 use service::control::ControlError;
 
+use crate::home_link::HomeLinkError;
+
 /// Why the home agent cannot run, or cannot go on.
 #[derive(Debug, thiserror::Error)]
 pub enum GatewayError {
@@ -28,6 +30,9 @@ pub enum GatewayError {
     /// Addresses and routes of the device.
     #[error(transparent)]
     Netlink(#[from] NetlinkError),
+    /// The home link.
+    #[error("home-link: {0}")]
+    HomeLink(#[from] HomeLinkError),
     /// The worker threads cannot start.
     #[error(
         "cannot start the worker threads: {0}; raise the limits on threads and open files (`ulimit -u`, `ulimit -n`, TasksMax=)"

@@ -54,7 +54,8 @@ impl Gateway {
         if self.welcome.as_ref() == Some(&welcome) {
             return Ok(());
         }
-        self.routes.set_up(&welcome).await?;
+        self.note_home_link(&welcome)?;
+        self.routes.set_up(&welcome, |pool| self.home_link.covers(pool)).await?;
         warn_without_forwarding(&welcome.pools);
         if self.workers.is_none() {
             self.workers = Some(self.start_workers(&welcome)?);

@@ -1,6 +1,6 @@
 //! Binding Updates: from an authentic PType 8 payload to the binding and its Binding Acknowledgements.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use protocol::sa::Spi;
@@ -73,20 +73,56 @@ impl HomeAgent {
             self.acknowledge(received, &install, update, Status::REINIT_SA_WITH_HAC, update.sequence);
             return Ok(());
         }
+        self.take(update, received, &[], now, rng)
+    }
+
+    /// Judges a Binding Update and does what follows, unless somebody has to look on the home link first for another address than those
+    /// that are `known` to be nobody else's.
+    pub(super) fn take(
+        &mut self,
+        update: &BindingUpdate,
+        received: &SignallingReceived,
+        known: &[IpAddr],
+        now: Instant,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), DropReason> {
         let decision = self.judge(update, received, now)?;
-        if let Some(held) = self.sas.get_mut(&received.spi).filter(|_| !matches!(decision, Decision::Refuse(..))) {
+        let waits = match &decision {
+            Decision::Register(registration) => self.awaits_detection(&registration.home, known, update, received),
+            Decision::Deregister(_) | Decision::Refuse(..) => false,
+        };
+        if !waits {
+            self.act(decision, update, received, now, rng);
+        }
+        Ok(())
+    }
+
+    /// Does what was decided about a Binding Update.
+    fn act(
+        &mut self,
+        decision: Decision,
+        update: &BindingUpdate,
+        received: &SignallingReceived,
+        now: Instant,
+        rng: &mut impl CryptoRng,
+    ) {
+        let Some(held) = self.sas.get_mut(&received.spi) else { return };
+        if !matches!(decision, Decision::Refuse(..)) {
             held.last_sequence = Some(update.sequence);
             held.knows_token |= update.path_check.is_some();
+        }
+        let (home, install) = (held.home(), held.install.clone());
+        if update.lifetime == Lifetime::ZERO {
+            self.detections.forget(home);
         }
         match decision {
             Decision::Register(registration) => self.register(&registration, update, received, now, rng),
             Decision::Deregister(id) => {
-                self.deregister(install.sa.home.in_mobility_header(), id, now);
+                self.deregister(home, id, now);
                 self.acknowledge(received, &install, update, Status::ACCEPTED, update.sequence);
             }
             Decision::Refuse(status, sequence) => self.acknowledge(received, &install, update, status, sequence),
         }
-        Ok(())
     }
 
     fn judge(&self, update: &BindingUpdate, received: &SignallingReceived, now: Instant) -> Result<Decision, DropReason> {
@@ -163,7 +199,7 @@ impl HomeAgent {
     }
 
     /// Answers with a lifetime of 0 and without any option of its own.
-    fn acknowledge(
+    pub(super) fn acknowledge(
         &mut self,
         received: &SignallingReceived,
         install: &Install,

@@ -1,5 +1,6 @@
 //! Binding Updates and what else comes in, as a home agent takes it; each row with what the RFCs say of it.
 
+mod detection;
 mod heartbeat;
 mod ipv4_home;
 mod mobile_router;

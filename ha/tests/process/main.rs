@@ -4,6 +4,7 @@
 
 mod dismissal;
 mod hac;
+mod home_link;
 mod host_services;
 mod look_up;
 mod mobile_node;

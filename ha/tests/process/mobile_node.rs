@@ -182,6 +182,28 @@ impl MobileNode {
         })
     }
 
+    /// Answers the echo request that comes in while `somebody` pings; tells what they say.
+    pub(crate) fn is_pinged(&mut self, somebody: impl FnOnce() -> bool + Send) -> bool {
+        std::thread::scope(|scope| {
+            let answered = scope.spawn(somebody);
+            if let Some((Some(packet), _)) = self.receives() {
+                self.answers_echo(&packet);
+            }
+            answered.join().unwrap()
+        })
+    }
+
+    /// RFC 4443 section 4.2: the same data to where the request came from.
+    fn answers_echo(&mut self, request: &[u8]) {
+        let [source, destination] = [8, 24].map(|at| Ipv6Addr::from(*request[at..].first_chunk::<16>().unwrap()));
+        let mut message = request[40..].to_vec();
+        message[0] = 129;
+        message[2..4].fill(0);
+        let sum = checksum::with_pseudo_header(destination, source, 58, &message);
+        message[2..4].copy_from_slice(&sum.to_be_bytes());
+        self.sends(&packet(destination, source, 58, &message));
+    }
+
     /// Sends an echo request to the home agent and waits for nothing.
     pub(crate) fn sends_echo_request(&mut self) {
         self.requests_echo(HOME_AGENT_INSIDE.parse().unwrap());

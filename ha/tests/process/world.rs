@@ -54,6 +54,12 @@ impl World {
         Self::start_with(&FILE.replace("[tunnel]", &format!("[tunnel]\n{lines}")), None).await
     }
 
+    /// With the interface `home` as its home link.
+    pub(crate) async fn start_on_home_link() -> Self {
+        let text = FILE.replace("per-binding = true", "").replace("[feed]", "home-link = \"home\"\n[feed]");
+        Self::start_with(&text, None).await
+    }
+
     /// With a HAC that wants to hear of each session once an `interval`.
     pub(crate) async fn start_reporting(interval: Duration) -> Self {
         Self::start_with(FILE, Some(interval)).await
@@ -136,6 +142,13 @@ impl World {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         panic!("the status does not become right: {}", self.asks("status").await);
+    }
+
+    /// Why the home agent has ended by itself.
+    pub(crate) async fn fails(mut self) -> GatewayError {
+        let ended = timeout(Duration::from_secs(15), self.home_agent).await.expect("it ends");
+        self.hac.stop().await;
+        ended.unwrap().unwrap_err()
     }
 
     /// Stops the home agent in order.
