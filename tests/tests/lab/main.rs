@@ -12,6 +12,7 @@ mod dns;
 mod eap;
 mod fallback;
 mod handover;
+mod home_link;
 mod host;
 mod json;
 mod laptop;
