@@ -114,10 +114,10 @@ mod tests {
 
     #[test]
     fn a_path_that_becomes_smaller_amid_a_look_has_broken_down_in_the_next() {
-        // Little is left of the look, and what is left is as much as a breakdown or less than what is busy.
-        for rest in [1 << 18, 30 << 10, 20 << 10] {
+        // Of what was 100 KiB: still busy, not busy and no breakdown, a breakdown.
+        for rest in [90 << 10, 30 << 10, 20 << 10] {
             let mut looks = vec![(100 << 10, 1_400); 6];
-            looks[5].0 = rest.min(90 << 10);
+            looks[5].0 = rest;
             looks.extend([(1_400, 1_400), (0, 1)]);
             assert!(asked(&looks)[5..].contains(&true), "{rest}");
         }
