@@ -209,6 +209,17 @@ impl PathMtu {
         if middle > low { vec![middle] } else { Vec::new() }
     }
 
+    /// What may take the place of the confirmed size, once that has failed in a round: it is not to become smaller than it has to, since
+    /// correspondent nodes remember that for ten minutes.
+    fn successors(&self) -> Vec<u16> {
+        let Some(failing) = self.confirmed.filter(|size| self.tries.iter().any(|(tried, _)| tried == size)) else {
+            return Vec::new();
+        };
+        let used = self.sizes.outer(SAFE_INNER);
+        let sizes = COMMON.into_iter().chain([used]).map(|size| self.sizes.probed(size));
+        sizes.filter(|size| *size < failing).collect()
+    }
+
     /// What the next round asks for, from the largest on: its answer says the most, and comes first. Where nothing is left to find out, the raise timer has fired: all that
     /// failed gets another chance, and what is confirmed is confirmed anew.
     fn next_sizes(&mut self) -> Vec<u16> {
@@ -219,6 +230,7 @@ impl PathMtu {
         let mut sizes = self.candidates();
         sizes.push(self.smallest());
         sizes.extend(self.confirmed);
+        sizes.extend(self.successors());
         sizes.sort_unstable_by(|one, other| other.cmp(one));
         sizes.dedup();
         sizes

@@ -177,6 +177,22 @@ fn a_path_that_becomes_smaller_is_noticed_within_a_second_of_the_doubt() {
 }
 
 #[test]
+fn a_path_that_becomes_smaller_by_a_common_size_is_never_said_to_be_smaller_than_that() {
+    for smaller in [1_364, 1_400, 1_492] {
+        let mut path = Path::of(1_500);
+        path.runs(Duration::from_secs(5));
+        path.carries = smaller;
+        path.search.doubt(path.now);
+        let least = path.search.inner().min(sizes().inner(sizes().probed(smaller)));
+        for _ in 0..100 {
+            path.runs(Duration::from_millis(50));
+            assert!(path.search.inner() >= least && path.told >= Some(least), "{smaller}: {:?}", path.told);
+        }
+        path.assert_found();
+    }
+}
+
+#[test]
 fn a_doubt_that_is_wrong_costs_two_probes_and_changes_nothing() {
     let mut path = Path::of(1_500);
     path.runs(Duration::from_secs(5));
