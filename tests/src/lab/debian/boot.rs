@@ -102,7 +102,7 @@ pub(super) struct Booted {
 }
 
 impl Lab {
-    /// Boots the root with these daemons of [`DAEMONS`], once `configure` has written what they are to find in the root's `/etc`.
+    /// Boots the root with these of its daemons, named as units, once `configure` has written what they are to find in the root's `/etc`.
     /// Returns when they run.
     pub fn boot(&self, daemons: &[&str], configure: impl FnOnce(&Path) -> Result<()>) -> Result<Debian<'_>> {
         let users = fs::read_to_string("/proc/self/uid_map")?;

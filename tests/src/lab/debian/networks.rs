@@ -1,4 +1,4 @@
-//! What the daemons of a booted system are told of the access networks: addresses and routes as in the [plan](crate::lab::plan), and
+//! What the daemons of a booted system are told of the access networks: addresses and routes as in the [`plan`], and
 //! name servers. Each takes the system's `/etc`.
 
 use std::fs;
