@@ -63,7 +63,7 @@ mod tests {
                 shell(&format!(
                     "ip link add {link} type veth peer name {link}-far && ip link set {link}-far up && ip link set {link} up"
                 ));
-                shell(&format!("ip address add fe80::1/64 dev {link} && ip address add fe80::2/64 dev {link}-far"));
+                shell(&format!("ip address add fe80::1/64 dev {link} nodad && ip address add fe80::2/64 dev {link}-far nodad"));
                 let index = shell(&format!("ip -oneline link show {link}-far")).split(':').next().unwrap().parse().unwrap();
                 peers.push(UdpSocket::bind(address(index)).await.unwrap());
             }

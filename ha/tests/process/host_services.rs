@@ -69,7 +69,7 @@ fn a_service_on_the_home_link_is_not_reached_through_the_tunnel_and_echo_is() {
 fn an_address_that_the_host_gets_later_is_closed_as_well() {
     in_new_network_namespace(|| async {
         let (world, mut node) = with_a_home_link("").await;
-        shell(&format!("ip addr add {LATER}/128 dev lo"));
+        shell(&format!("ip addr add {LATER}/128 dev lo nodad"));
         let service = Service::on(LATER);
         while held_back(&world.asks("status").await) == 0 {
             node.sends_datagram(service.address());
