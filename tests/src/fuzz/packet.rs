@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use protocol::tunnel::Guard;
 use protocol::wire::ip::InnerPacket;
-use protocol::wire::mobility::{BindingIdentifiers, Ends, MobilityMessage};
+use protocol::wire::mobility::{BindingIdentifiers, Ends, MobileRouter, MobilityMessage};
 use protocol::wire::signalling::{self, Signalling};
 use protocol::wire::{checksum, icmp};
 
@@ -30,10 +30,12 @@ pub fn signalling(data: &[u8]) {
     assert_eq!(found, Ok(&header[..]), "a payload is not taken apart as it was put together");
 }
 
-/// What is refused, several Binding Identifiers or malformed ones, is not kept to be written again; nor is a care-of address beside one.
+/// What is refused, several Binding Identifiers or malformed ones and networks that are none, is not kept to be written again; nor is a
+/// care-of address beside an identifier.
 fn is_as_written(message: &MobilityMessage) -> bool {
     let MobilityMessage::BindingUpdate(update) = message else { return true };
     match update.identifiers {
+        _ if update.mobile_router == MobileRouter::Invalid => false,
         BindingIdentifiers::None => true,
         BindingIdentifiers::One(identifier) => identifier.care_of == update.care_of,
         BindingIdentifiers::Several | BindingIdentifiers::Malformed => false,

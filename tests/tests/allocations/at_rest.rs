@@ -14,7 +14,7 @@ use super::ends::{BATCH, CARE_OF, End, HOME_AGENT, Wire};
 
 const COUNT: usize = 10_000;
 /// The most octets of heap for both halves of an SA, its keys and its share of the index.
-const MOST: f64 = 320.0;
+const MOST: f64 = 336.0;
 
 /// SPIs after the plan: a group's blocks filled one after the other.
 fn spis() -> impl Iterator<Item = Spi> {
@@ -37,7 +37,7 @@ fn installed(suite: CipherSuite, now: Instant, wire: &mut Wire) -> (End, f64) {
 }
 
 #[test]
-fn an_association_at_rest_costs_at_most_320_octets_under_any_suite() {
+fn an_association_at_rest_costs_at_most_336_octets_under_any_suite() {
     let (now, mut wire) = (Instant::now(), Wire::new());
     for suite in CipherSuite::ALL {
         let (mut ha, cost) = installed(suite, now, &mut wire);
