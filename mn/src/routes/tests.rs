@@ -215,8 +215,8 @@ fn a_network_behind_the_host_is_reached_past_the_tunnel_as_long_as_it_is_forward
         shell("ip -6 address add 2001:db8:7::1/64 dev guests nodad");
         let goes_to = |device: &str| {
             shell(&format!("ip -6 route get 2001:db8:7::5 | grep -q 'dev {device} '"));
-            shell(&format!("ip -6 route get 2001:db8:7::5 from 2001:db8:9::9 iif mn0 | grep -q 'dev guests '"));
-            shell(&format!("ip -6 route get 2001:db8:9::9 from 2001:db8:7::5 iif guests | grep -q 'dev mn0 '"));
+            shell("ip -6 route get 2001:db8:7::5 from 2001:db8:9::9 iif mn0 | grep -q 'dev guests '");
+            shell("ip -6 route get 2001:db8:9::9 from 2001:db8:7::5 iif guests | grep -q 'dev mn0 '");
         };
         goes_to("mn0");
         for _ in 0..2 {
