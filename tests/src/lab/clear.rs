@@ -1,5 +1,6 @@
 //! What the mobile node sends on its access networks beside the tunnel: a capture on each, of everything that does not go to
-//! the home agent's or the HAC's port and is not neighbour discovery on the link.
+//! the home agent's or the HAC's port and is neither neighbour discovery on the link nor the node's own question, at the HAC's address,
+//! whether the network wants a login.
 
 use std::path::Path;
 
@@ -51,9 +52,10 @@ impl Lab {
         let own = links[0]["address"].as_str().context("no link-layer address")?;
         let servers = [plan::HA_OUTER4.into(), plan::HA_OUTER6.into(), plan::HAC4.into(), std::net::IpAddr::V6(plan::HAC6)];
         let servers = servers.map(|server| format!("dst host {server}")).join(" or ");
+        let hac = format!("(dst host {} or dst host {})", plan::HAC4, plan::HAC6);
         Ok(format!(
-            "ether src {own} and (ip or ip6) and not (({servers}) and dst port {}) and not (ip6 and (dst net fe80::/10 or dst net \
-             ff02::/16)) and not (icmp6 and ip6[40] >= 133 and ip6[40] <= 136)",
+            "ether src {own} and (ip or ip6) and not (({servers}) and dst port {}) and not ({hac} and tcp dst port 80) and not \
+             (ip6 and (dst net fe80::/10 or dst net ff02::/16)) and not (icmp6 and ip6[40] >= 133 and ip6[40] <= 136)",
             plan::PORT
         ))
     }
