@@ -1,6 +1,7 @@
 //! `mn up | down | renew | portal | status | handovers | check-config`.
 #![allow(clippy::print_stdout, reason = "the command line speaks on standard output")]
 
+mod answers;
 mod check_config;
 mod down;
 mod handovers;

@@ -11,15 +11,15 @@ use serde_json::Value;
 use service::config::Located;
 use service::control::{self, ControlSocket, Request};
 use service::shutdown;
-use tokio::sync::Notify;
 
+use super::answers::{Answers, Asked};
 use super::{CliError, socket};
 use crate::captive_portal::Window;
 use crate::config::Config;
 use crate::hac_client::HacClient;
 use crate::leak_guard::Reader;
 use crate::runtime::{self, Host};
-use crate::status::{SharedStatus, Status};
+use crate::status::SharedStatus;
 
 /// How long `mn up` waits for the registration before it leaves the node to go on by itself.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -35,9 +35,9 @@ pub(super) async fn foreground(config: &Located<Config>) -> Result<(), CliError>
     let socket = ControlSocket::bind(&socket(config))?;
     let window = Window::new(&client);
     let control = {
-        let (status, asked, window) = (status.clone(), asked.clone(), window.clone());
-        let guard = Arc::new(Reader::new(&config.guard, config.tunnel.table));
-        tokio::spawn(socket.serve(move |request| answer(&request, &status, &asked, &guard, &window)))
+        let guard = Reader::new(&config.guard, config.tunnel.table);
+        let answers = Arc::new(Answers { status: status.clone(), asked: asked.clone(), guard, window: window.clone() });
+        tokio::spawn(socket.serve(move |request| answers.clone().answer(request)))
     };
     let remedy = "raise the limit on open files (`ulimit -n`)";
     let failed = |source| CliError::Io { what: "cannot wait for signals".to_owned(), source, remedy };
@@ -60,52 +60,6 @@ pub(super) async fn foreground(config: &Located<Config>) -> Result<(), CliError>
     // The socket's file goes with the task that serves it; `mn down` takes that as the end.
     let _aborted = control.await;
     Ok(result?)
-}
-
-/// What the control socket was asked for.
-#[derive(Default)]
-struct Asked {
-    down: Notify,
-    renew: Notify,
-}
-
-fn answer(
-    request: &Request,
-    status: &SharedStatus,
-    asked: &Asked,
-    guard: &Arc<Reader>,
-    window: &Arc<Window>,
-) -> impl Future<Output = Result<Value, String>> + Send + use<> {
-    let as_json = |status| serde_json::to_value(status).map_err(|error| error.to_string());
-    let result = match request.request.as_str() {
-        "status" => Ok(None),
-        "down" => {
-            asked.down.notify_one();
-            Ok(Some(serde_json::json!({})))
-        }
-        "renew" => {
-            // What is so before: who asked sees by it what has changed.
-            let before = as_json(status.snapshot());
-            asked.renew.notify_one();
-            before.map(Some)
-        }
-        "portal" => Ok(None),
-        other => Err(format!("unknown request {other:?}: ask for \"status\", \"renew\", \"portal\" or \"down\"")),
-    };
-    let (status, guard) = (status.clone(), guard.clone());
-    let window = (request.request == "portal").then(|| window.clone());
-    async move {
-        if let Some(window) = window {
-            return super::portal::answer(&status.snapshot(), &window).await;
-        }
-        match result? {
-            Some(answer) => Ok(answer),
-            None => {
-                let seen = guard.read().await;
-                as_json(Status { guard: seen, ..status.snapshot() })
-            }
-        }
-    }
 }
 
 /// Starts the node in the background; returns when it is registered.
