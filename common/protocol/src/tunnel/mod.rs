@@ -15,6 +15,7 @@ pub mod event;
 pub mod exit;
 pub mod guard;
 pub mod look_up;
+mod networks;
 pub mod rate_limit;
 pub mod share;
 pub mod table;

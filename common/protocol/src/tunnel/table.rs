@@ -4,8 +4,9 @@
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
+use super::networks::Networks;
 use super::{Command, Encapsulation, Path, Paths};
 use crate::addr::{HomeAddress, HomeAddresses};
 use crate::prefixes::MobileNetworkPrefixes;
@@ -37,8 +38,7 @@ pub struct TunnelTable {
     tunnels: Vec<Option<Tunnel>>,
     free: Vec<usize>,
     by_home: BTreeMap<HomeAddress, usize>,
-    /// The networks behind nodes, apart from each other: by the first address the last one.
-    networks: BTreeMap<Ipv6Addr, (Ipv6Addr, usize)>,
+    networks: Networks,
     /// The latest answer: most packets are of the node that the one before was of.
     latest: Cell<Option<(HomeAddress, usize)>>,
 }
@@ -83,7 +83,7 @@ impl TunnelTable {
         for home in tunnel.home.iter() {
             self.by_home.insert(home, index);
         }
-        self.add_networks(&tunnel.prefixes, index);
+        self.networks.add(&tunnel.prefixes, index);
         if let Some(slot) = self.tunnels.get_mut(index) {
             *slot = Some(tunnel);
         }
@@ -109,36 +109,15 @@ impl TunnelTable {
     /// The tunnel of the node behind which `address` is.
     pub fn behind(&self, address: IpAddr) -> Option<&Tunnel> {
         let IpAddr::V6(address) = address else { return None };
-        let (_, (last, index)) = self.networks.range(..=address).next_back()?;
-        self.tunnels.get(*index).filter(|_| address <= *last)?.as_ref()
+        self.tunnels.get(self.networks.node(address)?)?.as_ref()
     }
 
     fn set_prefixes(&mut self, home: &HomeAddresses, prefixes: &MobileNetworkPrefixes) {
         let Some(index) = home.iter().find_map(|home| self.by_home.get(&home).copied()) else { return };
         if let Some(Some(tunnel)) = self.tunnels.get_mut(index) {
             let before = std::mem::replace(&mut tunnel.prefixes, prefixes.clone());
-            self.remove_networks(&before, index);
-            self.add_networks(prefixes, index);
-        }
-    }
-
-    /// One that overlaps another node's is left to that node: whoever writes bindings lets no such pair come here.
-    fn add_networks(&mut self, prefixes: &MobileNetworkPrefixes, index: usize) {
-        for prefix in prefixes.iter() {
-            let (first, last) = (prefix.network(), prefix.broadcast());
-            // Those there are apart: the last that begins before this one ends is the only one that may reach into it.
-            let before = self.networks.range(..=last).next_back();
-            if before.is_none_or(|(_, (end, _))| *end < first) {
-                self.networks.insert(first, (last, index));
-            }
-        }
-    }
-
-    fn remove_networks(&mut self, prefixes: &MobileNetworkPrefixes, index: usize) {
-        for prefix in prefixes.iter() {
-            if self.networks.get(&prefix.network()).is_some_and(|(_, of)| *of == index) {
-                self.networks.remove(&prefix.network());
-            }
+            self.networks.remove(&before, index);
+            self.networks.add(prefixes, index);
         }
     }
 
@@ -171,7 +150,7 @@ impl TunnelTable {
             for home in tunnel.home.iter() {
                 self.by_home.remove(&home);
             }
-            self.remove_networks(&tunnel.prefixes, index);
+            self.networks.remove(&tunnel.prefixes, index);
             self.free.push(index);
         }
     }
