@@ -1,20 +1,18 @@
 //! The binding cache (RFC 6275 section 9.1): which home addresses are bound, where to, and until when. Nothing else.
 
 mod care_of;
-mod networks;
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use protocol::addr::{CareOfAddress, HomeAddresses};
-use protocol::prefixes::MobileNetworkPrefixes;
+use protocol::prefixes::{MobileNetworkPrefixes, Networks};
 use protocol::sa::Spi;
 use protocol::tunnel::Path;
 use protocol::wire::mobility::PathToken;
 
 pub use care_of::CareOfBinding;
-use networks::Networks;
 
 /// One mobile node's binding.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,7 +65,7 @@ pub struct BindingCache {
     bindings: BTreeMap<Ipv6Addr, Binding>,
     /// Whose an IPv4 home address is.
     by_ip4: BTreeMap<Ipv4Addr, Ipv6Addr>,
-    networks: Networks,
+    networks: Networks<Ipv6Addr>,
 }
 
 impl BindingCache {
@@ -94,7 +92,7 @@ impl BindingCache {
         let ip4 = binding.home.ip4();
         let before = self.remove(home);
         self.by_ip4.extend(ip4.map(|ip4| (ip4, home)));
-        self.networks.insert(&binding.prefixes, home);
+        self.networks.add(&binding.prefixes, home);
         self.bindings.insert(home, binding);
         before
     }
@@ -102,7 +100,7 @@ impl BindingCache {
     /// Ends a binding.
     pub fn remove(&mut self, home: Ipv6Addr) -> Option<Binding> {
         let binding = self.bindings.remove(&home)?;
-        self.networks.remove(&binding.prefixes);
+        self.networks.remove(&binding.prefixes, home);
         if let Some(ip4) = binding.home.ip4().filter(|ip4| self.by_ip4.get(ip4) == Some(&home)) {
             self.by_ip4.remove(&ip4);
         }

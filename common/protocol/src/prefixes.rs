@@ -1,11 +1,15 @@
 //! Mobile Network Prefixes (RFC 3963 section 2): the IPv6 networks behind a mobile router, which move with it.
 
+mod networks;
+
 use std::fmt;
 use std::net::Ipv6Addr;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use ipnet::Ipv6Net;
+
+pub use networks::Networks;
 
 /// The shortest prefix: a wider network would take in a part of the Internet.
 const SHORTEST: u8 = 16;

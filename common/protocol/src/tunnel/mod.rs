@@ -15,7 +15,6 @@ pub mod event;
 pub mod exit;
 pub mod guard;
 pub mod look_up;
-mod networks;
 pub mod rate_limit;
 pub mod share;
 pub mod table;

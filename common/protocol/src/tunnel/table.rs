@@ -6,10 +6,9 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::networks::Networks;
 use super::{Command, Encapsulation, Path, Paths};
 use crate::addr::{HomeAddress, HomeAddresses};
-use crate::prefixes::MobileNetworkPrefixes;
+use crate::prefixes::{MobileNetworkPrefixes, Networks};
 use crate::sa::Spi;
 
 /// One tunnel.
@@ -38,7 +37,7 @@ pub struct TunnelTable {
     tunnels: Vec<Option<Tunnel>>,
     free: Vec<usize>,
     by_home: BTreeMap<HomeAddress, usize>,
-    networks: Networks,
+    networks: Networks<usize>,
     /// The latest answer: most packets are of the node that the one before was of.
     latest: Cell<Option<(HomeAddress, usize)>>,
 }
