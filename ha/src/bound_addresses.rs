@@ -34,6 +34,7 @@ impl BoundAddresses {
             | Command::Uninstall(_)
             | Command::Signal { .. }
             | Command::Probe { .. }
+            | Command::Resend { .. }
             | Command::PathMtu { .. }
             | Command::Prefixes { .. }
             | Command::Keepalive { .. }

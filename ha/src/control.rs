@@ -109,7 +109,7 @@ fn status(report: &StatusReport) -> Value {
         "bindings": bindings.all,
         "bindings_behind_nat": bindings.behind_nat,
         "bindings_unproved": bindings.unproved,
-        "sent": { "packets": sent.0, "octets": sent.1 },
+        "sent": { "packets": sent.0, "octets": sent.1, "again": report.sent_again },
         "received": { "packets": received.0, "octets": received.1, "missing": report.missing },
         "drops": drops,
         "home_link": report.home_link.as_ref().map(|link| json!({ "interface": link.interface, "answered_for": link.answered_for })),

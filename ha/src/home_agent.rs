@@ -9,6 +9,7 @@ mod heartbeat;
 mod held_sa;
 mod relays;
 mod requests;
+mod resend;
 mod signalling;
 mod timers;
 
@@ -48,7 +49,7 @@ pub struct HomeAgentConfig {
 }
 
 /// What this home agent can do beyond RFC 6618, as the HAC is told of it.
-pub const FEATURES: Features = Features { mcoa: true, heartbeat: true };
+pub const FEATURES: Features = Features { mcoa: true, heartbeat: true, resend: true };
 
 /// An old SA opens packets this long after the node has registered under a new one, and any SA this long past its end.
 const GRACE: Duration = Duration::from_secs(60);

@@ -31,6 +31,8 @@ pub(crate) struct StatusReport {
     pub(crate) bindings: BindingCounts,
     /// Packets and octets.
     pub(crate) sent: (u64, u64),
+    /// Datagrams that were sent once more behind a break.
+    pub(crate) sent_again: u64,
     /// Packets and octets.
     pub(crate) received: (u64, u64),
     /// Packets that mobile nodes sealed and that have not come.

@@ -9,7 +9,7 @@ use protocol::time::Lifetime;
 use protocol::tunnel::{DropReason, SignallingReceived};
 use protocol::wire::mobility::{
     BindingAcknowledgement, BindingErrorStatus, BindingId, BindingIdentifier, BindingIdentifiers, BindingUpdate, CareOf, Ends,
-    Heartbeat, HeartbeatKind, Ipv4Home, Ipv4Status, MobileRouter, MobilityMessage, PathMtu, PathToken,
+    Heartbeat, HeartbeatKind, HighestReceived, Ipv4Home, Ipv4Status, MobileRouter, MobilityMessage, PathMtu, PathToken,
 };
 use protocol::wire::signalling::{self, Signalling};
 
@@ -47,6 +47,8 @@ pub struct Update {
     pub care_of: CareOfAddress,
     /// The token of the path, given back.
     pub path_check: Option<PathToken>,
+    /// Behind a break: how far the home agent was heard.
+    pub received: Option<HighestReceived>,
     /// The binding's number, for a home agent that takes several (RFC 5648).
     pub id: Option<BindingId>,
     /// With a number: whether every other binding ends.
@@ -67,6 +69,7 @@ pub fn binding_update(sa: &SecurityAssociation, said: &Update) -> (u8, Vec<u8>) 
         care_of: Some(care_of),
         ipv4_home: sa.home.ip4().map(|_| Ipv4Home { prefix_len: 32, address: Ipv4Addr::UNSPECIFIED }),
         path_check: said.path_check,
+        received: said.received,
         identifiers,
         overwrite: said.id.is_some() && said.overwrites,
         mobile_router: said.mobile_router.clone(),
@@ -179,6 +182,7 @@ mod tests {
             lifetime: Lifetime::ZERO,
             care_of,
             path_check: None,
+            received: None,
             id: None,
             overwrites: false,
             mobile_router: MobileRouter::No,

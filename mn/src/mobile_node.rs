@@ -13,6 +13,7 @@ mod path_mtu;
 mod reachability;
 mod registration;
 mod report;
+mod resend;
 mod resume;
 mod router;
 mod signalling;
@@ -75,6 +76,7 @@ pub struct MobileNode {
     move_ends: Option<Instant>,
     /// When the kernel said what the next move follows from.
     noticed: Option<Instant>,
+    broken: resend::Break,
     recorder: FlightRecorder,
     /// The home agent takes no numbers (RFC 5648), whatever the HAC says of it.
     is_plain: bool,
@@ -114,6 +116,7 @@ impl MobileNode {
             avoided: Vec::new(),
             move_ends: None,
             noticed: None,
+            broken: resend::Break::default(),
             recorder: FlightRecorder::default(),
             is_plain: false,
             router: router::Router::default(),
@@ -145,6 +148,7 @@ impl MobileNode {
     /// Takes the list of all attachments that are usable now. Before the first SA they are those that lead anywhere.
     pub fn handle_attachments(&mut self, usable: Vec<Attachment>, now: Instant) {
         let before = std::mem::replace(&mut self.usable, usable);
+        self.note_break(now);
         // First what moves the downlink.
         self.follow_movement(now);
         self.noticed = None;

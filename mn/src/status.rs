@@ -119,6 +119,9 @@ pub struct CounterValues {
     pub sent_packets: u64,
     /// Octets inside them.
     pub sent_octets: u64,
+    /// Packets that were sent once more behind a break.
+    #[serde(default)]
+    pub sent_again_packets: u64,
     /// Authentic packets received.
     pub received_packets: u64,
     /// Octets inside them.
@@ -134,8 +137,8 @@ impl From<&Counters> for CounterValues {
     fn from(counters: &Counters) -> Self {
         let ((sent_packets, sent_octets), (received_packets, received_octets)) = (counters.sent(), counters.received());
         let dropped = counters.drops().map(|(reason, count)| (reason.label().to_owned(), count)).collect();
-        let missing_packets = counters.missing();
-        Self { sent_packets, sent_octets, received_packets, received_octets, missing_packets, dropped }
+        let (missing_packets, sent_again_packets) = (counters.missing(), counters.sent_again());
+        Self { sent_packets, sent_octets, sent_again_packets, received_packets, received_octets, missing_packets, dropped }
     }
 }
 

@@ -10,13 +10,18 @@ pub struct Features {
     pub mcoa: bool,
     /// Heartbeats (RFC 5847) are answered, in their own length.
     pub heartbeat: bool,
+    /// What may have been lost in a break is sent again to a node that says how far it has heard.
+    pub resend: bool,
 }
 
 impl Features {
     /// Of a home agent of which nothing is known.
-    pub const NONE: Self = Self { mcoa: false, heartbeat: false };
-    const WORDS: [(&'static str, Self); 2] =
-        [("mcoa", Self { mcoa: true, ..Self::NONE }), ("heartbeat", Self { heartbeat: true, ..Self::NONE })];
+    pub const NONE: Self = Self { mcoa: false, heartbeat: false, resend: false };
+    const WORDS: [(&'static str, Self); 3] = [
+        ("mcoa", Self { mcoa: true, ..Self::NONE }),
+        ("heartbeat", Self { heartbeat: true, ..Self::NONE }),
+        ("resend", Self { resend: true, ..Self::NONE }),
+    ];
 
     /// The features that these words name; a word that names none is for somebody else.
     pub fn named<'a>(words: impl IntoIterator<Item = &'a [u8]>) -> Self {
@@ -32,11 +37,11 @@ impl Features {
     /// What both have.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
-        Self { mcoa: self.mcoa && other.mcoa, heartbeat: self.heartbeat && other.heartbeat }
+        Self { mcoa: self.mcoa && other.mcoa, heartbeat: self.heartbeat && other.heartbeat, resend: self.resend && other.resend }
     }
 
     fn or(self, other: Self) -> Self {
-        Self { mcoa: self.mcoa || other.mcoa, heartbeat: self.heartbeat || other.heartbeat }
+        Self { mcoa: self.mcoa || other.mcoa, heartbeat: self.heartbeat || other.heartbeat, resend: self.resend || other.resend }
     }
 }
 
@@ -53,19 +58,21 @@ mod tests {
 
     #[test]
     fn each_set_comes_back_from_its_words_and_others_are_nobodys() {
-        for (mcoa, heartbeat) in [(false, false), (true, false), (false, true), (true, true)] {
-            let features = Features { mcoa, heartbeat };
+        for bits in 0..8 {
+            let [mcoa, heartbeat, resend] = [1, 2, 4].map(|bit| bits & bit != 0);
+            let features = Features { mcoa, heartbeat, resend };
             let text = features.to_string();
             assert_eq!(Features::named(text.as_bytes().split(|octet| *octet == b',')), features, "{text:?}");
         }
-        assert_eq!(Features { mcoa: true, heartbeat: true }.to_string(), "mcoa,heartbeat");
+        assert_eq!(Features { mcoa: true, heartbeat: true, resend: true }.to_string(), "mcoa,heartbeat,resend");
         let foreign = [&b"warp"[..], b"", b"HeartBeat", b"mcoa2"];
         assert_eq!(Features::named(foreign), Features { heartbeat: true, ..Features::NONE });
     }
 
     #[test]
     fn two_have_in_common_what_each_has() {
-        let (one, other) = (Features { mcoa: true, heartbeat: true }, Features { heartbeat: true, ..Features::NONE });
+        let (one, other) =
+            (Features { mcoa: true, heartbeat: true, resend: true }, Features { heartbeat: true, ..Features::NONE });
         assert_eq!((one.and(other), one.and(Features::NONE)), (other, Features::NONE));
     }
 }

@@ -29,7 +29,7 @@ pub(super) fn print_status(status: &Value) {
         let [packets, octets] = ["packets", "octets"].map(|name| text(status, &format!("/{way}/{name}")));
         format!("{packets} packets, {octets} octets")
     };
-    line("sent", carried("sent"));
+    line("sent", format!("{}, {} packets once more", carried("sent"), text(status, "/sent/again")));
     line("received", format!("{}, {} packets missing", carried("received"), text(status, "/received/missing")));
     if status.pointer("/fallback").is_some_and(Value::is_object) {
         let count = |name: &str| text(status, &format!("/fallback/{name}"));

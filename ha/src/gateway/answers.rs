@@ -46,6 +46,7 @@ impl Gateway {
             associations: SaCounts::new(self.store.count(), home_agent.security_associations()),
             bindings: BindingCounts::new(home_agent.bindings()),
             sent: self.counters.sent(),
+            sent_again: self.counters.sent_again(),
             received: self.counters.received(),
             missing: self.counters.missing(),
             drops: self.counters.drops().collect(),

@@ -175,6 +175,9 @@ impl HomeAgent {
         self.relays.note_bound(received.from, home);
         self.limit_downlink(received.spi);
         self.answer(received, &install, update, acknowledgement);
+        if let Some(highest) = update.received {
+            self.resend(received.spi, highest, now);
+        }
         if is_renewal_wanted {
             self.ask_again_later(received.spi, now);
             self.acknowledge(received, &install, update, Status::REINIT_SA_WITH_HAC, update.sequence);

@@ -8,6 +8,7 @@ mod nat;
 mod registration;
 mod relays;
 mod renewal;
+mod resend;
 mod sa_life;
 mod sessions;
 mod several;
@@ -227,6 +228,7 @@ fn update(sequence: u16) -> BindingUpdate {
         care_of: Some(CareOf::Ip4(CARE_OF.into())),
         ipv4_home: Some(Ipv4Home { prefix_len: 32, address: [0, 0, 0, 0].into() }),
         path_check: None,
+        received: None,
         identifiers: BindingIdentifiers::None,
         overwrite: false,
         mobile_router: MobileRouter::No,

@@ -39,6 +39,7 @@ impl NetworkRoutes {
             | Command::Uninstall(_)
             | Command::Signal { .. }
             | Command::Probe { .. }
+            | Command::Resend { .. }
             | Command::PathMtu { .. }
             | Command::Keepalive { .. }
             | Command::LookUpIn(_)

@@ -126,6 +126,7 @@ impl MobileNode {
             care_of: Some(CareOf::Ip4(care_of.parse().unwrap())),
             ipv4_home: Some(Ipv4Home { prefix_len: 32, address: [0, 0, 0, 0].into() }),
             path_check: token,
+            received: None,
             identifiers: BindingIdentifiers::None,
             overwrite: false,
             mobile_router: MobileRouter::No,

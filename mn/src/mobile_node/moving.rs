@@ -47,11 +47,19 @@ impl MobileNode {
             (Some(_), Keep::Nothing) => Kind::BreakBeforeMake,
             (Some(_), Keep::Current | Keep::Beside) => Kind::MakeBeforeBreak,
         };
+        let left_while_it_worked = from.as_ref().is_some_and(|from| from.is_among(&self.usable) && !self.is_avoided(from));
+        let is_break = keep == Keep::Nothing && !left_while_it_worked && self.registered.is_some();
         let noticed = self.noticed.unwrap_or(now);
         self.recorder.begin(Record::beginning(kind, from, to, socket, noticed, now), self.tally());
         self.leave_fallback(now);
         self.leave_path(now);
+        if is_break {
+            self.ask_for_missed();
+        }
         self.register(now);
+        if is_break {
+            self.resend(now);
+        }
     }
 
     /// What the tunnel has counted of what a move may lose or double.

@@ -50,7 +50,8 @@ impl MobileNode {
         let token = self.path_check.token(path);
         let (id, overwrites) = (self.binding_id(), self.handover.beside().is_none());
         let mobile_router = self.as_router(&install.sa);
-        let update = Update { sequence, lifetime, care_of, path_check: token, id, overwrites, mobile_router };
+        let received = self.heard_up_to(install.sa.spi);
+        let update = Update { sequence, lifetime, care_of, path_check: token, received, id, overwrites, mobile_router };
         let (next_header, payload) = binding_messages::binding_update(&install.sa, &update);
         let copies = self.copies(&install, path);
         let paths = Paths::copies(path.clone(), copies);

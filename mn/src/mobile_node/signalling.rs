@@ -63,6 +63,7 @@ impl MobileNode {
         if let (Some(token), Some(path)) = (token, self.path()) {
             self.path_check.requested(socket, path, token);
             self.keepalive.seen_elsewhere(now);
+            self.ask_for_missed();
         }
         self.send_binding_update(true, now);
     }
@@ -95,6 +96,7 @@ impl MobileNode {
                 let registered = self.note_registration(acknowledgement, install, lifetime.duration(), took, now);
                 self.give_token_back(acknowledgement, socket, now);
                 if acknowledgement.path_check.is_none() {
+                    self.forget_break();
                     self.note_proved(now);
                 }
                 self.steer();

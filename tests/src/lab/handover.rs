@@ -23,7 +23,7 @@ pub(super) const KEPT: u32 = 0;
 pub(super) const STREAM: &str = "udp port 5002";
 /// How long the node is without any network.
 const WITHOUT: Duration = Duration::from_millis(200);
-/// What is sent so shortly before the next move is lost with the network.
+/// What is sent so shortly before the next move counts for that.
 const UNDER_WAY: Duration = Duration::from_millis(200);
 
 /// What became of one move.
@@ -35,8 +35,10 @@ pub struct Move {
     pub uplink: Option<Duration>,
     /// From the usable care-of address to the first packet that arrived at the node.
     pub downlink: Option<Duration>,
-    /// Packets sent behind the first one that got through, and lost: up and down.
-    pub lost_afterwards: [usize; 2],
+    /// From the loss of the network in use to the usable care-of address.
+    pub hole: Duration,
+    /// Packets lost in all, those sent while there was no network and those that were under way when it went too: up and down.
+    pub lost: [usize; 2],
 }
 
 /// When a move began (the network in use went), when its care-of address was usable, and when the next move began.
@@ -157,18 +159,17 @@ fn judge(period: Period, node: &Seen, correspondent: &Seen) -> Move {
     let sent_since = |number: &u64| correspondent.down.get(number).is_some_and(|sent| *sent >= period.began);
     let arrived = node.down.iter().filter(|(number, _)| sent_since(number)).map(|(_, at)| at);
     let downlink = arrived.filter(during).min().copied();
-    let lost_afterwards = [
-        uplink.map_or(0, |since| lost(&node.up, &correspondent.up, since, period.end)),
-        downlink.map_or(0, |since| lost(&correspondent.down, &node.down, since, period.end)),
-    ];
+    let since = period.began.saturating_sub(UNDER_WAY);
+    let lost = [lost(&node.up, &correspondent.up, since, period.end), lost(&correspondent.down, &node.down, since, period.end)];
     let took = |at: Duration| at - period.usable;
-    Move { to: period.to, uplink: uplink.map(took), downlink: downlink.map(took), lost_afterwards }
+    let hole = period.usable.saturating_sub(period.began);
+    Move { to: period.to, hole, uplink: uplink.map(took), downlink: downlink.map(took), lost }
 }
 
 /// How many packets that were sent after `since`, and not just before `end`, never arrived.
 fn lost(sent: &BTreeMap<u64, Duration>, arrived: &BTreeMap<u64, Duration>, since: Duration, end: Duration) -> usize {
-    let while_up = since..end.saturating_sub(UNDER_WAY);
-    sent.iter().filter(|&(number, at)| while_up.contains(at) && !arrived.contains_key(number)).count()
+    let then = since..end.saturating_sub(UNDER_WAY);
+    sent.iter().filter(|&(number, at)| then.contains(at) && !arrived.contains_key(number)).count()
 }
 
 #[cfg(test)]
@@ -185,19 +186,19 @@ mod tests {
     }
 
     #[test]
-    fn a_move_counts_from_the_usable_address_to_the_first_packet_that_got_through_and_then_what_is_lost() {
+    fn a_move_counts_from_the_usable_address_to_the_first_packet_that_got_through_and_what_never_came_is_lost() {
         let period = Period { to: plan::LTE, began: at(75), usable: at(100), end: at(1_000) };
         let node = seen(&[(1, 90), (2, 101), (3, 103), (4, 104), (5, 105), (6, 900)], &[(7, 110), (8, 140), (9, 150), (11, 160)]);
         let correspondent = seen(&[(1, 91), (3, 123), (5, 125)], &[(7, 70), (8, 74), (9, 130), (10, 151), (11, 152), (12, 950)]);
         let judged = judge(period, &node, &correspondent);
         assert_eq!((judged.uplink, judged.downlink), (Some(Duration::from_millis(3)), Some(Duration::from_millis(50))));
-        assert_eq!(judged.lost_afterwards, [1, 1]);
+        assert_eq!((judged.hole, judged.lost), (Duration::from_millis(25), [2, 1]), "what came late is not lost");
     }
 
     #[test]
     fn a_move_after_which_nothing_gets_through_has_no_time() {
         let period = Period { to: plan::WIFI, began: at(0), usable: at(100), end: at(1_000) };
         let judged = judge(period, &seen(&[(1, 200)], &[(2, 50)]), &seen(&[], &[(2, 40)]));
-        assert_eq!((judged.uplink, judged.downlink, judged.lost_afterwards), (None, None, [0, 0]));
+        assert_eq!((judged.uplink, judged.downlink, judged.lost), (None, None, [1, 0]));
     }
 }

@@ -41,10 +41,16 @@ impl End {
     }
 
     pub(super) fn apply(&mut self, command: &Command, rng: &mut StdRng) -> Vec<Outgoing> {
-        let mut send = SendBatch::new(16, ROOM);
+        let mut sent = Vec::new();
         self.exit.apply(command);
-        self.entry.apply(command, rng, &mut send);
-        outgoing(&send)
+        loop {
+            let mut send = SendBatch::new(16, ROOM);
+            let is_full = self.entry.apply(command, rng, &mut send);
+            sent.extend(outgoing(&send));
+            if !is_full {
+                return sent;
+            }
+        }
     }
 
     pub(super) fn send(&mut self, packet: &[u8], now: Instant, rng: &mut StdRng) -> Vec<Outgoing> {

@@ -7,8 +7,8 @@ use protocol::time::Lifetime;
 use protocol::tunnel::Verdict;
 use protocol::wire::mobility::{
     BindingAcknowledgement, BindingError, BindingErrorStatus, BindingId, BindingIdentifier, BindingIdentifiers,
-    BindingRefreshRequest, BindingUpdate, CareOf, Ends, Heartbeat, HeartbeatKind, Ipv4Home, Ipv4Status, MobileRouter,
-    MobilityMessage, NatDetection, PathMtu, PathToken, Status,
+    BindingRefreshRequest, BindingUpdate, CareOf, Ends, Heartbeat, HeartbeatKind, HighestReceived, Ipv4Home, Ipv4Status,
+    MobileRouter, MobilityMessage, NatDetection, PathMtu, PathToken, Status,
 };
 use protocol::wire::signalling;
 use tests::fuzz::clear::{self, ELSEWHERE};
@@ -133,6 +133,7 @@ fn update() -> BindingUpdate {
         care_of: Some(CareOf::Ip4([198, 51, 100, 7].into())),
         ipv4_home: Some(Ipv4Home { prefix_len: 32, address: [0, 0, 0, 0].into() }),
         path_check: None,
+        received: None,
         identifiers: BindingIdentifiers::None,
         overwrite: false,
         mobile_router: MobileRouter::No,
@@ -161,6 +162,7 @@ fn binding_updates() -> Vec<Seed> {
     options.extend([99, 2, 0, 0, 99, 9, 0, 0]);
     options[1] += 1;
     let checked = BindingUpdate { path_check: Some(PathToken([7; 8])), ..update() };
+    let broken = BindingUpdate { received: Some(HighestReceived(41)), ..checked.clone() };
     let [one, other] = [1, 2].map(|id| BindingIdentifier::to(BindingId::new(id).unwrap(), CareOf::Ip4([198, 51, 100, 7].into())));
     let identified =
         BindingUpdate { care_of: one.care_of, identifiers: BindingIdentifiers::One(one), overwrite: true, ..update() };
@@ -178,7 +180,8 @@ fn binding_updates() -> Vec<Seed> {
     let mut no_prefix = emit(&networks);
     let length = no_prefix.windows(4).position(|window| window == [6, 18, 0, 48]).unwrap() + 3;
     no_prefix[length] = 129;
-    let rows: [(&str, Vec<u8>); 14] = [
+    let rows: [(&str, Vec<u8>); 15] = [
+        ("update_behind_a_break", with_home_address(&emit(&broken))),
         ("update_mobile_router", with_home_address(&emit(&router))),
         ("update_mobile_networks", with_home_address(&emit(&networks))),
         ("update_no_prefix", with_home_address(&no_prefix)),

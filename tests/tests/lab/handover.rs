@@ -20,6 +20,8 @@ const UPLINK: Duration = Duration::from_millis(20);
 const DOWNLINK: Duration = ROUND_TRIP.saturating_add(Duration::from_millis(20));
 /// The same where a fifth is lost each way.
 const LOSSY_DOWNLINK: Duration = Duration::from_millis(3 * 40 + 300);
+/// What was sent so long ago is at hand still, with some reserve.
+const LONGEST_HOLE: Duration = Duration::from_millis(400);
 /// In each network, so long that RFC 6275's three Binding Updates a second hold no move back.
 const STAY: Duration = Duration::from_millis(1_000);
 const LOSSY_STAY: Duration = Duration::from_millis(1_500);
@@ -83,13 +85,16 @@ fn after_a_change_of_lease_the_uplink_is_back_within_20_ms_and_the_downlink_with
     });
 }
 
-/// As the goal says, and nothing is lost once something got through.
+/// As the goal says; what is sent in the hole and what was under way is late, and nothing is lost, unless the machine was so busy that the
+/// hole became longer than what is kept.
 fn in_time(Times { moves, uplink, downlink }: &Times) -> Result<()> {
-    eprintln!("RTT 40 ms: uplink {uplink}; downlink {downlink}");
+    let lost = moves.iter().fold([0, 0], |[up, down], one| [up + one.lost[0], down + one.lost[1]]);
+    eprintln!("RTT 40 ms: uplink {uplink}; downlink {downlink}; lost up and down {lost:?}");
     ensure!(uplink.p99() <= UPLINK, "uplink {uplink}: {moves:?}");
     ensure!(downlink.p99() <= DOWNLINK, "downlink {downlink}: {moves:?}");
-    let lost: Vec<_> = moves.iter().filter(|one| one.lost_afterwards != [0, 0]).collect();
-    ensure!(lost.is_empty(), "packets lost behind the first that got through: {lost:?}");
+    let short = || moves.iter().filter(|one| one.hole + ROUND_TRIP <= LONGEST_HOLE);
+    let lost: Vec<_> = short().filter(|one| one.lost != [0, 0]).collect();
+    ensure!(lost.is_empty() && short().count() * 2 > moves.len(), "packets were lost: {lost:?} of {moves:?}");
     Ok(())
 }
 

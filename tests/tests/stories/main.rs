@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot be set up has failed")]
 
 mod bootstrap;
+mod break_before_make;
 mod crowd;
 mod deregistration;
 mod eap;

@@ -39,6 +39,7 @@ impl Case {
                     care_of: self.care_of.map(CareOf::Ip6),
                     ipv4_home: None,
                     path_check: None,
+                    received: None,
                     identifiers: BindingIdentifiers::None,
                     overwrite: false,
                     mobile_router: MobileRouter::No,

@@ -127,7 +127,9 @@ impl Entry {
 
     /// Obeys control, and sends what it has to say.
     pub(super) fn apply(&mut self, command: &Command, ports: &Ports) {
-        self.entry.apply(command, &mut self.rng, &mut self.send);
+        while self.entry.apply(command, &mut self.rng, &mut self.send) && self.stall.is_none() {
+            self.flush(ports);
+        }
         self.resume(ports);
     }
 

@@ -220,6 +220,12 @@ impl InboundSa {
         std::mem::take(&mut self.missing)
     }
 
+    /// The highest number that has come.
+    pub(crate) fn highest(&self) -> Option<u32> {
+        let highest = self.window.as_ref()?.next().checked_sub(1)?;
+        u32::try_from(highest).ok()
+    }
+
     /// Counts inner packets that are delivered.
     pub fn count_user_data(&self, delivered: Volume) {
         self.traffic.count(self.direction, delivered);

@@ -175,6 +175,18 @@ pub enum Command {
         /// Extension headers and Mobility Header.
         payload: Vec<u8>,
     },
+    /// Sends again what was sealed under an SA and may have been lost, where it is still at hand: the same datagrams, each once. All
+    /// entry-points have to do with it, since each carries user data under any SA.
+    Resend {
+        /// Under which security association.
+        spi: Spi,
+        /// Where to.
+        paths: Paths,
+        /// Only what has a higher sequence number.
+        above: Option<u32>,
+        /// Only what was sealed no earlier.
+        since: Instant,
+    },
     /// Sends one dummy packet (RFC 4303 section 2.6), so that a NAT on the way keeps its mapping.
     Keepalive {
         /// Under which security association.

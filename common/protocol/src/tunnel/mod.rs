@@ -25,6 +25,7 @@ pub use batch::{PacketBatch, ReceiveBatch, SendBatch};
 pub use command::{Command, Encapsulation, Install, Path, Paths, SocketId};
 pub use counters::Counters;
 pub use drop_reason::DropReason;
+pub use entry::kept::KEPT_FOR;
 pub use entry::{EntryPoint, IcmpSources, Place};
 pub use event::{Event, Sighting, SignallingReceived};
 pub use exit::{ExitPoint, Verdict};

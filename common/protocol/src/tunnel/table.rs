@@ -59,6 +59,7 @@ impl TunnelTable {
             | Command::Uninstall(_)
             | Command::Signal { .. }
             | Command::Probe { .. }
+            | Command::Resend { .. }
             | Command::Keepalive { .. }
             | Command::LookUpIn(_)
             | Command::Guard(_)

@@ -8,7 +8,7 @@ use protocol::wire::mobility::{BindingId, BindingIdentifier, BindingIdentifiers}
 use super::*;
 
 fn several(spi: u32) -> SecurityAssociation {
-    SecurityAssociation { features: Features { mcoa: true, heartbeat: false }, ..association(spi) }
+    SecurityAssociation { features: Features { mcoa: true, resend: true, ..Features::NONE }, ..association(spi) }
 }
 
 /// A better network than the one in use.
@@ -81,8 +81,10 @@ impl Story {
 #[test]
 fn packets_go_over_both_until_the_new_network_has_been_acknowledged_for_a_quarter_of_a_second() {
     let mut story = Story::registered_at_several();
+    story.node.counters.note_highest(association(1).spi, 41);
     let (update, paths) = story.moves_to_better();
     assert_eq!((number(&update), paths), (Some((2, false)), Some(vec![1, 0])));
+    assert_eq!(update.received, None, "nothing is lost that would have to be sent again");
     assert_eq!(story.node.phase(), Phase::Registered, "the old binding stands");
     assert!(led(&story.runs(40)).is_none());
     story.hears_answer(1, answer(0, &update));
@@ -253,7 +255,7 @@ fn paths_that_are_used_are_two_and_no_more() {
 /// At a home agent that answers Heartbeats, over a network on which nothing comes back.
 fn asking() -> (Story, SocketId, u32) {
     fn answering(spi: u32) -> SecurityAssociation {
-        SecurityAssociation { features: Features { mcoa: false, heartbeat: true }, ..association(spi) }
+        SecurityAssociation { features: Features { heartbeat: true, ..Features::NONE }, ..association(spi) }
     }
     let mut story = Story::registered_with(answering);
     story.sees(&[wifi(), lte()]);

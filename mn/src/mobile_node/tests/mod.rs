@@ -8,6 +8,7 @@ mod nat;
 mod registration;
 mod renewal;
 mod report;
+mod resend;
 mod router;
 mod stuck;
 mod user_data;

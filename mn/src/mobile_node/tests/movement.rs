@@ -12,12 +12,16 @@ fn when_the_attachment_goes_the_uplink_moves_before_the_home_agent_has_answered(
     let [Action::OpenPath { socket, .. }] = asked[..] else { panic!("{asked:?}") };
     story.node.handle_path_opened(socket, true, story.now);
     let actions = story.actions();
-    let [Action::Command(Command::Move { paths, .. }), Action::Command(Command::Signal { paths: signalled, .. })] = &actions[..]
+    let [
+        Action::Command(Command::Move { paths, .. }),
+        Action::Command(Command::Signal { paths: signalled, .. }),
+        Action::Command(Command::Resend { paths: resent, .. }),
+    ] = &actions[..]
     else {
         panic!("{actions:?}")
     };
     let path = signalled.iter().next().unwrap();
-    assert_eq!(paths.iter().next(), Some(path));
+    assert_eq!((paths.iter().next(), resent.iter().next()), (Some(path), Some(path)));
     assert_eq!((path.socket, path.remote.is_ipv6()), (SocketId(1), true));
     story.node.handle_timeout(story.now + Duration::from_secs(3));
     assert!(story.actions().iter().any(|action| matches!(action, Action::ClosePath(SocketId(0)))));
@@ -35,7 +39,9 @@ fn a_fourth_move_within_a_second_takes_the_uplink_along_and_its_binding_update_w
     story.sees(&[wifi()]);
     story.opens_what_is_asked();
     let actions = story.actions();
-    assert!(matches!(actions[..], [Action::Command(Command::Move { .. })]), "{actions:?}");
+    let [Action::Command(Command::Move { .. }), Action::Command(Command::Resend { .. })] = actions[..] else {
+        panic!("{actions:?}")
+    };
     story.hears(1, 0, before);
     assert_eq!(story.node.phase(), Phase::Registering, "that was the answer to an address that is gone");
     story.now += Duration::from_secs(1);

@@ -18,7 +18,7 @@ fn under_mip6_sas_0_user_data_is_protected_from_a_binding_update_until_its_ackno
     story.sees(&[lte()]);
     story.opens_what_is_asked();
     let actions = story.actions();
-    assert!(matches!(actions[..], [Action::Command(Command::Move { .. }), Action::Command(Command::Signal { .. })]));
+    assert!(matches!(actions[..2], [Action::Command(Command::Move { .. }), Action::Command(Command::Signal { .. })]));
     assert_eq!(told(&actions), Some(Encapsulation::ProtectedUdp));
     let (_, update) = story.update(&actions[1]).unwrap();
     story.hears(1, 130, update.sequence);

@@ -35,6 +35,7 @@ impl Scene {
             care_of: Some(CareOf::Ip4(*care_of.ip())),
             ipv4_home: Some(Ipv4Home { prefix_len: 32, address: Ipv4Addr::UNSPECIFIED }),
             path_check: None,
+            received: None,
             identifiers: BindingIdentifiers::None,
             overwrite: false,
             mobile_router: MobileRouter::No,

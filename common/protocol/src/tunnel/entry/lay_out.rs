@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use rand_core::CryptoRng;
 
+use super::kept::Form;
 use crate::offload::Segments;
 use crate::sa::Spi;
 use crate::sa::cipher::layout;
@@ -73,11 +74,19 @@ impl Payload<'_> {
 #[derive(Default)]
 pub(super) struct Pending {
     /// Not sealed yet.
-    pub(super) datagrams: Vec<(Spi, Range<usize>)>,
+    pub(super) datagrams: Vec<LaidOut>,
     /// Not counted yet.
     pub(super) sent: Volume,
     /// Not told to control yet.
     pub(super) events: VecDeque<Event>,
+}
+
+/// A datagram that has its place.
+pub(super) struct LaidOut {
+    pub(super) spi: Spi,
+    pub(super) range: Range<usize>,
+    /// As what it is kept, to be sent again.
+    pub(super) kept: Option<Form>,
 }
 
 /// A tunnel's SA and paths, randomness for IVs, the room, and where it is noted that something is there.
@@ -89,6 +98,8 @@ pub(super) struct LayOut<'a, R> {
     pub(super) pending: &'a mut Pending,
     /// How many packets follow in the batch, some of which may go under this SA.
     pub(super) behind: usize,
+    /// Whether what is laid out is kept, to be sent again.
+    pub(super) is_kept: bool,
 }
 
 impl<R: CryptoRng> LayOut<'_, R> {
@@ -137,7 +148,8 @@ impl<R: CryptoRng> LayOut<'_, R> {
         let place = self.sa.frame(outer.ptype, reserved.sequence, outer.next_header, payload.len(), self.rng, slot);
         payload.write(outer, place);
         self.send_on_each(&range, outer);
-        self.pending.datagrams.push((self.sa.spi(), range));
+        let form = Form { traffic_class: outer.traffic_class, fragmentation: outer.fragmentation };
+        self.pending.datagrams.push(LaidOut { spi: self.sa.spi(), range, kept: self.is_kept.then_some(form) });
         if reserved.is_wearing_out {
             self.pending.events.push_back(Event::WearingOut(self.sa.spi()));
         }

@@ -4,6 +4,7 @@
 //! A batch is handled in two passes: select each packet, cut it and lay out its segments in their places of the send buffer; then
 //! seal runs of packets of one SA together.
 
+pub(super) mod kept;
 mod lay_out;
 mod too_big;
 
@@ -13,7 +14,8 @@ use std::time::{Duration, Instant};
 
 use rand_core::CryptoRng;
 
-use self::lay_out::{LayOut, Outer, Payload, Pending};
+use self::kept::Kept;
+use self::lay_out::{LaidOut, LayOut, Outer, Payload, Pending};
 use super::rate_limit::RateLimit;
 use super::{Command, Counters, DropReason, Event, PacketBatch, Paths, SendBatch, Share, TunnelTable, Volume};
 use crate::addr::HomeAddress;
@@ -50,6 +52,7 @@ pub struct EntryPoint {
     /// What TCP connections through the tunnel are told to fit into, in octets; no limit until control says one.
     mtu: u16,
     pending: Pending,
+    kept: Kept,
 }
 
 /// Where in a batch of packets the room for sending ended.
@@ -72,6 +75,7 @@ impl EntryPoint {
             counters,
             mtu: u16::MAX,
             pending: Pending::default(),
+            kept: Kept::default(),
         }
     }
 
@@ -83,8 +87,9 @@ impl EntryPoint {
         Self { share, icmp_limit, ..self }
     }
 
-    /// Obeys control. A `Signal` is sealed and stands in `send` afterwards.
-    pub fn apply(&mut self, command: &Command, rng: &mut impl CryptoRng, send: &mut SendBatch) {
+    /// Obeys control. A `Signal` is sealed and stands in `send` afterwards. `true` where there was no room for all that is to be sent:
+    /// whoever has sent what is there comes back with the same command.
+    pub fn apply(&mut self, command: &Command, rng: &mut impl CryptoRng, send: &mut SendBatch) -> bool {
         match command {
             Command::Install(install) => {
                 self.sas.insert(install);
@@ -106,9 +111,15 @@ impl EntryPoint {
             Command::Keepalive { spi, path } => {
                 self.send_own(*spi, &Paths::one(path.clone()), &Outer::own(PType::Protected, NEXT_HEADER_NONE), &[], rng, send);
             }
+            Command::Resend { spi, paths, above, since } => {
+                let sent = self.kept.send_again(*spi, *above, *since, paths, send);
+                self.counters.count_again(sent.datagrams);
+                return sent.is_full;
+            }
             Command::Mtu(mtu) => self.mtu = *mtu,
             Command::LookUpIn(_) | Command::Guard(_) => {}
         }
+        false
     }
 
     /// The next thing that control has to know; drained until `None`.
@@ -146,7 +157,8 @@ impl EntryPoint {
             }
             at = Place { packet: at.packet + 1, segment: 0 };
         }
-        self.finish(send);
+        self.seal(send);
+        self.keep(send, now);
         self.sas.sweep(now);
         rest
     }
@@ -171,7 +183,8 @@ impl EntryPoint {
         let fragmentation = too_big::judge(&inner, packet, segments.len(0), tunnel.mtu, &self.icmp_sources)?;
         let outer = Outer::of(&inner, self.mtu.min(tunnel.mtu), fragmentation);
         let sa = self.sas.get_mut(tunnel.sending).ok_or(DropReason::UnknownSpi)?;
-        let mut lay_out = LayOut { sa, paths: &tunnel.paths, rng, send, pending: &mut self.pending, behind };
+        let is_kept = inner.len <= kept::LONGEST;
+        let mut lay_out = LayOut { sa, paths: &tunnel.paths, rng, send, pending: &mut self.pending, behind, is_kept };
         Ok(lay_out.segments(&outer, tunnel.encapsulation, &segments, from, &self.counters))
     }
 
@@ -187,7 +200,7 @@ impl EntryPoint {
     ) {
         let laid_out = match self.sas.get_mut(spi) {
             Some(sa) => {
-                let mut lay_out = LayOut { sa, paths, rng, send, pending: &mut self.pending, behind: 0 };
+                let mut lay_out = LayOut { sa, paths, rng, send, pending: &mut self.pending, behind: 0, is_kept: false };
                 lay_out.protected(outer, &Payload::Octets(octets), 0)
             }
             None => Err(DropReason::UnknownSpi),
@@ -196,20 +209,29 @@ impl EntryPoint {
             Ok(()) => self.pending.sent.add(octets.len()),
             Err(reason) => self.counters.count_drop(reason),
         }
-        self.finish(send);
+        self.seal(send);
+        self.pending.datagrams.clear();
     }
 
     /// Seals what was laid out, runs of one SA together, and counts it.
-    fn finish(&mut self, send: &mut SendBatch) {
-        for run in self.pending.datagrams.chunk_by(|(first, _), (second, _)| first == second) {
-            let Some(sa) = run.first().and_then(|(spi, _)| self.sas.get_mut(*spi)) else { continue };
+    fn seal(&mut self, send: &mut SendBatch) {
+        for run in self.pending.datagrams.chunk_by(|first, second| first.spi == second.spi) {
+            let Some(sa) = run.first().and_then(|first| self.sas.get_mut(first.spi)) else { continue };
             sa.give_back();
-            sa.seal_batch(send, run.iter().map(|(_, range)| range.clone()));
+            sa.seal_batch(send, run.iter().map(|laid_out| laid_out.range.clone()));
         }
-        self.pending.datagrams.clear();
         let Volume { packets, octets } = std::mem::take(&mut self.pending.sent);
         self.counters.count_sent(packets, octets);
         self.sas.settle();
+    }
+
+    /// Keeps what was sealed, for the case that its path turns out to have been broken.
+    fn keep(&mut self, send: &mut SendBatch, now: Instant) {
+        for LaidOut { spi, range, kept } in self.pending.datagrams.drain(..) {
+            if let Some(form) = kept {
+                self.kept.keep(spi, send.slot(range), form, now);
+            }
+        }
     }
 
     /// The inner address that is the mobile node's.

@@ -99,7 +99,7 @@ impl ExitPoint {
             Command::LookUpIn(blocks) => self.look_ups.set_blocks(blocks.clone()),
             Command::Guard(guard) => self.gate.guard = guard.clone(),
             Command::Mtu(mtu) => self.gate.mtu = *mtu,
-            Command::Signal { .. } | Command::Probe { .. } | Command::Keepalive { .. } => {}
+            Command::Signal { .. } | Command::Probe { .. } | Command::Resend { .. } | Command::Keepalive { .. } => {}
         }
     }
 

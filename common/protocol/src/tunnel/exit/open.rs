@@ -39,6 +39,9 @@ impl ExitPoint {
         }
         sa.count_user_data(carried);
         self.counters.count_missing(sa.take_missing());
+        if let (Role::MobileNode, Some(highest)) = (self.role, sa.highest()) {
+            self.counters.note_highest(spi, highest);
+        }
         if let (Some(received), true) = (these.last(), carried.packets > 0) {
             self.note_heard(received.socket);
         }

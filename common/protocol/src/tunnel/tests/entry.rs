@@ -77,3 +77,41 @@ fn a_syn_announces_segments_that_fit_into_the_tunnel() {
     pair.mn.apply(&Command::Mtu(1_280), &mut pair.rng);
     assert_eq!(mss(&mut pair), 1_220);
 }
+
+/// What goes again when `mn` is told so: numbers behind `above`, to the home agent.
+fn resend(pair: &mut Pair, above: Option<u32>) -> Vec<Vec<u8>> {
+    let Command::Move { paths, .. } = bind(5001) else { unreachable!() };
+    let since = pair.now;
+    pair.mn_commands(&Command::Resend { spi: spi(), paths, above, since })
+}
+
+#[test]
+fn what_was_lost_in_a_break_goes_again_as_it_was_and_what_came_is_a_replay() {
+    for suite in CipherSuite::ALL {
+        let mut pair = Pair::bound(suite);
+        let packets: Vec<_> = (0..6).map(|number| ipv6(HOME, CORRESPONDENT, 100 + number)).collect();
+        let sealed: Vec<_> = packets.iter().flat_map(|packet| pair.mn_sends(packet)).collect();
+        let (delivered, _) = pair.ha_receives(&sealed[..2]);
+        assert!(delivered.iter().all(Result::is_ok));
+        let again = resend(&mut pair, None);
+        assert_eq!(again, sealed, "{suite}");
+        let (delivered, _) = pair.ha_receives(&again);
+        let expected: Vec<_> =
+            std::iter::repeat_n(Err(DropReason::ReplayedSequence), 2).chain(packets[2..].iter().cloned().map(Ok)).collect();
+        assert_eq!(delivered, expected, "{suite}");
+        assert!(resend(&mut pair, None).is_empty(), "once");
+        assert_eq!(pair.mn.counters.sent_again(), 6);
+    }
+}
+
+#[test]
+fn what_control_says_and_what_stands_for_many_segments_does_not_go_again() {
+    let mut pair = Pair::bound(CipherSuite::Aes128Gcm);
+    let Command::Move { paths, .. } = bind(5001) else { unreachable!() };
+    let path = paths.iter().next().unwrap().clone();
+    assert_eq!(pair.mn_commands(&Command::Keepalive { spi: spi(), path }).len(), 1);
+    assert_eq!(pair.mn_sends(&ipv6(HOME, CORRESPONDENT, (16 << 10) - 39)).len(), 1);
+    assert_eq!(resend(&mut pair, None), [[0; 0]; 0]);
+    let longest = pair.mn_sends(&ipv6(HOME, CORRESPONDENT, (16 << 10) - 40));
+    assert_eq!(resend(&mut pair, None), longest);
+}

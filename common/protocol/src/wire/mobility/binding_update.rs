@@ -7,7 +7,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::option::{self, Options};
-use super::{BindingIdentifiers, MobileRouter, PathToken};
+use super::{BindingIdentifiers, HighestReceived, MobileRouter, PathToken};
 use crate::addr::CareOfAddress;
 use crate::time::Lifetime;
 
@@ -35,6 +35,8 @@ pub struct BindingUpdate {
     pub ipv4_home: Option<Ipv4Home>,
     /// Our path check: the token of the last Binding Acknowledgement that had one.
     pub path_check: Option<PathToken>,
+    /// Our option behind a break: what was sent behind this number may be lost.
+    pub received: Option<HighestReceived>,
     /// Which of the node's bindings it is about (RFC 5648).
     pub identifiers: BindingIdentifiers,
     /// The O bit: it replaces every binding of the node (RFC 5648 section 4.2).
@@ -97,6 +99,7 @@ impl BindingUpdate {
             care_of: None,
             ipv4_home: None,
             path_check: None,
+            received: None,
             identifiers: BindingIdentifiers::None,
             overwrite: flags & OVERWRITE != 0,
             mobile_router: MobileRouter::flagged(flags & MOBILE_ROUTER != 0),
@@ -124,7 +127,10 @@ impl BindingUpdate {
             }
             option::BINDING_IDENTIFIER => self.identifiers.take(value),
             option::MOBILE_NETWORK_PREFIX => self.mobile_router.take(value),
-            option::VENDOR_SPECIFIC => self.path_check = PathToken::parse(value).or(self.path_check),
+            option::VENDOR_SPECIFIC => {
+                self.path_check = PathToken::parse(value).or(self.path_check);
+                self.received = HighestReceived::parse(value).or(self.received);
+            }
             _ => {}
         }
         Some(())
@@ -158,6 +164,9 @@ impl BindingUpdate {
         self.mobile_router.emit(header);
         if let Some(token) = self.path_check {
             token.emit(header);
+        }
+        if let Some(received) = self.received {
+            received.emit(header);
         }
     }
 }

@@ -10,6 +10,7 @@ mod binding_identifier;
 mod binding_refresh_request;
 mod binding_update;
 mod heartbeat;
+mod highest_received;
 mod mobile_router;
 pub mod option;
 mod path_check;
@@ -24,6 +25,7 @@ pub use binding_identifier::{BindingId, BindingIdentifier, BindingIdentifiers};
 pub use binding_refresh_request::BindingRefreshRequest;
 pub use binding_update::{BindingUpdate, CareOf, Ipv4Home};
 pub use heartbeat::{Heartbeat, HeartbeatKind};
+pub use highest_received::HighestReceived;
 pub use mobile_router::MobileRouter;
 pub use path_check::PathToken;
 pub use path_mtu::PathMtu;
@@ -135,6 +137,7 @@ mod tests {
             care_of: Some(CareOf::Ip6("2001:db8:2::abcd".parse().unwrap())),
             ipv4_home: None,
             path_check: None,
+            received: None,
             identifiers: BindingIdentifiers::None,
             overwrite: false,
             mobile_router: MobileRouter::No,
@@ -196,6 +199,17 @@ mod tests {
             ..BindingAcknowledgement::new(Status::MCOA_NOT_COMPLETE, 7, Lifetime::from_units(150))
         });
         assert_eq!(MobilityMessage::parse(&message.emit(ENDS), ENDS), Ok(message));
+    }
+
+    #[test]
+    fn how_far_a_node_has_heard_comes_back_beside_a_token_and_alone() {
+        for path_check in [None, Some(PathToken([7; 8]))] {
+            for received in [None, Some(HighestReceived(0)), Some(HighestReceived(0xfedc_ba98))] {
+                let message = MobilityMessage::BindingUpdate(BindingUpdate { path_check, received, ..update() });
+                let header = message.emit(ENDS);
+                assert_eq!((header.len() % 8, MobilityMessage::parse(&header, ENDS)), (0, Ok(message)));
+            }
+        }
     }
 
     /// RFC 3963 sections 4.1 to 4.3: R is 0x0400 in a Binding Update, 0x40 in an acknowledgement.
