@@ -245,7 +245,7 @@ impl<'lab> Deployment<'lab> {
 
     /// Waits until the binding names the mobile node's care-of address on an access network.
     pub fn wait_for_care_of(&self, access: &str) -> Result<()> {
-        let care_of = if access == plan::WIFI { plan::WIFI_CARE_OF } else { plan::LTE_CARE_OF };
+        let care_of = self.lab.care_of(access)?;
         wait_for(&format!("the binding to name {care_of}"), SOON, || {
             let bindings = self.bindings()?.to_string();
             ensure!(bindings.contains(&format!("\"{care_of}\"")), "the bindings are {bindings}");

@@ -24,10 +24,10 @@ const TABLE: &str = "100";
 
 /// A translator before the access network tracks each packet once: outside, as if there were no detour.
 const UNTRACKED: &str = r#"
-add table ip detour
-add chain ip detour inside { type filter hook prerouting priority -310; }
-add rule ip detour inside iifname "wifi" notrack
-add rule ip detour inside iifname "detour" ip daddr PREFIX notrack
+add table FAMILY detour
+add chain FAMILY detour inside { type filter hook prerouting priority -310; }
+add rule FAMILY detour inside iifname "ACCESS" notrack
+add rule FAMILY detour inside iifname "detour" FAMILY daddr PREFIX notrack
 "#;
 
 /// The emulator; what crosses the router afterwards is lost.
@@ -68,7 +68,8 @@ impl Lab {
     fn detour(&self) -> Result<()> {
         let mut lines = format!("link set {DEVICE} up\nroute add default dev {DEVICE} table {TABLE}\n");
         lines += &format!("-6 route add default dev {DEVICE} table {TABLE}\n");
-        for (family, access, prefix) in [("-4", plan::WIFI, plan::WIFI_PREFIX), ("-6", plan::LTE, plan::LTE_PREFIX)] {
+        for access in [plan::WIFI, plan::LTE] {
+            let (prefix, family) = (self.access(access)?.prefix, self.family(access).of_ip());
             lines += &format!("{family} rule add iif {access} lookup {TABLE} pref 100\n");
             for outside in [plan::HA, plan::HAC] {
                 lines += &format!("{family} rule add iif {outside} to {prefix} lookup {TABLE} pref 100\n");
@@ -78,8 +79,13 @@ impl Lab {
             let words: Vec<_> = std::iter::once("ip").chain(line.split(' ')).collect();
             self.run(plan::NET, &words)?;
         }
-        let rules = UNTRACKED.replace("PREFIX", plan::WIFI_PREFIX);
-        programs::run_with_input(self.command(plan::NET, "nft").args(["-f", "-"]), &rules).context("the emulator needs nftables")
+        for access in [plan::WIFI, plan::LTE] {
+            let (prefix, family) = (self.access(access)?.prefix, self.family(access).of_nftables());
+            let rules = UNTRACKED.replace("PREFIX", prefix).replace("ACCESS", access).replace("FAMILY", family);
+            let mut nft = self.command(plan::NET, "nft");
+            programs::run_with_input(nft.args(["-f", "-"]), &rules).context("the emulator needs nftables")?;
+        }
+        Ok(())
     }
 }
 

@@ -61,9 +61,9 @@ impl Lab {
     /// Moves the registered mobile node to and fro between the two networks, `count` times, lets it `stay` where it came, and gives
     /// what became of each move. It is on `wifi` at first.
     pub fn measured_moves(&self, count: usize, stay: Duration) -> Result<Vec<Move>> {
-        let [wifi, lte] = [(plan::WIFI, plan::WIFI_CARE_OF), (plan::LTE, plan::LTE_CARE_OF)];
+        let place = |access| Ok::<_, anyhow::Error>(Place { access, care_of: self.care_of(access)? });
         self.measured(
-            [lte, wifi].map(|(access, care_of)| Place { access, care_of }),
+            [place(plan::LTE)?, place(plan::WIFI)?],
             count,
             |from, to| {
                 self.detach(from.access)?;
@@ -75,17 +75,22 @@ impl Lab {
     }
 
     /// The same where the node stays on the network that it is on, and its lease there changes: the address goes, and another
-    /// comes.
-    pub fn measured_leases(&self, access: &'static str, count: usize, stay: Duration) -> Result<Vec<Move>> {
-        let [first, second] = plan::leases(access);
-        let line = |care_of: IpAddr| plan::lease(access, care_of);
+    /// comes. A `detected` one of IPv6 is optimistic (RFC 4429) for the second in which the kernel looks for who has it too; else the
+    /// kernel does not look.
+    pub fn measured_leases(&self, access: &'static str, count: usize, stay: Duration, detected: bool) -> Result<Vec<Move>> {
+        let [first, second] = self.access(access)?.leases;
+        if detected {
+            let names = ["accept_dad", "optimistic_dad", "use_optimistic"].map(|name| format!("ipv6/conf/{access}/{name}"));
+            self.sysctls(plan::MN, &names.each_ref().map(|name| (name.as_str(), "1")))?;
+        }
         self.measured(
             [second, first].map(|care_of| Place { access, care_of }),
             count,
             |_, to| {
                 self.ip_batch(plan::MN, &format!("address flush dev {access} scope global"))?;
                 std::thread::sleep(WITHOUT);
-                self.ip_batch(plan::MN, &line(to.care_of))
+                let lines = self.lease(access, to.care_of)?;
+                self.ip_batch(plan::MN, &if detected { lines.replacen('\n', " optimistic\n", 1) } else { lines })
             },
             stay,
         )

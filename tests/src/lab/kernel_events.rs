@@ -44,12 +44,13 @@ impl Lab {
 
 impl KernelEvents {
     /// When this care-of address was usable on the access network, of an attachment that began at `since`: it was reported without
-    /// the tentative flag, and a default route through the network.
+    /// the tentative flag, or as an optimistic one (RFC 4429), and a default route through the network.
     pub fn usable(&self, access: &str, care_of: IpAddr, since: Duration) -> Option<Duration> {
         let care_of = format!(" {care_of}/");
         let device = format!("dev {access} ");
         let new = |line: &str| !line.starts_with("Deleted");
-        let address = self.first(since, |line| new(line) && line.contains(&care_of) && !line.contains("tentative"))?;
+        let usable = |line: &str| !line.contains(" tentative") || line.contains(" optimistic");
+        let address = self.first(since, |line| new(line) && line.contains(&care_of) && usable(line))?;
         let route = self.first(since, |line| line.starts_with("default via ") && format!("{line} ").contains(&device))?;
         Some(address.max(route))
     }

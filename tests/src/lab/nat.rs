@@ -1,4 +1,4 @@
-//! A network address translator between an access network of IPv4 and the home agent and the HAC: nftables in `net`.
+//! A network address translator between access networks and the home agent and the HAC: nftables in `net`.
 //!
 //! What comes from behind it has the router's outer address and a port of the translator's choice. What comes for a port
 //! that nobody behind it holds is dropped and counted, not answered. The lab has none until [`Lab::translate`].
@@ -9,6 +9,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
+use super::mix::Family;
+use super::plan::Access;
 use super::{Lab, plan, programs};
 
 /// Ports of each life of the translator: after all was forgotten, no mapping comes back by chance.
@@ -18,20 +20,32 @@ const FIRST_PORT: u16 = 20_000;
 const FIRST_ZONE: u16 = 1;
 const LIVES: u16 = 121;
 
-/// The translator of one access network.
+/// The translator of access networks of one family.
 #[derive(Debug)]
 pub struct Nat<'lab> {
     lab: &'lab Lab,
-    prefix: &'static str,
+    family: Family,
+    networks: Vec<Access>,
     life: Cell<u16>,
 }
 
 impl Lab {
-    /// Puts an access network behind a translator, at once and for good. `plan::WIFI` alone has IPv4 to translate.
+    /// Puts an access network behind a translator, at once and for good.
     pub fn translate(&self, access: &str) -> Result<Nat<'_>> {
+        self.translate_each(&[access])
+    }
+
+    /// The same with several of one family, each behind an address of its own.
+    pub(super) fn translate_each(&self, accesses: &[&str]) -> Result<Nat<'_>> {
         programs::require(&["nft"])?;
-        ensure!(access == plan::WIFI, "{access} has no IPv4 to translate");
-        let nat = Nat { lab: self, prefix: plan::WIFI_PREFIX, life: Cell::new(0) };
+        let family = accesses.first().map(|access| self.family(access)).context("no network to translate")?;
+        let networks = accesses.iter().map(|access| self.access(access)).collect::<Result<Vec<_>>>()?;
+        for network in &networks {
+            // One of them is the router's own there.
+            let length = if network.outside.is_ipv4() { "/28" } else { "/64 nodad" };
+            self.ip_batch(plan::NET, &format!("address replace {}{length} dev {}", network.outside, plan::HA))?;
+        }
+        let nat = Nat { lab: self, family, networks, life: Cell::new(0) };
         nat.begin_life()?;
         Ok(nat)
     }
@@ -54,7 +68,8 @@ impl Nat<'_> {
 
     /// UDP datagrams from outside that were dropped because no mapping was there.
     pub fn unmapped(&self) -> Result<u64> {
-        let text = self.lab.run(plan::NET, &["nft", "-j", "list", "counters", "table", "ip", "translator"])?;
+        let family = self.family.of_nftables();
+        let text = self.lab.run(plan::NET, &["nft", "-j", "list", "counters", "table", family, "translator"])?;
         let answer: Value = serde_json::from_str(&text).context("`nft -j` printed no JSON")?;
         let rows = answer["nftables"].as_array().into_iter().flatten();
         let count = rows.filter_map(|row| row["counter"]["packets"].as_u64()).next();
@@ -65,10 +80,14 @@ impl Nat<'_> {
         let life = self.life.get();
         ensure!(life < LIVES, "a translator of the lab forgets at most {} times", LIVES - 1);
         let first = FIRST_PORT + life * PORTS;
-        let rules = RULES
-            .replace("ZONE", &(FIRST_ZONE + life).to_string())
-            .replace("PORTS", &format!("{first}-{}", first + PORTS - 1))
-            .replace("PREFIX", self.prefix);
+        let ports = format!("{first}-{}", first + PORTS - 1);
+        let mut rules = RULES.replace("ZONE", &(FIRST_ZONE + life).to_string());
+        for network in &self.networks {
+            let outside = network.outside;
+            let outside = if outside.is_ipv4() { format!("{outside}:{ports}") } else { format!("[{outside}]:{ports}") };
+            rules += &SOURCES.replace("PREFIX", network.prefix).replace("OUTSIDE", &outside).replace("PORTS", &ports);
+        }
+        let rules = rules.replace("FAMILY", self.family.of_nftables());
         programs::run_with_input(self.lab.command(plan::NET, "nft").args(["-f", "-"]), &rules)
             .context("a translator needs nftables in the kernel, with nf_nat and connection tracking zones")
     }
@@ -76,16 +95,21 @@ impl Nat<'_> {
 
 /// One transaction: the counter stays as it is, all else is as it says from one packet to the next.
 const RULES: &str = r#"
-add table ip translator
-add counter ip translator unmapped
-add chain ip translator zones { type filter hook prerouting priority raw; }
-add chain ip translator sources { type nat hook postrouting priority srcnat; }
-add chain ip translator strangers { type filter hook input priority filter; }
-flush chain ip translator zones
-flush chain ip translator sources
-flush chain ip translator strangers
-add rule ip translator zones ct state != untracked ct zone set ZONE
-add rule ip translator sources ip saddr PREFIX oifname { "ha", "hac" } meta l4proto { tcp, udp } masquerade to :PORTS random
-add rule ip translator sources ip saddr PREFIX oifname { "ha", "hac" } masquerade
-add rule ip translator strangers iifname { "ha", "hac" } meta l4proto udp counter name unmapped drop
+add table FAMILY translator
+add counter FAMILY translator unmapped
+add chain FAMILY translator zones { type filter hook prerouting priority raw; }
+add chain FAMILY translator sources { type nat hook postrouting priority srcnat; }
+add chain FAMILY translator strangers { type filter hook input priority filter; }
+flush chain FAMILY translator zones
+flush chain FAMILY translator sources
+flush chain FAMILY translator strangers
+add rule FAMILY translator zones ct state != untracked ct zone set ZONE
+add rule FAMILY translator strangers iifname { "ha", "hac" } meta l4proto udp counter name unmapped drop
+"#;
+
+/// For each network. Towards the HAC all are the router's own address.
+const SOURCES: &str = r#"
+add rule FAMILY translator sources FAMILY saddr PREFIX oifname "ha" meta l4proto { tcp, udp } snat to OUTSIDE random
+add rule FAMILY translator sources FAMILY saddr PREFIX oifname "hac" meta l4proto { tcp, udp } masquerade to :PORTS random
+add rule FAMILY translator sources FAMILY saddr PREFIX oifname { "ha", "hac" } masquerade
 "#;

@@ -6,8 +6,11 @@
 //!        lte:  2001:db8:1::/64 (IPv6 only)    |          203.0.113.16/28, 2001:db8:c::/64
 //!                                             +------------------------------------------ hac
 //! ```
+//! In a [`Mix`](super::Mix) both access networks are of one family: `wifi` has 2001:db8:a::/64 then, or `lte` 203.0.113.64/26.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::mix::Family;
 
 /// The mobile node's namespace.
 pub const MN: &str = "mn";
@@ -22,9 +25,9 @@ pub const NET: &str = "net";
 /// Every namespace.
 pub const NAMESPACES: [&str; 5] = [MN, HA, HAC, CN, NET];
 
-/// The IPv4-only access network, and the interface of both its ends.
+/// An access network, IPv4-only unless the lab is told otherwise, and the interface of both its ends.
 pub const WIFI: &str = "wifi";
-/// The IPv6-only access network, and the interface of both its ends.
+/// An access network, IPv6-only unless the lab is told otherwise, and the interface of both its ends.
 pub const LTE: &str = "lte";
 /// The interface of the home agent and of the HAC towards the router.
 pub const OUTER: &str = "outer";
@@ -43,10 +46,6 @@ pub const HAC6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xc, 0, 0, 0, 0, 2);
 pub const CN4: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2));
 /// The correspondent node's IPv6 address.
 pub const CN6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 2, 0, 0, 0, 0, 2));
-/// The access network's IPv4 prefix.
-pub const WIFI_PREFIX: &str = "198.51.100.0/24";
-/// The other access network's prefix.
-pub const LTE_PREFIX: &str = "2001:db8:1::/64";
 /// The router's address towards the home agent: what stands outside for `wifi` when that is behind a [`Nat`](super::Nat).
 pub const NAT_OUTER4: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 1);
 /// The router's address on `wifi`.
@@ -143,28 +142,69 @@ route add default via 2001:db8:2::1",
     ),
 ];
 
-/// `ip -batch` lines of `mn` that make an access network usable whose link is up, `None` for an unknown name. No `nodad`: with it
-/// the address is seen a moment before the kernel takes packets for it, and the answer to the first question for a neighbour is
-/// lost. Duplicate address detection is off by [`SYSCTLS`].
-pub fn configure(access: &str) -> Option<&'static str> {
-    match access {
-        WIFI => Some("address add 198.51.100.2/24 dev wifi\nroute add default via 198.51.100.1 dev wifi"),
-        LTE => Some("address add 2001:db8:1::2/64 dev lte\nroute add default via 2001:db8:1::1 dev lte"),
+/// What an access network has in one family: one family alone is there at a time.
+#[derive(Clone, Copy, Debug)]
+pub struct Access {
+    /// The addresses of its link.
+    pub prefix: &'static str,
+    /// The router's address there.
+    pub router: &'static str,
+    /// What leases give the mobile node in turn; the first is its care-of address as long as none changes.
+    pub leases: [IpAddr; 2],
+    /// What stands outside for it when it is behind a [`Nat`](super::Nat): an address of the router on the home agent's link.
+    pub outside: IpAddr,
+}
+
+const WIFI4: Access = Access {
+    prefix: "198.51.100.0/24",
+    router: "198.51.100.1",
+    leases: [WIFI_CARE_OF, IpAddr::V4(Ipv4Addr::new(198, 51, 100, 77))],
+    outside: IpAddr::V4(NAT_OUTER4),
+};
+const WIFI6: Access = Access {
+    prefix: "2001:db8:a::/64",
+    router: "2001:db8:a::1",
+    leases: [
+        IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0xa, 0, 0, 0, 0, 2)),
+        IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0xa, 0, 0, 0, 0, 0x77)),
+    ],
+    outside: IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0xf, 0, 0, 0, 0, 1)),
+};
+const LTE4: Access = Access {
+    prefix: "203.0.113.64/26",
+    router: "203.0.113.65",
+    leases: [IpAddr::V4(Ipv4Addr::new(203, 0, 113, 66)), IpAddr::V4(Ipv4Addr::new(203, 0, 113, 99))],
+    outside: IpAddr::V4(Ipv4Addr::new(203, 0, 113, 3)),
+};
+const LTE6: Access = Access {
+    prefix: "2001:db8:1::/64",
+    router: "2001:db8:1::1",
+    leases: [LTE_CARE_OF, IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 0, 0, 0, 0x77))],
+    outside: IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0xf, 0, 0, 0, 0, 3)),
+};
+
+/// What `access` has where it is of this family; `None` for an unknown name.
+pub fn access(access: &str, family: Family) -> Option<Access> {
+    match (access, family) {
+        (WIFI, Family::Ipv4) => Some(WIFI4),
+        (WIFI, Family::Ipv6) => Some(WIFI6),
+        (LTE, Family::Ipv4) => Some(LTE4),
+        (LTE, Family::Ipv6) => Some(LTE6),
         _ => None,
     }
 }
 
-/// Addresses that a lease on an access network gives in turn; the first is the care-of address of [`configure`].
-pub fn leases(access: &str) -> [IpAddr; 2] {
-    if access == WIFI {
-        [WIFI_CARE_OF, IpAddr::V4(Ipv4Addr::new(198, 51, 100, 77))]
-    } else {
-        [LTE_CARE_OF, IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 0, 0, 0, 0x77))]
+impl Access {
+    /// The number of bits in the prefix, in front of them a slash.
+    pub fn length(&self) -> &'static str {
+        self.prefix.find('/').map_or("", |slash| &self.prefix[slash..])
     }
-}
 
-/// `ip -batch` lines of `mn` that give an access network this address, and its route.
-pub fn lease(access: &str, care_of: IpAddr) -> String {
-    let (length, router) = if care_of.is_ipv4() { (24, "198.51.100.1") } else { (64, "2001:db8:1::1") };
-    format!("address add {care_of}/{length} dev {access}\nroute replace default via {router} dev {access}")
+    /// `ip -batch` lines of `mn` that give the network's interface, whose link is up, this address and its route. No `nodad`: with it the
+    /// address is seen a moment before the kernel takes packets for it, and the answer to the first question for a neighbour is lost.
+    /// Duplicate address detection is off by [`SYSCTLS`].
+    pub fn lease(&self, interface: &str, care_of: IpAddr) -> String {
+        let (length, router) = (self.length(), self.router);
+        format!("address add {care_of}{length} dev {interface}\nroute replace default via {router} dev {interface}")
+    }
 }

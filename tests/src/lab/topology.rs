@@ -4,6 +4,7 @@ use std::fs::OpenOptions;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use anyhow::{Context, Result, ensure};
 use service::logging::FILTER_VARIABLE;
 
 use super::logs::{Expectations, KEY_EXPORT};
-use super::{Daemon, plan, programs, wait_for};
+use super::{Daemon, Mix, plan, programs, wait_for};
 
 /// What the kernel does by and by is done by then: it takes down the namespaces of other tests with the same lock, and slowly where the
 /// machine is busy.
@@ -27,13 +28,14 @@ pub struct Lab {
     folder: PathBuf,
     pub(super) expectations: Expectations,
     everything_is_logged: AtomicBool,
+    pub(super) mix: OnceLock<Mix>,
 }
 
 impl Lab {
     /// Builds the plan in the namespaces that the caller was put into. `folder` takes logs and captures.
     pub(super) fn new(folder: &Path) -> Result<Self> {
         let (folder, everything_is_logged) = (folder.to_owned(), AtomicBool::new(false));
-        let lab = Self { folder, expectations: Expectations::default(), everything_is_logged };
+        let lab = Self { folder, expectations: Expectations::default(), everything_is_logged, mix: OnceLock::new() };
         own_run().context("cannot build a lab here; it must be entered with `lab::inside`")?;
         check_tun()?;
         for namespace in plan::NAMESPACES {
@@ -99,12 +101,12 @@ impl Lab {
 
     /// Brings an access network of the mobile node up: link, address, default route. Returns when the address can be used.
     pub fn attach(&self, access: &str) -> Result<()> {
-        self.configure(access, plan::configure(access).with_context(|| format!("no access network {access}"))?)
+        self.configure(access, &self.lease(access, self.care_of(access)?)?)
     }
 
     /// The same, with a metric: the lower, the better.
     pub fn attach_with_metric(&self, access: &str, metric: u32) -> Result<()> {
-        let lines = plan::configure(access).with_context(|| format!("no access network {access}"))?;
+        let lines = self.access(access)?.lease(access, self.care_of(access)?);
         self.configure(access, &format!("{lines} metric {metric}"))
     }
 

@@ -18,6 +18,7 @@ mod json;
 mod laptop;
 mod leaks;
 mod main_job;
+mod mixes;
 mod mobile_network;
 mod nat;
 mod path_mtu;

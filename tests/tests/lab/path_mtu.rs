@@ -58,8 +58,8 @@ fn tcp_over_a_path_of_1500_octets_goes_both_ways_without_a_fragment() {
     inside(|lab| bulk_over(lab, 1_500));
 }
 
-/// Outside IPv6, then IPv4; inside both.
-fn bulk_over(lab: &Lab, mtu: u64) -> Result<()> {
+/// Outside one after the other of both networks; inside both families.
+pub(crate) fn bulk_over(lab: &Lab, mtu: u64) -> Result<()> {
     filter(lab)?;
     let deployment = setup::registered(lab, "AES_128_GCM")?;
     let _servers = lab.serve_traffic()?;
@@ -115,7 +115,7 @@ fn transfers_both_ways_survive_an_ipv4_path_that_becomes_smaller_under_them() {
     inside(|lab| becomes_smaller(lab, plan::WIFI));
 }
 
-fn becomes_smaller(lab: &Lab, access: &str) -> Result<()> {
+pub(crate) fn becomes_smaller(lab: &Lab, access: &str) -> Result<()> {
     filter(lab)?;
     through_a_change(lab, access, 1_400, |_| {
         narrow(lab, plan::HA, 1_400)?;

@@ -28,41 +28,48 @@ fn count() -> Result<u32> {
 #[test]
 fn a_node_that_changes_networks_every_second_is_never_stuck_and_every_packet_is_accounted_for() {
     inside(|lab| {
-        let mut deployment = Deployment::with(lab, &Setup { in_memory: true, ..Setup::default() })?;
         lab.translate(plan::WIFI)?;
-        lab.attach(plan::WIFI)?;
-        deployment.mn_up(&[])?;
-        let _servers = lab.serve_traffic()?;
-        let changes = count()?;
-        let lasts = (APART + BETWEEN) * changes + Duration::from_secs(2);
-        let octets = TCP_RATE * lasts.as_secs();
-        let streams = during(
-            || lab.stream(plan::CN6, lasts, UDP_RATE),
-            || {
-                std::thread::scope(|scope| {
-                    let up = scope.spawn(|| lab.transfer(Direction::Up, plan::CN4, octets, TCP_RATE));
-                    let down = scope.spawn(|| lab.transfer(Direction::Down, plan::CN6, octets, TCP_RATE));
-                    let changed = ping_pong(lab, changes);
-                    let transfers =
-                        [up, down].map(|one| one.join().map_err(|_| anyhow::anyhow!("a transfer's thread failed"))?);
-                    changed?;
-                    transfers.into_iter().collect::<Result<Vec<_>>>().map(drop)
-                })
-            },
-        )?;
-        eprintln!("up {:?}\ndown {:?}", streams.up, streams.down);
-        ensure!(streams.up.duplicates == 0 && streams.down.duplicates == 0, "an application got a packet twice: {streams:?}");
-        deployment.ping_everywhere()?;
-        let balance = wait_for("every packet to be accounted for", QUIET, || balanced(&deployment))?;
-        eprintln!("{balance}");
-        let status = deployment.status("mn")?;
-        ensure!(status["state"] == "registered" && status["renewals"] == 0 && status["last_error"].is_null(), "{status}");
-        let agent = deployment.status("ha")?;
-        ensure!(agent["security_associations"]["held"] == 1, "one run of MHAuth is enough: {agent}");
-        let moves = status["moves"].as_u64().unwrap_or_default();
-        ensure!(moves >= u64::from(changes), "{moves} moves");
-        Ok(())
+        is_never_stuck(lab, count()?)
     });
+}
+
+/// Half the changes, between two networks of one kind.
+pub(crate) fn between_networks_of_one_kind(lab: &Lab) -> Result<()> {
+    is_never_stuck(lab, count()? / 2)
+}
+
+fn is_never_stuck(lab: &Lab, changes: u32) -> Result<()> {
+    let mut deployment = Deployment::with(lab, &Setup { in_memory: true, ..Setup::default() })?;
+    lab.attach(plan::WIFI)?;
+    deployment.mn_up(&[])?;
+    let _servers = lab.serve_traffic()?;
+    let lasts = (APART + BETWEEN) * changes + Duration::from_secs(2);
+    let octets = TCP_RATE * lasts.as_secs();
+    let streams = during(
+        || lab.stream(plan::CN6, lasts, UDP_RATE),
+        || {
+            std::thread::scope(|scope| {
+                let up = scope.spawn(|| lab.transfer(Direction::Up, plan::CN4, octets, TCP_RATE));
+                let down = scope.spawn(|| lab.transfer(Direction::Down, plan::CN6, octets, TCP_RATE));
+                let changed = ping_pong(lab, changes);
+                let transfers = [up, down].map(|one| one.join().map_err(|_| anyhow::anyhow!("a transfer's thread failed"))?);
+                changed?;
+                transfers.into_iter().collect::<Result<Vec<_>>>().map(drop)
+            })
+        },
+    )?;
+    eprintln!("up {:?}\ndown {:?}", streams.up, streams.down);
+    ensure!(streams.up.duplicates == 0 && streams.down.duplicates == 0, "an application got a packet twice: {streams:?}");
+    deployment.ping_everywhere()?;
+    let balance = wait_for("every packet to be accounted for", QUIET, || balanced(&deployment))?;
+    eprintln!("{balance}");
+    let status = deployment.status("mn")?;
+    ensure!(status["state"] == "registered" && status["renewals"] == 0 && status["last_error"].is_null(), "{status}");
+    let agent = deployment.status("ha")?;
+    ensure!(agent["security_associations"]["held"] == 1, "one run of MHAuth is enough: {agent}");
+    let moves = status["moves"].as_u64().unwrap_or_default();
+    ensure!(moves >= u64::from(changes), "{moves} moves");
+    Ok(())
 }
 
 /// Changes networks, in turn so that the new one comes before the old one goes, and the other way round.

@@ -10,7 +10,7 @@ use tests::lab::{Daemon, Deployment, Lab, inside, plan, programs, wait_for};
 use crate::setup;
 
 /// Longer than a tick may be late.
-const STOPPED: Duration = Duration::from_millis(4_200);
+pub(crate) const STOPPED: Duration = Duration::from_millis(4_200);
 /// After the machine is awake and the link is up.
 const BACK: Duration = Duration::from_secs(1);
 /// Of the machine's own clock, in the case where keys end: more than the HAC's shortest lifetime.
@@ -36,24 +36,27 @@ fn back_since(lab: &Lab, since: Instant) -> Result<Duration> {
 
 #[test]
 fn a_node_that_was_stopped_and_wakes_on_another_network_has_traffic_within_a_second() {
-    inside(|lab| {
-        let mut deployment = setup::registered(lab, "AES_128_GCM")?;
-        let sessions = deployment.sessions()?;
-        deployment.mn()?.signal("STOP")?;
-        lab.detach(plan::WIFI)?;
-        lab.attach(plan::LTE)?;
-        std::thread::sleep(STOPPED);
-        let awake = Instant::now();
-        deployment.mn()?.signal("CONT")?;
-        let took = back_since(lab, awake)?;
-        eprintln!("stopped for {STOPPED:?} and moved: back after {took:.0?}");
-        ensure!(took <= BACK, "{took:?}");
-        wait_for_resumes(&deployment, 1)?;
-        deployment.wait_for_care_of(plan::LTE)?;
-        deployment.ping_everywhere()?;
-        ensure!(deployment.sessions()? == sessions, "MHAuth was run, though the keys hold");
-        Ok(())
-    });
+    inside(|lab| wakes_on_another_network(lab, STOPPED));
+}
+
+/// After it was stopped for so long.
+pub(crate) fn wakes_on_another_network(lab: &Lab, stopped: Duration) -> Result<()> {
+    let mut deployment = setup::registered(lab, "AES_128_GCM")?;
+    let sessions = deployment.sessions()?;
+    deployment.mn()?.signal("STOP")?;
+    lab.detach(plan::WIFI)?;
+    lab.attach(plan::LTE)?;
+    std::thread::sleep(stopped);
+    let awake = Instant::now();
+    deployment.mn()?.signal("CONT")?;
+    let took = back_since(lab, awake)?;
+    eprintln!("stopped for {stopped:?} and moved: back after {took:.0?}");
+    ensure!(took <= BACK, "{took:?}");
+    wait_for_resumes(&deployment, 1)?;
+    deployment.wait_for_care_of(plan::LTE)?;
+    deployment.ping_everywhere()?;
+    ensure!(deployment.sessions()? == sessions, "MHAuth was run, though the keys hold");
+    Ok(())
 }
 
 #[test]

@@ -117,6 +117,13 @@ fn make_before_break_from_and_to_a_network_behind_a_translator_loses_and_doubles
     });
 }
 
+/// A third of the moves, between two networks of one kind.
+pub(crate) fn soft_moves_between_networks_of_one_kind(lab: &Lab) -> Result<()> {
+    let (deployment, count) = (on_wifi(lab)?, count()? / 3);
+    ensure_untouched(&streams_through(lab, &deployment, plan::CN6, count)?)?;
+    ensure_soft(&deployment, count)
+}
+
 #[test]
 fn make_before_break_over_40_ms_loses_and_doubles_nothing() {
     inside(|lab| {
@@ -179,7 +186,7 @@ fn a_network_whose_uplink_alone_is_dead_is_left_for_another_within_five_seconds(
 
 /// On the router what crosses `wifi` in these directions is dropped; within `limit` the node has to be on the other network, which is
 /// there from the start. Gives the longest gap of the downlink.
-fn leaves(lab: &Lab, dead: &[&str], limit: Duration) -> Result<f64> {
+pub(crate) fn leaves(lab: &Lab, dead: &[&str], limit: Duration) -> Result<f64> {
     let deployment = on_wifi(lab)?;
     let _servers = lab.serve_traffic()?;
     lab.attach_with_metric(plan::LTE, WORST + 1)?;
@@ -190,9 +197,9 @@ fn leaves(lab: &Lab, dead: &[&str], limit: Duration) -> Result<f64> {
             std::thread::sleep(Duration::from_secs(2));
             lab.run(
                 plan::NET,
-                &["nft", "add table ip dead; add chain ip dead silence { type filter hook forward priority 0; }"],
+                &["nft", "add table inet dead; add chain inet dead silence { type filter hook forward priority 0; }"],
             )?;
-            let rules: Vec<_> = dead.iter().map(|direction| format!("add rule ip dead silence {direction} drop")).collect();
+            let rules: Vec<_> = dead.iter().map(|direction| format!("add rule inet dead silence {direction} drop")).collect();
             lab.run(plan::NET, &["nft", &rules.join("; ")])?;
             let since = Instant::now();
             deployment.wait_for_care_of(plan::LTE)?;
@@ -207,25 +214,29 @@ fn leaves(lab: &Lab, dead: &[&str], limit: Duration) -> Result<f64> {
 
 #[test]
 fn a_deprecated_address_is_left_without_a_lost_packet() {
-    inside(|lab| {
-        let mut deployment = Deployment::with(lab, &Setup { in_memory: true, ..Setup::default() })?;
-        lab.attach(plan::LTE)?;
-        deployment.mn_up(&[])?;
-        let _servers = lab.serve_traffic()?;
-        let streams = during(
-            || lab.stream(plan::CN6, Duration::from_secs(4), 1_000),
-            || {
-                std::thread::sleep(Duration::from_secs(1));
-                lab.ip_batch(plan::MN, "address add 2001:db8:1::3/64 dev lte")?;
-                lab.ip_batch(plan::MN, "address change 2001:db8:1::2/64 dev lte preferred_lft 0 valid_lft 600")?;
-                wait_for("the binding to name the other address", Duration::from_secs(2), || {
-                    Ok(deployment.bindings()?.to_string().contains("\"2001:db8:1::3\"").then_some(()))
-                })
-            },
-        )?;
-        ensure_untouched(&streams)?;
-        let last = records(&deployment)?.pop().context("no record")?;
-        ensure!(last["kind"] == "make-before-break" && last["outcome"] != "abandoned", "{last}");
-        Ok(())
-    });
+    inside(|lab| is_left_once_it_is_deprecated(lab, plan::LTE));
+}
+
+/// The node's address on `access`, which has to be of IPv6.
+pub(crate) fn is_left_once_it_is_deprecated(lab: &Lab, access: &str) -> Result<()> {
+    let mut deployment = Deployment::with(lab, &Setup { in_memory: true, ..Setup::default() })?;
+    lab.attach(access)?;
+    deployment.mn_up(&[])?;
+    let _servers = lab.serve_traffic()?;
+    let [old, new] = lab.access(access)?.leases;
+    let streams = during(
+        || lab.stream(plan::CN6, Duration::from_secs(4), 1_000),
+        || {
+            std::thread::sleep(Duration::from_secs(1));
+            lab.ip_batch(plan::MN, &format!("address add {new}/64 dev {access}"))?;
+            lab.ip_batch(plan::MN, &format!("address change {old}/64 dev {access} preferred_lft 0 valid_lft 600"))?;
+            wait_for("the binding to name the other address", Duration::from_secs(2), || {
+                Ok(deployment.bindings()?.to_string().contains(&format!("\"{new}\"")).then_some(()))
+            })
+        },
+    )?;
+    ensure_untouched(&streams)?;
+    let last = records(&deployment)?.pop().context("no record")?;
+    ensure!(last["kind"] == "make-before-break" && last["outcome"] != "abandoned", "{last}");
+    Ok(())
 }
