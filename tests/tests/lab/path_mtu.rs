@@ -1,5 +1,6 @@
 //! Paths that carry less than their links, where no router says so: what is found out, and that TCP does not notice.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -8,7 +9,7 @@ use tests::lab::programs;
 use tests::lab::traffic::during;
 use tests::lab::traffic::tcp::{Direction, Transfer};
 use tests::lab::traffic::udp::Load;
-use tests::lab::{Deployment, Lab, inside, plan, wait_for};
+use tests::lab::{Deployment, Lab, inside, pcap, plan, wait_for};
 
 use crate::setup;
 
@@ -137,6 +138,38 @@ fn transfers_both_ways_survive_a_move_to_an_ipv6_path_of_1280_octets() {
         ensure!((most / 4..most + most / 10).contains(&fragments), "{fragments} fragments");
         Ok(())
     });
+}
+
+/// The same where the path is IPv4: its packets may be cut on the way, and a router does so.
+#[test]
+fn transfers_both_ways_survive_a_move_to_an_ipv4_path_of_1280_octets() {
+    inside(|lab| {
+        filter(lab)?;
+        let ends = [plan::HA, plan::WIFI];
+        let mut captures = Vec::new();
+        through_a_change(lab, plan::LTE, 1_280, |deployment| {
+            for (end, to) in ends.into_iter().zip([plan::HA_OUTER4.into(), lab.care_of(plan::WIFI)?]) {
+                narrow_from_router(lab, end, to, 1_280)?;
+                captures.push(lab.capture(plan::NET, end, &format!("fragments-{end}"), HEADERS, FRAGMENTS)?);
+            }
+            deployment.move_to(plan::WIFI)
+        })?;
+        for (end, capture) in ends.into_iter().zip(captures) {
+            let (fragments, most) = (pcap::sizes(&capture.stop()?)?.len() as u64, 2 * 2 * LONG_OCTETS / OF_1280);
+            eprintln!("{fragments} fragments towards {end}, of {most} that may be");
+            // Two a packet of both transfers, or of one: what the home agent sends over IPv4 it has had made shorter.
+            ensure!((most / 8..most + most / 10).contains(&fragments), "{fragments} fragments towards {end}");
+        }
+        Ok(())
+    });
+}
+
+/// What is kept of a fragment.
+const HEADERS: u32 = 64;
+
+/// What the router sends to one address there: it cuts what is longer, where that may be cut.
+fn narrow_from_router(lab: &Lab, interface: &str, to: IpAddr, mtu: u64) -> Result<()> {
+    lab.ip_batch(plan::NET, &format!("route add {to} dev {interface} mtu lock {mtu}"))
 }
 
 /// TCP's payload in an IPv6 packet of 1,280 octets, with timestamps.
