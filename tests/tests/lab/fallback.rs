@@ -1,12 +1,14 @@
 //! Access networks that let no UDP through, or nothing but port 443.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
-use tests::lab::deployment::SOON;
+use service::logging::FILTER_VARIABLE;
+use tests::lab::deployment::{SOON, configuration, edit};
 use tests::lab::traffic::during;
-use tests::lab::{Deployment, Lab, Setup, inside, plan, programs, wait_for};
+use tests::lab::{Daemon, Deployment, Lab, Setup, inside, plan, programs, wait_for};
 
 use crate::setup;
 
@@ -141,6 +143,45 @@ fn where_port_443_alone_is_open_a_node_authenticates_and_registers_and_who_sends
         ensure!((count("open"), count("unbound"), count("not_let_in")) == (Some(1), Some(1), Some(1)), "{fallback}");
         deployment.ping_everywhere()
     });
+}
+
+/// With a configuration that names another port, on which nothing listens then: 443 is systemd's.
+#[test]
+fn a_node_falls_back_over_a_socket_that_systemd_has_opened() {
+    inside(|lab| {
+        lab.allow_warning("mn", "the home agent does not answer");
+        lab.attach(plan::WIFI)?;
+        let mut deployment = Deployment::with(lab, &with_fallback())?;
+        block(lab, WITHOUT_UDP)?;
+        deployment.ha.terminate(SOON)?;
+        edit(&configuration(lab, "ha")?, &["fallback", "listen"], vec![format!("[::]:{OTHER_PORT}")].into())?;
+        deployment.ha = activated(lab)?;
+        deployment.wait_until_serving()?;
+        let listening = lab.run(plan::HA, &["cat", "/proc/net/tcp6"])?;
+        ensure!(
+            listening.contains(&format!(":{HTTPS:04X} ")) && !listening.contains(&format!(":{OTHER_PORT:04X} ")),
+            "{listening}"
+        );
+        deployment.mn_up(&[])?;
+        carried_by(&deployment, "tls", &seen_at(lab, plan::WIFI)?)?;
+        let _servers = lab.serve_traffic()?;
+        carries(&deployment, lab)
+    });
+}
+
+const OTHER_PORT: u16 = 8443;
+
+/// A home agent that is started by the first connection.
+fn activated(lab: &Lab) -> Result<Daemon> {
+    programs::require(&["systemd-socket-activate"])?;
+    let (config, ha) = (configuration(lab, "ha")?, programs::path("ha")?);
+    let [config, ha] = [&config, &ha].map(|path| path.to_str().context("no UTF-8"));
+    let words =
+        ["--listen", &HTTPS.to_string(), "--setenv", FILTER_VARIABLE, "--setenv", "NO_COLOR", ha?, "-c", config?, "serve"];
+    let ha = lab.spawn(plan::HA, "ha", Path::new("systemd-socket-activate"), &words)?;
+    let connection = format!("exec 3<> /dev/tcp/{}/{HTTPS}", plan::HA_OUTER4);
+    wait_for("systemd to listen", SOON, || Ok(Some(lab.run(plan::NET, &["bash", "-c", &connection])?)))?;
+    Ok(ha)
 }
 
 /// A stranger on the way sends a datagram of user data, framed as it should be, and waits to be closed.
