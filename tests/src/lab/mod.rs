@@ -10,6 +10,7 @@ pub mod clear;
 pub mod daemon;
 pub mod debian;
 pub mod deployment;
+pub mod dhcp;
 pub mod dns;
 pub mod emulator;
 pub mod enter;

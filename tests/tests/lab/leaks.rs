@@ -27,7 +27,7 @@ fn care_of(lab: &Lab) -> Result<[IpAddr; 2]> {
     Ok([lab.care_of(plan::WIFI)?, lab.care_of(plan::LTE)?])
 }
 
-fn press(lab: &Lab, to: &[SocketAddr], from: &[IpAddr]) -> Result<Daemon> {
+pub(crate) fn press(lab: &Lab, to: &[SocketAddr], from: &[IpAddr]) -> Result<Daemon> {
     let mut words = vec!["press".to_owned()];
     words.extend(to.iter().map(ToString::to_string));
     words.extend(from.iter().flat_map(|from| ["--from".to_owned(), from.to_string()]));
@@ -36,11 +36,11 @@ fn press(lab: &Lab, to: &[SocketAddr], from: &[IpAddr]) -> Result<Daemon> {
 }
 
 /// Behind the tunnel, by every port.
-fn behind() -> [SocketAddr; 4] {
+pub(crate) fn behind() -> [SocketAddr; 4] {
     [(plan::CN4, 9), (plan::CN6, 9), (plan::CN4, 53), (plan::CN6, 53)].map(SocketAddr::from)
 }
 
-fn a_while() {
+pub(crate) fn a_while() {
     std::thread::sleep(A_WHILE);
 }
 

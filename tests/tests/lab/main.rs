@@ -33,4 +33,5 @@ mod resume;
 mod roaming;
 mod secrets;
 mod setup;
+mod tunnel_vision;
 mod wire;

@@ -55,22 +55,51 @@ pub fn of_networkd(etc: &Path) -> Result<()> {
     Ok(())
 }
 
+/// systemd-networkd asks for an address on `wifi`, and takes what it is given.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn of_networkd_by_dhcp(etc: &Path) -> Result<()> {
+    let (folder, name) = (etc.join("systemd/network"), plan::WIFI);
+    fs::create_dir_all(&folder)?;
+    let lines = format!("[Match]\nName={name}\n[Network]\nDHCP=ipv4\nIPv6AcceptRA=no\nLinkLocalAddressing=no\n");
+    Ok(fs::write(folder.join(format!("{name}.network")), lines)?)
+}
+
+/// NetworkManager asks for an address on `wifi`, by the client that it has in itself.
+///
+/// # Errors
+/// The files cannot be written.
+pub fn of_network_manager_by_dhcp(etc: &Path) -> Result<()> {
+    manages(etc, "none")?;
+    let name = plan::WIFI;
+    let lines =
+        format!("[connection]\nid={name}\ntype=ethernet\ninterface-name={name}\n[ipv4]\nmethod=auto\n[ipv6]\nmethod=disabled\n");
+    connect(etc, name, &lines)
+}
+
 /// NetworkManager has a connection for each, of which it makes only that of `wifi` by itself, and handles DNS as `dns` says
 /// (`NetworkManager.conf(5)`).
 ///
 /// # Errors
 /// The files cannot be written.
 pub fn of_network_manager(etc: &Path, dns: &str) -> Result<()> {
-    let folder = etc.join("NetworkManager");
+    manages(etc, dns)?;
+    accesses().iter().try_for_each(|access| connect(etc, access.name, &connection(access)))
+}
+
+/// NetworkManager's own configuration.
+fn manages(etc: &Path, dns: &str) -> Result<()> {
     let lines = format!("[main]\nplugins=keyfile\nno-auto-default=*\ndns={dns}\nrc-manager=symlink\n");
-    fs::write(folder.join("NetworkManager.conf"), lines)?;
-    for access in accesses() {
-        let path = folder.join("system-connections").join(format!("{}.nmconnection", access.name));
-        fs::write(&path, connection(&access))?;
-        // It takes no other.
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
-    }
-    Ok(())
+    Ok(fs::write(etc.join("NetworkManager/NetworkManager.conf"), lines)?)
+}
+
+/// A connection of it.
+fn connect(etc: &Path, name: &str, lines: &str) -> Result<()> {
+    let path = etc.join("NetworkManager/system-connections").join(format!("{name}.nmconnection"));
+    fs::write(&path, lines)?;
+    // It takes no other.
+    Ok(fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?)
 }
 
 fn connection(access: &Access) -> String {
