@@ -8,6 +8,7 @@
 //! - [`eap`]: EAP, both ends (RFC 3748), which MHAuth may carry (RFC 6618 section 5.9).
 //! - [`sa`]: security associations: SPI, suites, keys, replay window, sealing and opening (RFC 6618 section 6, RFC 4303).
 //! - [`features`]: what a home agent can do beyond the RFC.
+//! - [`nat64`]: IPv6 addresses that stand for IPv4 addresses.
 //! - [`offload`]: many segments handed over as one packet: cut, and merged again.
 //! - [`prefixes`]: the networks behind a mobile router.
 //! - [`profile`]: which of the two documents is followed where they differ.
@@ -18,6 +19,7 @@ pub mod addr;
 pub mod eap;
 pub mod features;
 pub mod mhauth;
+pub mod nat64;
 pub mod offload;
 pub mod prefixes;
 pub mod profile;

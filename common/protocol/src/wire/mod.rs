@@ -10,4 +10,5 @@ pub mod ip;
 pub mod mobility;
 pub mod mss;
 pub mod neighbour;
+pub mod pref64;
 pub mod signalling;

@@ -23,7 +23,10 @@ impl ExitPoint {
         let install = self.sas.get(tunnel.sending).ok_or(DropReason::PlaintextRefused)?;
         let from_its_peer = match self.role {
             Role::HomeAgent => tunnel.paths.iter().next().is_some_and(|path| path.leads_to(received.socket, received.from)),
-            Role::MobileNode => is_home_agent(&install.sa.home_agent, received.from),
+            Role::MobileNode => {
+                let is_reached_there = || tunnel.paths.iter().any(|path| path.leads_to(received.socket, received.from));
+                is_home_agent(&install.sa.home_agent, received.from, is_reached_there)
+            }
         };
         if install.sa.user_data == UserData::Protected || !from_its_peer {
             return Err(DropReason::PlaintextRefused);
@@ -36,8 +39,13 @@ impl ExitPoint {
     }
 }
 
-/// Whether `from` is the home agent's address and port, as the HAC told them.
-fn is_home_agent(home_agent: &HomeAgentAddresses, from: SocketAddr) -> bool {
+/// Whether `from` is the home agent's address and port, as the HAC told them; or the address that stands for its IPv4 one behind a NAT64,
+/// if this node's own packets go there.
+fn is_home_agent(home_agent: &HomeAgentAddresses, from: SocketAddr, is_reached_there: impl FnOnce() -> bool) -> bool {
     let ip = from.ip().to_canonical();
-    from.port() == home_agent.port() && home_agent.of_family(ip) == Some(ip)
+    let has_address = match home_agent.of_family(ip) {
+        Some(own) => own == ip,
+        None => ip.is_ipv6() && is_reached_there(),
+    };
+    from.port() == home_agent.port() && has_address
 }

@@ -62,6 +62,25 @@ fn in_the_clear_a_mobile_node_takes_from_its_home_agents_address_and_port_alone(
     }
 }
 
+/// A node without IPv4 reaches a home agent without IPv6 by what a NAT64 has for it.
+#[test]
+fn in_the_clear_a_mobile_node_takes_from_where_its_own_packets_go_if_the_home_agent_has_no_address_of_that_family() {
+    let translated: SocketAddr = ("2001:db8:64::cb00:7101".parse::<Ipv6Addr>().unwrap(), 7872).into();
+    for (ip6, is_taken) in [(None, true), (Some(HOME_AGENT.0), false)] {
+        let home_agent = HomeAgentAddresses::new(ip6, Some([203, 0, 113, 1].into()), 7872).unwrap();
+        let mut pair = bound(&SecurityAssociation { home_agent, ..clear_association() });
+        let Command::Move { home, sending, .. } = bind(7872) else { unreachable!() };
+        let paths = Paths::one(Path::proved(SocketId(0), translated));
+        pair.mn.apply(&Command::Move { home, paths, encapsulation: Encapsulation::ClearUdp, sending }, &mut pair.rng);
+        let packet = ipv6(CORRESPONDENT, HOME, 20);
+        let (datagrams, _) = send(&mut pair.ha, pair.now, &mut pair.rng, &packet);
+        let expected = if is_taken { Ok(packet) } else { Err(DropReason::PlaintextRefused) };
+        assert_eq!(receive_from(&mut pair.mn, pair.now, translated, &datagrams).0, [expected]);
+        let elsewhere = SocketAddr::new("2001:db8:65::cb00:7101".parse().unwrap(), 7872);
+        assert_eq!(receive_from(&mut pair.mn, pair.now, elsewhere, &datagrams).0, [Err(DropReason::PlaintextRefused)]);
+    }
+}
+
 #[test]
 fn under_an_association_that_protects_user_data_nothing_goes_in_the_clear() {
     let mut pair = bound(&association(CipherSuite::Aes128Gcm));
