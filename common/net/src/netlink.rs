@@ -19,6 +19,7 @@ mod proxy;
 mod route;
 mod rule;
 mod ruleset;
+mod user_option;
 
 pub use address::{Address, Scope};
 pub use link::Link;
@@ -26,6 +27,7 @@ pub use monitor::{Event, Monitor};
 pub use route::{LOCAL_TABLE, MAIN_TABLE, NextHop, Route, RouteFilter, RouteKind};
 pub use rule::{CleanUp, DeviceName, Rule, RuleAction, Selector};
 pub use ruleset::RulesetMonitor;
+pub use user_option::{AdvertisedPref64, Pref64Monitor, advertised};
 
 /// How long the kernel may take for one answer. It answers from memory; a dump of a million routes takes about a second.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
