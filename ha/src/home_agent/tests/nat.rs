@@ -1,7 +1,7 @@
 //! NATs: detection, path check, and mappings that change.
 
 use protocol::tunnel::{Allowance, Path};
-use protocol::wire::mobility::PathToken;
+use protocol::wire::mobility::{PathToken, Status};
 
 use super::*;
 use crate::unproved::UNPROVED;
@@ -48,6 +48,24 @@ fn without_a_nat_the_refresh_time_is_all_ones_and_there_is_no_token() {
     let mapped = SocketAddr::new(IpAddr::V6(std::net::Ipv4Addr::from(CARE_OF).to_ipv6_mapped()), 5000);
     let said = Story::new().receives_from(update(1), mapped);
     assert_eq!((refresh(&said), token(&said)), (Some(u32::MAX), None), "a mapped source is the IPv4 address");
+}
+
+/// RFC 5555 section 4.1: the outer source says where packets go, and the care-of address is the node's own.
+#[test]
+fn an_ipv6_care_of_address_behind_an_ipv4_source_is_behind_a_nat64_and_bound_as_behind_any_nat() {
+    let care_of = std::net::Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 0, 0, 0, 2);
+    let of_ip6 = |sequence| BindingUpdate { care_of: Some(CareOf::Ip6(care_of)), ..update(sequence) };
+    let mut story = Story::new();
+    let said = story.receives_from(of_ip6(1), outside(1));
+    assert_eq!((said.acknowledgements[0].status, refresh(&said)), (Status::ACCEPTED, Some(110)));
+    assert_paths(&said, &[unproved(outside(1))]);
+    let said = story.receives_from(BindingUpdate { path_check: token(&said), ..of_ip6(2) }, outside(1));
+    assert_eq!((refresh(&said), token(&said)), (Some(110), None));
+    assert_paths(&said, &[proved(outside(1))]);
+    let native = SocketAddr::new(care_of.into(), 5000);
+    let said = story.receives_from(of_ip6(3), native);
+    assert_eq!((refresh(&said), token(&said)), (Some(u32::MAX), None), "the same address without it");
+    assert_paths(&said, &[proved(native)]);
 }
 
 #[test]
