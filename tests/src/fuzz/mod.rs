@@ -9,6 +9,7 @@ pub mod exit_point;
 pub mod frames;
 pub mod gpsk;
 pub mod mhauth_eap;
+pub mod nat64;
 pub mod neighbour;
 pub mod offload;
 pub mod over_tls;
@@ -36,6 +37,7 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("mhauth_eap", mhauth_eap::mhauth_eap),
     ("mhauth_initiator", exchange::mhauth_initiator),
     ("mhauth_responder", exchange::mhauth_responder),
+    ("nat64", nat64::nat64),
     ("neighbour", neighbour::neighbour),
     ("portal", portal::portal),
     ("ptype_0", clear::ptype_0),

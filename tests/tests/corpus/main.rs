@@ -7,6 +7,7 @@ mod eap;
 mod eap_methods;
 mod exchange;
 mod mhauth_eap;
+mod nat64;
 mod neighbour;
 mod offload;
 mod portal;
@@ -79,6 +80,7 @@ fn seeds() -> Vec<(&'static str, Vec<Seed>)> {
         portal::all(),
         radius::all(),
         relay::all(),
+        nat64::all(),
         neighbour::all(),
         dynamic_authorization::all(),
         offload::all(),
