@@ -173,6 +173,22 @@ impl Bootstrap {
         }
     }
 
+    /// The HAC may be reached in another way than a moment ago. Gives the run that is to be abandoned, because it has not reached it in the
+    /// old one: another is due at once, as after one that failed, but for a pause that the HAC asked for.
+    pub fn follow_way(&mut self, now: Instant) -> Option<Run> {
+        match self.state {
+            State::Running { run, from: None } => {
+                self.start_afresh(now);
+                Some(run)
+            }
+            State::Due(_) if self.is_failing => {
+                self.start_afresh(now);
+                None
+            }
+            State::Running { .. } | State::Due(_) => None,
+        }
+    }
+
     /// A new SA is needed: 176, no sequence numbers left, or a home agent that does not answer. Brings the next run forward,
     /// but neither before a pause that the HAC asked for nor right behind the last run.
     pub fn demand(&mut self, now: Instant) {

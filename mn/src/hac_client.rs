@@ -2,7 +2,7 @@
 //! nothing before that, and returns the grant.
 //!
 //! `discovery` says where the HAC may be, `candidate` in which order it is tried, `race` connects, `memory` is what a run
-//! leaves for the next, and `error` what is said to the person who must act.
+//! leaves for the next, `nat64` how IPv4 is reached where there is none, and `error` what is said to the person who must act.
 
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU16;
@@ -26,11 +26,13 @@ use crate::config::{self, Config, Policy};
 use crate::credentials::{Credentials, EapCredentials};
 use crate::dns::NameServers;
 use crate::granted;
+use crate::nat64::Watch;
 
 mod candidate;
 mod discovery;
 mod error;
 mod memory;
+mod nat64;
 mod race;
 mod resolver;
 
@@ -66,6 +68,8 @@ pub struct HacClient {
     pub credentials: Credentials,
     /// The profile that the HAC has for this node, suites in order of preference, what is proposed for user data.
     pub policy: Policy,
+    /// Which NAT64s there are, where somebody looks for them.
+    pub nat64: Watch,
     /// What the runs before have left.
     pub memory: Arc<Mutex<Memory>>,
 }
@@ -91,6 +95,7 @@ impl HacClient {
             nai: nai.map_err(Findings::from)?,
             credentials: Credentials::read(config)?,
             policy: config.policy.clone(),
+            nat64: Watch::default(),
             memory: Arc::default(),
         })
     }
@@ -103,10 +108,11 @@ impl HacClient {
     pub async fn authenticate(&self, goes_from: impl Fn(Option<IpAddr>)) -> Result<Grant, HacError> {
         let begun = Instant::now();
         let mut tried = Tried::default();
-        let mut left = self.open_ones(self.find().await?, &mut tried);
+        let found = self.through_nat64(self.find().await?).await;
+        let mut left = self.open_ones(found.clone(), &mut tried);
         while let Some((address, tcp)) = self.reach(&mut left, &mut tried).await {
             goes_from(tcp.local_addr().ok().map(|local| local.ip().to_canonical()));
-            match self.ask(address, tcp).await {
+            match self.ask(address, self.own_address(address.ip(), &found), tcp).await {
                 Ok(grant) => {
                     self.memory().granted(address);
                     return Ok(grant);
@@ -207,12 +213,13 @@ impl HacClient {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn ask(&self, address: SocketAddr, tcp: TcpStream) -> Result<Grant, HacError> {
-        self.exchange(self.connect(address, tcp).await?).await
+    async fn ask(&self, address: SocketAddr, own: IpAddr, tcp: TcpStream) -> Result<Grant, HacError> {
+        self.exchange(self.connect(address, own, tcp).await?).await
     }
 
-    async fn connect(&self, address: SocketAddr, tcp: TcpStream) -> Result<TlsStream<TcpStream>, HacError> {
-        let client = self.tls.client(&self.whereabouts.name, address.ip())?;
+    /// `own` is the HAC's address, which is not what is connected to where a NAT64 stands between.
+    async fn connect(&self, address: SocketAddr, own: IpAddr, tcp: TcpStream) -> Result<TlsStream<TcpStream>, HacError> {
+        let client = self.tls.client(&self.whereabouts.name, own)?;
         let handshake = TlsConnector::from(client.config.clone()).connect(client.server_name.clone(), tcp);
         let untrusted = |source| HacError::Tls { address, source };
         let stream = timeout(HANDSHAKE_TIMEOUT, handshake).await.map_err(|_| HacError::TimedOut(HANDSHAKE_TIMEOUT))?;

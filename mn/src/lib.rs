@@ -5,7 +5,7 @@
 //! [`flight_recorder`], [`uplink`], [`silence`], [`superseded`], [`fallback_policy`]).
 //! Around them: [`runtime`], the one bridge to the HAC ([`hac_client`]), the kernel ([`link_monitor`], [`routes`], [`clock`],
 //! [`resume`], which notices sleep, [`local_networks`], [`leak_guard`], kept by [`upkeep`]), the host's resolver
-//! ([`dns`]) and the worker threads ([`tunnel_device`]), and to the home agent over TLS ([`fallback`]); and the command line
+//! ([`dns`]), what stands for IPv4 in networks without it ([`nat64`]) and the worker threads ([`tunnel_device`]), and to the home agent over TLS ([`fallback`]); and the command line
 //! ([`cli`]).
 #![forbid(unsafe_code)]
 
@@ -36,6 +36,7 @@ pub mod mapping_lifetime;
 pub mod mobile_node;
 pub mod mobile_router;
 pub mod movement;
+pub mod nat64;
 pub mod path_check;
 pub mod path_mtu;
 pub mod reachability;

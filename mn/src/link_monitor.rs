@@ -6,11 +6,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
 use net::netlink::{Address, Link, MAIN_TABLE, Monitor, Netlink, NetlinkError, Route, RouteFilter, RouteKind, Scope};
-use protocol::addr::{CareOfAddress, HomeAgentAddresses};
+use protocol::addr::CareOfAddress;
 use tokio::sync::{mpsc, watch};
 
 use crate::clock;
 use crate::movement::Attachment;
+use crate::nat64::Reach;
 
 /// After the kernel's socket has failed, before it is opened again.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -26,12 +27,7 @@ pub struct Found {
 
 /// Sends to `usable` whenever the attachments that lead to the home agent of `home_agent` are others than before; as long as
 /// there is none, those that lead where the default route leads. `own` is the tunnel's device. Ends when the receiver is gone.
-pub async fn run(
-    netlink: Netlink,
-    own: u32,
-    mut home_agent: watch::Receiver<Option<HomeAgentAddresses>>,
-    usable: mpsc::Sender<Found>,
-) {
+pub async fn run(netlink: Netlink, own: u32, mut home_agent: watch::Receiver<Option<Reach>>, usable: mpsc::Sender<Found>) {
     let mut known = None;
     while !usable.is_closed() {
         if let Err(error) = watch_kernel(&netlink, own, &mut home_agent, &usable, &mut known).await {
@@ -44,14 +40,14 @@ pub async fn run(
 async fn watch_kernel(
     netlink: &Netlink,
     own: u32,
-    home_agent: &mut watch::Receiver<Option<HomeAgentAddresses>>,
+    home_agent: &mut watch::Receiver<Option<Reach>>,
     usable: &mpsc::Sender<Found>,
     known: &mut Option<Vec<Attachment>>,
 ) -> Result<(), NetlinkError> {
     let mut monitor = Monitor::open()?;
     let mut noticed = clock::now();
     loop {
-        let target = *home_agent.borrow_and_update();
+        let target = home_agent.borrow_and_update().clone();
         let now = list(netlink, own, target.as_ref()).await?;
         if known.as_ref() != Some(&now) {
             *known = Some(now.clone());
@@ -82,22 +78,21 @@ async fn watch_kernel(
 ///
 /// # Errors
 /// The kernel refused.
-pub async fn list(netlink: &Netlink, own: u32, target: Option<&HomeAgentAddresses>) -> Result<Vec<Attachment>, NetlinkError> {
+pub async fn list(netlink: &Netlink, own: u32, target: Option<&Reach>) -> Result<Vec<Attachment>, NetlinkError> {
     let links = netlink.links().await?;
     let addresses = netlink.addresses().await?;
     let routes = netlink.routes(RouteFilter { table: Some(MAIN_TABLE), protocol: None }).await?;
-    let targets = targets(target);
     let attachments = links
         .iter()
         .filter(|link| link.up && link.carrier && !link.loopback && link.index != own)
-        .flat_map(|link| targets.iter().flatten().flat_map(|target| attachments(link, *target, &addresses, &routes)));
+        .flat_map(|link| targets(target, link).into_iter().flatten().flat_map(|to| attachments(link, to, &addresses, &routes)));
     Ok(attachments.collect())
 }
 
-/// What the attachments have to lead to. Only a default route leads to the unspecified address.
-fn targets(home_agent: Option<&HomeAgentAddresses>) -> [Option<IpAddr>; 2] {
+/// What the attachments of `link` have to lead to. Only a default route leads to the unspecified address.
+fn targets(home_agent: Option<&Reach>, link: &Link) -> [Option<IpAddr>; 2] {
     match home_agent {
-        Some(known) => [known.ip6().map(IpAddr::V6), known.ip4().map(IpAddr::V4)],
+        Some(known) => known.targets(link.index),
         None => [Some(Ipv6Addr::UNSPECIFIED.into()), Some(Ipv4Addr::UNSPECIFIED.into())],
     }
 }

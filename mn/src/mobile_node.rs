@@ -3,12 +3,13 @@
 //! Called by the runtime, which drains [`MobileNode::poll_action`] after every `handle_*` and comes back at
 //! [`MobileNode::poll_timeout`]. Owns the schedule of MHAuth runs, movement detection, handover and the binding update list.
 //! Here: what comes in from this side. What the HAC gives is in `authentication`, what the home agent says in `signalling`, what
-//! is said to it in `registration`, how it moves in `moving`, and what a sleep changes in `resume`.
+//! is said to it in `registration`, how it moves in `moving`, what a NAT64 changes in `nat64`, and what a sleep changes in `resume`.
 
 mod action;
 mod authentication;
 mod fallback;
 mod moving;
+mod nat64;
 mod path_mtu;
 mod reachability;
 mod registration;
@@ -34,6 +35,7 @@ use crate::flight_recorder::{FlightRecorder, Record};
 use crate::handover::Handover;
 use crate::keepalive::{Keepalive, Kind};
 use crate::movement::Attachment;
+use crate::nat64::Prefixes;
 use crate::path_check::PathCheck;
 use crate::reachability::Reachability;
 use crate::silence::Silence;
@@ -70,6 +72,8 @@ pub struct MobileNode {
     renewals: u64,
     usable: Vec<Attachment>,
     handover: Handover,
+    /// What stands for IPv4 where a network has none.
+    nat64: Prefixes,
     /// Where the home agent has not answered of late, and until when that is remembered.
     avoided: Vec<(Instant, Attachment)>,
     /// When what is used beside the attachment in use is let go.
@@ -113,6 +117,7 @@ impl MobileNode {
             renewals: 0,
             usable: Vec::new(),
             handover: Handover::default(),
+            nat64: Prefixes::default(),
             avoided: Vec::new(),
             move_ends: None,
             noticed: None,

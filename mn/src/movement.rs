@@ -3,7 +3,9 @@
 //! The question is "is the one that I use still usable, is another better?", never "did something change?": a change elsewhere
 //! moves nothing.
 
-use protocol::addr::{CareOfAddress, HomeAgentAddresses};
+use protocol::addr::CareOfAddress;
+
+use crate::nat64::Reach;
 
 /// A care-of address that could be used: valid, not tentative, with a route to the home agent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +38,7 @@ impl Attachment {
 #[derive(Clone, Copy, Debug)]
 pub struct Preference<'a> {
     /// Where they have to lead.
-    pub home_agent: &'a HomeAgentAddresses,
+    pub home_agent: &'a Reach,
     /// Whether one that is in use is left while it works: the home agent can serve both for a while, so nothing is lost.
     pub leaves_for_better: bool,
     /// Where the home agent has not answered of late: used where there is nothing else.
@@ -44,9 +46,10 @@ pub struct Preference<'a> {
 }
 
 /// The attachment to use: the current one, unless it is not usable any more or another is better; else the one with the lowest
-/// metric. IPv6 wins a tie. One of a family in which the home agent has no address is of no use.
+/// metric. Of those that tie one without a NAT64 wins, then IPv6. One from which the home agent has no address is of no use.
 pub fn choose<'a>(current: Option<&Attachment>, usable: &'a [Attachment], preference: &Preference<'_>) -> Option<&'a Attachment> {
-    let leads_there = |attachment: &&Attachment| preference.home_agent.of_family(attachment.care_of.0).is_some();
+    let leads_there =
+        |attachment: &&Attachment| preference.home_agent.seen_from(attachment.interface, attachment.care_of.0).is_some();
     let candidates: Vec<&Attachment> = usable.iter().filter(leads_there).collect();
     let best = *candidates.iter().min_by_key(|attachment| preference.rank(attachment))?;
     let kept = current.and_then(|current| candidates.iter().find(|other| other.is_same_place(current)));
@@ -54,8 +57,10 @@ pub fn choose<'a>(current: Option<&Attachment>, usable: &'a [Attachment], prefer
 }
 
 impl Preference<'_> {
-    fn rank(&self, attachment: &Attachment) -> (bool, bool, u32, bool) {
-        (attachment.is_among(self.avoided), attachment.deprecated, attachment.metric, attachment.care_of.0.is_ipv4())
+    fn rank(&self, attachment: &Attachment) -> (bool, bool, u32, bool, bool) {
+        let (is_avoided, is_ip4) = (attachment.is_among(self.avoided), attachment.care_of.0.is_ipv4());
+        let is_translated = self.home_agent.is_through_nat64(attachment.interface, attachment.care_of.0);
+        (is_avoided, attachment.deprecated, attachment.metric, is_translated, is_ip4)
     }
 
     /// Interfaces are compared by their best route: on one interface there is nothing to gain from another address of its own.
@@ -73,7 +78,11 @@ impl Preference<'_> {
 
 #[cfg(test)]
 mod tests {
+    use protocol::addr::HomeAgentAddresses;
+    use protocol::nat64::Nat64Prefix;
+
     use super::*;
+    use crate::nat64::Prefixes;
 
     fn attachment(interface: u32, ip: &str, metric: u32) -> Attachment {
         Attachment {
@@ -85,15 +94,16 @@ mod tests {
         }
     }
 
-    fn home_agent(ip6: Option<&str>, ip4: Option<&str>) -> HomeAgentAddresses {
-        HomeAgentAddresses::new(ip6.map(|ip| ip.parse().unwrap()), ip4.map(|ip| ip.parse().unwrap()), 7872).unwrap()
+    fn home_agent(ip6: Option<&str>, ip4: Option<&str>) -> Reach {
+        let own = HomeAgentAddresses::new(ip6.map(|ip| ip.parse().unwrap()), ip4.map(|ip| ip.parse().unwrap()), 7872);
+        Reach { home_agent: own.unwrap(), nat64: Prefixes::default() }
     }
 
-    fn of_both_families() -> HomeAgentAddresses {
+    fn of_both_families() -> Reach {
         home_agent(Some("2001:db8:f::1"), Some("203.0.113.1"))
     }
 
-    fn preference(home_agent: &HomeAgentAddresses) -> Preference<'_> {
+    fn preference(home_agent: &Reach) -> Preference<'_> {
         Preference { home_agent, leaves_for_better: false, avoided: &[] }
     }
 
@@ -148,7 +158,12 @@ mod tests {
         let only_ip4 = home_agent(None, Some("203.0.113.1"));
         assert_eq!(choose(None, &[lte.clone(), wifi.clone()], &preference(&only_ip4)), Some(&wifi));
         assert_eq!(choose(Some(&lte), &[lte.clone(), wifi.clone()], &preference(&only_ip4)), Some(&wifi), "nor is it kept");
-        assert_eq!(choose(None, &[lte], &preference(&only_ip4)), None);
+        assert_eq!(choose(None, std::slice::from_ref(&lte), &preference(&only_ip4)), None);
+        let prefix = Nat64Prefix::new("2001:db8:64::".parse().unwrap(), 96).unwrap();
+        let through_nat64 = Reach { nat64: Prefixes::new([(2, prefix)]), ..only_ip4 };
+        assert_eq!(choose(None, std::slice::from_ref(&lte), &preference(&through_nat64)), Some(&lte), "a NAT64 leads there");
+        let tie = [lte, attachment(2, "198.51.100.7", 100)];
+        assert_eq!(choose(None, &tie, &preference(&through_nat64)), Some(&tie[1]), "native IPv4 is nearer");
     }
 
     #[test]

@@ -14,7 +14,6 @@ use std::time::Duration;
 
 use net::netlink::{Netlink, NetlinkError};
 use net::worker::WorkerGone;
-use protocol::addr::HomeAgentAddresses;
 use protocol::tunnel::{Counters, Event};
 use tokio::sync::{Mutex, Notify, mpsc, oneshot, watch};
 use tokio::task::AbortHandle;
@@ -30,6 +29,7 @@ use crate::leak_guard::{GuardError, LeakGuard};
 use crate::link_monitor::{self, Found};
 use crate::mobile_node::{Action, MobileNode, Registered};
 use crate::mobile_router;
+use crate::nat64::{self as nat64s, Reach, Watch};
 use crate::resume::{self, Resumed};
 use crate::routes::Routes;
 use crate::status::{SharedStatus, milliseconds};
@@ -39,6 +39,7 @@ use mhauth::Heard;
 
 mod fallback;
 mod mhauth;
+mod nat64;
 mod report;
 mod resumption;
 
@@ -98,7 +99,7 @@ pub struct Runtime {
     dns: Dns,
     status: SharedStatus,
     counters: Arc<Counters>,
-    home_agent: watch::Sender<Option<HomeAgentAddresses>>,
+    home_agent: watch::Sender<Option<Reach>>,
     heard_of_runs: mpsc::Sender<(Run, Heard)>,
     running: Option<AbortHandle>,
     finished: bool,
@@ -117,6 +118,7 @@ struct Inputs {
     resumed: mpsc::Receiver<Resumed>,
     fallbacks: mpsc::Receiver<FallbackEvent>,
     logins: mpsc::Receiver<()>,
+    nat64: Watch,
 }
 
 /// Runs a mobile node until `shutdown` ends, then de-registers and puts everything back. `renew` asks it for a new SA.
@@ -165,6 +167,8 @@ async fn run_guarded(
         tracing::info!("put the host's name servers back, which an earlier run had changed");
     }
     let (device, events) = TunnelDevice::open(&tunnel, &counters)?;
+    let nat64 = nat64s::start(device.interface(), hac.name_servers.clone(), tunnel.fwmark)?;
+    let hac = HacClient { nat64: nat64.clone(), ..hac };
     let (home_agent, home_agent_known) = watch::channel(None);
     let (usable, attachments) = mpsc::channel(ATTACHMENT_QUEUE);
     let routes = Arc::new(Mutex::new(routes));
@@ -209,7 +213,7 @@ async fn run_guarded(
         mobile_router::warn_of_settings(&router);
         runtime.node.be_router(router);
     }
-    let inputs = Inputs { runs, attachments, events, resumed: resume::watch(), fallbacks: of_fallbacks, logins };
+    let inputs = Inputs { runs, attachments, events, resumed: resume::watch(), fallbacks: of_fallbacks, logins, nat64 };
     let result = runtime.drive(inputs, renew, shutdown).await;
     monitor.abort();
     runtime.dns.put_back().await;
@@ -248,6 +252,7 @@ impl Runtime {
                     self.hac.forget_pauses();
                     self.node.handle_way_open(clock::now());
                 }
+                prefixes = inputs.nat64.changed() => self.take_nat64(prefixes),
                 () = sleep_until(due) => self.node.handle_timeout(clock::now()),
                 _ = activity.tick() => {
                     let ((sent, _), (received, _)) = (self.counters.sent(), self.counters.received());

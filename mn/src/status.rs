@@ -35,6 +35,9 @@ pub struct Status {
     pub transport: String,
     /// The home agent's outer address in use.
     pub home_agent: Option<IpAddr>,
+    /// The prefix of the NAT64 through which that is reached, where a network without IPv4 leads to a home agent with IPv4 alone.
+    #[serde(default)]
+    pub nat64: Option<String>,
     /// The SPI in use.
     pub spi: Option<u32>,
     /// The cipher suite in use.

@@ -45,7 +45,8 @@ fn show(status: &Status) {
     }
     if let (Some(home_agent), Some(suite)) = (status.home_agent, &status.suite) {
         let via = if status.transport == "tls" { ", over TLS: this network blocks UDP" } else { "" };
-        row("home agent", format!("{home_agent}, {suite}{via}"));
+        let translated = status.nat64.as_ref().map(|prefix| format!(", through the NAT64 of {prefix}")).unwrap_or_default();
+        row("home agent", format!("{home_agent}, {suite}{translated}{via}"));
     }
     if let (Some(spi), Some(left)) = (status.spi, status.sa_seconds_left) {
         row("SA", format!("SPI 0x{spi:07x}, {left} s left, renewed {} times", status.renewals));

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -56,18 +56,27 @@ pub(crate) enum Nothing {
 impl Resolver {
     /// As `servers` and `/etc/hosts` say now; queries carry `mark`.
     pub(crate) async fn of_system(servers: &NameServers, mark: u32) -> Self {
+        Self::of_servers(servers, Way { mark, device: None }).await
+    }
+
+    /// The same, whose queries leave by the interface of this name alone.
+    pub(crate) async fn on_interface(servers: &NameServers, mark: u32, device: &str) -> Self {
+        Self::of_servers(servers, Way { mark, device: Some(device.to_owned()) }).await
+    }
+
+    async fn of_servers(servers: &NameServers, way: Way) -> Self {
         let hosts = Path::new("/etc/hosts");
         match servers.find().await {
-            Ok(Found { path, text }) => Self::of(&path, Ok(text), hosts, mark).await,
-            Err(error) => Self::of(Path::new("/etc/resolv.conf"), Err(error), hosts, mark).await,
+            Ok(Found { path, text }) => Self::of(&path, Ok(text), hosts, way).await,
+            Err(error) => Self::of(Path::new("/etc/resolv.conf"), Err(error), hosts, way).await,
         }
     }
 
     /// `resolv_conf` is named in messages, and has `text`.
-    async fn of(resolv_conf: &Path, text: io::Result<Vec<u8>>, hosts: &Path, mark: u32) -> Self {
+    async fn of(resolv_conf: &Path, text: io::Result<Vec<u8>>, hosts: &Path, way: Way) -> Self {
         // A system without the file has no such names.
         let hosts = tokio::fs::read(hosts).await.map(|octets| String::from_utf8_lossy(&octets).into_owned()).unwrap_or_default();
-        let configured = text.map_err(|error| error.to_string()).and_then(|text| configure(&text, mark));
+        let configured = text.map_err(|error| error.to_string()).and_then(|text| configure(&text, way));
         let failed = |reason| format!("{} cannot be used: {reason}", resolv_conf.display());
         let (dns, servers) = match configured {
             Ok((dns, servers)) => (Ok(dns), servers),
@@ -121,6 +130,23 @@ impl Resolver {
         both(ipv6, ipv4)
     }
 
+    /// The IPv6 addresses that DNS has for `name`, whatever the hosts file says, and for how long they hold; how long it holds that there
+    /// are none, where the answer says it.
+    pub(crate) async fn ipv6_answer(&self, name: &str, deadline: Instant) -> Result<(Vec<Ipv6Addr>, Option<Duration>), Nothing> {
+        let dns = self.dns.as_ref().map_err(|reason| Nothing::Unanswered(reason.clone()))?;
+        let name = Name::from_ascii(name).map_err(|error| Nothing::Unanswered(error.to_string()))?;
+        let answer = timeout_at(deadline, dns.lookup(name, RecordType::AAAA)).await;
+        let seconds = |ttl: u32| Duration::from_secs(ttl.into());
+        match answer.map_err(|_| Nothing::Unanswered("no answer".to_owned()))? {
+            Ok(answer) => {
+                let records = || answer.answers().iter().filter_map(|record| Some((address6(&record.data)?, record.ttl)));
+                Ok((records().map(|(ip, _)| ip).collect(), records().map(|(_, ttl)| seconds(ttl)).min()))
+            }
+            Err(NetError::Dns(DnsError::NoRecordsFound(none))) => Ok((Vec::new(), none.negative_ttl.map(seconds))),
+            Err(error) => Err(nothing(error)),
+        }
+    }
+
     async fn addresses_of(&self, name: &str, family: RecordType, deadline: Instant) -> Result<Vec<IpAddr>, Nothing> {
         let records = self.query(name, family, deadline).await?;
         Ok(records.iter().filter_map(RData::ip_addr).filter(|ip| can_be_a_host(*ip)).collect())
@@ -165,6 +191,10 @@ fn both(ipv6: Result<Vec<IpAddr>, Nothing>, ipv4: Result<Vec<IpAddr>, Nothing>) 
     if found.is_empty() { Err(nothing) } else { Ok(found) }
 }
 
+fn address6(data: &RData) -> Option<Ipv6Addr> {
+    data.ip_addr().and_then(|ip| if let IpAddr::V6(ip) = ip { Some(ip) } else { None })
+}
+
 /// Filters of advertisements and captive networks answer with such addresses, and nobody listens there.
 fn can_be_a_host(ip: IpAddr) -> bool {
     !ip.is_unspecified() && !ip.is_multicast()
@@ -185,7 +215,7 @@ fn said(error: &NetError) -> String {
     if let NetError::Io(error) = error { error.to_string() } else { error.to_string() }
 }
 
-fn configure(resolv_conf: &[u8], mark: u32) -> Result<(hickory_resolver::Resolver<Marked>, Vec<IpAddr>), String> {
+fn configure(resolv_conf: &[u8], way: Way) -> Result<(hickory_resolver::Resolver<Marked>, Vec<IpAddr>), String> {
     let (config, mut options) = parse_resolv_conf(resolv_conf).map_err(|error| said(&error))?;
     options.timeout = SERVER_TIMEOUT;
     options.attempts = FURTHER_ROUNDS;
@@ -193,7 +223,7 @@ fn configure(resolv_conf: &[u8], mark: u32) -> Result<(hickory_resolver::Resolve
     options.use_hosts_file = ResolveHosts::Never;
     options.cache_size = 0;
     let servers = config.name_servers().iter().map(|server| server.ip).collect();
-    let marked = Marked { mark, interfaces: interfaces(resolv_conf).into(), handle: TokioHandle::default() };
+    let marked = Marked { way, interfaces: interfaces(resolv_conf).into(), handle: TokioHandle::default() };
     let builder = hickory_resolver::Resolver::builder_with_config(config, marked).with_options(options);
     Ok((builder.build().map_err(|error| error.to_string())?, servers))
 }
@@ -207,10 +237,19 @@ fn interfaces(resolv_conf: &[u8]) -> Vec<(IpAddr, String)> {
     String::from_utf8_lossy(resolv_conf).lines().filter_map(interface).collect()
 }
 
-/// Sockets that carry the tunnel's mark, on tokio.
+/// How queries go.
+#[derive(Clone)]
+struct Way {
+    /// The tunnel's mark, which leads past it.
+    mark: u32,
+    /// The only interface, where one is wanted.
+    device: Option<String>,
+}
+
+/// Sockets that go so, on tokio.
 #[derive(Clone)]
 struct Marked {
-    mark: u32,
+    way: Way,
     interfaces: Arc<[(IpAddr, String)]>,
     handle: TokioHandle,
 }
@@ -229,13 +268,16 @@ impl RuntimeProvider for Marked {
 
     /// `bind_addr` is only there for who configures one for the name server, as `/etc/resolv.conf` cannot.
     fn connect_tcp(&self, server: SocketAddr, _bind_addr: Option<SocketAddr>, limit: Option<Duration>) -> Opening<Self::Tcp> {
-        let mark = self.mark;
-        Box::pin(async move { tls::connect(server, Some(mark), limit.unwrap_or(SERVER_TIMEOUT)).await.map(AsyncIoTokioAsStd) })
+        let (mark, limit) = (self.way.mark, limit.unwrap_or(SERVER_TIMEOUT));
+        let anywhere: IpAddr = if server.is_ipv6() { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() };
+        let local = self.way.device.clone().map(|device| tls::LocalEnd { device, address: anywhere });
+        Box::pin(async move { tls::connect_from(local.as_ref(), server, Some(mark), limit).await.map(AsyncIoTokioAsStd) })
     }
 
     fn bind_udp(&self, local: SocketAddr, server: SocketAddr) -> Opening<Self::Udp> {
         let interface = self.interfaces.iter().find(|(address, _)| *address == server.ip());
-        let socket = marked::bind_udp(local, self.mark, interface.map(|(_, name)| name.as_str()));
+        let device = self.way.device.as_ref().or(interface.map(|(_, name)| name));
+        let socket = marked::bind_udp(local, self.way.mark, device.map(String::as_str));
         Box::pin(std::future::ready(socket))
     }
 }
@@ -267,7 +309,11 @@ mod tests {
             path
         };
         let (resolv_conf, hosts) = (path("resolv.conf", resolv_conf), path("hosts", hosts));
-        Resolver::of(&resolv_conf, tokio::fs::read(&resolv_conf).await, &hosts, 7872).await
+        Resolver::of(&resolv_conf, tokio::fs::read(&resolv_conf).await, &hosts, past()).await
+    }
+
+    fn past() -> Way {
+        Way { mark: 7872, device: None }
     }
 
     fn addresses(list: &[&str]) -> Vec<IpAddr> {
@@ -299,7 +345,7 @@ nonsense hac.example.org
     async fn without_a_name_server_the_file_that_should_name_one_is_told() {
         let nowhere = {
             let (path, hosts) = (Path::new("/nowhere/resolv.conf"), Path::new("/nowhere/hosts"));
-            Resolver::of(path, tokio::fs::read(path).await, hosts, 7872).await
+            Resolver::of(path, tokio::fs::read(path).await, hosts, past()).await
         };
         for resolver in [resolver("# nothing yet\n", "").await, nowhere] {
             let Err(Nothing::Unanswered(reason)) = resolver.addresses("hac.example.org", Instant::now()).await else {
@@ -341,7 +387,7 @@ nonsense hac.example.org
         let text =
             b"# fe80::9%no\nnameserver 192.0.2.53\n  nameserver\tfe80::1%wlan0 # the router\nnameserver fe80::2\nsearch example.org\n";
         assert_eq!(interfaces(text), [("fe80::1".parse().unwrap(), "wlan0".to_owned())]);
-        let (_, servers) = configure(text, 7872).unwrap_or_else(|error| panic!("{error}"));
+        let (_, servers) = configure(text, past()).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(servers, addresses(&["192.0.2.53", "fe80::1", "fe80::2"]));
     }
 

@@ -60,6 +60,7 @@ impl World {
             nai: "alice@example.org".parse().unwrap(),
             credentials: Credentials::psk(psk()),
             policy: Policy::default(),
+            nat64: Watch::default(),
             memory: Arc::default(),
         }
     }
@@ -366,7 +367,7 @@ async fn a_handshake_has_ten_seconds_whatever_trickles_in() {
         let (accepted, _) = listener.accept().await.unwrap();
         let hac = tokio::spawn(trickle(accepted, begin, trickles));
         let begun = tokio::time::Instant::now();
-        let error = client.connect(address, tcp).await.unwrap_err();
+        let error = client.connect(address, address.ip(), tcp).await.unwrap_err();
         assert!(matches!(error, HacError::TimedOut(HANDSHAKE_TIMEOUT)), "{error}");
         assert_eq!(begun.elapsed(), HANDSHAKE_TIMEOUT);
         hac.abort();

@@ -76,7 +76,8 @@ impl MobileNode {
         let kept = self.handover.target().filter(|_| self.registered.is_some());
         let avoided: Vec<Attachment> = self.avoided.iter().map(|(_, attachment)| attachment.clone()).collect();
         let leaves_for_better = self.may_use_both(&install);
-        let preference = Preference { home_agent: &install.sa.home_agent, leaves_for_better, avoided: &avoided };
+        let Some(reach) = self.reach() else { return };
+        let preference = Preference { home_agent: &reach, leaves_for_better, avoided: &avoided };
         match movement::choose(kept, &self.usable, &preference).cloned() {
             None => {
                 if self.handover.detach(now) {
@@ -178,11 +179,11 @@ impl MobileNode {
     /// Nothing has come back yet: the other networks are asked at the same time whether they lead to the home agent.
     fn ask_over_others(&mut self, current: &Attachment) {
         let answers = |install: &Arc<Install>| install.sa.features.heartbeat && install.sa.is_numbered();
-        let Some(install) = self.sa.clone().filter(answers) else { return };
-        if self.handover.beside().is_some() || self.registration.is_heard() {
+        let is_answered = self.sa.as_ref().is_some_and(answers);
+        if !is_answered || self.handover.beside().is_some() || self.registration.is_heard() {
             return;
         }
-        let leads_there = |other: &&Attachment| install.sa.home_agent.of_family(other.care_of.0).is_some();
+        let leads_there = |other: &&Attachment| self.reached_from(other).is_some();
         let others =
             self.usable.iter().filter(leads_there).filter(|other| !other.is_same_place(current) && !self.is_avoided(other));
         for attachment in others.cloned().collect::<Vec<_>>() {

@@ -130,10 +130,10 @@ impl MobileNode {
         self.path_over(self.handover.current()?)
     }
 
-    /// From this socket to the home agent's address of the same family.
+    /// From this socket to the home agent's address of the same family, or to the one that stands for it there.
     pub(super) fn path_over(&self, (socket, attachment): &Attached) -> Option<Path> {
         let home_agent = &self.sa.as_ref()?.sa.home_agent;
-        let remote = home_agent.of_family(attachment.care_of.0)?;
+        let remote = self.reached_from(attachment)?;
         Some(Path::proved(*socket, SocketAddr::new(remote, home_agent.port())))
     }
 }

@@ -34,6 +34,11 @@ impl Report {
         tracing::info!("the network that MHAuth ran over is gone: it is run anew as soon as there is one");
     }
 
+    /// MHAuth has not reached the HAC in the way that is left.
+    pub(super) fn bootstrap_goes_another_way() {
+        tracing::info!("another NAT64 is known: MHAuth, which has not reached the HAC, is run anew");
+    }
+
     /// The machine was asleep for so long, or the process stopped.
     pub(super) fn resumed(slept: Duration) {
         tracing::info!(slept_s = slept.as_secs(), "awake again: the binding and the keys are looked after anew");

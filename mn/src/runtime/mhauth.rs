@@ -62,9 +62,9 @@ impl Runtime {
                     shown.dns.clone_from(&grant.dns);
                     shown.last_error = None;
                 });
-                self.home_agent.send_replace(Some(install.sa.home_agent));
                 self.node.offer_fallback(grant.fallback.is_some());
                 self.fallbacks.set_server(grant.fallback);
+                self.home_agent.send_replace(Some(self.node.reach_of(install.sa.home_agent)));
                 self.node.handle_grant(run, install, now, &mut rand::rng());
                 Ok(())
             }

@@ -35,7 +35,8 @@ impl Runtime {
                 shown.profile = Some(install.sa.profile.name().to_owned());
                 shown.user_data = Some(install.sa.user_data.name().to_owned());
                 shown.sa_seconds_left = Some(install.valid_until.saturating_duration_since(now).as_secs());
-                shown.home_agent = shown.care_of.and_then(|care_of| install.sa.home_agent.of_family(care_of));
+                shown.home_agent = self.node.registered_at();
+                shown.nat64 = self.node.nat64_in_use().map(|prefix| prefix.to_string());
             }
         });
     }

@@ -12,7 +12,7 @@ impl Runtime {
     pub(super) async fn handle_resume(&mut self, resumed: Resumed) -> Result<(), RuntimeError> {
         let Resumed { slept, noticed_by } = resumed;
         tracing::debug!(?slept, %noticed_by, "the machine has slept, or the process was stopped");
-        let home_agent = *self.home_agent.borrow();
+        let home_agent = self.home_agent.borrow().clone();
         let usable = link_monitor::list(&self.netlink, self.device.interface(), home_agent.as_ref()).await?;
         self.status.update(|shown| shown.resumes += 1);
         self.dns.reassert();

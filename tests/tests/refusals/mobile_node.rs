@@ -37,6 +37,7 @@ pub(super) fn believing_in(authorities: &[&str]) -> HacClient {
         nai: ALICE.parse().unwrap(),
         credentials: Credentials::psk(Psk::from_octets(Secret::new((0..32).collect())).unwrap()),
         policy: Policy::default(),
+        nat64: Default::default(),
         memory: Arc::default(),
     }
 }

@@ -5,6 +5,7 @@ mod fallback;
 mod make_before_break;
 mod movement;
 mod nat;
+mod nat64;
 mod registration;
 mod renewal;
 mod report;
