@@ -22,7 +22,7 @@ CRITERION = --warm-up-time 0.5 --measurement-time 2
 
 # Commands that the demo and the lab need, and the Debian packages that bring them.
 DEMO_TOOLS := ip:iproute2 unshare:util-linux nsenter:util-linux ping:iputils-ping cc:build-essential nft:nftables
-LAB_TOOLS := $(DEMO_TOOLS) tshark:tshark dumpcap:wireshark-common dnsmasq:dnsmasq-base openssl:openssl \
+LAB_TOOLS := $(DEMO_TOOLS) tshark:tshark dumpcap:wireshark-common dnsmasq:dnsmasq-base tayga:tayga openssl:openssl \
   freeradius:freeradius radclient:freeradius-utils hostapd:hostapd eapol_test:eapoltest dbus-daemon:dbus debootstrap:debootstrap \
   dhcpcd:dhcpcd-base systemd-socket-activate:systemd
 BENCH_TOOLS := python3:python3 iperf3:iperf3 ethtool:ethtool wireguard-go:wireguard-go wg:wireguard-tools openvpn:openvpn

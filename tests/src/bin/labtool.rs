@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
+use protocol::nat64::Nat64Prefix;
+use protocol::wire::pref64::Pref64;
 use tests::lab::aaa::load;
 use tests::lab::emulator::{self, attacker::Attack};
 use tests::lab::traffic::{advertise, burst, inject, portal, press, relay, tcp, udp};
@@ -146,6 +148,17 @@ enum Command {
         #[arg(long, default_value_t = 128)]
         length: u8,
     },
+    /// Advertise a NAT64's prefix until killed
+    AdvertiseNat64 {
+        interface: u32,
+        prefix: Ipv6Addr,
+        /// Prefix length
+        #[arg(long, default_value_t = 96)]
+        length: u8,
+        /// Seconds
+        #[arg(long)]
+        lifetime: u64,
+    },
     /// Send the datagrams of a capture that went to an address and port again
     Inject {
         capture: PathBuf,
@@ -205,6 +218,10 @@ fn run(command: Command) -> Result<ExitCode> {
         }
         Command::Press { destinations, from } => press::press(&destinations, &from)?,
         Command::Advertise { interface, prefix, length } => advertise::advertise(interface, prefix, length)?,
+        Command::AdvertiseNat64 { interface, prefix, length, lifetime } => {
+            let prefix = Nat64Prefix::new(prefix, length).context("no NAT64 has such a prefix")?;
+            advertise::advertise_nat64(interface, Pref64 { prefix, lifetime: Duration::from_secs(lifetime) })?;
+        }
         Command::Inject { capture, to, mutation, inner } => {
             let inner = inner.and_then(|addresses| Some((*addresses.first()?, *addresses.get(1)?)));
             println!("{{\"sent\":{}}}", inject::inject(&capture, to, mutation, inner)?);

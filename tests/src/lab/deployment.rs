@@ -33,6 +33,8 @@ pub struct Setup<'a> {
     pub pool6: Option<&'a str>,
     /// IPv4 home addresses, if there are any.
     pub pool4: Option<&'a str>,
+    /// Whether home agent and HAC have IPv6 addresses outside, besides IPv4.
+    pub outer6: bool,
     /// The HAC's TCP port.
     pub port: u16,
     /// The home agent's TCP port for datagrams over TLS, if it has one.
@@ -57,6 +59,7 @@ impl Default for Setup<'_> {
             user_data: "protected",
             pool6,
             pool4,
+            outer6: true,
             port: plan::PORT,
             fallback_port: None,
             by_name: false,
@@ -305,7 +308,10 @@ fn provision(lab: &Lab, setup: &Setup<'_>) -> Result<()> {
     init.extend(setup.pool4.iter().flat_map(|pool| ["--pool4", pool]));
     hac_command(lab, &init)?;
     edit(Path::new(&config), &["policy", "suites"], vec![setup.suite].into())?;
-    let mut add_ha = vec!["-c", &config, "ha", "add", "ha1", "--address", &ha4, "--address", &ha6, "--feed", &feed, "--out", &ha];
+    let mut add_ha = vec!["-c", &config, "ha", "add", "ha1", "--address", &ha4, "--feed", &feed, "--out", &ha];
+    if setup.outer6 {
+        add_ha.extend(["--address", &ha6]);
+    }
     let fallback_port = setup.fallback_port.map(|port| port.to_string());
     add_ha.extend(fallback_port.iter().flat_map(|port| ["--fallback-port", port]));
     hac_command(lab, &add_ha)?;
@@ -320,7 +326,9 @@ fn provision(lab: &Lab, setup: &Setup<'_>) -> Result<()> {
     if setup.by_name {
         return remove(&mn_config, &["hac", "port"]);
     }
-    edit(&mn_config, &["hac", "addresses"], vec![plan::HAC4.to_string(), plan::HAC6.to_string()].into())
+    let mut addresses = vec![plan::HAC4.to_string()];
+    addresses.extend(setup.outer6.then(|| plan::HAC6.to_string()));
+    edit(&mn_config, &["hac", "addresses"], addresses.into())
 }
 
 /// `hac subscriber add`, with the options of what is not the default.

@@ -19,6 +19,7 @@ pub mod kernel_events;
 mod logs;
 pub mod mix;
 pub mod nat;
+pub mod nat64;
 pub mod oracle;
 pub mod pcap;
 pub mod plan;

@@ -21,6 +21,7 @@ mod main_job;
 mod mixes;
 mod mobile_network;
 mod nat;
+mod nat64;
 mod path_mtu;
 mod ping_pong;
 mod refusals;

@@ -1,10 +1,12 @@
-//! Router advertisements of somebody who wants to read along (RFC 4861 section 4.2, RFC 4191): octets as they are on the wire.
+//! Router advertisements (RFC 4861 section 4.2): of somebody who wants to read along (RFC 4191), and of a NAT64 (RFC 8781). Octets as they
+//! are on the wire.
 
 use std::net::{Ipv6Addr, SocketAddrV6};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use socket2::{Domain, Protocol, Socket, Type};
+use protocol::wire::pref64::Pref64;
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 /// Sent so often, as a router does that was just switched on.
 const TIMES: usize = 3;
@@ -24,15 +26,34 @@ const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
 /// No raw socket, or the interface is gone.
 pub fn advertise(interface: u32, prefix: Ipv6Addr, length: u8) -> Result<()> {
     ensure!((65..=128).contains(&length), "a route more specific than the prefix has 65 to 128 bits");
-    let socket = Socket::new(Domain::IPV6, Type::RAW, Some(Protocol::ICMPV6)).context("no raw socket")?;
-    socket.set_multicast_hops_v6(255)?;
-    socket.set_multicast_if_v6(interface)?;
-    let everybody = SocketAddrV6::new(ALL_NODES, 0, 0, interface).into();
+    let (socket, everybody) = open(interface)?;
     for _ in 0..TIMES {
         socket.send_to(&message(prefix, length), &everybody).context("cannot send a router advertisement")?;
         std::thread::sleep(PAUSE);
     }
     Ok(())
+}
+
+/// Says on `interface`, again and again until killed, that a NAT64 with this prefix is there, as `said` has it; and nothing else: this is
+/// no router.
+///
+/// # Errors
+/// No raw socket, or the interface is gone.
+pub fn advertise_nat64(interface: u32, said: Pref64) -> Result<()> {
+    let (socket, everybody) = open(interface)?;
+    let octets = [&[134, 0, 0, 0][..], &[0; 12], &said.emit()].concat();
+    loop {
+        // While the link is down it goes nowhere.
+        let _down = socket.send_to(&octets, &everybody);
+        std::thread::sleep(PAUSE);
+    }
+}
+
+fn open(interface: u32) -> Result<(Socket, SockAddr)> {
+    let socket = Socket::new(Domain::IPV6, Type::RAW, Some(Protocol::ICMPV6)).context("no raw socket")?;
+    socket.set_multicast_hops_v6(255)?;
+    socket.set_multicast_if_v6(interface)?;
+    Ok((socket, SocketAddrV6::new(ALL_NODES, 0, 0, interface).into()))
 }
 
 /// The checksum is the kernel's to fill in (RFC 3542 section 3.1).
