@@ -201,6 +201,20 @@ mod tests {
         assert_eq!(MobilityMessage::parse(&message.emit(ENDS), ENDS), Ok(message));
     }
 
+    /// RFC 5555 sections 3.1.3 and 3.2.2 (F), RFC 5845 (T), and bits that nobody has yet.
+    #[test]
+    fn flags_that_mean_nothing_here_are_read_past() {
+        let known = MobilityMessage::BindingUpdate(update());
+        for (octet, bit) in [(8, 1), (9, 0x80), (9, 0x20), (9, 1)] {
+            let mut header = known.emit(ENDS);
+            header[octet] |= bit;
+            header[4..6].fill(0);
+            let sum = checksum::with_pseudo_header(ENDS.source, ENDS.destination, signalling::MOBILITY, &header);
+            header[4..6].copy_from_slice(&sum.to_be_bytes());
+            assert_eq!(MobilityMessage::parse(&header, ENDS).as_ref(), Ok(&known), "{octet} {bit:#x}");
+        }
+    }
+
     #[test]
     fn how_far_a_node_has_heard_comes_back_beside_a_token_and_alone() {
         for path_check in [None, Some(PathToken([7; 8]))] {
