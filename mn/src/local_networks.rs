@@ -88,6 +88,7 @@ mod tests {
             tentative: false,
             deprecated: false,
             dad_failed: false,
+            temporary: false,
             permanent: true,
         }
     }

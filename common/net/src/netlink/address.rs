@@ -29,6 +29,8 @@ pub struct Address {
     pub deprecated: bool,
     /// Another node has it: never usable.
     pub dad_failed: bool,
+    /// It is one of those that the kernel makes anew from day to day for the sake of privacy (RFC 8981).
+    pub temporary: bool,
     /// It has no lifetime: set by hand and not by router advertisement or DHCP.
     pub permanent: bool,
 }
@@ -119,6 +121,7 @@ impl Address {
             tentative: flags.contains(AddressFlags::Tentative) && !flags.contains(AddressFlags::Optimistic),
             deprecated: flags.contains(AddressFlags::Deprecated),
             dad_failed: flags.contains(AddressFlags::Dadfailed),
+            temporary: message.header.family == AddressFamily::Inet6 && flags.contains(AddressFlags::Secondary),
             permanent: flags.contains(AddressFlags::Permanent),
         })
     }

@@ -73,6 +73,24 @@ fn addresses_are_usable_at_once_and_are_added_and_deleted_any_number_of_times() 
 }
 
 #[test]
+fn an_address_that_the_kernel_makes_for_the_sake_of_privacy_is_told_from_its_public_one() {
+    with_a_device(|netlink, index| async move {
+        std::fs::write("/proc/sys/net/ipv6/conf/mn0/use_tempaddr", "2").unwrap();
+        fixture::shell("ip address add 2001:db8:7::5/64 dev mn0 mngtmpaddr && ip address add 192.0.2.7/24 dev mn0");
+        fixture::shell("ip address add 192.0.2.8/24 dev mn0");
+        let all = netlink.addresses().await.unwrap();
+        let made = |temporary| {
+            let of = all.iter().filter(|address| address.interface == index && address.temporary == temporary);
+            of.map(|address| address.address.to_string()).collect::<Vec<_>>()
+        };
+        let temporary = made(true);
+        assert!(temporary.len() == 1 && temporary[0].starts_with("2001:db8:7:"), "{temporary:?}");
+        let public = made(false);
+        assert!(["2001:db8:7::5/64", "192.0.2.8/24"].iter().all(|one| public.iter().any(|other| other == one)), "{public:?}");
+    });
+}
+
+#[test]
 fn what_the_kernel_delivers_to_this_host_is_listed_and_multicast_is_not() {
     with_a_device(|netlink, index| async move {
         netlink.add_address(index, net("192.0.2.1/24")).await.unwrap();
