@@ -9,6 +9,7 @@
 //! ([`cli`]).
 #![forbid(unsafe_code)]
 
+pub mod address_selection;
 pub mod binding_messages;
 pub mod binding_update_list;
 pub mod bootstrap;

@@ -9,6 +9,7 @@ use net::netlink::{Address, Link, MAIN_TABLE, Monitor, Netlink, NetlinkError, Ro
 use protocol::addr::CareOfAddress;
 use tokio::sync::{mpsc, watch};
 
+use crate::address_selection::{Source, compare_sources};
 use crate::clock;
 use crate::movement::Attachment;
 use crate::nat64::Reach;
@@ -97,7 +98,8 @@ fn targets(home_agent: Option<&Reach>, link: &Link) -> [Option<IpAddr>; 2] {
     }
 }
 
-/// The care-of addresses that `link` offers towards `target`, if it has a route there, the one that the kernel would take first.
+/// The care-of addresses that `link` offers towards `target`, if it has a route there: the route's own source first, then as RFC 6724
+/// section 5 has them.
 fn attachments(link: &Link, target: IpAddr, addresses: &[Address], routes: &[Route]) -> Vec<Attachment> {
     let leads = |route: &&Route| {
         route.kind == RouteKind::Unicast && route.interface == Some(link.index) && route.destination.contains(&target)
@@ -121,9 +123,16 @@ fn attachments(link: &Link, target: IpAddr, addresses: &[Address], routes: &[Rou
         metric: route.metric.unwrap_or(0),
         deprecated: address.deprecated,
     };
-    let mut found: Vec<Attachment> = addresses.iter().filter(usable).map(attachment).collect();
-    found.sort_by_key(|attachment| (attachment.deprecated, route.source != Some(attachment.care_of.0)));
-    found
+    let mut found: Vec<&Address> = addresses.iter().filter(usable).collect();
+    found.sort_by(|one, other| {
+        let is_wanted = |address: &Address| !address.deprecated && route.source == Some(address.address.addr());
+        is_wanted(other).cmp(&is_wanted(one)).then_with(|| compare_sources(&source(one), &source(other), target))
+    });
+    found.into_iter().map(attachment).collect()
+}
+
+fn source(address: &Address) -> Source {
+    Source { address: address.address, deprecated: address.deprecated, temporary: address.temporary }
 }
 
 #[cfg(test)]
@@ -189,5 +198,20 @@ mod tests {
         let found = attachments(&link(), target(), &addresses, &[route]);
         let found: Vec<_> = found.iter().map(|attachment| (attachment.care_of.0, attachment.deprecated)).collect();
         assert_eq!(found, [(8, false), (7, false), (6, true)].map(|(last, old)| (IpAddr::from([198, 51, 100, last]), old)));
+    }
+
+    #[test]
+    fn ipv6_addresses_are_in_the_order_of_default_address_selection() {
+        let temporary = Address { temporary: true, ..address("2001:db8:1::d5e3:7953/64") };
+        let addresses = [address("fd00::7/64"), address("2001:db8:1::7/64"), temporary, address("2001:db8:f::7/64")];
+        let route = Route::unicast("::/0".parse().unwrap(), 3, MAIN_TABLE, 16);
+        let order = |target: &str| {
+            let found = attachments(&link(), target.parse().unwrap(), &addresses, std::slice::from_ref(&route));
+            found.iter().map(|attachment| attachment.care_of.0.to_string()).collect::<Vec<_>>()
+        };
+        let public = ["2001:db8:1::d5e3:7953", "2001:db8:f::7", "2001:db8:1::7", "fd00::7"];
+        assert_eq!(order("2001:db8:f::1"), public, "the prefix of the home agent's network is nearer");
+        assert_eq!(order("::"), [public[0], public[2], public[1], public[3]], "nothing is near what is not known yet");
+        assert_eq!(order("fd00::1")[0], "fd00::7");
     }
 }

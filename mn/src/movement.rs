@@ -3,8 +3,11 @@
 //! The question is "is the one that I use still usable, is another better?", never "did something change?": a change elsewhere
 //! moves nothing.
 
-use protocol::addr::CareOfAddress;
+use std::cmp::Ordering;
 
+use protocol::addr::{CareOfAddress, HomeAddresses};
+
+use crate::address_selection::Fit;
 use crate::nat64::Reach;
 
 /// A care-of address that could be used: valid, not tentative, with a route to the home agent.
@@ -39,39 +42,77 @@ impl Attachment {
 pub struct Preference<'a> {
     /// Where they have to lead.
     pub home_agent: &'a Reach,
+    /// What is no care-of address, should an interface have it.
+    pub home: HomeAddresses,
     /// Whether one that is in use is left while it works: the home agent can serve both for a while, so nothing is lost.
     pub leaves_for_better: bool,
+    /// Whether the home agent has acknowledged the one that is in use.
+    pub is_acknowledged: bool,
     /// Where the home agent has not answered of late: used where there is nothing else.
     pub avoided: &'a [Attachment],
 }
 
-/// The attachment to use: the current one, unless it is not usable any more or another is better; else the one with the lowest
-/// metric. Of those that tie one without a NAT64 wins, then IPv6. One from which the home agent has no address is of no use.
+/// The attachment to use: the current one, unless it is not usable any more or another is better; else of the interface with the lowest
+/// metric the one that goes best with the home agent's address as seen from there, without a NAT64 before one, IPv6 before IPv4 (RFC 6724).
+/// Equal ones are taken in their order. One from which the home agent has no address is of no use, and a home address is no care-of address.
 pub fn choose<'a>(current: Option<&Attachment>, usable: &'a [Attachment], preference: &Preference<'_>) -> Option<&'a Attachment> {
-    let leads_there =
-        |attachment: &&Attachment| preference.home_agent.seen_from(attachment.interface, attachment.care_of.0).is_some();
-    let candidates: Vec<&Attachment> = usable.iter().filter(leads_there).collect();
-    let best = *candidates.iter().min_by_key(|attachment| preference.rank(attachment))?;
-    let kept = current.and_then(|current| candidates.iter().find(|other| other.is_same_place(current)));
-    Some(kept.copied().filter(|kept| !preference.is_better(best, kept, &candidates)).unwrap_or(best))
+    let candidates: Vec<Candidate<'a>> =
+        usable.iter().filter_map(|attachment| preference.candidate(attachment, usable)).collect();
+    let best = candidates.iter().min_by_key(|candidate| candidate.rank())?;
+    let kept = current.and_then(|current| candidates.iter().find(|other| other.attachment.is_same_place(current)));
+    Some(kept.filter(|kept| !preference.is_better(best, kept)).unwrap_or(best).attachment)
+}
+
+/// An attachment that leads to the home agent.
+struct Candidate<'a> {
+    attachment: &'a Attachment,
+    avoided: bool,
+    /// Of its interface's best route. Metrics of routes of different families say nothing of each other: the kernel gives a route that a
+    /// router advertises 1024, whatever the network manager says of IPv4.
+    metric: u32,
+    /// It sends through a NAT64.
+    translated: bool,
+    fit: Fit,
+}
+
+impl Candidate<'_> {
+    fn rank(&self) -> (bool, bool, bool, u32, bool, Fit) {
+        (self.avoided, self.fit.other_scope, self.attachment.deprecated, self.metric, self.translated, self.fit)
+    }
+
+    /// Address and home agent's address are of different kinds: it may lead nowhere, though it looks right.
+    fn is_odd(&self) -> bool {
+        self.fit.other_scope || self.fit.other_label
+    }
 }
 
 impl Preference<'_> {
-    fn rank(&self, attachment: &Attachment) -> (bool, bool, u32, bool, bool) {
-        let (is_avoided, is_ip4) = (attachment.is_among(self.avoided), attachment.care_of.0.is_ipv4());
-        let is_translated = self.home_agent.is_through_nat64(attachment.interface, attachment.care_of.0);
-        (is_avoided, attachment.deprecated, attachment.metric, is_translated, is_ip4)
+    fn candidate<'a>(&self, attachment: &'a Attachment, usable: &[Attachment]) -> Option<Candidate<'a>> {
+        let (interface, care_of) = (attachment.interface, attachment.care_of.0);
+        let home_agent = self.home_agent.seen_from(interface, care_of).filter(|_| !self.home.contains(care_of))?;
+        let leads_there =
+            |other: &&Attachment| other.interface == interface && self.home_agent.seen_from(interface, other.care_of.0).is_some();
+        let metrics = usable.iter().filter(leads_there).map(|other| other.metric);
+        Some(Candidate {
+            attachment,
+            avoided: attachment.is_among(self.avoided),
+            metric: metrics.min().unwrap_or(attachment.metric),
+            translated: self.home_agent.is_through_nat64(interface, care_of),
+            fit: Fit::of(care_of, home_agent),
+        })
     }
 
-    /// Interfaces are compared by their best route: on one interface there is nothing to gain from another address of its own.
-    fn is_better(&self, best: &Attachment, kept: &Attachment, candidates: &[&Attachment]) -> bool {
-        let (best_avoided, best_deprecated, ..) = self.rank(best);
-        let (kept_avoided, kept_deprecated, ..) = self.rank(kept);
-        let metric = |interface| candidates.iter().filter(|other| other.interface == interface).map(|other| other.metric).min();
-        match (best_avoided, best_deprecated).cmp(&(kept_avoided, kept_deprecated)) {
-            std::cmp::Ordering::Less => true,
-            std::cmp::Ordering::Equal => self.leaves_for_better && metric(best.interface) < metric(kept.interface),
-            std::cmp::Ordering::Greater => false,
+    /// An address that works is not left for another one of the same interface that only stands before it in the order: a new temporary
+    /// address each day is no reason to move.
+    fn is_better(&self, best: &Candidate<'_>, kept: &Candidate<'_>) -> bool {
+        let must = |candidate: &Candidate<'_>| (candidate.avoided, candidate.attachment.deprecated);
+        match must(best).cmp(&must(kept)) {
+            Ordering::Less => true,
+            Ordering::Equal => {
+                let costs_nothing = self.leaves_for_better || !self.is_acknowledged;
+                self.leaves_for_better && best.metric < kept.metric || costs_nothing && kept.is_odd() && !best.is_odd()
+            }
+            Ordering::Greater => false,
         }
     }
 }
@@ -99,12 +140,17 @@ mod tests {
         Reach { home_agent: own.unwrap(), nat64: Prefixes::default() }
     }
 
+    fn home_agent_at(ip6: &str) -> Reach {
+        home_agent(Some(ip6), Some("203.0.113.1"))
+    }
+
     fn of_both_families() -> Reach {
         home_agent(Some("2001:db8:f::1"), Some("203.0.113.1"))
     }
 
     fn preference(home_agent: &Reach) -> Preference<'_> {
-        Preference { home_agent, leaves_for_better: false, avoided: &[] }
+        let home = HomeAddresses::new(Some("2001:db8:100::7".parse().unwrap()), Some([10, 9, 0, 7].into())).unwrap();
+        Preference { home_agent, home, leaves_for_better: false, is_acknowledged: true, avoided: &[] }
     }
 
     #[test]
@@ -117,7 +163,6 @@ mod tests {
         assert_eq!(choose(Some(&lte), &both, &Preference { avoided: std::slice::from_ref(&wifi), ..better }), Some(&lte));
         let equal = [attachment(1, "198.51.100.7", 700), lte.clone()];
         assert_eq!(choose(Some(&lte), &equal, &better), Some(&lte), "a tie is no reason to move");
-        // The kernel's metric of a route that a router advertises is 1024, whatever the network manager says of the other family.
         let of_lte = [wifi, attachment(2, "192.0.2.7", 100), attachment(2, "2001:db8:2::7", 1024)];
         assert_eq!(choose(Some(&of_lte[2]), &of_lte, &better), Some(&of_lte[2]), "the interface is the best one");
     }
@@ -170,5 +215,52 @@ mod tests {
     fn another_address_on_the_same_interface_is_another_attachment() {
         let (old, new) = (attachment(1, "198.51.100.7", 600), attachment(1, "198.51.100.8", 600));
         assert_eq!(choose(Some(&old), std::slice::from_ref(&new), &preference(&of_both_families())), Some(&new));
+    }
+    #[test]
+    fn on_one_interface_ipv6_is_taken_before_ipv4_whatever_the_metrics_of_the_two_families() {
+        let both = [attachment(1, "198.51.100.7", 100), attachment(1, "2001:db8:2::7", 1024)];
+        let home_agent = of_both_families();
+        assert_eq!(choose(None, &both, &preference(&home_agent)), Some(&both[1]));
+        let better = Preference { leaves_for_better: true, ..preference(&home_agent) };
+        assert_eq!(choose(Some(&both[0]), &both, &better), Some(&both[0]), "IPv4 that works is not left for it");
+        let private = home_agent_at("fd00:f::1");
+        assert_eq!(choose(None, &both, &preference(&private)), Some(&both[0]), "from a global to a unique local address");
+        let local = [both[0].clone(), attachment(1, "fd00:2::7", 1024)];
+        assert_eq!(choose(None, &local, &preference(&private)), Some(&local[0]), "RFC 6724 section 2.1: precedence 35 and 3");
+    }
+
+    #[test]
+    fn a_unique_local_address_is_left_for_a_global_one_where_it_has_not_proved_itself_or_that_costs_nothing() {
+        let both = [attachment(1, "fd00:2::7", 100), attachment(1, "2001:db8:2::7", 100)];
+        let home_agent = of_both_families();
+        let chosen = |is_acknowledged, leaves_for_better| {
+            let preference = Preference { is_acknowledged, leaves_for_better, ..preference(&home_agent) };
+            choose(Some(&both[0]), &both, &preference).cloned().unwrap()
+        };
+        assert_eq!(choose(None, &both, &preference(&home_agent)), Some(&both[1]));
+        assert_eq!(chosen(false, false), both[1]);
+        assert_eq!(chosen(true, true), both[1]);
+        assert_eq!(chosen(true, false), both[0], "the network translates it");
+    }
+
+    #[test]
+    fn an_address_that_works_is_not_left_for_a_newer_one_of_the_same_kind() {
+        let both = [attachment(1, "2001:db8:2::d5e3:7953", 100), attachment(1, "2001:db8:2::7", 100)];
+        let home_agent = of_both_families();
+        for (is_acknowledged, leaves_for_better) in [(false, false), (false, true), (true, false), (true, true)] {
+            let preference = Preference { is_acknowledged, leaves_for_better, ..preference(&home_agent) };
+            assert_eq!(choose(Some(&both[1]), &both, &preference), Some(&both[1]));
+        }
+        let old = Attachment { deprecated: true, ..both[1].clone() };
+        assert_eq!(choose(Some(&old), &[both[0].clone(), old.clone()], &preference(&home_agent)), Some(&both[0]));
+    }
+
+    #[test]
+    fn a_home_address_is_no_care_of_address_whichever_interface_has_it() {
+        let home = attachment(1, "2001:db8:100::7", 1);
+        let abroad = attachment(2, "198.51.100.7", 700);
+        let home_agent = of_both_families();
+        assert_eq!(choose(None, &[home.clone(), abroad.clone()], &preference(&home_agent)), Some(&abroad));
+        assert_eq!(choose(None, &[home], &preference(&home_agent)), None);
     }
 }

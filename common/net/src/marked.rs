@@ -2,7 +2,7 @@
 //! carries packets is in [`udp`](crate::udp).
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use tokio::net::UdpSocket;
@@ -23,6 +23,19 @@ pub fn bind_udp(local: SocketAddr, mark: u32, device: Option<&str>) -> io::Resul
     }
     socket.bind(&SockAddr::from(local))?;
     UdpSocket::from_std(socket.into())
+}
+
+/// Any port: nothing is sent.
+const DISCARD: u16 = 9;
+
+/// The address that packets to `destination` with this mark would have as their source; `None` where no route leads there, or CAP_NET_ADMIN
+/// is missing.
+pub fn source_towards(destination: IpAddr, mark: u32) -> Option<IpAddr> {
+    let any = if destination.is_ipv6() { Ipv6Addr::UNSPECIFIED.into() } else { IpAddr::V4(Ipv4Addr::UNSPECIFIED) };
+    let socket = Socket::new(Domain::for_address(SocketAddr::new(any, 0)), Type::DGRAM, Some(Protocol::UDP)).ok()?;
+    socket.set_mark(mark).ok()?;
+    socket.connect(&SockAddr::from(SocketAddr::new(destination, DISCARD))).ok()?;
+    Some(socket.local_addr().ok()?.as_socket()?.ip())
 }
 
 #[cfg(test)]
@@ -49,6 +62,20 @@ mod tests {
             assert_eq!(marked.send_to(b"query", "192.0.2.1:53").await.unwrap(), 5);
             let mut octets = [0; 9];
             assert_eq!(there.recv(&mut octets).await.unwrap(), 5);
+        });
+    }
+
+    #[test]
+    fn the_source_towards_a_destination_is_that_of_the_route_for_what_is_marked() {
+        in_new_network_namespace_async(|| async {
+            shell("ip link set lo up && ip link add wifi type veth peer name far && ip link set far up && ip link set wifi up");
+            shell("ip address add 198.51.100.7/24 dev wifi && ip address add 10.9.0.7/32 dev lo");
+            shell("ip route add default dev wifi && ip route add default dev lo src 10.9.0.7 table 7");
+            shell("ip rule add not fwmark 7872 lookup 7 priority 7");
+            let towards = |text: &str, mark| source_towards(text.parse().unwrap(), mark);
+            assert_eq!(towards("203.0.113.1", 7872), Some([198, 51, 100, 7].into()));
+            assert_eq!(towards("203.0.113.1", 1), Some([10, 9, 0, 7].into()));
+            assert_eq!(towards("2001:db8::1", 7872), None);
         });
     }
 

@@ -1,9 +1,11 @@
-//! In which order the HAC's addresses are tried: by SRV priority and weight (RFC 2782), within a priority with the families
-//! interleaved (RFC 8305 section 4). Pure.
+//! In which order the HAC's addresses are tried: by SRV priority and weight (RFC 2782), within a priority as RFC 6724 section 6 has them,
+//! with the families interleaved (RFC 8305 section 4). Pure.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use rand::{Rng, RngExt};
+
+use crate::address_selection::sort_destinations;
 
 /// The most addresses that a run tries. An operator has two or four; a name with more is a mistake or an attack.
 pub const MAX_CANDIDATES: usize = 16;
@@ -47,16 +49,20 @@ pub(super) fn by_weight(mut services: Vec<Service>, rng: &mut impl Rng) -> Vec<S
     ordered
 }
 
-/// What was found, in the order in which it is tried: by priority, then IPv6 and IPv4 in turn, each family in the order given.
-/// None twice, and no more than [`MAX_CANDIDATES`].
-pub(super) fn interleaved(mut found: Vec<Candidate>) -> Vec<Candidate> {
+/// What was found, in the order in which it is tried: by priority, then by default address selection, given the `source` that the kernel
+/// would use for each; the families in turn, beginning with that of the first, and equal ones in the order given. None twice, and no
+/// more than [`MAX_CANDIDATES`].
+pub(super) fn interleaved(mut found: Vec<Candidate>, source: impl Fn(IpAddr) -> Option<IpAddr>) -> Vec<Candidate> {
     found.sort_by_key(|candidate| candidate.priority);
     let mut ordered = Vec::with_capacity(found.len());
-    for level in found.chunk_by(|one, next| one.priority == next.priority) {
+    for level in found.chunk_by_mut(|one, next| one.priority == next.priority) {
+        sort_destinations(level, |candidate| candidate.address.ip(), &source);
+        let level = &*level;
+        let begins_with_ipv6 = level.first().is_some_and(|first| first.address.is_ipv6());
         let of = |ipv6| level.iter().filter(move |candidate| candidate.address.is_ipv6() == ipv6).copied();
-        let (mut ipv6, mut ipv4) = (of(true), of(false));
+        let (mut one, mut other) = (of(begins_with_ipv6), of(!begins_with_ipv6));
         loop {
-            let pair = [ipv6.next(), ipv4.next()];
+            let pair = [one.next(), other.next()];
             if pair == [None, None] {
                 break;
             }
@@ -106,6 +112,11 @@ mod tests {
 
     fn candidates(list: &[(u16, &str)]) -> Vec<Candidate> {
         list.iter().map(|(priority, ip)| candidate(*priority, ip)).collect()
+    }
+
+    /// A host with a global address of either family.
+    fn anywhere(destination: IpAddr) -> Option<IpAddr> {
+        Some(if destination.is_ipv6() { "2001:db8:1::7".parse().unwrap() } else { [198, 51, 100, 7].into() })
     }
 
     /// How often each target came first of 10,000 draws.
@@ -160,15 +171,25 @@ mod tests {
             (2, "2001:db8::9"),
             (2, "192.0.2.9"),
         ]);
-        assert_eq!(interleaved(found), expected);
+        assert_eq!(interleaved(found, anywhere), expected);
+    }
+
+    #[test]
+    fn a_family_without_a_way_there_and_unique_local_addresses_from_afar_come_second() {
+        let found = candidates(&[(1, "fd00::1"), (1, "2001:db8::1"), (1, "192.0.2.1"), (1, "192.0.2.2")]);
+        let only_ip4 = |destination: IpAddr| destination.is_ipv4().then_some([198, 51, 100, 7].into());
+        let expected = candidates(&[(1, "192.0.2.1"), (1, "fd00::1"), (1, "192.0.2.2"), (1, "2001:db8::1")]);
+        assert_eq!(interleaved(found.clone(), only_ip4), expected);
+        let expected = candidates(&[(1, "2001:db8::1"), (1, "192.0.2.1"), (1, "fd00::1"), (1, "192.0.2.2")]);
+        assert_eq!(interleaved(found, anywhere), expected);
     }
 
     #[test]
     fn an_address_that_is_named_twice_is_tried_once_at_its_best_priority_and_no_more_than_sixteen_are() {
         let twice = candidates(&[(3, "192.0.2.1"), (1, "192.0.2.1"), (1, "192.0.2.1")]);
-        assert_eq!(interleaved(twice), candidates(&[(1, "192.0.2.1")]));
+        assert_eq!(interleaved(twice, anywhere), candidates(&[(1, "192.0.2.1")]));
         let many = (0..200).map(|last| candidate(0, &format!("192.0.2.{last}"))).collect();
-        assert_eq!(interleaved(many).len(), MAX_CANDIDATES);
+        assert_eq!(interleaved(many, anywhere).len(), MAX_CANDIDATES);
     }
 
     #[test]

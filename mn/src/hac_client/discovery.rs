@@ -8,6 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use net::marked::source_towards;
 use tokio::time::Instant;
 
 use super::candidate::{self, Candidate, Service};
@@ -100,11 +101,11 @@ impl Whereabouts {
             return Ok(vec![at(ip)]);
         }
         let resolver = Resolver::of_system(servers, mark).await;
-        let found = self.look_up(&resolver).await;
+        let found = self.look_up(&resolver, mark).await;
         found.map_err(|problem| DiscoveryError { name: self.name.clone(), problem })
     }
 
-    async fn look_up(&self, resolver: &Resolver) -> Result<Vec<Candidate>, Problem> {
+    async fn look_up(&self, resolver: &Resolver, mark: u32) -> Result<Vec<Candidate>, Problem> {
         let now = Instant::now();
         let deadline = now + LOOK_UP_TIMEOUT;
         // Who gives the name an address on this host means that address.
@@ -113,7 +114,7 @@ impl Whereabouts {
         if asks_for_service {
             let record = format!("{SERVICE}.{}", self.name);
             match resolver.services(&record, now + SRV_TIMEOUT).await {
-                Ok(services) => return targets(resolver, &record, services, deadline).await,
+                Ok(services) => return targets(resolver, &record, services, deadline, mark).await,
                 Err(Nothing::UnknownName | Nothing::Empty) => asked.push(format!("SRV {record}")),
                 Err(Nothing::Unanswered(reason)) => {
                     tracing::info!(record, reason, "no answer about the HAC's SRV record: its name's own addresses are tried");
@@ -128,7 +129,7 @@ impl Whereabouts {
             .await
             .map_err(|nothing| problem(nothing, "DNS has no address for it", &asked, resolver))?;
         let candidates = found.into_iter().map(|ip| Candidate { address: SocketAddr::new(ip, port), priority: 0 });
-        Ok(candidate::interleaved(candidates.collect()))
+        Ok(candidate::interleaved(candidates.collect(), |ip| source_towards(ip, mark)))
     }
 }
 
@@ -138,6 +139,7 @@ async fn targets(
     record: &str,
     services: Vec<Service>,
     deadline: Instant,
+    mark: u32,
 ) -> Result<Vec<Candidate>, Problem> {
     let mut services = candidate::by_weight(offered(services), &mut rand::rng());
     services.truncate(MAX_TARGETS);
@@ -160,7 +162,7 @@ async fn targets(
         let nothing = unanswered.cloned().unwrap_or(Nothing::Empty);
         return Err(problem(nothing, "its SRV record names no host that has an address", &asked, resolver));
     }
-    Ok(candidate::interleaved(candidates))
+    Ok(candidate::interleaved(candidates, |ip| source_towards(ip, mark)))
 }
 
 /// Without those that say that the service is not there (RFC 2782: the target `.`) or that cannot be.

@@ -77,7 +77,13 @@ impl MobileNode {
         let avoided: Vec<Attachment> = self.avoided.iter().map(|(_, attachment)| attachment.clone()).collect();
         let leaves_for_better = self.may_use_both(&install);
         let Some(reach) = self.reach() else { return };
-        let preference = Preference { home_agent: &reach, leaves_for_better, avoided: &avoided };
+        let preference = Preference {
+            home_agent: &reach,
+            home: install.sa.home,
+            leaves_for_better,
+            is_acknowledged: self.is_found_here,
+            avoided: &avoided,
+        };
         match movement::choose(kept, &self.usable, &preference).cloned() {
             None => {
                 if self.handover.detach(now) {
