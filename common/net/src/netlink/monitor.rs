@@ -11,6 +11,7 @@ use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::sys::protocols::NETLINK_ROUTE;
 use rtnetlink::sys::{AsyncSocket, AsyncSocketExt, SocketAddr, TokioSocket};
 
+use super::neighbour::{self, Neighbour};
 use super::{Address, Link, NetlinkError, Route};
 
 const GROUPS: [MulticastGroup; 5] = [
@@ -44,6 +45,8 @@ pub enum Event {
     RouteGone(Route),
     /// A policy rule came or went; told only to a monitor of rules.
     Rules,
+    /// A neighbour answers, is asked or does not answer; told only to a monitor of neighbours.
+    Neighbour(Neighbour),
     /// Events were lost: read the lists again.
     Resync,
 }
@@ -73,8 +76,21 @@ impl Monitor {
         Self::of(&[&GROUPS[..], &RULE_GROUPS].concat())
     }
 
+    /// Hears of neighbours alone.
+    ///
+    /// # Errors
+    /// [`NetlinkError::Open`].
+    pub fn open_for_neighbours() -> Result<Self, NetlinkError> {
+        let socket = TokioSocket::new(NETLINK_ROUTE).map_err(NetlinkError::Open)?;
+        neighbour::listen_for_answers(socket.socket_ref()).map_err(NetlinkError::Open)?;
+        Self::bound(socket, &[MulticastGroup::Neigh])
+    }
+
     fn of(groups: &[MulticastGroup]) -> Result<Self, NetlinkError> {
-        let mut socket = TokioSocket::new(NETLINK_ROUTE).map_err(NetlinkError::Open)?;
+        Self::bound(TokioSocket::new(NETLINK_ROUTE).map_err(NetlinkError::Open)?, groups)
+    }
+
+    fn bound(mut socket: TokioSocket, groups: &[MulticastGroup]) -> Result<Self, NetlinkError> {
         let groups = groups.iter().fold(0, |groups, group| groups | 1 << (*group as u32 - 1));
         socket.socket_mut().bind(&SocketAddr::new(0, groups)).map_err(NetlinkError::Open)?;
         Ok(Self { socket, datagram: Vec::with_capacity(DATAGRAM), offset: 0 })
@@ -150,6 +166,8 @@ fn event(message: RouteNetlinkMessage) -> Option<Event> {
         Route::parse(&message).map(Event::RouteGone)
     } else if matches!(message, RouteNetlinkMessage::NewRule(_) | RouteNetlinkMessage::DelRule(_)) {
         Some(Event::Rules)
+    } else if let RouteNetlinkMessage::NewNeighbour(message) = message {
+        Neighbour::parse(&message).map(Event::Neighbour)
     } else {
         None
     }

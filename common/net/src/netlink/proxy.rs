@@ -79,7 +79,7 @@ fn marked(entry: &RouteNetlinkMessage, interface: u32, protocol: u8) -> Option<I
     message.attributes.iter().find_map(destination).filter(|_| is_ours)
 }
 
-fn destination(attribute: &NeighbourAttribute) -> Option<IpAddr> {
+pub(super) fn destination(attribute: &NeighbourAttribute) -> Option<IpAddr> {
     let NeighbourAttribute::Destination(address) = attribute else { return None };
     if let NeighbourAddress::Inet6(ip) = address {
         Some(IpAddr::V6(*ip))
