@@ -38,6 +38,8 @@ pub struct Handover {
     opening: Option<Attached>,
     /// Over these the home agent is asked whether they lead to it, while it does not answer over the one in use.
     asking: Vec<Attached>,
+    /// And over this one it has answered first.
+    answered: Option<SocketId>,
     closing: Vec<(Instant, SocketId)>,
     next: u8,
 }
@@ -108,6 +110,16 @@ impl Handover {
         self.asking.iter().find(|(asking, _)| *asking == socket)
     }
 
+    /// The home agent has answered over this one.
+    pub fn note_answer(&mut self, socket: SocketId) {
+        self.answered.get_or_insert(socket);
+    }
+
+    /// Over which one it has answered first, of those that are asked over.
+    pub fn answered(&self) -> Option<&Attached> {
+        self.asking(self.answered?)
+    }
+
     /// What was asked over on this socket is used from now on, and nothing else.
     pub fn adopt(&mut self, socket: SocketId, now: Instant) -> bool {
         let Some(index) = self.asking.iter().position(|(asking, _)| *asking == socket) else { return false };
@@ -117,6 +129,7 @@ impl Handover {
 
     /// There is an answer, or it does not matter any more.
     pub fn ask_no_more(&mut self, now: Instant) {
+        self.answered = None;
         for attached in std::mem::take(&mut self.asking) {
             self.close(Some(attached), now);
         }

@@ -38,6 +38,7 @@ pub mod mobile_node;
 pub mod mobile_router;
 pub mod movement;
 pub mod nat64;
+pub mod next_hop;
 pub mod path_check;
 pub mod path_mtu;
 pub mod reachability;

@@ -13,6 +13,7 @@ use crate::address_selection::{Source, compare_sources};
 use crate::clock;
 use crate::movement::Attachment;
 use crate::nat64::Reach;
+use crate::next_hop::NextHop;
 
 /// After the kernel's socket has failed, before it is opened again.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -26,12 +27,20 @@ pub struct Found {
     pub noticed: Instant,
 }
 
-/// Sends to `usable` whenever the attachments that lead to the home agent of `home_agent` are others than before; as long as
-/// there is none, those that lead where the default route leads. `own` is the tunnel's device. Ends when the receiver is gone.
-pub async fn run(netlink: Netlink, own: u32, mut home_agent: watch::Receiver<Option<Reach>>, usable: mpsc::Sender<Found>) {
+/// Where what is found goes.
+pub struct Listeners {
+    /// Hears when the attachments that lead to the home agent are others than before.
+    pub usable: mpsc::Sender<Found>,
+    /// The neighbours that packets from them go to first.
+    pub next_hops: watch::Sender<Vec<NextHop>>,
+}
+
+/// Tells `listeners` of the attachments that lead to the home agent of `home_agent`; as long as there is none, of those that lead where
+/// the default route leads. `own` is the tunnel's device. Ends when the receiver is gone.
+pub async fn run(netlink: Netlink, own: u32, mut home_agent: watch::Receiver<Option<Reach>>, listeners: Listeners) {
     let mut known = None;
-    while !usable.is_closed() {
-        if let Err(error) = watch_kernel(&netlink, own, &mut home_agent, &usable, &mut known).await {
+    while !listeners.usable.is_closed() {
+        if let Err(error) = watch_kernel(&netlink, own, &mut home_agent, &listeners, &mut known).await {
             tracing::warn!(%error, "the kernel's link events cannot be read; trying again");
             tokio::time::sleep(PAUSE).await;
         }
@@ -42,17 +51,18 @@ async fn watch_kernel(
     netlink: &Netlink,
     own: u32,
     home_agent: &mut watch::Receiver<Option<Reach>>,
-    usable: &mpsc::Sender<Found>,
+    listeners: &Listeners,
     known: &mut Option<Vec<Attachment>>,
 ) -> Result<(), NetlinkError> {
     let mut monitor = Monitor::open()?;
     let mut noticed = clock::now();
     loop {
         let target = home_agent.borrow_and_update().clone();
-        let now = list(netlink, own, target.as_ref()).await?;
+        let (now, next_hops) = read(netlink, own, target.as_ref()).await?.into_iter().unzip();
+        listeners.tell(next_hops);
         if known.as_ref() != Some(&now) {
             *known = Some(now.clone());
-            if usable.send(Found { usable: now, noticed }).await.is_err() {
+            if listeners.usable.send(Found { usable: now, noticed }).await.is_err() {
                 return Ok(());
             }
         }
@@ -70,8 +80,15 @@ async fn watch_kernel(
                 }
                 noticed = clock::now();
             }
-            () = usable.closed() => return Ok(()),
+            () = listeners.usable.closed() => return Ok(()),
         }
+    }
+}
+
+impl Listeners {
+    fn tell(&self, mut next_hops: Vec<NextHop>) {
+        next_hops.dedup();
+        self.next_hops.send_if_modified(|known| std::mem::replace(known, next_hops.clone()) != next_hops);
     }
 }
 
@@ -80,6 +97,11 @@ async fn watch_kernel(
 /// # Errors
 /// The kernel refused.
 pub async fn list(netlink: &Netlink, own: u32, target: Option<&Reach>) -> Result<Vec<Attachment>, NetlinkError> {
+    Ok(read(netlink, own, target).await?.into_iter().map(|(attachment, _)| attachment).collect())
+}
+
+/// Each with its next hop.
+async fn read(netlink: &Netlink, own: u32, target: Option<&Reach>) -> Result<Vec<(Attachment, NextHop)>, NetlinkError> {
     let links = netlink.links().await?;
     let addresses = netlink.addresses().await?;
     let routes = netlink.routes(RouteFilter { table: Some(MAIN_TABLE), protocol: None }).await?;
@@ -100,7 +122,7 @@ fn targets(home_agent: Option<&Reach>, link: &Link) -> [Option<IpAddr>; 2] {
 
 /// The care-of addresses that `link` offers towards `target`, if it has a route there: the route's own source first, then as RFC 6724
 /// section 5 has them.
-fn attachments(link: &Link, target: IpAddr, addresses: &[Address], routes: &[Route]) -> Vec<Attachment> {
+fn attachments(link: &Link, target: IpAddr, addresses: &[Address], routes: &[Route]) -> Vec<(Attachment, NextHop)> {
     let leads = |route: &&Route| {
         route.kind == RouteKind::Unicast && route.interface == Some(link.index) && route.destination.contains(&target)
     };
@@ -116,12 +138,16 @@ fn attachments(link: &Link, target: IpAddr, addresses: &[Address], routes: &[Rou
             && !address.tentative
             && !address.dad_failed
     };
-    let attachment = |address: &Address| Attachment {
-        interface: link.index,
-        name: link.name.clone(),
-        care_of: CareOfAddress(address.address.addr()),
-        metric: route.metric.unwrap_or(0),
-        deprecated: address.deprecated,
+    let next_hop = NextHop { interface: link.index, address: route.gateway.unwrap_or(target), to_ipv6: target.is_ipv6() };
+    let attachment = |address: &Address| {
+        let attachment = Attachment {
+            interface: link.index,
+            name: link.name.clone(),
+            care_of: CareOfAddress(address.address.addr()),
+            metric: route.metric.unwrap_or(0),
+            deprecated: address.deprecated,
+        };
+        (attachment, next_hop)
     };
     let mut found: Vec<&Address> = addresses.iter().filter(usable).collect();
     found.sort_by(|one, other| {
@@ -167,7 +193,7 @@ mod tests {
     #[test]
     fn an_address_with_a_route_to_the_home_agent_is_usable_with_that_routes_metric() {
         let found = attachments(&link(), target(), &[address("198.51.100.7/24")], &[default_route()]);
-        let [found] = &found[..] else { panic!("{found:?}") };
+        let [(found, _)] = &found[..] else { panic!("{found:?}") };
         assert_eq!((found.care_of.0, found.metric, found.deprecated), ([198, 51, 100, 7].into(), 600, false));
     }
 
@@ -196,8 +222,18 @@ mod tests {
         let addresses = [old, address("198.51.100.7/24"), address("198.51.100.8/24")];
         let route = default_route().with_source([198, 51, 100, 8].into());
         let found = attachments(&link(), target(), &addresses, &[route]);
-        let found: Vec<_> = found.iter().map(|attachment| (attachment.care_of.0, attachment.deprecated)).collect();
+        let found: Vec<_> = found.iter().map(|(attachment, _)| (attachment.care_of.0, attachment.deprecated)).collect();
         assert_eq!(found, [(8, false), (7, false), (6, true)].map(|(last, old)| (IpAddr::from([198, 51, 100, last]), old)));
+    }
+
+    #[test]
+    fn the_next_hop_is_the_routes_router_or_where_there_is_none_the_home_agent_itself() {
+        let next_hop = |routes: &[Route]| attachments(&link(), target(), &[address("198.51.100.7/24")], routes)[0].1;
+        let router = Route { gateway: Some([198, 51, 100, 1].into()), ..default_route() };
+        let on_link = Route::unicast("203.0.113.0/24".parse().unwrap(), 3, MAIN_TABLE, 2);
+        let hop = |address: [u8; 4]| NextHop { interface: 3, address: address.into(), to_ipv6: false };
+        assert_eq!(next_hop(std::slice::from_ref(&router)), hop([198, 51, 100, 1]));
+        assert_eq!(next_hop(&[router, on_link]), hop([203, 0, 113, 1]));
     }
 
     #[test]
@@ -207,7 +243,7 @@ mod tests {
         let route = Route::unicast("::/0".parse().unwrap(), 3, MAIN_TABLE, 16);
         let order = |target: &str| {
             let found = attachments(&link(), target.parse().unwrap(), &addresses, std::slice::from_ref(&route));
-            found.iter().map(|attachment| attachment.care_of.0.to_string()).collect::<Vec<_>>()
+            found.iter().map(|(attachment, _)| attachment.care_of.0.to_string()).collect::<Vec<_>>()
         };
         let public = ["2001:db8:1::d5e3:7953", "2001:db8:f::7", "2001:db8:1::7", "fd00::7"];
         assert_eq!(order("2001:db8:f::1"), public, "the prefix of the home agent's network is nearer");

@@ -10,6 +10,7 @@ mod authentication;
 mod fallback;
 mod moving;
 mod nat64;
+mod next_hop;
 mod path_mtu;
 mod reachability;
 mod registration;
@@ -99,6 +100,7 @@ pub struct MobileNode {
     leaving: bool,
     silence: Silence,
     reachability: Reachability,
+    next_hop: next_hop::NextHop,
     report: Report,
     /// Packets that found no sequence number left, as counted when it was last looked.
     exhausted: u64,
@@ -137,6 +139,7 @@ impl MobileNode {
             leaving: false,
             silence: Silence::default(),
             reachability: Reachability::default(),
+            next_hop: next_hop::NextHop::default(),
             report: Report::default(),
             exhausted: 0,
             actions: VecDeque::new(),

@@ -37,6 +37,11 @@ impl Reachability {
         self.asked = None;
     }
 
+    /// Something says that what is sent may not arrive: that is asked now, unless it is already.
+    pub fn doubt(&mut self, now: Instant) -> Option<Doubt> {
+        if self.asked.is_some() { None } else { self.ask(1, now) }
+    }
+
     /// Takes the number of packets that went out, those that nobody answers not among them.
     pub fn observe(&mut self, sent: u64, now: Instant) -> Option<Doubt> {
         let looked = self.looked.replace(now);
@@ -97,6 +102,15 @@ mod tests {
     fn who_sends_nothing_asks_nothing_however_much_comes_in() {
         let (mut reachability, start) = (Reachability::default(), Instant::now());
         assert_eq!(looks(&mut reachability, start, 0, 100, 0), [None; 100]);
+    }
+
+    #[test]
+    fn a_doubt_that_comes_from_elsewhere_is_asked_about_at_once_though_nothing_is_sent() {
+        let (mut reachability, start) = (Reachability::default(), Instant::now());
+        looks(&mut reachability, start, 0, 4, 0);
+        let at = start + Duration::from_millis(1_600);
+        assert_eq!((reachability.doubt(at), reachability.doubt(at)), (Some(Doubt::Ask), None));
+        assert_eq!(looks(&mut reachability, start, 4, 4, 0), [None, Some(Doubt::Ask), None, Some(Doubt::Unanswered)]);
     }
 
     #[test]

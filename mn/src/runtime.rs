@@ -26,10 +26,11 @@ use crate::dns::{self, Dns, DnsError};
 use crate::fallback::{FallbackEvent, Fallbacks};
 use crate::hac_client::{HacClient, HacError, MAX_CANDIDATES};
 use crate::leak_guard::{GuardError, LeakGuard};
-use crate::link_monitor::{self, Found};
+use crate::link_monitor::{self, Found, Listeners};
 use crate::mobile_node::{Action, MobileNode, Registered};
 use crate::mobile_router;
 use crate::nat64::{self as nat64s, Reach, Watch};
+use crate::next_hop::{self, Hint};
 use crate::resume::{self, Resumed};
 use crate::routes::Routes;
 use crate::status::{SharedStatus, milliseconds};
@@ -119,6 +120,7 @@ struct Inputs {
     fallbacks: mpsc::Receiver<FallbackEvent>,
     logins: mpsc::Receiver<()>,
     nat64: Watch,
+    hints: mpsc::Receiver<Hint>,
 }
 
 /// Runs a mobile node until `shutdown` ends, then de-registers and puts everything back. `renew` asks it for a new SA.
@@ -181,7 +183,9 @@ async fn run_guarded(
     };
     let (stop_upkeep, stopped) = oneshot::channel();
     let upkeep = tokio::spawn(upkeep.run(stopped));
-    let monitor = tokio::spawn(link_monitor::run(of_monitor, device.interface(), home_agent_known, usable));
+    let (next_hops, hints) = next_hop::watch();
+    let listeners = Listeners { usable, next_hops };
+    let monitor = tokio::spawn(link_monitor::run(of_monitor, device.interface(), home_agent_known, listeners));
     let (heard_of_runs, runs) = mpsc::channel(BOOTSTRAP_QUEUE);
     let dns = Dns::start(dns, &tunnel, device.interface(), &status);
     let (fallbacks, of_fallbacks) = Fallbacks::new(hac.tls.clone(), tunnel.fwmark);
@@ -213,7 +217,7 @@ async fn run_guarded(
         mobile_router::warn_of_settings(&router);
         runtime.node.be_router(router);
     }
-    let inputs = Inputs { runs, attachments, events, resumed: resume::watch(), fallbacks: of_fallbacks, logins, nat64 };
+    let inputs = Inputs { runs, attachments, events, resumed: resume::watch(), fallbacks: of_fallbacks, logins, nat64, hints };
     let result = runtime.drive(inputs, renew, shutdown).await;
     monitor.abort();
     runtime.dns.put_back().await;
@@ -245,6 +249,7 @@ impl Runtime {
                     let usable = mobile_router::outward(usable, self.router.as_ref());
                     self.node.handle_attachments(usable, clock::now());
                 }
+                Some(hint) = inputs.hints.recv() => self.node.handle_next_hop(hint, clock::now()),
                 Some(event) = inputs.events.recv() => self.node.handle_event(&event, clock::now()),
                 Some(resumed) = inputs.resumed.recv() => self.handle_resume(resumed).await?,
                 Some(event) = inputs.fallbacks.recv() => self.hear_of_fallback(event)?,

@@ -164,10 +164,15 @@ impl MobileNode {
     pub(super) fn leave_if_dead(&mut self, unanswered: u32, now: Instant) -> bool {
         let Some((_, attachment)) = self.handover.current().cloned() else { return false };
         if unanswered > 0 {
+            let is_proof = unanswered > 1 || self.next_hop.is_gone();
+            if is_proof && !self.registration.is_heard() && self.take_other(now) {
+                return true;
+            }
             self.ask_over_others(&attachment);
         }
         let is_silent = unanswered >= ATTEMPTS && !self.registration.is_heard();
-        let is_dead = is_silent && self.registration.waits_for(now) >= PATIENCE && !self.is_avoided(&attachment);
+        let is_long = self.registration.waits_for(now) >= PATIENCE || self.next_hop.is_gone();
+        let is_dead = is_silent && is_long && !self.is_avoided(&attachment);
         let has_another = self.usable.iter().any(|other| !other.is_same_place(&attachment) && !self.is_avoided(other));
         if !is_dead || !has_another {
             return false;
@@ -183,7 +188,7 @@ impl MobileNode {
     }
 
     /// Nothing has come back yet: the other networks are asked at the same time whether they lead to the home agent.
-    fn ask_over_others(&mut self, current: &Attachment) {
+    pub(super) fn ask_over_others(&mut self, current: &Attachment) {
         let answers = |install: &Arc<Install>| install.sa.features.heartbeat && install.sa.is_numbered();
         let is_answered = self.sa.as_ref().is_some_and(answers);
         if !is_answered || self.handover.beside().is_some() || self.registration.is_heard() {
@@ -211,15 +216,26 @@ impl MobileNode {
         if sequence != question_on(socket) {
             return false;
         }
-        let is_still_silent = self.registration.unanswered() > 1 && !self.registration.is_heard();
-        let is_asked = self.handover.asking(socket).is_some();
-        let Some((_, current)) = self.handover.current().cloned().filter(|_| is_asked && is_still_silent) else { return true };
-        Report::does_not_lead(&current.name);
-        self.avoided.push((now + AVOIDED, current.clone()));
-        if self.handover.adopt(socket, now) {
-            self.begin_move(Some(current), Keep::Nothing, now);
+        if self.handover.asking(socket).is_some() {
+            self.handover.note_answer(socket);
+            if self.registration.unanswered() > 1 && !self.registration.is_heard() {
+                self.take_other(now);
+            }
         }
         true
+    }
+
+    /// Nothing has come back from the attachment in use. `true` where the home agent has answered over another, which is used from now on.
+    fn take_other(&mut self, now: Instant) -> bool {
+        let Some((socket, _)) = self.handover.answered().cloned() else { return false };
+        let Some((_, current)) = self.handover.current().cloned() else { return false };
+        Report::does_not_lead(&current.name);
+        self.avoided.push((now + AVOIDED, current.clone()));
+        let is_taken = self.handover.adopt(socket, now);
+        if is_taken {
+            self.begin_move(Some(current), Keep::Nothing, now);
+        }
+        is_taken
     }
 
     /// The number of the binding to the attachment in use, where the home agent takes numbers (RFC 5648 section 5.1).

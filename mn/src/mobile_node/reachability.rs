@@ -13,7 +13,19 @@ impl MobileNode {
     /// Looks whether what goes out arrives, where the home agent answers Heartbeats. What is not answered is followed by a Binding Update,
     /// as silence is.
     pub(super) fn watch_forward_direction(&mut self, sent: u64, now: Instant) {
-        let Some(doubt) = self.reachability.observe(sent, now) else { return };
+        if let Some(doubt) = self.reachability.observe(sent, now) {
+            self.heed(doubt, now);
+        }
+    }
+
+    /// Something says that what goes out may not arrive.
+    pub(super) fn doubt_forward_direction(&mut self, now: Instant) {
+        if let Some(doubt) = self.reachability.doubt(now) {
+            self.heed(doubt, now);
+        }
+    }
+
+    fn heed(&mut self, doubt: Doubt, now: Instant) {
         let answers = self.sa.as_ref().is_some_and(|install| install.sa.features.heartbeat && install.sa.is_numbered());
         if !answers || self.phase() != Phase::Registered || self.handover.beside().is_some() || !self.registration.is_settled() {
             return;

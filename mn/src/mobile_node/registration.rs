@@ -121,6 +121,7 @@ impl MobileNode {
         self.path_check.forget();
         self.mtu.leave();
         self.keepalive.stop();
+        self.next_hop.forget();
         self.is_bound_here = false;
         self.is_found_here = false;
     }

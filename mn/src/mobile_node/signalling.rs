@@ -93,6 +93,7 @@ impl MobileNode {
             Outcome::Accepted { lifetime, took } => {
                 self.answered_on(socket, now);
                 self.reachability.confirm(now);
+                self.next_hop.has_led_there();
                 let registered = self.note_registration(acknowledgement, install, lifetime.duration(), took, now);
                 self.give_token_back(acknowledgement, socket, now);
                 if acknowledgement.path_check.is_none() {

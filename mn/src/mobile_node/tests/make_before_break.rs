@@ -17,7 +17,7 @@ fn better() -> Attachment {
 }
 
 /// The sockets over which packets go from now on, and whether they are protected.
-fn led(actions: &[Action]) -> Option<Vec<u8>> {
+pub(super) fn led(actions: &[Action]) -> Option<Vec<u8>> {
     actions.iter().rev().find_map(|action| {
         let Action::Command(Command::Move { paths, .. }) = action else { return None };
         Some(paths.iter().map(|path| path.socket.0).collect())
@@ -61,7 +61,7 @@ impl Story {
     }
 
     /// Everything that is due within so many milliseconds.
-    fn runs(&mut self, milliseconds: u64) -> Vec<Action> {
+    pub(super) fn runs(&mut self, milliseconds: u64) -> Vec<Action> {
         let end = self.now + Duration::from_millis(milliseconds);
         let mut actions = Vec::new();
         while let Some((due, _)) = self.node.poll_timeout().filter(|(due, _)| *due <= end) {
@@ -252,11 +252,13 @@ fn paths_that_are_used_are_two_and_no_more() {
     assert_eq!(story.node.paths().as_ref().map(Paths::are_several), Some(true));
 }
 
+/// An SA of a home agent that answers Heartbeats.
+pub(super) fn answering(spi: u32) -> SecurityAssociation {
+    SecurityAssociation { features: Features { heartbeat: true, ..Features::NONE }, ..association(spi) }
+}
+
 /// At a home agent that answers Heartbeats, over a network on which nothing comes back.
 fn asking() -> (Story, SocketId, u32) {
-    fn answering(spi: u32) -> SecurityAssociation {
-        SecurityAssociation { features: Features { heartbeat: true, ..Features::NONE }, ..association(spi) }
-    }
     let mut story = Story::registered_with(answering);
     story.sees(&[wifi(), lte()]);
     story.node.send_binding_update(true, story.now);
@@ -283,7 +285,7 @@ fn asking() -> (Story, SocketId, u32) {
     }
 }
 
-fn response(sequence: u32) -> MobilityMessage {
+pub(super) fn response(sequence: u32) -> MobilityMessage {
     let kind = protocol::wire::mobility::HeartbeatKind::Response;
     MobilityMessage::Heartbeat(protocol::wire::mobility::Heartbeat { kind, sequence, path_mtu: None, len: 16 })
 }

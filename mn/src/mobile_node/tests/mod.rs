@@ -6,6 +6,7 @@ mod make_before_break;
 mod movement;
 mod nat;
 mod nat64;
+mod next_hop;
 mod registration;
 mod renewal;
 mod report;
