@@ -95,8 +95,7 @@ impl Handover {
 
     /// Asks over another attachment: gives the number of the socket to open. `None` where that is done already, or there are enough.
     pub fn ask(&mut self, attachment: &Attachment) -> Option<SocketId> {
-        let is_asked = self.asking.iter().any(|(_, asking)| asking.is_same_place(attachment));
-        if is_asked || self.asking.len() == MOST_ASKING {
+        if self.asking_over(attachment).is_some() || self.asking.len() == MOST_ASKING {
             return None;
         }
         let socket = self.unused();
@@ -120,11 +119,24 @@ impl Handover {
         self.asking(self.answered?)
     }
 
-    /// What was asked over on this socket is used from now on, and nothing else.
-    pub fn adopt(&mut self, socket: SocketId, now: Instant) -> bool {
+    /// The socket over which this attachment is asked, if it is.
+    pub fn asking_over(&self, attachment: &Attachment) -> Option<&Attached> {
+        self.asking.iter().find(|(_, asking)| asking.is_same_place(attachment))
+    }
+
+    /// This one does not answer, or it does not matter any more.
+    pub fn ask_no_more_over(&mut self, attachment: &Attachment, now: Instant) {
+        if let Some(index) = self.asking.iter().position(|(_, asking)| asking.is_same_place(attachment)) {
+            let asked = self.asking.swap_remove(index);
+            self.close(Some(asked), now);
+        }
+    }
+
+    /// What was asked over on this socket is used from now on, and beside it what is to be kept.
+    pub fn adopt(&mut self, socket: SocketId, keep: Keep, now: Instant) -> bool {
         let Some(index) = self.asking.iter().position(|(asking, _)| *asking == socket) else { return false };
         self.opening = Some(self.asking.swap_remove(index));
-        self.opened(socket, Keep::Nothing, now)
+        self.opened(socket, keep, now)
     }
 
     /// There is an answer, or it does not matter any more.

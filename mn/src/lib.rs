@@ -1,15 +1,16 @@
 //! The mobile node: bootstraps at the HAC, binds at the home agent, roams.
 //!
-//! Pure: [`mobile_node`] and the machines that it owns ([`bootstrap`], [`movement`], [`handover`],
+//! Pure: [`mobile_node`] and the machines that it owns ([`bootstrap`], [`movement`] by [`address_selection`], [`avoided`], [`handover`],
 //! [`binding_update_list`] with its [`update_rate`], [`path_check`], [`keepalive`] with what it has learnt ([`mapping_lifetime`]),
 //! [`flight_recorder`], [`uplink`], [`silence`], [`superseded`], [`fallback_policy`]).
-//! Around them: [`runtime`], the one bridge to the HAC ([`hac_client`]), the kernel ([`link_monitor`], [`routes`], [`clock`],
+//! Around them: [`runtime`], the one bridge to the HAC ([`hac_client`]), the kernel ([`link_monitor`], [`next_hop`], [`routes`], [`clock`],
 //! [`resume`], which notices sleep, [`local_networks`], [`leak_guard`], kept by [`upkeep`]), the host's resolver
 //! ([`dns`]), what stands for IPv4 in networks without it ([`nat64`]) and the worker threads ([`tunnel_device`]), and to the home agent over TLS ([`fallback`]); and the command line
 //! ([`cli`]).
 #![forbid(unsafe_code)]
 
 pub mod address_selection;
+pub mod avoided;
 pub mod binding_messages;
 pub mod binding_update_list;
 pub mod bootstrap;

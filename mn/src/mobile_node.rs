@@ -6,6 +6,7 @@
 //! is said to it in `registration`, how it moves in `moving`, what a NAT64 changes in `nat64`, and what a sleep changes in `resume`.
 
 mod action;
+mod asking;
 mod authentication;
 mod fallback;
 mod moving;
@@ -29,6 +30,7 @@ use protocol::time::TimerName;
 use protocol::tunnel::{Command, Counters, DropReason, Event, Install};
 use rand::Rng;
 
+use crate::avoided::Avoided;
 use crate::binding_update_list::HomeRegistration;
 use crate::bootstrap::Bootstrap;
 use crate::fallback_policy::FallbackPolicy;
@@ -75,8 +77,8 @@ pub struct MobileNode {
     handover: Handover,
     /// What stands for IPv4 where a network has none.
     nat64: Prefixes,
-    /// Where the home agent has not answered of late, and until when that is remembered.
-    avoided: Vec<(Instant, Attachment)>,
+    /// Where the home agent has not answered of late.
+    avoided: Avoided,
     /// When what is used beside the attachment in use is let go.
     move_ends: Option<Instant>,
     /// When the kernel said what the next move follows from.
@@ -120,7 +122,7 @@ impl MobileNode {
             usable: Vec::new(),
             handover: Handover::default(),
             nat64: Prefixes::default(),
-            avoided: Vec::new(),
+            avoided: Avoided::default(),
             move_ends: None,
             noticed: None,
             broken: resend::Break::default(),

@@ -1,17 +1,14 @@
 //! How the node moves (RFC 6275 section 11.5), and how nothing is lost where both networks are up (RFC 5648): while a move is under way the
 //! same sealed packets go over both, and the home agent, at which both care-of addresses are registered, does the same.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use protocol::sa::UserData;
-use protocol::tunnel::{Command, DropReason, Install, Paths, SocketId};
+use protocol::tunnel::{DropReason, Install, Paths, SocketId};
 use protocol::wire::mobility::BindingId;
 
-use super::registration::COPIES;
 use super::report::Report;
 use super::{Action, MobileNode};
-use crate::binding_messages;
 use crate::flight_recorder::{Kind, Record, Tally};
 use crate::handover::{Attached, Keep};
 use crate::movement::{self, Attachment, Preference};
@@ -23,8 +20,6 @@ const OVERLAP: Duration = Duration::from_millis(250);
 const ATTEMPTS: u32 = 3;
 /// And for how long they do: a round trip may be longer than the last one was.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// And how long it is taken for one.
-const AVOIDED: Duration = Duration::from_secs(60);
 
 impl MobileNode {
     /// The socket of an [`Action::OpenPath`] is open, or could not be opened.
@@ -40,14 +35,14 @@ impl MobileNode {
     }
 
     /// Another attachment is in use than before.
-    fn begin_move(&mut self, from: Option<Attachment>, keep: Keep, now: Instant) {
+    pub(super) fn begin_move(&mut self, from: Option<Attachment>, keep: Keep, now: Instant) {
         let Some((socket, to)) = self.handover.current().cloned() else { return };
         let kind = match (&from, keep) {
             (None, _) => Kind::Attach,
             (Some(_), Keep::Nothing) => Kind::BreakBeforeMake,
             (Some(_), Keep::Current | Keep::Beside) => Kind::MakeBeforeBreak,
         };
-        let left_while_it_worked = from.as_ref().is_some_and(|from| from.is_among(&self.usable) && !self.is_avoided(from));
+        let left_while_it_worked = from.as_ref().is_some_and(|from| from.is_among(&self.usable) && !self.avoided.contains(from));
         let is_break = keep == Keep::Nothing && !left_while_it_worked && self.registered.is_some();
         let noticed = self.noticed.unwrap_or(now);
         self.recorder.begin(Record::beginning(kind, from, to, socket, noticed, now), self.tally());
@@ -70,21 +65,12 @@ impl MobileNode {
     /// Moves to another attachment when the one in use is gone, or is to be left for a better one.
     pub(super) fn follow_movement(&mut self, now: Instant) {
         let Some(install) = self.sa.clone().filter(|_| !self.leaving) else { return };
-        self.avoided.retain(|(until, attachment)| *until > now && attachment.is_among(&self.usable));
+        self.avoided.keep(&self.usable);
+        self.ask_about_avoided(&install, now);
         self.follow_beside(now);
         // What was chosen before the way to the home agent was known is not kept for its own sake.
         let kept = self.handover.target().filter(|_| self.registered.is_some());
-        let avoided: Vec<Attachment> = self.avoided.iter().map(|(_, attachment)| attachment.clone()).collect();
-        let leaves_for_better = self.may_use_both(&install);
-        let Some(reach) = self.reach() else { return };
-        let preference = Preference {
-            home_agent: &reach,
-            home: install.sa.home,
-            leaves_for_better,
-            is_acknowledged: self.is_found_here,
-            avoided: &avoided,
-        };
-        match movement::choose(kept, &self.usable, &preference).cloned() {
+        match self.choose(kept, &install) {
             None => {
                 if self.handover.detach(now) {
                     Report::detached();
@@ -103,6 +89,19 @@ impl MobileNode {
         }
     }
 
+    /// The attachment to use, given one that is to be kept if it is good enough.
+    pub(super) fn choose(&self, kept: Option<&Attachment>, install: &Install) -> Option<Attachment> {
+        let reach = self.reach()?;
+        let preference = Preference {
+            home_agent: &reach,
+            home: install.sa.home,
+            leaves_for_better: self.may_use_both(install),
+            is_acknowledged: self.is_found_here,
+            avoided: &self.avoided.attachments(),
+        };
+        movement::choose(kept, &self.usable, &preference).cloned()
+    }
+
     /// What is gone carries nothing any more, and the home agent is told at once.
     fn follow_beside(&mut self, now: Instant) {
         if self.handover.beside().is_some_and(|(_, beside)| !beside.is_among(&self.usable)) {
@@ -111,7 +110,7 @@ impl MobileNode {
     }
 
     /// Whether the home agent takes several care-of addresses, and copies of a packet can be told.
-    fn may_use_both(&self, install: &Install) -> bool {
+    pub(super) fn may_use_both(&self, install: &Install) -> bool {
         let can_tell = install.sa.is_numbered() && install.sa.user_data == UserData::Protected;
         install.sa.features.mcoa && can_tell && !self.is_plain
     }
@@ -119,7 +118,7 @@ impl MobileNode {
     /// What goes on being used when the node moves now: what works.
     pub(super) fn to_keep(&self) -> Keep {
         let is_usable = |attached: Option<&Attached>| {
-            attached.is_some_and(|(_, attachment)| attachment.is_among(&self.usable) && !self.is_avoided(attachment))
+            attached.is_some_and(|(_, attachment)| attachment.is_among(&self.usable) && !self.avoided.contains(attachment))
         };
         match &self.sa {
             Some(install) if !self.may_use_both(install) => Keep::Nothing,
@@ -127,10 +126,6 @@ impl MobileNode {
             _ if is_usable(self.handover.beside()) => Keep::Beside,
             _ => Keep::Nothing,
         }
-    }
-
-    fn is_avoided(&self, attachment: &Attachment) -> bool {
-        self.avoided.iter().any(|(_, avoided)| avoided.is_same_place(attachment))
     }
 
     /// The home agent has acknowledged the attachment in use, and knows that the node receives there.
@@ -172,70 +167,19 @@ impl MobileNode {
         }
         let is_silent = unanswered >= ATTEMPTS && !self.registration.is_heard();
         let is_long = self.registration.waits_for(now) >= PATIENCE || self.next_hop.is_gone();
-        let is_dead = is_silent && is_long && !self.is_avoided(&attachment);
-        let has_another = self.usable.iter().any(|other| !other.is_same_place(&attachment) && !self.is_avoided(other));
+        let is_dead = is_silent && is_long && !self.avoided.contains(&attachment);
+        let has_another = self.usable.iter().any(|other| !other.is_same_place(&attachment) && !self.avoided.contains(other));
         if !is_dead || !has_another {
             return false;
         }
         Report::does_not_lead(&attachment.name);
-        self.avoided.push((now + AVOIDED, attachment.clone()));
+        self.avoided.avoid(&attachment, now);
         if self.handover.beside().is_some() {
             self.go_back(now);
         } else {
             self.follow_movement(now);
         }
         self.handover.target().is_some_and(|target| !target.is_same_place(&attachment))
-    }
-
-    /// Nothing has come back yet: the other networks are asked at the same time whether they lead to the home agent.
-    pub(super) fn ask_over_others(&mut self, current: &Attachment) {
-        let answers = |install: &Arc<Install>| install.sa.features.heartbeat && install.sa.is_numbered();
-        let is_answered = self.sa.as_ref().is_some_and(answers);
-        if !is_answered || self.handover.beside().is_some() || self.registration.is_heard() {
-            return;
-        }
-        let leads_there = |other: &&Attachment| self.reached_from(other).is_some();
-        let others =
-            self.usable.iter().filter(leads_there).filter(|other| !other.is_same_place(current) && !self.is_avoided(other));
-        for attachment in others.cloned().collect::<Vec<_>>() {
-            let socket = self.handover.ask(&attachment);
-            self.actions.extend(socket.map(|socket| Action::OpenPath { socket, attachment }));
-        }
-    }
-
-    fn ask_over(&mut self, asking: &Attached) {
-        let (Some(install), Some(path)) = (self.sa.clone(), self.path_over(asking)) else { return };
-        let (next_header, payload) = binding_messages::heartbeat(&install.sa, question_on(asking.0), 0, None);
-        let (spi, paths) = (install.sa.spi, Paths::copies(path, COPIES));
-        self.actions.push_back(Action::Command(Command::Signal { spi, paths, next_header, payload }));
-    }
-
-    /// A Heartbeat has been answered on this socket: where nothing has come back from the attachment in use, this one is used. `false`
-    /// where that answers no question of this kind.
-    pub(super) fn take_answer(&mut self, socket: SocketId, sequence: u32, now: Instant) -> bool {
-        if sequence != question_on(socket) {
-            return false;
-        }
-        if self.handover.asking(socket).is_some() {
-            self.handover.note_answer(socket);
-            if self.registration.unanswered() > 1 && !self.registration.is_heard() {
-                self.take_other(now);
-            }
-        }
-        true
-    }
-
-    /// Nothing has come back from the attachment in use. `true` where the home agent has answered over another, which is used from now on.
-    fn take_other(&mut self, now: Instant) -> bool {
-        let Some((socket, _)) = self.handover.answered().cloned() else { return false };
-        let Some((_, current)) = self.handover.current().cloned() else { return false };
-        Report::does_not_lead(&current.name);
-        self.avoided.push((now + AVOIDED, current.clone()));
-        let is_taken = self.handover.adopt(socket, now);
-        if is_taken {
-            self.begin_move(Some(current), Keep::Nothing, now);
-        }
-        is_taken
     }
 
     /// The number of the binding to the attachment in use, where the home agent takes numbers (RFC 5648 section 5.1).
@@ -262,10 +206,4 @@ impl MobileNode {
             None => Paths::one(current),
         })
     }
-}
-
-/// The sequence number of a question that goes over this socket: a socket asks once, and Heartbeats that search for the path's MTU have
-/// lower ones.
-fn question_on(socket: SocketId) -> u32 {
-    0x8000_0000 | u32::from(socket.0)
 }

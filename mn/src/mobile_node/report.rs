@@ -53,7 +53,7 @@ impl Report {
     pub(super) fn does_not_lead(interface: &str) {
         tracing::warn!(
             interface,
-            "the home agent does not answer over this network: another one is used for a minute; does it let UDP to the home agent \
+            "the home agent does not answer over this network: another one, or its other address family, is used until it does; does it let UDP to the home agent \
              through?"
         );
     }

@@ -138,6 +138,7 @@ impl MobileNode {
         Report::ipv4_refused(&registered, self.registered.as_ref());
         self.is_found_here = true;
         self.recorder.acknowledged(*socket, now);
+        self.avoided.answered(attachment);
         self.handover.ask_no_more(now);
         if self.is_in_use(install.sa.spi) {
             self.is_bound_here = true;

@@ -1,5 +1,6 @@
 //! A mobile node with a home agent of few words: what it does, action by action.
 
+mod asking;
 mod bootstrap;
 mod fallback;
 mod make_before_break;
