@@ -90,9 +90,9 @@ fuzz: ## each fuzz target for SECONDS_EACH seconds (nightly)
 
 soak: build lab-tools debian-root nextest-tool ## 30,000 random walks; 5 GB a transfer, renewals within ten minutes of load, 600 hard moves, 1,000 soft ones, 600 changes a second apart; all mixes of families and NATs
 	HALTSEC_WALKS=30000 $(CARGO) nextest run --locked $(LAB_FEATURES) --workspace --profile soak -E 'test(no_random_walk)'
-	HALTSEC_LAB_MEGABYTES=5000 HALTSEC_LAB_SECONDS=600 HALTSEC_LAB_MOVES=600 HALTSEC_LAB_SOFT_MOVES=1000 HALTSEC_LAB_PING_PONG=600 \
+	HALTSEC_LAB_MEGABYTES=5000 HALTSEC_LAB_SECONDS=600 HALTSEC_LAB_MOVES=600 HALTSEC_LAB_SOFT_MOVES=1000 HALTSEC_LAB_PING_PONG=600 HALTSEC_LAB_WAY_BACK=1 \
 	  HALTSEC_LAB_LIMIT=7200 $(CARGO) nextest run --locked $(LAB_FEATURES) \
-	  --workspace --profile soak -E 'binary(lab) & (test(main_job) | test(renewal) | test(handover) | test(ping_pong) | test(roaming))'
+	  --workspace --profile soak -E 'binary(lab) & (test(main_job) | test(renewal) | test(handover) | test(ping_pong) | test(roaming) | test(dual_stack))'
 	HALTSEC_LAB_MOVES=600 HALTSEC_LAB_SOFT_MOVES=300 HALTSEC_LAB_PING_PONG=120 HALTSEC_LAB_REMAPPINGS=100 HALTSEC_LAB_LIMIT=7200 \
 	  $(CARGO) nextest run --locked $(LAB_FEATURES) --workspace --profile soak --run-ignored all -E 'binary(lab) & test(mixes)'
 
