@@ -40,7 +40,7 @@ fn wait_for_ipv4(deployment: &Deployment<'_>) -> Result<()> {
 }
 
 #[test]
-fn where_ipv6_to_the_home_agent_is_silent_from_the_start_the_node_registers_over_ipv4_within_two_seconds() {
+fn where_ipv6_to_the_home_agent_is_silent_from_the_start_the_node_registers_over_ipv4_within_three_seconds() {
     inside(|lab| {
         let mut deployment = Deployment::with(lab, &Setup { in_memory: true, ..Setup::default() })?;
         attach(lab)?;
@@ -57,7 +57,7 @@ fn where_ipv6_to_the_home_agent_is_silent_from_the_start_the_node_registers_over
 }
 
 #[test]
-fn when_ipv6_to_the_home_agent_falls_silent_the_node_is_on_ipv4_within_three_seconds() {
+fn when_ipv6_to_the_home_agent_falls_silent_the_node_is_on_ipv4_within_five_seconds() {
     inside(|lab| {
         let mut deployment = Deployment::with(lab, &Setup { in_memory: true, ..Setup::default() })?;
         attach(lab)?;
@@ -90,10 +90,12 @@ fn comes_back(lab: &Lab, deployment: &Deployment<'_>) -> Result<()> {
         || {
             wait_for("IPv6 to be used again", ASKED_AGAIN + Duration::from_secs(5), || {
                 Ok((care_of(deployment)? == plan::LTE_CARE_OF.to_string()).then_some(()))
-            })
+            })?;
+            eprintln!("back on IPv6 {:.1?} after it carried again", since.elapsed());
+            Ok(())
         },
     )?;
-    eprintln!("back on IPv6 {:.1?} after it carried again\nup: {:?}\ndown: {:?}", since.elapsed(), streams.up, streams.down);
+    eprintln!("up: {:?}\ndown: {:?}", streams.up, streams.down);
     for stream in [&streams.up, &streams.down] {
         ensure!(stream.lost == 0 && stream.duplicates == 0, "{stream:?}");
     }

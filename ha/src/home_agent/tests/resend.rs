@@ -12,9 +12,9 @@ fn behind_a_break(sequence: u16, highest: u32) -> BindingUpdate {
 
 /// Where to, above which number and since when.
 fn resent(said: &Said) -> Option<(Path, Option<u32>, Instant)> {
-    said.others.iter().find_map(|command| match command {
-        Command::Resend { paths, above, since, .. } => Some((paths.iter().next().unwrap().clone(), *above, *since)),
-        _ => None,
+    said.others.iter().find_map(|command| {
+        let Command::Resend { paths, above, since, .. } = command else { return None };
+        Some((paths.iter().next().unwrap().clone(), *above, *since))
     })
 }
 

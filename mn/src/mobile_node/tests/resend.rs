@@ -32,9 +32,9 @@ impl Story {
 
 /// From when on the node sends again what it has sent.
 fn resent_since(actions: &[Action]) -> Option<Instant> {
-    actions.iter().find_map(|action| match action {
-        Action::Command(Command::Resend { since, above: None, .. }) => Some(*since),
-        _ => None,
+    actions.iter().find_map(|action| {
+        let Action::Command(Command::Resend { since, above: None, .. }) = action else { return None };
+        Some(*since)
     })
 }
 
