@@ -39,14 +39,14 @@ row!(after_a_move_both_ways_are_back_in_time, |lab, _nat| handover::moves(lab), 
 row!(
     after_a_change_of_lease_both_ways_are_back_in_time,
     |lab, _nat| handover::leases(lab, false),
-    [ipv4, ipv6_behind_nat],
-    [ipv4_behind_nat, ipv6]
+    [ipv4],
+    [ipv4_behind_nat, ipv6, ipv6_behind_nat]
 );
 row!(
     after_a_change_of_lease_to_an_optimistic_address_both_ways_are_back_in_time,
     |lab, _nat| handover::leases(lab, true),
-    [ipv6],
-    [ipv6_behind_nat]
+    [ipv6_behind_nat],
+    [ipv6]
 );
 row!(
     make_before_break_loses_nothing_and_doubles_nothing,
@@ -105,8 +105,8 @@ row!(
 row!(
     nothing_leaves_in_the_clear_after_sigkill_in_any_state,
     |lab, _nat| leaks::killed_in_each_state(lab, leaks::SUITE),
-    [ipv6],
-    [ipv4, ipv4_behind_nat, ipv6_behind_nat]
+    [],
+    [ipv4, ipv4_behind_nat, ipv6, ipv6_behind_nat]
 );
 row!(
     tcp_over_a_path_of_1400_octets_that_nobody_tells_of_needs_no_fragment,
