@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use fixture::{Authority, block_on, enter_new_network_namespace, shell};
 use protocol::mhauth::Status;
 use protocol::mhauth::responder::{AwaitingInit, Known};
+use protocol::nat64::Nat64Prefix;
 use protocol::profile::WireProfile;
 use protocol::sa::{CipherSuite, Secret, Spi};
 use rustls::pki_types::pem::PemObject;
@@ -14,6 +15,7 @@ use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;
 
 use super::*;
+use crate::nat64::Prefixes;
 
 const NAME: &str = "hac.example.org";
 /// Where nobody is and nothing answers: behind a cable whose other end takes what is sent for a stranger's.
@@ -341,6 +343,31 @@ async fn trickle(mut to: impl AsyncWriteExt + Unpin, begin: &[u8], trickles: boo
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
     std::future::pending::<()>().await;
+}
+
+/// 192.0.2.33 has no route here, and what stands for it is somebody's.
+#[test]
+fn through_a_nat64_the_certificate_must_be_for_the_hacs_own_address_and_not_for_the_one_connected_to() {
+    const STANDS_FOR_IT: &str = "2001:db8:64::c000:221";
+    among_hacs(|world| async move {
+        shell(&format!("ip address add {STANDS_FOR_IT}/128 dev lo nodad"));
+        let prefix = Nat64Prefix::new("2001:db8:64::".parse().unwrap(), 96).unwrap();
+        let nat64 = Watch::of(Prefixes::new([(1, prefix)]));
+        let client = |nat64| {
+            let whereabouts = Whereabouts { name: "192.0.2.33".to_owned(), port: None, addresses: Vec::new() };
+            HacClient { whereabouts, nat64, ..world.client(&[]) }
+        };
+        assert!(run(&client(Watch::default())).await.is_err(), "without a prefix it is not reached");
+        let own = world.certified(STANDS_FOR_IT, Does::Grant, &world.authority, "192.0.2.33").await;
+        run(&client(nat64.clone())).await.unwrap();
+        assert_eq!(own.asked(), 1);
+        own.does(Does::Hang);
+        let client = client(nat64);
+        let address = SocketAddr::new(STANDS_FOR_IT.parse().unwrap(), DEFAULT_PORT);
+        let tcp = TcpStream::connect(address).await.unwrap();
+        let refused = client.connect(address, address.ip(), tcp).await;
+        assert!(matches!(refused, Err(HacError::Tls { .. })), "it is not for the address that stands for it");
+    });
 }
 
 #[tokio::test(start_paused = true)]

@@ -32,6 +32,12 @@ pub struct Found {
 pub struct Watch(Option<watch::Receiver<Found>>);
 
 impl Watch {
+    /// These prefixes are known, and nothing changes any more.
+    #[cfg(test)]
+    pub(crate) fn of(prefixes: Prefixes) -> Self {
+        Self(Some(watch::channel(Found { prefixes, is_settled: true }).1))
+    }
+
     /// The prefixes that are known now.
     pub fn prefixes(&self) -> Prefixes {
         self.0.as_ref().map(|found| found.borrow().prefixes.clone()).unwrap_or_default()
