@@ -2,7 +2,7 @@
 //!
 //! | what | from where |
 //! |---|---|
-//! | [`discovery`] | the task: kernel events, what routers advertise (RFC 8781), look-ups when they are due |
+//! | [`discovery`] | the task, once somebody wants it: kernel events, what routers advertise (RFC 8781), look-ups when they are due |
 //! | [`table`] | what is known of each interface, and until when; pure |
 //! | [`look_up`] | one question for `ipv4only.arpa` to the network's own name servers (RFC 7050), over that interface alone |
 //!

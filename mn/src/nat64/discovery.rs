@@ -1,12 +1,14 @@
-//! The task that finds out which NAT64 there is: beside everything else, and only where a network has no IPv4.
+//! The task that finds out which NAT64 there is: beside everything else, and only once somebody wants it, since a HAC and a home agent that
+//! have IPv6 need none. Until then it only listens to routers, whose word is not repeated for a while.
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use net::netlink::{Monitor, Netlink, NetlinkError, Pref64Monitor};
-use tokio::sync::watch;
+use net::netlink::{Event, Monitor, Netlink, NetlinkError, Pref64Monitor};
+use tokio::sync::{Notify, watch};
 
 use super::Prefixes;
 use super::look_up;
@@ -27,25 +29,43 @@ pub struct Found {
     pub is_settled: bool,
 }
 
+/// Whether somebody wants to know.
+#[derive(Debug, Default)]
+struct Wish {
+    is_there: AtomicBool,
+    comes: Notify,
+}
+
 /// What has been found out, as it changes. By default nothing, and nothing will be.
 #[derive(Clone, Debug, Default)]
-pub struct Watch(Option<watch::Receiver<Found>>);
+pub struct Watch {
+    found: Option<watch::Receiver<Found>>,
+    wish: Arc<Wish>,
+}
 
 impl Watch {
     /// These prefixes are known, and nothing changes any more.
     #[cfg(test)]
     pub(crate) fn of(prefixes: Prefixes) -> Self {
-        Self(Some(watch::channel(Found { prefixes, is_settled: true }).1))
+        Self { found: Some(watch::channel(Found { prefixes, is_settled: true }).1), wish: Arc::default() }
     }
 
-    /// The prefixes that are known now.
+    /// From here on it is looked for.
+    pub fn want(&self) {
+        if !self.wish.is_there.swap(true, Ordering::Relaxed) {
+            self.wish.comes.notify_one();
+        }
+    }
+
+    /// The prefixes that are known now, if they are wanted.
     pub fn prefixes(&self) -> Prefixes {
-        self.0.as_ref().map(|found| found.borrow().prefixes.clone()).unwrap_or_default()
+        self.found.as_ref().map(|found| found.borrow().prefixes.clone()).unwrap_or_default()
     }
 
-    /// The same once every network has been asked, or after `limit`.
+    /// Wants them; the same once every network has been asked, or after `limit`.
     pub async fn settled(&mut self, limit: Duration) -> Prefixes {
-        if let Some(found) = &mut self.0 {
+        self.want();
+        if let Some(found) = &mut self.found {
             // Late, or never: what is known by then.
             let _settled = tokio::time::timeout(limit, found.wait_for(|found| found.is_settled)).await;
         }
@@ -54,7 +74,7 @@ impl Watch {
 
     /// Waits until something is different; for ever, where nothing will be. Safe to cancel.
     pub async fn changed(&mut self) -> Prefixes {
-        let is_open = match &mut self.0 {
+        let is_open = match &mut self.found {
             Some(found) => found.changed().await.is_ok(),
             None => false,
         };
@@ -72,10 +92,10 @@ impl Watch {
 /// No netlink socket.
 pub fn start(own: u32, servers: NameServers, mark: u32) -> Result<Watch, NetlinkError> {
     let (found, watch) = watch::channel(Found::default());
-    let discovery =
-        Discovery { netlink: Netlink::connect()?, own, servers: Arc::new(servers), mark, found, table: Table::default() };
+    let (netlink, servers, wish) = (Netlink::connect()?, Arc::new(servers), Arc::<Wish>::default());
+    let discovery = Discovery { netlink, own, servers, mark, found, wish: wish.clone(), table: Table::default() };
     tokio::spawn(discovery.run());
-    Ok(Watch(Some(watch)))
+    Ok(Watch { found: Some(watch), wish })
 }
 
 struct Discovery {
@@ -84,6 +104,7 @@ struct Discovery {
     servers: Arc<NameServers>,
     mark: u32,
     found: watch::Sender<Found>,
+    wish: Arc<Wish>,
     table: Table,
 }
 
@@ -99,20 +120,23 @@ impl Discovery {
 
     async fn watch(&mut self) -> Result<(), NetlinkError> {
         let (mut monitor, mut advertised) = (Monitor::open()?, Pref64Monitor::open()?);
-        let mut look_ups = FuturesUnordered::new();
+        let (mut look_ups, wish) = (FuturesUnordered::new(), self.wish.clone());
         self.table.ask_again(clock::now());
         self.read_kernel().await?;
         loop {
             let now = clock::now();
-            while let Some(question) = self.table.poll_question(now) {
+            while self.is_wanted()
+                && let Some(question) = self.table.poll_question(now)
+            {
                 look_ups.push(look_up(question, self.servers.clone(), self.mark));
             }
             self.publish();
             tokio::select! {
                 event = monitor.next() => {
-                    event.map_err(lost)?;
+                    self.forget_if_down(&event.map_err(lost)?);
                     self.read_kernel().await?;
                 }
+                () = wish.comes.notified() => self.read_kernel().await?,
                 said = advertised.next() => {
                     let said = said.map_err(lost)?;
                     tracing::debug!(interface = said.interface, prefix = %said.pref64.prefix, lifetime = ?said.pref64.lifetime, "a router has a NAT64");
@@ -128,7 +152,23 @@ impl Discovery {
         }
     }
 
+    fn is_wanted(&self) -> bool {
+        self.wish.is_there.load(Ordering::Relaxed)
+    }
+
+    fn forget_if_down(&mut self, event: &Event) {
+        if let Event::LinkGone(link) | Event::Link(link) = event
+            && (matches!(event, Event::LinkGone(_)) || !link.up || !link.carrier)
+        {
+            self.table.forget(link.index);
+        }
+    }
+
+    /// Nothing is read before somebody wants to know: a move is not to wait for it.
     async fn read_kernel(&mut self) -> Result<(), NetlinkError> {
+        if !self.is_wanted() {
+            return Ok(());
+        }
         let links = self.netlink.links().await?;
         let attachments = link_monitor::list(&self.netlink, self.own, None).await?;
         let is_up = |link: &&net::netlink::Link| link.up && link.carrier && !link.loopback && link.index != self.own;
@@ -138,6 +178,9 @@ impl Discovery {
     }
 
     fn publish(&self) {
+        if !self.is_wanted() {
+            return;
+        }
         let now = clock::now();
         let found = Found { prefixes: self.table.prefixes(now), is_settled: self.table.is_settled(now) };
         self.found.send_if_modified(|known| {

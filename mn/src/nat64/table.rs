@@ -101,6 +101,11 @@ impl Table {
         }
     }
 
+    /// The interface is down: nothing is known of it any more.
+    pub(super) fn forget(&mut self, interface: u32) {
+        self.interfaces.remove(&interface);
+    }
+
     /// A router has said this on `interface`.
     pub(super) fn hear(&mut self, interface: u32, said: Pref64, now: Instant) {
         let Some(interface) = self.interface(interface, now) else { return };

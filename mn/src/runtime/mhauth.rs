@@ -64,6 +64,9 @@ impl Runtime {
                 });
                 self.node.offer_fallback(grant.fallback.is_some());
                 self.fallbacks.set_server(grant.fallback);
+                if install.sa.home_agent.ip6().is_none() {
+                    self.hac.nat64.want();
+                }
                 self.home_agent.send_replace(Some(self.node.reach_of(install.sa.home_agent)));
                 self.node.handle_grant(run, install, now, &mut rand::rng());
                 Ok(())
