@@ -10,12 +10,12 @@ use std::time::{Duration, Instant, SystemTime};
 
 use feed::client::{FeedAddress, FeedError};
 use feed::{Answer, FeedClient, FromHac, Hello, TlsFiles, Welcome};
+use protocol::features::Features;
 use protocol::sa::Spi;
 use protocol::tunnel::look_up;
 use rand::RngExt;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::home_agent::FEATURES;
 pub use to_hac::{Said, ToHac, to_hac};
 
 /// The first wait before connecting again; each further one is twice as long, up to [`LONGEST_WAIT`].
@@ -96,6 +96,8 @@ pub struct Subscriber {
     pub said: Said,
     /// For status.
     pub state: watch::Sender<FeedState>,
+    /// What the HAC is told that this home agent can do.
+    pub features: Features,
 }
 
 impl Subscriber {
@@ -120,7 +122,7 @@ impl Subscriber {
 
     /// One subscription, from connecting to its end; says whether a revision has come in force.
     async fn follow(&mut self, in_force: &mut bool) -> Result<Infallible, Ended> {
-        let hello = Hello { instance: self.instance, known_revision: self.state.borrow().revision, features: FEATURES };
+        let hello = Hello { instance: self.instance, known_revision: self.state.borrow().revision, features: self.features };
         let (mut client, welcome) = FeedClient::connect(&self.at, &self.files, hello).await?;
         self.state.send_modify(|state| (state.connected, state.since) = (true, SystemTime::now()));
         tracing::info!(hac = %self.at.address, group = welcome.group.get(), "subscribed to the feed");
@@ -258,7 +260,7 @@ mod tests {
         let at = FeedAddress { address: "hac.example.org:7873".to_owned(), server_name: "hac.example.org".to_owned() };
         let files = TlsFiles { ca: String::new(), certificate: String::new(), key: Secret::empty() };
         let (events, said, state) = (mpsc::channel(1).0, to_hac().1, watch::channel(FeedState::new()).0);
-        Subscriber { at, files, instance: [1; 16], events, said, state }
+        Subscriber { at, files, instance: [1; 16], events, said, state, features: Features::NONE }
     }
 
     fn dismissed() -> Ended {

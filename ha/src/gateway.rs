@@ -27,6 +27,7 @@ use net::offloads::Offloads;
 use net::tun::{Tun, TunQueues};
 use net::udp::{SocketOptions, UdpSocket};
 use net::worker::Workers;
+use protocol::features::Features;
 use protocol::tunnel::entry::IcmpSources;
 use protocol::tunnel::{Command, Counters, Event, Guard};
 use rand::Rng;
@@ -38,7 +39,7 @@ use tokio::time::sleep_until;
 use crate::config::{self, Config};
 use crate::control::{self, Question};
 use crate::feed_client::{FeedEvent, FeedState, Said, Subscriber, ToHac, to_hac};
-use crate::home_agent::{HomeAgent, HomeAgentConfig};
+use crate::home_agent::{FEATURES, HomeAgent, HomeAgentConfig};
 use crate::own_addresses;
 use crate::routes::{BindingRoutes, NetworkRoutes, Routes};
 use crate::sa_store::SaStore;
@@ -101,7 +102,8 @@ fn subscriber(
     let at = FeedAddress { address: config.feed.address.clone(), server_name: config.feed.server_name.clone() };
     let mut instance = [0; 16];
     rand::rng().fill_bytes(&mut instance);
-    Subscriber { at, files, instance, events, said, state }
+    let features = Features { home_link: config.home_link.is_some(), ..FEATURES };
+    Subscriber { at, files, instance, events, said, state, features }
 }
 
 /// Everything that one home agent process is, seen from control.

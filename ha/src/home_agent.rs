@@ -10,6 +10,7 @@ mod held_sa;
 mod relays;
 mod requests;
 mod resend;
+mod returning;
 mod signalling;
 mod timers;
 
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use feed::SessionEnd;
+use ipnet::IpNet;
 use protocol::features::Features;
 use protocol::prefixes::MobileNetworkPrefixes;
 use protocol::sa::Spi;
@@ -48,8 +50,8 @@ pub struct HomeAgentConfig {
     pub own_addresses: Vec<IpAddr>,
 }
 
-/// What this home agent can do beyond RFC 6618, as the HAC is told of it.
-pub const FEATURES: Features = Features { mcoa: true, heartbeat: true, resend: true };
+/// What a home agent without a home link can do beyond RFC 6618, as the HAC is told of it.
+pub const FEATURES: Features = Features { mcoa: true, heartbeat: true, resend: true, home_link: false };
 
 /// An old SA opens packets this long after the node has registered under a new one, and any SA this long past its end.
 const GRACE: Duration = Duration::from_secs(60);
@@ -66,6 +68,8 @@ pub struct HomeAgent {
     sessions: Sessions,
     relays: Relays,
     detections: Detections,
+    /// The prefixes of the home link; none where it is virtual.
+    on_link: Vec<IpNet>,
 }
 
 impl HomeAgent {
@@ -82,6 +86,7 @@ impl HomeAgent {
             sessions: Sessions::default(),
             relays: Relays::default(),
             detections: Detections::default(),
+            on_link: Vec::new(),
         }
     }
 

@@ -266,7 +266,7 @@ mod tests {
         let registry = Registry::default();
         let [one, two] = [1, 2].map(|group| HaGroup::new(group).unwrap());
         let (both, heartbeat) =
-            (Features { mcoa: true, heartbeat: true, resend: true }, Features { heartbeat: true, ..Features::NONE });
+            (Features { mcoa: true, heartbeat: true, ..Features::NONE }, Features { heartbeat: true, ..Features::NONE });
         for (name, group, features) in [("ha1", one, both), ("ha2", one, heartbeat), ("ha3", two, both)] {
             registry.note_features(name, group, features);
         }

@@ -12,15 +12,18 @@ pub struct Features {
     pub heartbeat: bool,
     /// What may have been lost in a break is sent again to a node that says how far it has heard.
     pub resend: bool,
+    /// There is a home link that a mobile node may return to (RFC 6275 section 11.5.5).
+    pub home_link: bool,
 }
 
 impl Features {
     /// Of a home agent of which nothing is known.
-    pub const NONE: Self = Self { mcoa: false, heartbeat: false, resend: false };
-    const WORDS: [(&'static str, Self); 3] = [
+    pub const NONE: Self = Self { mcoa: false, heartbeat: false, resend: false, home_link: false };
+    const WORDS: [(&'static str, Self); 4] = [
         ("mcoa", Self { mcoa: true, ..Self::NONE }),
         ("heartbeat", Self { heartbeat: true, ..Self::NONE }),
         ("resend", Self { resend: true, ..Self::NONE }),
+        ("home-link", Self { home_link: true, ..Self::NONE }),
     ];
 
     /// The features that these words name; a word that names none is for somebody else.
@@ -37,11 +40,20 @@ impl Features {
     /// What both have.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
-        Self { mcoa: self.mcoa && other.mcoa, heartbeat: self.heartbeat && other.heartbeat, resend: self.resend && other.resend }
+        self.combine(other, |one, other| one && other)
     }
 
     fn or(self, other: Self) -> Self {
-        Self { mcoa: self.mcoa || other.mcoa, heartbeat: self.heartbeat || other.heartbeat, resend: self.resend || other.resend }
+        self.combine(other, |one, other| one || other)
+    }
+
+    fn combine(self, other: Self, both: impl Fn(bool, bool) -> bool) -> Self {
+        Self {
+            mcoa: both(self.mcoa, other.mcoa),
+            heartbeat: both(self.heartbeat, other.heartbeat),
+            resend: both(self.resend, other.resend),
+            home_link: both(self.home_link, other.home_link),
+        }
     }
 }
 
@@ -58,21 +70,24 @@ mod tests {
 
     #[test]
     fn each_set_comes_back_from_its_words_and_others_are_nobodys() {
-        for bits in 0..8 {
-            let [mcoa, heartbeat, resend] = [1, 2, 4].map(|bit| bits & bit != 0);
-            let features = Features { mcoa, heartbeat, resend };
+        for bits in 0..16 {
+            let [mcoa, heartbeat, resend, home_link] = [1, 2, 4, 8].map(|bit| bits & bit != 0);
+            let features = Features { mcoa, heartbeat, resend, home_link };
             let text = features.to_string();
             assert_eq!(Features::named(text.as_bytes().split(|octet| *octet == b',')), features, "{text:?}");
         }
-        assert_eq!(Features { mcoa: true, heartbeat: true, resend: true }.to_string(), "mcoa,heartbeat,resend");
+        let all = Features { mcoa: true, heartbeat: true, resend: true, home_link: true };
+        assert_eq!(all.to_string(), "mcoa,heartbeat,resend,home-link");
         let foreign = [&b"warp"[..], b"", b"HeartBeat", b"mcoa2"];
         assert_eq!(Features::named(foreign), Features { heartbeat: true, ..Features::NONE });
     }
 
     #[test]
     fn two_have_in_common_what_each_has() {
-        let (one, other) =
-            (Features { mcoa: true, heartbeat: true, resend: true }, Features { heartbeat: true, ..Features::NONE });
+        let (one, other) = (
+            Features { mcoa: true, resend: true, heartbeat: true, home_link: true },
+            Features { heartbeat: true, ..Features::NONE },
+        );
         assert_eq!((one.and(other), one.and(Features::NONE)), (other, Features::NONE));
     }
 }

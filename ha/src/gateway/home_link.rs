@@ -62,6 +62,7 @@ impl Gateway {
     pub(super) fn note_home_link(&mut self, welcome: &Welcome) -> Result<(), GatewayError> {
         if let Some(link) = self.home_link.link() {
             self.home_agent.set_home_link(link.pools_on_it(&welcome.pools)?);
+            self.home_agent.set_on_link(link.prefixes().to_vec());
         }
         Ok(())
     }

@@ -44,8 +44,12 @@ impl Detections {
     /// Which of `home` nobody has looked for yet: a binding has them to itself as long as it stands.
     fn unknown(&self, home: &HomeAddresses, before: Option<&Binding>) -> Vec<IpAddr> {
         let is_bound = |address| before.is_some_and(|binding| binding.home.contains(address));
-        let is_on_link = |address: &IpAddr| self.prefixes.iter().any(|prefix| prefix.contains(address));
-        home.iter().map(|home| home.0).filter(|address| is_on_link(address) && !is_bound(*address)).collect()
+        home.iter().map(|home| home.0).filter(|address| self.covers(*address) && !is_bound(*address)).collect()
+    }
+
+    /// Whether a home address is on the home link.
+    pub(super) fn covers(&self, address: IpAddr) -> bool {
+        self.prefixes.iter().any(|prefix| prefix.contains(&address))
     }
 
     /// A node that says goodbye, or that is answered otherwise, waits no more.

@@ -87,6 +87,7 @@ impl HomeAgent {
         rng: &mut impl CryptoRng,
     ) -> Result<(), DropReason> {
         let decision = self.judge(update, received, now)?;
+        let Some(decision) = self.meet(decision, update, received, now, rng) else { return Ok(()) };
         let waits = match &decision {
             Decision::Register(registration) => self.awaits_detection(&registration.home, known, update, received),
             Decision::Deregister(_) | Decision::Refuse(..) => false,
@@ -214,7 +215,7 @@ impl HomeAgent {
     }
 
     /// Sends a Binding Acknowledgement to where the Binding Update came from, about the same of the node's bindings.
-    fn answer(
+    pub(super) fn answer(
         &mut self,
         received: &SignallingReceived,
         install: &Install,

@@ -9,6 +9,7 @@ mod registration;
 mod relays;
 mod renewal;
 mod resend;
+mod returning;
 mod sa_life;
 mod sessions;
 mod several;

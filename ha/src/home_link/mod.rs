@@ -73,6 +73,11 @@ impl HomeLink {
         &self.look.name
     }
 
+    /// Its prefixes.
+    pub fn prefixes(&self) -> &[IpNet] {
+        &self.look.prefixes
+    }
+
     /// How many home addresses are answered for.
     pub fn answered_for(&self) -> usize {
         self.bound.iter().filter(|address| self.covers(&IpNet::from(*address))).count()

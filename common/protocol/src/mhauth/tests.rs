@@ -248,7 +248,7 @@ prop_compose! {
         given.date = Some(UNIX_EPOCH + Duration::from_secs(secs));
         given.validity_end = UNIX_EPOCH + Duration::from_secs(secs + left);
         given.home_prefix6 = ipnet::Ipv6Net::new(agent6.into(), prefix_len).ok();
-        given.sa.features = Features { mcoa, heartbeat, resend: false };
+        given.sa.features = Features { mcoa, heartbeat, ..Features::NONE };
         let networks = (0..networks).map(|number| ipnet::Ipv6Net::new(Ipv6Addr::new(0x2001, 0xdb8, number, 0, 0, 0, 0, 0), 48).unwrap());
         given.sa.prefixes = MobileNetworkPrefixes::new(networks).unwrap();
         given.home_prefix4 = None;

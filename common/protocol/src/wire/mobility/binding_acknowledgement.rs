@@ -84,6 +84,8 @@ impl Status {
     pub const MCOA_NOT_COMPLETE: Self = Self(4);
     /// 128: reason unspecified.
     pub const REASON_UNSPECIFIED: Self = Self(128);
+    /// Administratively prohibited.
+    pub const ADMINISTRATIVELY_PROHIBITED: Self = Self(129);
     /// 133: not home agent for this mobile node; also lifetime 0 without a binding.
     pub const NOT_HOME_AGENT: Self = Self(133);
     /// 134: Duplicate Address Detection failed: another node has a home address.
