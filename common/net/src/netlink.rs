@@ -13,6 +13,7 @@ use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 use rtnetlink::sys::AsyncSocket;
 
 mod address;
+mod home_address;
 mod link;
 mod monitor;
 mod neighbour;
@@ -23,6 +24,7 @@ mod ruleset;
 mod user_option;
 
 pub use address::{Address, Scope};
+pub use home_address::HomeAddressHere;
 pub use link::Link;
 pub use monitor::{Event, Monitor};
 pub use neighbour::{Answers, Neighbour};

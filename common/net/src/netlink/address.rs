@@ -138,7 +138,7 @@ impl From<AddressScope> for Scope {
     }
 }
 
-fn message(interface: u32, address: IpNet) -> AddressMessage {
+pub(super) fn message(interface: u32, address: IpNet) -> AddressMessage {
     let mut message = AddressMessage::default();
     message.header.index = interface;
     message.header.prefix_len = address.prefix_len();

@@ -95,6 +95,12 @@ impl Route {
         Self { source: Some(source), ..self }
     }
 
+    /// By this router.
+    #[must_use]
+    pub fn with_gateway(self, gateway: IpAddr) -> Self {
+        Self { gateway: Some(gateway), ..self }
+    }
+
     /// With this metric.
     #[must_use]
     pub fn with_metric(self, metric: u32) -> Self {
