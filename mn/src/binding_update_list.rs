@@ -174,6 +174,11 @@ impl HomeRegistration {
         self.refresh_at = self.refresh_at.map(|planned| planned.min(at));
     }
 
+    /// With nothing outstanding, the next Binding Update goes at `at`.
+    pub fn ask_at(&mut self, at: Instant) {
+        self.refresh_at = Some(at);
+    }
+
     /// Forgets what is outstanding, because the path that it went on is gone.
     pub fn pause(&mut self) {
         self.outstanding = None;

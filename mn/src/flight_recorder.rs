@@ -23,6 +23,8 @@ pub enum Kind {
     BreakBeforeMake,
     /// Both were used for a while.
     MakeBeforeBreak,
+    /// To the home link, where there is no tunnel.
+    ReturnHome,
 }
 
 /// What became of a move.
@@ -125,6 +127,11 @@ impl FlightRecorder {
         if is_new {
             self.settles = Some(now + SETTLES);
         }
+    }
+
+    /// The move that is under way leads home.
+    pub fn returned(&mut self) {
+        self.change(|record| record.kind = Kind::ReturnHome);
     }
 
     /// User data has come in on this socket.

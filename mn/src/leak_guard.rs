@@ -11,6 +11,7 @@ mod rules;
 
 use std::net::IpAddr;
 
+use ipnet::IpNet;
 use protocol::prefixes::MobileNetworkPrefixes;
 
 pub use nft::GuardError;
@@ -38,6 +39,7 @@ impl LeakGuard {
             networks: MobileNetworkPrefixes::default(),
             local: Vec::new(),
             answered: Vec::new(),
+            home_link: None,
         };
         Self { rules, standing: None }
     }
@@ -101,6 +103,20 @@ impl LeakGuard {
         self.rules.networks = networks;
         let behind = if self.rules.guard.mode == GuardMode::On { self.rules.networks() } else { String::new() };
         self.change(self.rules.homes() + &behind).await
+    }
+
+    /// The node is on its home link, which is this interface, with these prefixes: what comes for its home addresses passes there, and
+    /// what goes from an address in the prefixes; nowhere else. `None` when it is away.
+    ///
+    /// # Errors
+    /// As [`Self::put_up`].
+    pub async fn set_home_link(&mut self, link: Option<(String, Vec<IpNet>)>) -> Result<(), GuardError> {
+        if self.rules.home_link == link {
+            return Ok(());
+        }
+        self.rules.home_link = link;
+        let outgoing = if self.rules.guard.mode == GuardMode::On { self.rules.at_home() } else { String::new() };
+        self.change(self.rules.homes() + &outgoing).await
     }
 
     /// These are the private networks that the host is attached to.

@@ -2,7 +2,7 @@
 //!
 //! Pure: [`mobile_node`] and the machines that it owns ([`bootstrap`], [`movement`] by [`address_selection`], [`avoided`], [`handover`],
 //! [`binding_update_list`] with its [`update_rate`], [`path_check`], [`keepalive`] with what it has learnt ([`mapping_lifetime`]),
-//! [`flight_recorder`], [`uplink`], [`silence`], [`superseded`], [`fallback_policy`]).
+//! [`flight_recorder`], [`uplink`], [`home_link`], [`silence`], [`superseded`], [`fallback_policy`]).
 //! Around them: [`runtime`], the one bridge to the HAC ([`hac_client`]), the kernel ([`link_monitor`], [`next_hop`], [`routes`], [`clock`],
 //! [`resume`], which notices sleep, [`local_networks`], [`leak_guard`], kept by [`upkeep`]), the host's resolver
 //! ([`dns`]), what stands for IPv4 in networks without it ([`nat64`]) and the worker threads ([`tunnel_device`]), and to the home agent over TLS ([`fallback`]); and the command line
@@ -30,6 +30,7 @@ pub mod flight_recorder;
 pub mod granted;
 pub mod hac_client;
 pub mod handover;
+pub mod home_link;
 pub mod keepalive;
 pub mod leak_guard;
 pub mod link_monitor;

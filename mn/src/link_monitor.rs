@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::address_selection::{Source, compare_sources};
 use crate::clock;
+use crate::home_link::{self, OnLink};
 use crate::movement::Attachment;
 use crate::nat64::Reach;
 use crate::next_hop::NextHop;
@@ -23,6 +24,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub struct Found {
     /// The attachments.
     pub usable: Vec<Attachment>,
+    /// What is on the links.
+    pub on_link: Vec<OnLink>,
     /// When the kernel's first event was read that this list follows from.
     pub noticed: Instant,
 }
@@ -52,17 +55,20 @@ async fn watch_kernel(
     own: u32,
     home_agent: &mut watch::Receiver<Option<Reach>>,
     listeners: &Listeners,
-    known: &mut Option<Vec<Attachment>>,
+    known: &mut Option<Listed>,
 ) -> Result<(), NetlinkError> {
     let mut monitor = Monitor::open()?;
     let mut noticed = clock::now();
     loop {
         let target = home_agent.borrow_and_update().clone();
-        let (now, next_hops) = read(netlink, own, target.as_ref()).await?.into_iter().unzip();
+        let (found, on_link) = read(netlink, own, target.as_ref()).await?;
+        let (attachments, next_hops) = found.into_iter().unzip();
         listeners.tell(next_hops);
+        let now = (attachments, on_link);
         if known.as_ref() != Some(&now) {
             *known = Some(now.clone());
-            if listeners.usable.send(Found { usable: now, noticed }).await.is_err() {
+            let (usable, on_link) = now;
+            if listeners.usable.send(Found { usable, on_link, noticed }).await.is_err() {
                 return Ok(());
             }
         }
@@ -92,16 +98,24 @@ impl Listeners {
     }
 }
 
-/// The attachments that are usable now, as [`run`] sends them.
+/// Attachments, and what is on the links.
+pub type Listed = (Vec<Attachment>, Vec<OnLink>);
+
+/// The attachments that are usable now and what is on the links, as [`run`] sends them.
 ///
 /// # Errors
 /// The kernel refused.
-pub async fn list(netlink: &Netlink, own: u32, target: Option<&Reach>) -> Result<Vec<Attachment>, NetlinkError> {
-    Ok(read(netlink, own, target).await?.into_iter().map(|(attachment, _)| attachment).collect())
+pub async fn list(netlink: &Netlink, own: u32, target: Option<&Reach>) -> Result<Listed, NetlinkError> {
+    let (attachments, on_link) = read(netlink, own, target).await?;
+    Ok((attachments.into_iter().map(|(attachment, _)| attachment).collect(), on_link))
 }
 
-/// Each with its next hop.
-async fn read(netlink: &Netlink, own: u32, target: Option<&Reach>) -> Result<Vec<(Attachment, NextHop)>, NetlinkError> {
+/// Attachments with their next hops, and what is on the links.
+async fn read(
+    netlink: &Netlink,
+    own: u32,
+    target: Option<&Reach>,
+) -> Result<(Vec<(Attachment, NextHop)>, Vec<OnLink>), NetlinkError> {
     let links = netlink.links().await?;
     let addresses = netlink.addresses().await?;
     let routes = netlink.routes(RouteFilter { table: Some(MAIN_TABLE), protocol: None }).await?;
@@ -109,7 +123,8 @@ async fn read(netlink: &Netlink, own: u32, target: Option<&Reach>) -> Result<Vec
         .iter()
         .filter(|link| link.up && link.carrier && !link.loopback && link.index != own)
         .flat_map(|link| targets(target, link).into_iter().flatten().flat_map(|to| attachments(link, to, &addresses, &routes)));
-    Ok(attachments.collect())
+    let on_link = home_link::on_links(&links, &routes, own);
+    Ok((attachments.collect(), on_link))
 }
 
 /// What the attachments of `link` have to lead to. Only a default route leads to the unspecified address.

@@ -9,6 +9,7 @@ mod action;
 mod asking;
 mod authentication;
 mod fallback;
+mod home;
 mod moving;
 mod nat64;
 mod next_hop;
@@ -46,6 +47,7 @@ use crate::superseded::Superseded;
 use crate::uplink::Uplink;
 pub use action::{Action, Registered};
 pub use fallback::Transport;
+pub use home::{Detect, HomeStep};
 use report::Report;
 
 /// What the node is doing, for `status`.
@@ -59,6 +61,8 @@ pub enum Phase {
     Registering,
     /// The binding stands.
     Registered,
+    /// On the home link: there is no binding, and no tunnel.
+    AtHome,
     /// De-registering.
     Leaving,
 }
@@ -88,6 +92,7 @@ pub struct MobileNode {
     /// The home agent takes no numbers (RFC 5648), whatever the HAC says of it.
     is_plain: bool,
     router: router::Router,
+    home: home::Home,
     fallback: FallbackPolicy,
     registration: HomeRegistration,
     path_check: PathCheck,
@@ -129,6 +134,7 @@ impl MobileNode {
             recorder: FlightRecorder::default(),
             is_plain: false,
             router: router::Router::default(),
+            home: home::Home::default(),
             fallback: FallbackPolicy::default(),
             registration: HomeRegistration::new(rng.next_u32() as u16),
             path_check: PathCheck::default(),
@@ -157,6 +163,7 @@ impl MobileNode {
 
     /// Takes the list of all attachments that are usable now. Before the first SA they are those that lead anywhere.
     pub fn handle_attachments(&mut self, usable: Vec<Attachment>, now: Instant) {
+        let usable = self.without_home_addresses(usable);
         let before = std::mem::replace(&mut self.usable, usable);
         self.note_break(now);
         // First what moves the downlink.
@@ -268,6 +275,8 @@ impl MobileNode {
             Phase::Leaving
         } else if self.sa.is_none() {
             Phase::Bootstrapping
+        } else if self.is_at_home() {
+            Phase::AtHome
         } else if self.handover.current().is_none() {
             Phase::Detached
         } else if self.handover.beside().is_some() || self.is_bound_here && self.registration.unanswered() <= 1 {

@@ -7,6 +7,7 @@
 //! first, whoever put it there. Nothing of the host's own routes is ever changed, and what a crash leaves behind is found by the
 //! table's number.
 
+mod home;
 mod upkeep;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -20,6 +21,8 @@ use crate::local_networks;
 
 /// The number by which these routes say who made them.
 const ROUTE_PROTOCOL: u8 = 78;
+/// Of the routes into the tunnel: what stands before them, does so by less.
+const METRIC: u32 = 1024;
 
 /// Routes and rules of one mobile node.
 pub struct Routes {
@@ -35,6 +38,8 @@ pub struct Routes {
     local: Vec<IpNet>,
     /// Networks behind this host, reached past the tunnel likewise.
     networks: Vec<IpNet>,
+    /// The home link, while the node is there.
+    at_home: Option<home::AtHome>,
 }
 
 /// What the device was given.
@@ -47,7 +52,8 @@ struct Configured {
 impl Routes {
     /// For the tunnel of this configuration.
     pub fn new(netlink: Netlink, tunnel: Tunnel) -> Self {
-        Self { netlink, tunnel, led: Vec::new(), standing: None, configured: None, local: Vec::new(), networks: Vec::new() }
+        let (led, local, networks) = (Vec::new(), Vec::new(), Vec::new());
+        Self { netlink, tunnel, led, standing: None, configured: None, local, networks, at_home: None }
     }
 
     /// Takes back what an earlier run has left; gives how many rules and routes that were.
@@ -55,6 +61,7 @@ impl Routes {
     /// # Errors
     /// The kernel refused, CAP_NET_ADMIN is missing, or the table's number is one of the system's.
     pub async fn clean_up(&self) -> Result<(usize, usize), NetlinkError> {
+        self.delete_home_addresses().await?;
         let found = self.netlink.clean_up(self.tunnel.table, self.tunnel.table).await?;
         Ok((found.rules, found.routes))
     }
@@ -189,7 +196,10 @@ impl Routes {
         let is_family = |prefix: &&IpNet| family_of(prefix.addr()) == family_of(home);
         let past = self.past();
         let thrown = past.iter().filter(is_family).map(|prefix| self.throw(*prefix));
-        let into = |prefix: &IpNet| Route::unicast(*prefix, interface, self.tunnel.table, ROUTE_PROTOCOL).with_source(home);
+        let into = |prefix: &IpNet| {
+            let route = Route::unicast(*prefix, interface, self.tunnel.table, ROUTE_PROTOCOL);
+            route.with_metric(METRIC).with_source(home)
+        };
         let entering = self.tunnel.routes.iter().filter(is_family).filter(|prefix| !past.contains(prefix)).map(into);
         thrown.chain(entering).collect()
     }

@@ -39,6 +39,7 @@ use crate::upkeep::Upkeep;
 use mhauth::Heard;
 
 mod fallback;
+mod home;
 mod mhauth;
 mod nat64;
 mod report;
@@ -109,6 +110,7 @@ pub struct Runtime {
     fallbacks: Fallbacks,
     portals: Portals,
     router: Option<config::MobileRouter>,
+    announcing: Option<AbortHandle>,
 }
 
 /// What comes in.
@@ -209,6 +211,7 @@ async fn run_guarded(
         fallbacks,
         portals,
         router: router.clone(),
+        announcing: None,
     };
     if tunnel.mtu.is_some() {
         runtime.node.fix_mtu();
@@ -244,8 +247,9 @@ impl Runtime {
             let due = self.node.poll_timeout().map(|(due, _)| due);
             tokio::select! {
                 Some((run, heard)) = inputs.runs.recv() => self.hear(run, heard).await?,
-                Some(Found { usable, noticed }) = inputs.attachments.recv() => {
+                Some(Found { usable, on_link, noticed }) = inputs.attachments.recv() => {
                     self.node.note_kernel_event(noticed);
+                    self.node.note_links(on_link);
                     let usable = mobile_router::outward(usable, self.router.as_ref());
                     self.node.handle_attachments(usable, clock::now());
                 }
@@ -305,6 +309,7 @@ impl Runtime {
             Action::Refused(status) => {
                 self.status.update(|shown| shown.last_error = Some(format!("the home agent refused the binding: {status}")));
             }
+            Action::Home(step) => self.take_home_step(step).await?,
             Action::Finished => self.finished = true,
         }
         Ok(())

@@ -22,7 +22,7 @@ pub const SCHEMA: u32 = 1;
 pub struct Status {
     /// Version of this layout.
     pub schema: u32,
-    /// `bootstrapping`, `detached`, `registering`, `registered` or `leaving`.
+    /// `bootstrapping`, `detached`, `registering`, `registered`, `at-home` or `leaving`.
     pub state: String,
     /// The home addresses.
     pub home: Vec<IpAddr>,
@@ -203,8 +203,14 @@ pub fn phase_name(phase: Phase) -> &'static str {
         Phase::Detached => "detached",
         Phase::Registering => "registering",
         Phase::Registered => "registered",
+        Phase::AtHome => "at-home",
         Phase::Leaving => "leaving",
     }
+}
+
+/// Whether a node in this state has what it is there for: its tunnel, or no need of one.
+pub fn is_served(state: &str) -> bool {
+    [Phase::Registered, Phase::AtHome].map(phase_name).contains(&state)
 }
 
 /// A duration for people and plots.

@@ -10,7 +10,7 @@ use service::control::{self, Request};
 use super::{CliError, socket, start_with};
 use crate::captive_portal::{LONGEST, Window};
 use crate::config::Config;
-use crate::status::{SCHEMA, Status};
+use crate::status::{SCHEMA, Status, is_served};
 
 const POLL: Duration = Duration::from_millis(300);
 
@@ -25,7 +25,7 @@ pub(super) async fn run(config: &Located<Config>, json: bool) -> Result<(), CliE
     let begun = Instant::now();
     while begun.elapsed() < LONGEST {
         tokio::time::sleep(POLL).await;
-        if ask("status").await?["state"] == "registered" {
+        if is_served(ask("status").await?["state"].as_str().unwrap_or_default()) {
             println!("registered after {} s: the window is closed", begun.elapsed().as_secs());
             return Ok(());
         }
@@ -56,7 +56,7 @@ fn say(opened: &Value) {
 /// No login is wanted, or there is no port.
 pub(super) async fn answer(status: &Status, window: &Arc<Window>) -> Result<Value, String> {
     match status.state.as_str() {
-        "registered" => return Err("the node is registered: no login is wanted".to_owned()),
+        state if is_served(state) => return Err("the node is registered: no login is wanted".to_owned()),
         "detached" => return Err("there is no network: connect to the one that wants a login first".to_owned()),
         "leaving" => return Err("the node is going down: start it again with `mn up`".to_owned()),
         _ => {}

@@ -8,6 +8,7 @@ use service::control::{self, Request};
 
 use super::{CliError, socket, start_with};
 use crate::config::Config;
+use crate::status::is_served;
 
 /// One run of MHAuth and one registration take a second; a HAC that does not answer is given up after this.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -24,7 +25,7 @@ pub(super) async fn run(config: &Located<Config>) -> Result<(), CliError> {
     while asked.elapsed() < PATIENCE {
         tokio::time::sleep(POLL).await;
         status = ask("status").await?;
-        if status["spi"] != before["spi"] && status["state"] == "registered" {
+        if status["spi"] != before["spi"] && is_served(status["state"].as_str().unwrap_or_default()) {
             println!("renewed: registered under {}, before it was {}", spi(&status), spi(&before));
             return Ok(());
         }

@@ -5,7 +5,8 @@ use service::control::{self, ControlError, Request};
 
 use super::{CliError, socket, start_with};
 use crate::config::Config;
-use crate::status::Status;
+use crate::mobile_node::Phase;
+use crate::status::{Status, phase_name};
 
 pub(super) async fn run(config: &Located<Config>, json: bool) -> Result<(), CliError> {
     let answer = control::ask(&socket(config), &Request::new("status"), &start_with(config)).await?;
@@ -42,6 +43,9 @@ fn show(status: &Status) {
     }
     if let (Some(care_of), Some(interface)) = (status.care_of, &status.interface) {
         row("care-of address", format!("{care_of} on {interface}{}", if status.nat { ", behind a NAT" } else { "" }));
+    }
+    if let (Some(interface), true) = (&status.interface, status.state == phase_name(Phase::AtHome)) {
+        row("home link", format!("{interface}, without the tunnel"));
     }
     if let (Some(home_agent), Some(suite)) = (status.home_agent, &status.suite) {
         let via = if status.transport == "tls" { ", over TLS: this network blocks UDP" } else { "" };

@@ -19,7 +19,7 @@ use crate::config::Config;
 use crate::hac_client::HacClient;
 use crate::leak_guard::Reader;
 use crate::runtime::{self, Host};
-use crate::status::SharedStatus;
+use crate::status::{SharedStatus, is_served};
 
 /// How long `mn up` waits for the registration before it leaves the node to go on by itself.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -85,7 +85,7 @@ pub(super) async fn background(config: &Located<Config>) -> Result<(), CliError>
                 println!("{:>7.3} s  {state}{separator}{error}", begun.elapsed().as_secs_f64());
                 shown = (state.clone(), error);
             }
-            if state == "registered" {
+            if is_served(&state) {
                 println!("home addresses: {}", addresses(&status["home"]));
                 return Ok(());
             }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  input ──> inbound ── for a home address, not from the tunnel? ──> drop
-//!  output ─┬─ loopback, tunnel, the node's own mark ──> accept
+//!  output ─┬─ loopback, tunnel, the node's own mark; from the home network on the home link, when at home ──> accept
 //!  forward ┴─> networks ── to the network behind this host, from it to elsewhere? ──> accept, refuse
 //!          └─> guarded ── excepted, neighbour discovery, DHCP, an answer, local? ──> accept
 //!                      └─ in `routes`? ──> refuse ── counted, TCP reset or ICMP error
@@ -76,6 +76,8 @@ pub(super) struct Rules {
     pub(super) local: Vec<LocalNetwork>,
     /// Own end and other end of connections that others opened before the table stood.
     pub(super) answered: Vec<(SocketAddr, SocketAddr)>,
+    /// The interface and the prefixes of the home link, while the node is there.
+    pub(super) home_link: Option<(String, Vec<IpNet>)>,
 }
 
 /// The table's name: one for each node of a host, as its routing table is.
@@ -93,7 +95,8 @@ impl Rules {
     pub(super) fn whole(&self) -> String {
         let (table, device) = (self.table(), &self.tunnel.device);
         let outgoing = if self.guard.mode == GuardMode::On { self.outgoing() } else { String::new() };
-        let chains = if self.guard.mode == GuardMode::On { self.local() + &self.networks() } else { String::new() };
+        let chains =
+            if self.guard.mode == GuardMode::On { self.local() + &self.networks() + &self.at_home() } else { String::new() };
         // Before connection tracking: what is dropped there is no connection.
         format!(
             "add table inet {table}
@@ -115,6 +118,9 @@ table inet {table} {{
     pub(super) fn homes(&self) -> String {
         let table = self.table();
         let mut script = format!("flush chain inet {table} homes\n");
+        if let Some((link, _)) = &self.home_link {
+            let _ = writeln!(script, "add rule inet {table} homes iifname \"{link}\" return");
+        }
         for home in &self.homes {
             let _ =
                 writeln!(script, "add rule inet {table} homes {} daddr {home} counter name \"{INJECTED}\" drop", family(*home));
@@ -139,6 +145,23 @@ table inet {table} {{
             let _ = writeln!(script, "add rule inet {table} networks ip6 saddr {network} goto refuse");
         }
         let _ = writeln!(script, "add rule inet {table} networks iifname \"{lan}\" meta nfproto ipv6 goto refuse");
+        script
+    }
+
+    /// The chains of the home link, anew: there the host needs no tunnel, nor do guests of this host, who get one of them when
+    /// they leave.
+    pub(super) fn at_home(&self) -> String {
+        let table = self.table();
+        let mut script = format!("flush chain inet {table} at-home\nflush chain inet {table} guests-at-home\n");
+        if let Some((link, _)) = &self.home_link {
+            let _ = writeln!(script, "add rule inet {table} guests-at-home iifname \"{link}\" accept");
+            let _ = writeln!(script, "add rule inet {table} guests-at-home oifname \"{link}\" accept");
+        }
+        for (link, prefix) in self.home_link.iter().flat_map(|(link, prefixes)| prefixes.iter().map(move |prefix| (link, prefix)))
+        {
+            let family = family(prefix.addr());
+            let _ = writeln!(script, "add rule inet {table} at-home oifname \"{link}\" {family} saddr {prefix} accept");
+        }
         script
     }
 
@@ -182,6 +205,8 @@ table inet {table} {{
             text,
             "{REFUSE}
     chain local {{ }}
+    chain at-home {{ }}
+    chain guests-at-home {{ }}
     chain networks {{ }}
     chain guarded {{
         ip daddr @except4 accept
@@ -194,6 +219,7 @@ table inet {table} {{
         type filter hook output priority filter; policy accept;
         oifname {{ \"lo\", \"{device}\" }} accept
         meta mark {fwmark} accept
+        jump at-home
         jump networks
         goto guarded
     }}
@@ -201,6 +227,7 @@ table inet {table} {{
         type filter hook forward priority filter; policy accept;
         iifname \"{device}\" accept
         oifname \"{device}\" accept
+        jump guests-at-home
         jump networks
         goto guarded
     }}"

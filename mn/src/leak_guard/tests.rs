@@ -190,3 +190,35 @@ fn what_is_of_a_network_behind_the_host_stays_there_or_goes_through_the_tunnel()
         assert!(!leaves("[2001:db8:7::5]:9"));
     });
 }
+
+#[test]
+fn on_the_home_link_the_home_network_passes_and_nothing_else_and_away_they_do_not() {
+    in_new_network_namespace_async(|| async {
+        attached();
+        shell(
+            "set -e; ip link add home type veth peer name host; ip link set home up; ip link set host up
+             ip -6 address add 2001:db8:100::7/128 dev home nodad; ip -6 address add 2001:db8:100::abcd/64 dev home nodad
+             ip -6 neigh add 2001:db8:100::77 lladdr 02:00:00:00:00:77 dev home",
+        );
+        let mut guard = guard(Guard::default(), full()).await;
+        guard.set_homes(vec!["2001:db8:100::7".parse().unwrap()]).await.unwrap();
+        let leaves_from = |from: &str, to: &str| {
+            let socket = UdpSocket::bind(format!("[{from}]:0")).unwrap();
+            socket.send_to(b"x", to.parse::<SocketAddr>().unwrap()).is_ok()
+        };
+        let (home, guest, host) = ("2001:db8:100::7", "2001:db8:100::abcd", "[2001:db8:100::77]:53");
+        assert!(!leaves_from(home, host));
+        guard.set_home_link(Some(("home".to_owned(), vec!["2001:db8:100::/64".parse().unwrap()]))).await.unwrap();
+        assert!(leaves_from(home, host) && leaves_from(guest, host) && !leaves_from("2001:db8:1::2", host));
+        assert!(!leaves_from(home, "[2001:db8:1::1]:9"), "another link is not home");
+        let chain = |name| shell(&format!("nft list chain inet haltsec-7872 {name}"));
+        assert!(
+            chain("homes").contains("iifname \"home\" return") && chain("guests-at-home").contains("oifname \"home\" accept")
+        );
+        assert!(!guard.reassert().await.unwrap(), "it is as it was put up");
+        shell("nft flush ruleset");
+        assert!(guard.reassert().await.unwrap() && leaves_from(home, host));
+        guard.set_home_link(None).await.unwrap();
+        assert!(!leaves_from(home, host) && !chain("homes").contains("return"));
+    });
+}

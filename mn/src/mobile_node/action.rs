@@ -8,6 +8,7 @@ use protocol::prefixes::MobileNetworkPrefixes;
 use protocol::tunnel::{Command, SocketId};
 use protocol::wire::mobility::Status;
 
+use super::HomeStep;
 use crate::binding_messages::Ipv4Refusal;
 use crate::bootstrap::Run;
 use crate::fallback_policy::Attempt;
@@ -49,6 +50,8 @@ pub enum Action {
     Mtu(u16),
     /// The home agent refused the binding; it is tried again.
     Refused(Status),
+    /// On the home link; answer with `handle_home_refused` where that cannot be done.
+    Home(HomeStep),
     /// De-registered, or given up: the node may stop.
     Finished,
 }

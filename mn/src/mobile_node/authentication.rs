@@ -83,6 +83,7 @@ impl MobileNode {
             self.actions.extend(commands.map(Action::Command));
             self.is_bound_here = false;
         }
+        self.leave_home();
     }
 
     pub(super) fn bootstrap_if_due(&mut self, now: Instant) {

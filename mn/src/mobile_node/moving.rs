@@ -48,6 +48,7 @@ impl MobileNode {
         self.recorder.begin(Record::beginning(kind, from, to, socket, noticed, now), self.tally());
         self.leave_fallback(now);
         self.leave_path(now);
+        self.arrive();
         if is_break {
             self.ask_for_missed();
         }
@@ -68,9 +69,11 @@ impl MobileNode {
         self.avoided.keep(&self.usable);
         self.ask_about_avoided(&install, now);
         self.follow_beside(now);
+        let is_to_register = self.follow_home(now);
         // What was chosen before the way to the home agent was known is not kept for its own sake.
         let kept = self.handover.target().filter(|_| self.registered.is_some());
-        match self.choose(kept, &install) {
+        let home = self.home_in_sight().map(|link| link.attachment);
+        match home.or_else(|| self.choose(kept, &install)) {
             None => {
                 if self.handover.detach(now) {
                     Report::detached();
@@ -80,7 +83,11 @@ impl MobileNode {
                 self.leave_fallback(now);
                 self.leave_path(now);
             }
-            Some(chosen) if self.handover.target().is_some_and(|target| target.is_same_place(&chosen)) => {}
+            Some(chosen) if self.handover.target().is_some_and(|target| target.is_same_place(&chosen)) => {
+                if is_to_register {
+                    self.register(now);
+                }
+            }
             Some(chosen) if self.handover.beside().is_some_and(|(_, beside)| beside.is_same_place(&chosen)) => self.go_back(now),
             Some(chosen) => {
                 let socket = self.handover.open(chosen.clone());
@@ -184,7 +191,8 @@ impl MobileNode {
 
     /// The number of the binding to the attachment in use, where the home agent takes numbers (RFC 5648 section 5.1).
     pub(super) fn binding_id(&self) -> Option<BindingId> {
-        let install = self.sa.as_ref().filter(|install| self.may_use_both(install) && !self.leaving)?;
+        let install =
+            self.sa.as_ref().filter(|install| self.may_use_both(install) && !self.leaving && !self.says_that_it_is_home())?;
         let (socket, _) = self.handover.current().filter(|_| install.sa.features.mcoa)?;
         BindingId::new(u16::from(socket.0) + 1)
     }

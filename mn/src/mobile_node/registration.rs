@@ -41,12 +41,15 @@ impl MobileNode {
         let Some(install) = self.sa.clone() else { return };
         let Some(care_of) = self.handover.current().map(|(_, attachment)| attachment.care_of) else { return };
         let sequence = self.registration.send(anew, install.sa.spi, now);
-        self.fallback.sent(now);
+        if !self.says_that_it_is_home() {
+            self.fallback.sent(now);
+        }
         self.steer();
         let Some(sequence) = sequence else { return };
         self.recorder.updating(now);
         Report::updating(install.sa.spi, sequence, self.registration.unanswered());
-        let lifetime = if self.leaving { Lifetime::ZERO } else { BINDING_LIFETIME };
+        let lifetime = if self.leaving || self.says_that_it_is_home() { Lifetime::ZERO } else { BINDING_LIFETIME };
+        let care_of = self.home_as_care_of().unwrap_or(care_of);
         let token = self.path_check.token(path);
         let (id, overwrites) = (self.binding_id(), self.handover.beside().is_none());
         let mobile_router = self.as_router(&install.sa);
@@ -75,6 +78,9 @@ impl MobileNode {
         if self.leaving && unanswered >= DEREGISTRATIONS {
             self.registration.pause();
             self.actions.push_back(Action::Finished);
+            return;
+        }
+        if self.is_home_silent(unanswered, now) {
             return;
         }
         if !self.leaving && self.leave_if_dead(unanswered, now) {
@@ -109,6 +115,9 @@ impl MobileNode {
     /// Tells the tunnel how packets go, if that is different from before. Under an SA that has ended none go.
     pub(super) fn steer(&mut self) {
         let (Some(install), Some(paths), Some(_)) = (&self.sa, self.paths(), self.sa_ends) else { return };
+        if self.is_at_home() {
+            return;
+        }
         let is_answered = self.is_bound_here && self.registration.is_settled();
         let command = self.uplink.steer(&install.sa, paths, is_answered);
         self.actions.extend(command.map(Action::Command));

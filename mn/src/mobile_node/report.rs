@@ -79,6 +79,22 @@ impl Report {
         tracing::info!("the connection over TLS to the home agent is lost: it is asked over UDP again");
     }
 
+    /// The home agent has answered that this is the home link.
+    pub(super) fn at_home(interface: &str) {
+        tracing::info!(interface, "at home: packets go without the tunnel");
+    }
+
+    /// It has not, or said otherwise.
+    pub(super) fn not_home(interface: &str, status: Option<Status>) {
+        let status = status.map_or_else(|| "none".to_owned(), |status| status.to_string());
+        tracing::warn!(
+            interface,
+            answer = status,
+            "this link has the home network's prefix and is not the home link, or the home agent does not answer there: the node stays \
+             behind its tunnel; who advertises that prefix?"
+        );
+    }
+
     /// UDP is answered again.
     pub(super) fn back_on_udp() {
         tracing::info!("the home agent is heard over UDP: packets go over UDP again");

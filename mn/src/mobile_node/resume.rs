@@ -23,6 +23,8 @@ impl MobileNode {
             Report::bootstrap_abandoned();
             self.actions.push_back(Action::AbandonBootstrap(run));
         }
+        // Whatever it says now, the link may be another.
+        self.leave_home();
         self.handle_attachments(usable, now);
         if self.is_moving() {
             // The Binding Update goes from where it moves to.

@@ -29,6 +29,11 @@ impl Router {
 }
 
 impl MobileNode {
+    /// Whether there is a network behind the node.
+    pub(super) fn is_router(&self) -> bool {
+        self.router.config.is_some()
+    }
+
     /// There is a network behind the node. To be said before anything else.
     pub fn be_router(&mut self, config: config::MobileRouter) {
         self.router.config = Some(config);

@@ -84,7 +84,11 @@ impl MobileNode {
         now: Instant,
     ) {
         Report::acknowledged(install.sa.spi, acknowledgement);
-        match self.registration.handle(acknowledgement, install.sa.spi, now) {
+        let outcome = self.registration.handle(acknowledgement, install.sa.spi, now);
+        if self.says_that_it_is_home() && self.handle_answer_at_home(acknowledgement, outcome, socket, now) {
+            return;
+        }
+        match outcome {
             Outcome::Accepted { .. } | Outcome::Refused(_) if self.leaving => {
                 self.registration.pause();
                 self.actions.push_back(Action::Finished);

@@ -228,3 +228,58 @@ fn a_network_behind_the_host_is_reached_past_the_tunnel_as_long_as_it_is_forward
         goes_to("mn0");
     });
 }
+
+fn home_link(interface: u32) -> crate::home_link::HomeLink {
+    let care_of = protocol::addr::CareOfAddress("2001:db8:100::abcd".parse().unwrap());
+    let name = "guests".to_owned();
+    crate::home_link::HomeLink {
+        attachment: crate::movement::Attachment { interface, name, care_of, metric: 100, deprecated: false },
+        home: HomeAddresses::new(Some(HOME6.parse().unwrap()), Some(HOME4.parse().unwrap())).unwrap(),
+        prefixes: ["2001:db8:100::/64", "10.9.0.0/24"].map(|prefix| prefix.parse().unwrap()).to_vec(),
+        gateways: ["2001:db8:100::1", "10.9.0.1"].map(|gateway| gateway.parse().unwrap()).to_vec(),
+    }
+}
+
+/// At home; and what is left of it when the link goes and when the node leaves.
+#[test]
+fn on_the_home_link_packets_go_there_and_into_the_tunnel_as_soon_as_it_is_gone() {
+    in_new_network_namespace_async(|| async {
+        let (tun, mut routes) = registered().await;
+        shell("ip address add 2001:db8:100::abcd/64 dev guests nodad && ip address add 10.9.0.78/24 dev guests");
+        let link = home_link(net::link_names::index_of("guests").unwrap());
+        let goes = |packet: &str, expected: &str| {
+            let found = shell(&format!("ip route get {packet}"));
+            assert!(found.contains(expected), "{packet}: {found}");
+        };
+        assert!(routes.take_home(&link, true).await.unwrap(), "nobody else has it");
+        goes("203.0.113.5", "dev mn0 table 7872");
+        routes.lead_home(tun.index(), &link).await.unwrap();
+        goes("203.0.113.5", "via 10.9.0.1 dev guests table 7872 src 10.9.0.7");
+        goes("2001:db8:77::5 from 2001:db8:100::7", "via 2001:db8:100::1 dev guests table 7872");
+        goes("2001:db8:100::77 from 2001:db8:100::7", "dev guests table 7872");
+        goes("10.9.0.77", "dev guests table 7872 src 10.9.0.7");
+        assert_eq!(routes.reassert().await.unwrap(), [""; 0]);
+        shell("ip address del 2001:db8:100::7/128 dev guests");
+        assert_eq!(routes.reassert().await.unwrap().len(), 1);
+        shell("ip link set guests down");
+        for packet in ["203.0.113.5", "2001:db8:77::5 from 2001:db8:100::7"] {
+            goes(packet, "dev mn0 table 7872");
+        }
+        routes.leave_home().await.unwrap();
+        shell("ip link set guests up");
+        goes("2001:db8:77::5 from 2001:db8:100::7", "dev mn0 table 7872");
+        let addresses = shell("ip -6 address show dev guests");
+        assert!(!addresses.contains("2001:db8:100::7/128"), "{addresses}");
+    });
+}
+
+#[test]
+fn a_home_address_that_a_killed_run_has_left_is_taken_away() {
+    in_new_network_namespace_async(|| async {
+        let (_tun, mut routes) = registered().await;
+        let link = home_link(net::link_names::index_of("guests").unwrap());
+        routes.take_home(&link, false).await.unwrap();
+        Routes::new(Netlink::connect().unwrap(), Tunnel::default()).clean_up().await.unwrap();
+        assert!(!shell("ip -6 address show dev guests").contains("2001:db8:100::7"));
+    });
+}

@@ -30,6 +30,7 @@ impl Routes {
             self.reassert_routes(&routes, &mut gone).await?;
             self.reassert_rules(&rules, &mut gone).await?;
         }
+        self.reassert_home(&mut gone).await?;
         Ok(gone)
     }
 
@@ -43,7 +44,7 @@ impl Routes {
         Ok(())
     }
 
-    async fn reassert_routes(&self, expected: &[Route], gone: &mut Vec<String>) -> Result<(), NetlinkError> {
+    pub(super) async fn reassert_routes(&self, expected: &[Route], gone: &mut Vec<String>) -> Result<(), NetlinkError> {
         let found = self.netlink.routes(RouteFilter { table: Some(self.tunnel.table), protocol: None }).await?;
         for route in expected.iter().filter(|route| !found.iter().any(|other| says_the_same(route, other))) {
             gone.push(format!("route to {}", route.destination));

@@ -15,7 +15,7 @@ pub struct HandoverShown {
     pub number: u64,
     /// When the kernel's event was read, seconds since 1970 (UTC).
     pub at: f64,
-    /// `attach`, `break-before-make` or `make-before-break`.
+    /// `attach`, `break-before-make`, `make-before-break` or `return-home`.
     pub kind: String,
     /// `under-way`, `done` or `abandoned`.
     pub outcome: String,
@@ -76,6 +76,7 @@ fn kind_name(kind: Kind) -> &'static str {
         Kind::Attach => "attach",
         Kind::BreakBeforeMake => "break-before-make",
         Kind::MakeBeforeBreak => "make-before-break",
+        Kind::ReturnHome => "return-home",
     }
 }
 

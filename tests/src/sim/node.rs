@@ -117,7 +117,7 @@ impl Node {
                 Action::OpenFallback { .. } | Action::CloseFallback(_) => {}
                 Action::ClosePath(socket) => _ = self.sockets.remove(&socket),
                 Action::Command(command) => acted.sent.extend(self.end.apply(&command, rng)),
-                Action::Registered(_) | Action::Refused(_) | Action::Mtu(_) => {}
+                Action::Registered(_) | Action::Refused(_) | Action::Mtu(_) | Action::Home(_) => {}
                 Action::Finished => self.has_finished = true,
             }
         }

@@ -3,6 +3,7 @@
 mod asking;
 mod bootstrap;
 mod fallback;
+mod home;
 mod make_before_break;
 mod movement;
 mod nat;

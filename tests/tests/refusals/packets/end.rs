@@ -137,7 +137,8 @@ impl End {
                         | Action::OpenFallback { .. }
                         | Action::CloseFallback(_)
                         | Action::Registered(_)
-                        | Action::Mtu(_) => {}
+                        | Action::Mtu(_)
+                        | Action::Home(_) => {}
                         Action::Refused(status) => panic!("the home agent refused with {status}"),
                         Action::Finished => panic!("nobody told the node to leave"),
                     }
