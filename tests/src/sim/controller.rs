@@ -159,6 +159,10 @@ impl Controller {
     }
 
     /// Whether there are networks behind the subscriber's node.
+    pub(super) fn has_home_link(&self) -> bool {
+        self.options.features.home_link
+    }
+
     pub(super) fn has_networks(&self) -> bool {
         !self.options.prefixes.is_empty()
     }

@@ -103,8 +103,16 @@ impl Gateway {
         self.is_subscribed = false;
     }
 
+    /// Nobody else is on the home link.
+    fn looks_for_nobody(&mut self, now: Instant, rng: &mut StdRng) {
+        while let Some(detection) = self.home_agent.poll_detection() {
+            self.home_agent.handle_detected(&detection, &[], now, rng);
+        }
+    }
+
     /// Tells the machine what its halves have to say, and the halves what it wants, until nothing more is said.
     pub(super) fn drain(&mut self, now: Instant, rng: &mut StdRng) -> Vec<Outgoing> {
+        self.looks_for_nobody(now, rng);
         let mut sent = self.obey(rng);
         while let Some(event) = self.end.poll_event() {
             match event {
@@ -113,6 +121,7 @@ impl Gateway {
                     self.home_agent.handle_event(&event, now, rng)
                 }
             }
+            self.looks_for_nobody(now, rng);
             sent.extend(self.obey(rng));
         }
         sent

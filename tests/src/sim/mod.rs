@@ -26,6 +26,7 @@ pub mod walk;
 mod watch;
 
 use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
 use std::time::{Duration, Instant, SystemTime};
 
 use ::feed::{FromHac, SessionReport};
@@ -51,6 +52,8 @@ use watch::Watch;
 /// The mobile node's address in the IPv4 network.
 const WIFI: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(198, 51, 100, 7));
 /// The mobile node's address in the IPv6 network.
+/// The mobile node's address on a network that has the home prefixes.
+pub const GUEST: IpAddr = IpAddr::V6(std::net::Ipv6Addr::new(0x2001, 0xdb8, 0x100, 0, 0, 0, 0, 0xabcd));
 const LTE: IpAddr = IpAddr::V6(std::net::Ipv6Addr::new(0x2001, 0xdb8, 2, 0, 0, 0, 0, 7));
 /// What stands outside for the IPv4 network where that is behind a translator.
 pub const NAT_OUTER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
@@ -66,6 +69,8 @@ pub enum Access {
     Wifi,
     /// An IPv6 network.
     Lte,
+    /// One that has the home prefixes: the home link, or a network that says so.
+    Home,
 }
 
 /// The world.
@@ -165,6 +170,7 @@ impl World {
         if self.controller.has_networks() {
             node.machine.be_router(MobileRouter { lan: "lan".to_owned() });
         }
+        node.machine.note_links(self.on_links());
         node.machine.handle_attachments(self.attachments(), self.now);
         self.node = Some(node);
         self.drain();
@@ -193,7 +199,11 @@ impl World {
     /// The home agent's process starts, and subscribes to the feed.
     pub fn home_agent_starts(&mut self) {
         self.gateways_so_far += 1;
-        let gateway = Gateway::new(InstanceId([self.gateways_so_far; 16]));
+        let mut gateway = Gateway::new(InstanceId([self.gateways_so_far; 16]));
+        if self.controller.has_home_link() {
+            gateway.home_agent.set_home_link(home_prefixes());
+            gateway.home_agent.set_on_link(home_prefixes());
+        }
         self.feed.send(Message::Subscribe(gateway.instance), self.now);
         self.gateway = Some(gateway);
     }
@@ -248,8 +258,9 @@ impl World {
     /// The mobile node may use exactly these networks from now on. What is on its way to one that it had still arrives.
     pub fn fades_to(&mut self, access: &[Access]) {
         self.fading = std::mem::replace(&mut self.access, access.to_vec());
-        let usable = self.attachments();
+        let (usable, on_links) = (self.attachments(), self.on_links());
         if let Some(node) = &mut self.node {
+            node.machine.note_links(on_links);
             node.machine.handle_attachments(usable, self.now);
         }
         self.drain();
@@ -315,6 +326,11 @@ impl World {
     fn wall(&self) -> SystemTime {
         wall(self.elapsed())
     }
+}
+
+/// On the home link, where there is one: the pools of the HAC.
+fn home_prefixes<Prefix: FromStr>() -> Vec<Prefix> {
+    ["2001:db8:100::/64", "10.9.0.0/24"].iter().filter_map(|prefix| prefix.parse().ok()).collect()
 }
 
 fn wall(elapsed: Duration) -> SystemTime {

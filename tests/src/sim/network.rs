@@ -100,7 +100,7 @@ impl Network {
     pub fn link(&self, access: Access) -> &Link {
         match access {
             Access::Wifi => &self.wifi,
-            Access::Lte => &self.lte,
+            Access::Lte | Access::Home => &self.lte,
         }
     }
 

@@ -3,13 +3,14 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
+use mn::home_link::OnLink;
 use mn::movement::Attachment;
 use protocol::addr::CareOfAddress;
 
 use super::end::Outgoing;
 use super::feed::Message;
 use super::gateway::{Gateway, HA4, HA6};
-use super::{Access, Datagram, LTE, WIFI, World};
+use super::{Access, Datagram, GUEST, LTE, WIFI, World, home_prefixes};
 
 impl World {
     /// Lets time pass, event by event.
@@ -160,6 +161,7 @@ impl World {
             let (interface, name) = match access {
                 Access::Wifi => (1, "wifi"),
                 Access::Lte => (2, "lte"),
+                Access::Home => (3, "home"),
             };
             Attachment {
                 interface,
@@ -171,12 +173,19 @@ impl World {
         };
         self.access.iter().map(attachment).collect()
     }
+
+    /// What the mobile node's kernel says of its links: nothing of those that have no prefixes of its home addresses.
+    pub(super) fn on_links(&self) -> Vec<OnLink> {
+        let on_link = OnLink { interface: 3, prefixes: home_prefixes(), gateways: Vec::new() };
+        if self.access.contains(&Access::Home) { vec![on_link] } else { Vec::new() }
+    }
 }
 
 pub(super) fn address(access: Access) -> IpAddr {
     match access {
         Access::Wifi => WIFI,
         Access::Lte => LTE,
+        Access::Home => GUEST,
     }
 }
 

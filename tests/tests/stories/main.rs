@@ -9,6 +9,7 @@ mod eap;
 mod expiry;
 mod handover;
 mod handover_times;
+mod home;
 mod keepalive;
 mod look_up;
 mod make_before_break;
