@@ -33,6 +33,7 @@ mod renewal;
 mod replays;
 mod restarts;
 mod resume;
+mod return_home;
 mod roaming;
 mod secrets;
 mod setup;
