@@ -2,9 +2,9 @@
 //!
 //! | what | from where |
 //! |---|---|
-//! | [`discovery`] | the task, once somebody wants it: kernel events, what routers advertise (RFC 8781), look-ups when they are due |
-//! | [`table`] | what is known of each interface, and until when; pure |
-//! | [`look_up`] | one question for `ipv4only.arpa` to the network's own name servers (RFC 7050), over that interface alone |
+//! | `discovery` | the task, once somebody wants it: kernel events, what routers advertise (RFC 8781), look-ups when they are due |
+//! | `table` | what is known of each interface, and until when; pure |
+//! | `look_up` | one question for `ipv4only.arpa` to the network's own name servers (RFC 7050), over that interface alone |
 //!
 //! A home agent with an IPv6 address is reached by that; the HAC's and the home agent's IPv4 addresses are reached through the prefix of
 //! the interface that a packet leaves by ([`Reach`]).
