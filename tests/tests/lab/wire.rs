@@ -20,6 +20,9 @@ const FIRST_LEASED: u32 = 0xF000_0000;
 const MH_TYPE: usize = 8 + 24 + 2;
 const STATUS: usize = 8 + 24 + 6;
 
+/// Octets of the payload in the first 96 of a frame, behind Ethernet, IPv6 and UDP.
+const SEEN: usize = 96 - 14 - 40 - 8;
+
 /// Where the Next Header of an inner IPv6 packet in the clear stands.
 const INNER_NEXT_HEADER: usize = 8 + 6;
 const UDP: u8 = 17;
@@ -33,6 +36,14 @@ struct Envelope {
     spi: u32,
     sequence: u32,
     datagram: Datagram,
+}
+
+impl Envelope {
+    /// As much of the payload as the capture has of it over either family.
+    fn seen(&self) -> &[u8] {
+        let payload = &self.datagram.payload;
+        payload.get(..SEEN).unwrap_or(payload)
+    }
 }
 
 impl Wire {
@@ -64,9 +75,9 @@ impl Wire {
             ensure!(numbered.iter().all(|envelope| envelope.sequence == 0), "draft-04 numbers no packet under a NULL suite");
             return Ok(());
         }
-        // Two copies of one datagram count as one: a Binding Update may go twice.
+        // Two copies of one datagram count as one: a Binding Update may go twice, and what a break may have lost goes again.
         let number = |envelope: &Envelope| (envelope.spi, envelope.up, envelope.sequence);
-        let packets: BTreeSet<_> = numbered.iter().map(|envelope| (number(envelope), &envelope.datagram.payload)).collect();
+        let packets: BTreeSet<_> = numbered.iter().map(|envelope| (number(envelope), envelope.seen())).collect();
         let distinct: BTreeSet<_> = packets.iter().map(|(number, _)| number).collect();
         let twice = packets.len() - distinct.len();
         ensure!(twice == 0, "{twice} of {} numbers are used twice", distinct.len());
