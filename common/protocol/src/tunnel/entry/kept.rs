@@ -90,8 +90,8 @@ impl Kept {
         }
     }
 
-    /// Puts into `send`, in order, what was sealed under `spi` since `since` with a number above `above`, as far as there is room and the
-    /// paths' allowance goes. What is sent again once is not a second time.
+    /// Puts into `send`, in order, what was sealed under `spi` since `since` with a number above `above`, as far as there is room and half
+    /// of the paths' allowance goes. What is sent again once is not a second time.
     pub(super) fn send_again(
         &mut self,
         spi: Spi,
@@ -102,10 +102,13 @@ impl Kept {
     ) -> SentAgain {
         let first = self.datagrams.partition_point(|kept| kept.sealed_at < since);
         let is_wanted = |kept: &&mut Datagram| kept.spi == spi && above.is_none_or(|above| kept.sequence > above);
+        // Half of what may go to a place that is not proved is for what is new.
+        let left = paths.iter().filter_map(|path| path.allowance.left()).min().unwrap_or_default();
+        let spared = usize::try_from(left / 2).unwrap_or(usize::MAX);
         let mut datagrams = 0;
         for kept in self.datagrams.range_mut(first..).filter(is_wanted).filter(|kept| !kept.is_sent_again) {
             let Some(octets) = self.octets.get(kept.range.clone()) else { break };
-            let usable = paths.iter().filter(|path| path.allowance.has(octets.len())).count();
+            let usable = paths.iter().filter(|path| path.allowance.has(octets.len().saturating_add(spared))).count();
             if usable == 0 {
                 break;
             }
@@ -237,10 +240,10 @@ mod tests {
     }
 
     #[test]
-    fn a_place_that_is_not_proved_gets_what_its_allowance_leaves_and_the_rest_when_it_is() {
+    fn a_place_that_is_not_proved_gets_no_more_than_half_its_allowance_and_the_rest_when_it_is() {
         let (mut kept, now) = (Kept::default(), some_instant());
         (0..10).for_each(|number| kept.keep(spi(1), &sealed(spi(1), number, 100), ORDINARY, now));
-        let unproved = Path { allowance: Allowance::octets(3 * 148 + 147), ..paths().iter().next().unwrap().clone() };
+        let unproved = Path { allowance: Allowance::octets(6 * 148 + 2), ..paths().iter().next().unwrap().clone() };
         assert_eq!(again(&mut kept, spi(1), None, now, &Paths::one(unproved)), [0, 1, 2]);
         assert_eq!(again(&mut kept, spi(1), None, now, &paths()), (3..10).collect::<Vec<_>>());
     }
