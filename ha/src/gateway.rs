@@ -102,7 +102,7 @@ fn subscriber(
     let at = FeedAddress { address: config.feed.address.clone(), server_name: config.feed.server_name.clone() };
     let mut instance = [0; 16];
     rand::rng().fill_bytes(&mut instance);
-    let features = Features { home_link: config.home_link.is_some(), ..FEATURES };
+    let features = if config.home_link.is_some() { FEATURES.or(Features::HOME_LINK) } else { FEATURES };
     Subscriber { at, files, instance, events, said, state, features }
 }
 

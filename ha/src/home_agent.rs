@@ -51,7 +51,7 @@ pub struct HomeAgentConfig {
 }
 
 /// What a home agent without a home link can do beyond RFC 6618, as the HAC is told of it.
-pub const FEATURES: Features = Features { mcoa: true, heartbeat: true, resend: true, home_link: false };
+pub const FEATURES: Features = Features::MCOA.or(Features::HEARTBEAT).or(Features::RESEND);
 
 /// An old SA opens packets this long after the node has registered under a new one, and any SA this long past its end.
 const GRACE: Duration = Duration::from_secs(60);

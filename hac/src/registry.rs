@@ -265,8 +265,7 @@ mod tests {
     fn a_group_can_do_what_each_of_its_home_agents_can_connected_or_not() {
         let registry = Registry::default();
         let [one, two] = [1, 2].map(|group| HaGroup::new(group).unwrap());
-        let (both, heartbeat) =
-            (Features { mcoa: true, heartbeat: true, ..Features::NONE }, Features { heartbeat: true, ..Features::NONE });
+        let (both, heartbeat) = (Features::MCOA.or(Features::HEARTBEAT), Features::HEARTBEAT);
         for (name, group, features) in [("ha1", one, both), ("ha2", one, heartbeat), ("ha3", two, both)] {
             registry.note_features(name, group, features);
         }

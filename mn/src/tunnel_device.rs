@@ -11,6 +11,7 @@ use net::tun::{Tun, TunSegments};
 use net::udp::{SocketOptions, UdpSocket};
 use net::worker::{WorkerGone, Workers};
 use protocol::addr::HomeAddresses;
+use protocol::features::Features;
 use protocol::sa::cipher::layout;
 use protocol::sa::{CipherSuite, Role, SecurityAssociation};
 use protocol::tunnel::{Command, Counters, EntryPoint, Event, ExitPoint, IcmpSources, SocketId};
@@ -91,7 +92,7 @@ impl TunnelDevice {
         sa: &SecurityAssociation,
         before: Option<&HomeAddresses>,
     ) -> Result<(), NetlinkError> {
-        let unfixed = if sa.features.heartbeat { self.found.unwrap_or(SAFE_INNER) } else { largest_mtu(sa.suite) };
+        let unfixed = if sa.features.has(Features::HEARTBEAT) { self.found.unwrap_or(SAFE_INNER) } else { largest_mtu(sa.suite) };
         let mtu = self.fixed.unwrap_or(unfixed);
         self.mtu = mtu.max(LEAST_MTU);
         // That a thread has ended is found by whoever sends it the next command.

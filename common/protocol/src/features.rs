@@ -3,28 +3,24 @@
 
 use std::fmt;
 
-/// A set of features.
+/// A set of features: an octet, since every association at rest has one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Features {
-    /// Several care-of addresses at once (RFC 5648).
-    pub mcoa: bool,
-    /// Heartbeats (RFC 5847) are answered, in their own length.
-    pub heartbeat: bool,
-    /// What may have been lost in a break is sent again to a node that says how far it has heard.
-    pub resend: bool,
-    /// There is a home link that a mobile node may return to (RFC 6275 section 11.5.5).
-    pub home_link: bool,
-}
+pub struct Features(u8);
 
 impl Features {
     /// Of a home agent of which nothing is known.
-    pub const NONE: Self = Self { mcoa: false, heartbeat: false, resend: false, home_link: false };
-    const WORDS: [(&'static str, Self); 4] = [
-        ("mcoa", Self { mcoa: true, ..Self::NONE }),
-        ("heartbeat", Self { heartbeat: true, ..Self::NONE }),
-        ("resend", Self { resend: true, ..Self::NONE }),
-        ("home-link", Self { home_link: true, ..Self::NONE }),
-    ];
+    pub const NONE: Self = Self(0);
+    /// Several care-of addresses at once (RFC 5648).
+    pub const MCOA: Self = Self(1);
+    /// Heartbeats (RFC 5847) are answered, in their own length.
+    pub const HEARTBEAT: Self = Self(2);
+    /// What may have been lost in a break is sent again to a node that says how far it has heard.
+    pub const RESEND: Self = Self(4);
+    /// There is a home link that a mobile node may return to (RFC 6275 section 11.5.5).
+    pub const HOME_LINK: Self = Self(8);
+
+    const WORDS: [(&'static str, Self); 4] =
+        [("mcoa", Self::MCOA), ("heartbeat", Self::HEARTBEAT), ("resend", Self::RESEND), ("home-link", Self::HOME_LINK)];
 
     /// The features that these words name; a word that names none is for somebody else.
     pub fn named<'a>(words: impl IntoIterator<Item = &'a [u8]>) -> Self {
@@ -34,26 +30,24 @@ impl Features {
 
     /// The words for what is in the set.
     pub fn words(self) -> impl Iterator<Item = &'static str> {
-        Self::WORDS.into_iter().filter(move |(_, one)| self.and(*one) == *one).map(|(word, _)| word)
+        Self::WORDS.into_iter().filter(move |(_, one)| self.has(*one)).map(|(word, _)| word)
+    }
+
+    /// Whether all of `others` are in the set.
+    pub const fn has(self, others: Self) -> bool {
+        self.0 & others.0 == others.0
     }
 
     /// What both have.
     #[must_use]
-    pub fn and(self, other: Self) -> Self {
-        self.combine(other, |one, other| one && other)
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
     }
 
-    fn or(self, other: Self) -> Self {
-        self.combine(other, |one, other| one || other)
-    }
-
-    fn combine(self, other: Self, both: impl Fn(bool, bool) -> bool) -> Self {
-        Self {
-            mcoa: both(self.mcoa, other.mcoa),
-            heartbeat: both(self.heartbeat, other.heartbeat),
-            resend: both(self.resend, other.resend),
-            home_link: both(self.home_link, other.home_link),
-        }
+    /// What one of both has.
+    #[must_use]
+    pub const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
     }
 }
 
@@ -70,24 +64,20 @@ mod tests {
 
     #[test]
     fn each_set_comes_back_from_its_words_and_others_are_nobodys() {
-        for bits in 0..16 {
-            let [mcoa, heartbeat, resend, home_link] = [1, 2, 4, 8].map(|bit| bits & bit != 0);
-            let features = Features { mcoa, heartbeat, resend, home_link };
+        for features in (0..16).map(Features) {
             let text = features.to_string();
             assert_eq!(Features::named(text.as_bytes().split(|octet| *octet == b',')), features, "{text:?}");
         }
-        let all = Features { mcoa: true, heartbeat: true, resend: true, home_link: true };
-        assert_eq!(all.to_string(), "mcoa,heartbeat,resend,home-link");
+        assert_eq!(Features(15).to_string(), "mcoa,heartbeat,resend,home-link");
         let foreign = [&b"warp"[..], b"", b"HeartBeat", b"mcoa2"];
-        assert_eq!(Features::named(foreign), Features { heartbeat: true, ..Features::NONE });
+        assert_eq!(Features::named(foreign), Features::HEARTBEAT);
     }
 
     #[test]
     fn two_have_in_common_what_each_has() {
-        let (one, other) = (
-            Features { mcoa: true, resend: true, heartbeat: true, home_link: true },
-            Features { heartbeat: true, ..Features::NONE },
-        );
-        assert_eq!((one.and(other), one.and(Features::NONE)), (other, Features::NONE));
+        let all = Features(15);
+        assert_eq!((all.and(Features::HEARTBEAT), all.and(Features::NONE)), (Features::HEARTBEAT, Features::NONE));
+        let two = Features::MCOA.or(Features::RESEND);
+        assert!(two.has(Features::MCOA) && two.has(two) && !two.has(Features::HEARTBEAT) && !two.has(all));
     }
 }

@@ -73,7 +73,7 @@ fn try_own(
 
 /// Of ha1's group alone.
 fn features() -> BTreeMap<HaGroup, Features> {
-    [(HaGroup::new(0).unwrap(), Features { heartbeat: true, ..Features::NONE })].into()
+    [(HaGroup::new(0).unwrap(), Features::HEARTBEAT)].into()
 }
 
 fn provisioned(store: &mut SqliteStore, nai: &str, connected: &[&str]) -> Result<Committed, Refused> {

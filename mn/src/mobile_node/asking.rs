@@ -3,6 +3,7 @@
 
 use std::time::Instant;
 
+use protocol::features::Features;
 use protocol::tunnel::{Command, Install, Paths, SocketId};
 
 use super::registration::COPIES;
@@ -118,7 +119,7 @@ impl MobileNode {
 
 /// Whether the home agent answers Heartbeats under this SA.
 fn is_answered(install: &Install) -> bool {
-    install.sa.features.heartbeat && install.sa.is_numbered()
+    install.sa.features.has(Features::HEARTBEAT) && install.sa.is_numbered()
 }
 
 /// The sequence number of a question that goes over this socket: Heartbeats that search for the path's MTU have lower ones.

@@ -9,6 +9,7 @@
 use std::time::{Duration, Instant};
 
 use protocol::addr::CareOfAddress;
+use protocol::features::Features;
 use protocol::tunnel::{Command, SocketId};
 use protocol::wire::mobility::{BindingAcknowledgement, Status};
 
@@ -120,7 +121,7 @@ impl MobileNode {
     /// behind it reached.
     pub(super) fn home_in_sight(&self) -> Option<HomeLink> {
         let sa = &self.sa.as_ref()?.sa;
-        let may = sa.features.home_link && sa.home_agent.ip6().is_some() && sa.is_numbered() && !self.is_router();
+        let may = sa.features.has(Features::HOME_LINK) && sa.home_agent.ip6().is_some() && sa.is_numbered() && !self.is_router();
         let usable: Vec<Attachment> = self.usable.iter().filter(|one| !self.is_refused(one)).cloned().collect();
         let kept = self.home.link().map(|link| &link.attachment);
         let kept = kept.or(self.handover.current().map(|(_, attachment)| attachment));

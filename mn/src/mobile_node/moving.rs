@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use protocol::features::Features;
 use protocol::sa::UserData;
 use protocol::tunnel::{DropReason, Install, Paths, SocketId};
 use protocol::wire::mobility::BindingId;
@@ -119,7 +120,7 @@ impl MobileNode {
     /// Whether the home agent takes several care-of addresses, and copies of a packet can be told.
     pub(super) fn may_use_both(&self, install: &Install) -> bool {
         let can_tell = install.sa.is_numbered() && install.sa.user_data == UserData::Protected;
-        install.sa.features.mcoa && can_tell && !self.is_plain
+        install.sa.features.has(Features::MCOA) && can_tell && !self.is_plain
     }
 
     /// What goes on being used when the node moves now: what works.
@@ -193,7 +194,7 @@ impl MobileNode {
     pub(super) fn binding_id(&self) -> Option<BindingId> {
         let install =
             self.sa.as_ref().filter(|install| self.may_use_both(install) && !self.leaving && !self.says_that_it_is_home())?;
-        let (socket, _) = self.handover.current().filter(|_| install.sa.features.mcoa)?;
+        let (socket, _) = self.handover.current().filter(|_| install.sa.features.has(Features::MCOA))?;
         BindingId::new(u16::from(socket.0) + 1)
     }
 

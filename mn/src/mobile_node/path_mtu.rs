@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use protocol::features::Features;
 use protocol::sa::Spi;
 use protocol::tunnel::{Command, DropReason, Paths, SocketId};
 use protocol::wire::mobility::PathMtu as Told;
@@ -76,7 +77,7 @@ impl MobileNode {
     pub(super) fn search_path_mtu(&mut self, now: Instant) {
         let (Some(install), Some(path)) = (&self.sa, self.path()) else { return };
         let sa = &install.sa;
-        if self.mtu.is_fixed || !sa.features.heartbeat || !sa.is_numbered() {
+        if self.mtu.is_fixed || !sa.features.has(Features::HEARTBEAT) || !sa.is_numbered() {
             return self.mtu.leave();
         }
         let (socket, spi, sizes) = (path.socket, sa.spi, Sizes::new(sa.suite, path.remote.is_ipv6()));

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use protocol::features::Features;
 use protocol::tunnel::{Command, Paths};
 
 use super::{MobileNode, Phase};
@@ -26,7 +27,8 @@ impl MobileNode {
     }
 
     fn heed(&mut self, doubt: Doubt, now: Instant) {
-        let answers = self.sa.as_ref().is_some_and(|install| install.sa.features.heartbeat && install.sa.is_numbered());
+        let answers =
+            self.sa.as_ref().is_some_and(|install| install.sa.features.has(Features::HEARTBEAT) && install.sa.is_numbered());
         if !answers || self.phase() != Phase::Registered || self.handover.beside().is_some() || !self.registration.is_settled() {
             return;
         }

@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use protocol::features::Features;
 use protocol::sa::Spi;
 use protocol::tunnel::{Command, Install, KEPT_FOR, Paths};
 use protocol::wire::mobility::HighestReceived;
@@ -32,7 +33,10 @@ impl MobileNode {
 
     /// Packets may have been lost on the way to the node: the next Binding Updates say up to where none was.
     pub(super) fn ask_for_missed(&mut self) {
-        let Some(install) = self.sa.as_ref().filter(|install| can_resend(install) && install.sa.features.resend) else { return };
+        let Some(install) = self.sa.as_ref().filter(|install| can_resend(install) && install.sa.features.has(Features::RESEND))
+        else {
+            return;
+        };
         let spi = install.sa.spi;
         // Of two breaks in a row the first counts.
         if self.heard_up_to(spi).is_none() {

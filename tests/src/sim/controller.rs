@@ -160,7 +160,7 @@ impl Controller {
 
     /// Whether there are networks behind the subscriber's node.
     pub(super) fn has_home_link(&self) -> bool {
-        self.options.features.home_link
+        self.options.features.has(Features::HOME_LINK)
     }
 
     pub(super) fn has_networks(&self) -> bool {

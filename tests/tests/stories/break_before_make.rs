@@ -11,7 +11,7 @@ use super::{SECOND, Traffic, World, assert_no_number_twice, registered, register
 const EVERY: Duration = Duration::from_millis(2);
 
 fn resending(suite: CipherSuite) -> World {
-    registered_with(Options { features: Features { resend: true, ..Features::NONE }, ..Options::new(suite) })
+    registered_with(Options { features: Features::RESEND, ..Options::new(suite) })
 }
 
 /// Moves with a hole between the old network and the new one, under traffic both ways.

@@ -10,7 +10,7 @@ use tests::sim::{Access, GUEST, Options, World};
 use super::{SECOND, Traffic, down, registered_with, up};
 
 fn registered() -> World {
-    registered_with(Options { features: Features { home_link: true, ..FEATURES }, ..Options::new(CipherSuite::Aes128Gcm) })
+    registered_with(Options { features: FEATURES.or(Features::HOME_LINK), ..Options::new(CipherSuite::Aes128Gcm) })
 }
 
 /// A packet each way, through the tunnel.
@@ -82,8 +82,7 @@ fn a_network_that_says_it_is_home_and_lets_nothing_back_is_left_and_the_binding_
 
 #[test]
 fn a_node_that_starts_at_home_needs_no_binding_and_one_whose_home_agent_dies_is_not_home_any_more() {
-    let mut world =
-        World::with(Options { features: Features { home_link: true, ..FEATURES }, ..Options::new(CipherSuite::Aes128Gcm) });
+    let mut world = World::with(Options { features: FEATURES.or(Features::HOME_LINK), ..Options::new(CipherSuite::Aes128Gcm) });
     world.attaches_to(&[Access::Home]);
     world.mobile_node_boots();
     world.runs_for(SECOND);

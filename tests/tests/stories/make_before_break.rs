@@ -14,7 +14,7 @@ const BOTH: Duration = Duration::from_millis(500);
 
 /// At a home agent that takes several care-of addresses.
 fn registered(suite: CipherSuite) -> World {
-    registered_with(Options { features: Features { mcoa: true, ..Features::NONE }, ..Options::new(suite) })
+    registered_with(Options { features: Features::MCOA, ..Options::new(suite) })
 }
 
 /// `count` moves, each to a network that is better than the one in use, which is gone half a second later.

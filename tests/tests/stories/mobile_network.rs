@@ -17,7 +17,7 @@ const GUEST: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 7, 0, 0, 0, 0, 5))
 const STRANGER: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 8, 0, 0, 0, 0, 5));
 
 fn router(suite: CipherSuite) -> World {
-    let features = Features { mcoa: true, ..Features::NONE };
+    let features = Features::MCOA;
     registered_with(Options { features, prefixes: &["2001:db8:7::/64"], ..Options::new(suite) })
 }
 

@@ -95,7 +95,7 @@ fn a_message_with_keys_prints_none_of_them() {
 fn a_first_message_that_is_no_greeting_is_refused() {
     assert!(matches!(hello_from_proto(from_ha_to_proto(FromHa::Acknowledge(1))), Err(MessageError::Missing(_))));
     assert!(matches!(welcome_from_proto(snapshot_to_proto(1, &[], true)), Err(MessageError::Missing(_))));
-    for features in [Features::NONE, Features { mcoa: true, heartbeat: true, ..Features::NONE }] {
+    for features in [Features::NONE, Features::MCOA.or(Features::HEARTBEAT)] {
         let hello = Hello { instance: [7; 16], known_revision: 9, features };
         assert_eq!(hello_from_proto(hello_to_proto(&hello)), Ok(hello));
     }

@@ -248,7 +248,8 @@ prop_compose! {
         given.date = Some(UNIX_EPOCH + Duration::from_secs(secs));
         given.validity_end = UNIX_EPOCH + Duration::from_secs(secs + left);
         given.home_prefix6 = ipnet::Ipv6Net::new(agent6.into(), prefix_len).ok();
-        given.sa.features = Features { mcoa, heartbeat, ..Features::NONE };
+        let of = |is_there: bool, one| if is_there { one } else { Features::NONE };
+        given.sa.features = of(mcoa, Features::MCOA).or(of(heartbeat, Features::HEARTBEAT));
         let networks = (0..networks).map(|number| ipnet::Ipv6Net::new(Ipv6Addr::new(0x2001, 0xdb8, number, 0, 0, 0, 0, 0), 48).unwrap());
         given.sa.prefixes = MobileNetworkPrefixes::new(networks).unwrap();
         given.home_prefix4 = None;

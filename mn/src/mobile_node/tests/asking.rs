@@ -8,7 +8,7 @@ use super::*;
 
 /// An SA of a home agent that answers Heartbeats and takes several care-of addresses.
 fn able(spi: u32) -> SecurityAssociation {
-    SecurityAssociation { features: Features { mcoa: true, heartbeat: true, ..Features::NONE }, ..association(spi) }
+    SecurityAssociation { features: Features::MCOA.or(Features::HEARTBEAT), ..association(spi) }
 }
 
 fn ipv6() -> Attachment {
@@ -120,7 +120,7 @@ fn ipv6_that_goes_on_giving_no_answer_is_asked_about_ever_more_seldom() {
 #[test]
 fn at_a_home_agent_that_takes_one_care_of_address_the_node_stays_where_it_works() {
     fn answering(spi: u32) -> SecurityAssociation {
-        SecurityAssociation { features: Features { heartbeat: true, ..Features::NONE }, ..association(spi) }
+        SecurityAssociation { features: Features::HEARTBEAT, ..association(spi) }
     }
     let mut story = fallen_back(answering);
     let (_, socket) = story.waits_for_question(&ipv6());

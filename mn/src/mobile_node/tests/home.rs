@@ -9,7 +9,7 @@ use crate::home_link::OnLink;
 const TOKEN: PathToken = PathToken(*b"athome!!");
 
 fn with_home_link(spi: u32) -> SecurityAssociation {
-    SecurityAssociation { features: Features { home_link: true, ..Features::NONE }, ..association(spi) }
+    SecurityAssociation { features: Features::HOME_LINK, ..association(spi) }
 }
 
 fn at_home() -> Attachment {

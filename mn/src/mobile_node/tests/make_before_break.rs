@@ -8,7 +8,7 @@ use protocol::wire::mobility::{BindingId, BindingIdentifier, BindingIdentifiers}
 use super::*;
 
 fn several(spi: u32) -> SecurityAssociation {
-    SecurityAssociation { features: Features { mcoa: true, resend: true, ..Features::NONE }, ..association(spi) }
+    SecurityAssociation { features: Features::MCOA.or(Features::RESEND), ..association(spi) }
 }
 
 /// A better network than the one in use.
@@ -254,7 +254,7 @@ fn paths_that_are_used_are_two_and_no_more() {
 
 /// An SA of a home agent that answers Heartbeats.
 pub(super) fn answering(spi: u32) -> SecurityAssociation {
-    SecurityAssociation { features: Features { heartbeat: true, ..Features::NONE }, ..association(spi) }
+    SecurityAssociation { features: Features::HEARTBEAT, ..association(spi) }
 }
 
 /// At a home agent that answers Heartbeats, over a network on which nothing comes back.

@@ -6,7 +6,7 @@ use protocol::wire::mobility::HighestReceived;
 use super::*;
 
 fn resending(spi: u32) -> SecurityAssociation {
-    SecurityAssociation { features: Features { resend: true, ..Features::NONE }, ..association(spi) }
+    SecurityAssociation { features: Features::RESEND, ..association(spi) }
 }
 
 impl Story {

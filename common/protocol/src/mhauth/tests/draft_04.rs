@@ -70,7 +70,7 @@ fn each_message_is_keyed_without_a_label() {
 #[test]
 fn a_grant_of_the_draft_has_none_of_the_headers_that_came_later() {
     let mut told = grant(CipherSuite::Aes128CbcSha, UserData::Protected);
-    told.sa.features.heartbeat = true;
+    told.sa.features = Features::HEARTBEAT;
     told.sa.prefixes = "2001:db8:1::/64".parse().unwrap();
     let last = lines(&authenticated_with(draft_offer()).1.grant(&told));
     let later =
