@@ -11,7 +11,7 @@ use crate::path_check;
 
 /// By how many numbers packets overtake each other, since several workers send under one SA and networks reorder: what comes twice by that
 /// is dropped by the node's replay window.
-const OVERTAKING: u32 = 64;
+const OVERTAKING: u32 = 16;
 
 impl HomeAgent {
     /// The node of this SA has registered, and says how far it has heard before.
