@@ -19,6 +19,8 @@ use crate::link_monitor;
 
 /// After the kernel's socket has failed, before it is opened again.
 const PAUSE: Duration = Duration::from_secs(1);
+/// The kernel's lists are read so long behind the first of its events: a move, which reads them at once, is not to share the processor.
+const SETTLES: Duration = Duration::from_millis(50);
 
 /// What has been found out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -122,8 +124,11 @@ impl Discovery {
         let (mut monitor, mut advertised) = (Monitor::open()?, Pref64Monitor::open()?);
         let (mut look_ups, wish) = (FuturesUnordered::new(), self.wish.clone());
         self.table.ask_again(clock::now());
-        self.read_kernel().await?;
+        let mut read_at = Some(clock::now());
         loop {
+            if read_at.take_if(|due| *due <= clock::now()).is_some() {
+                self.read_kernel().await?;
+            }
             let now = clock::now();
             while self.is_wanted()
                 && let Some(question) = self.table.poll_question(now)
@@ -134,9 +139,9 @@ impl Discovery {
             tokio::select! {
                 event = monitor.next() => {
                     self.forget_if_down(&event.map_err(lost)?);
-                    self.read_kernel().await?;
+                    read_at.get_or_insert_with(|| clock::now() + SETTLES);
                 }
-                () = wish.comes.notified() => self.read_kernel().await?,
+                () = wish.comes.notified() => read_at = Some(clock::now()),
                 said = advertised.next() => {
                     let said = said.map_err(lost)?;
                     tracing::debug!(interface = said.interface, prefix = %said.pref64.prefix, lifetime = ?said.pref64.lifetime, "a router has a NAT64");
@@ -146,7 +151,7 @@ impl Discovery {
                     tracing::debug!(interface = question.name, ?answer, "name servers were asked for a NAT64");
                     self.table.take(&question, answer, clock::now());
                 }
-                () = sleep_until(self.table.due(now)) => {}
+                () = sleep_until([self.table.due(now), read_at].into_iter().flatten().min()) => {}
                 () = self.found.closed() => return Ok(()),
             }
         }
