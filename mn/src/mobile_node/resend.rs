@@ -11,7 +11,7 @@ use protocol::wire::mobility::HighestReceived;
 use super::{Action, MobileNode};
 
 /// What left the node so long before the kernel said that the path is gone may not have left its interface.
-const IN_THE_QUEUE: Duration = Duration::from_millis(20);
+const IN_THE_QUEUE: Duration = Duration::from_millis(5);
 
 /// What is known of a break.
 #[derive(Debug, Default)]
