@@ -1,4 +1,4 @@
-//! When a namespace's kernel reported an address or a route: `ip monitor`, each line with the time at which it came.
+//! When a namespace's kernel reported an address, a route or a neighbour: `ip monitor`, each line with the time at which it came.
 
 use std::io::{BufRead, BufReader};
 use std::net::IpAddr;
@@ -19,10 +19,10 @@ pub struct KernelEvents {
 }
 
 impl Lab {
-    /// Watches addresses and routes of a namespace from now on.
+    /// Watches addresses, routes and neighbours of a namespace from now on.
     pub fn kernel_events(&self, namespace: &str) -> Result<KernelEvents> {
         let mut command = self.command(namespace, "ip");
-        command.args(["-o", "monitor", "address", "route"]).stdin(Stdio::null()).stdout(Stdio::piped());
+        command.args(["-o", "monitor", "address", "route", "neigh"]).stdin(Stdio::null()).stdout(Stdio::piped());
         let mut monitor = command.spawn().context("cannot start ip monitor")?;
         let output = monitor.stdout.take().context("no pipe")?;
         let lines: Arc<Mutex<Vec<_>>> = Arc::default();
@@ -53,6 +53,12 @@ impl KernelEvents {
         let address = self.first(since, |line| new(line) && line.contains(&care_of) && usable(line))?;
         let route = self.first(since, |line| line.starts_with("default via ") && format!("{line} ").contains(&device))?;
         Some(address.max(route))
+    }
+
+    /// When this neighbour was reported as one that does not answer. The next packet to it has the kernel ask again at once.
+    pub fn failed(&self, neighbour: IpAddr) -> Option<Duration> {
+        let entry = format!("{neighbour} dev ");
+        self.first(Duration::ZERO, |line| line.starts_with(&entry) && line.contains(" FAILED"))
     }
 
     fn first(&self, since: Duration, is_right: impl Fn(&str) -> bool) -> Option<Duration> {

@@ -42,14 +42,12 @@ fn router_comes(lab: &Lab) -> Result<()> {
     lab.ip_batch(plan::NET, "address add 198.51.100.1/24 dev wifi")
 }
 
-/// When the kernel has said that the router does not answer.
-fn kernel_says_failed(lab: &Lab) -> Result<Instant> {
-    let router = plan::ROUTER4.to_string();
+/// The router goes; gives when the kernel has said that it does not answer.
+fn router_fails(lab: &Lab) -> Result<Instant> {
+    let events = lab.kernel_events(plan::MN)?;
+    router_goes(lab)?;
     let since = Instant::now();
-    wait_for("the kernel to find the router gone", KERNEL, || {
-        let entry = lab.run(plan::MN, &["ip", "neighbour", "show", &router, "dev", plan::WIFI])?;
-        Ok(entry.contains("FAILED").then_some(()))
-    })?;
+    wait_for("the kernel to find the router gone", KERNEL, || Ok(events.failed(plan::ROUTER4.into())))?;
     eprintln!("the kernel found out after {:.1?}", since.elapsed());
     Ok(Instant::now())
 }
@@ -67,8 +65,7 @@ fn a_network_whose_router_has_gone_is_left_within_half_a_second_of_the_kernels_w
         lab.attach_with_metric(plan::LTE, WORST)?;
         let _talk = talks_to_the_router(lab)?;
         lab.expect_warning("mn", "the home agent does not answer over this network");
-        router_goes(lab)?;
-        let failed = kernel_says_failed(lab)?;
+        let failed = router_fails(lab)?;
         deployment.wait_for_care_of(plan::LTE)?;
         let took = failed.elapsed();
         eprintln!("on the other network {took:.1?} later");
@@ -88,8 +85,7 @@ fn where_there_is_no_other_network_that_is_said_soon_and_the_node_is_back_as_soo
         let _traffic = lab.spawn(plan::MN, "traffic", Path::new("ping"), &["-n", "-q", "-i", interval, &to])?;
         lab.expect_warning("mn", "the home agent does not answer");
         lab.allow_warning("mn", "MHAuth failed");
-        router_goes(lab)?;
-        let failed = kernel_says_failed(lab)?;
+        let failed = router_fails(lab)?;
         deployment.wait_for_state("registering")?;
         eprintln!("it says so {:.1?} later", failed.elapsed());
         ensure!(failed.elapsed() < Duration::from_secs(1), "that took {:?}", failed.elapsed());
