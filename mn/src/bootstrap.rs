@@ -160,33 +160,24 @@ impl Bootstrap {
         if let Some(since) = &mut self.detached {
             *since = now;
         }
-        match self.state {
-            State::Running { run, .. } if now.saturating_duration_since(self.begun) >= slept => {
-                self.start_afresh(now);
-                Some(run)
-            }
-            State::Due(_) if self.is_failing => {
-                self.start_afresh(now);
-                None
-            }
-            State::Running { .. } | State::Due(_) => None,
-        }
+        self.abandon(matches!(self.state, State::Running { .. } if now.saturating_duration_since(self.begun) >= slept), now)
     }
 
     /// The HAC may be reached in another way than a moment ago. Gives the run that is to be abandoned, because it has not reached it in the
     /// old one: another is due at once, as after one that failed, but for a pause that the HAC asked for.
     pub fn follow_way(&mut self, now: Instant) -> Option<Run> {
-        match self.state {
-            State::Running { run, from: None } => {
-                self.start_afresh(now);
-                Some(run)
-            }
-            State::Due(_) if self.is_failing => {
-                self.start_afresh(now);
-                None
-            }
-            State::Running { .. } | State::Due(_) => None,
-        }
+        self.abandon(matches!(self.state, State::Running { from: None, .. }), now)
+    }
+
+    /// Ends the run in progress where it is of no use any more, or the wait behind one that failed: another is due at once.
+    fn abandon(&mut self, is_useless: bool, now: Instant) -> Option<Run> {
+        let run = match self.state {
+            State::Running { run, .. } if is_useless => Some(run),
+            State::Due(_) if self.is_failing => None,
+            State::Running { .. } | State::Due(_) => return None,
+        };
+        self.start_afresh(now);
+        run
     }
 
     /// A new SA is needed: 176, no sequence numbers left, or a home agent that does not answer. Brings the next run forward,
