@@ -5,7 +5,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
-use net::netlink::{Address, Link, MAIN_TABLE, Monitor, Netlink, NetlinkError, Route, RouteFilter, RouteKind, Scope};
+use net::netlink::{Address, Link, ListReader, MAIN_TABLE, Monitor, NetlinkError, Route, RouteFilter, RouteKind, Scope};
 use protocol::addr::CareOfAddress;
 use tokio::sync::{mpsc, watch};
 
@@ -40,10 +40,10 @@ pub struct Listeners {
 
 /// Tells `listeners` of the attachments that lead to the home agent of `home_agent`; as long as there is none, of those that lead where
 /// the default route leads. `own` is the tunnel's device. Ends when the receiver is gone.
-pub async fn run(netlink: Netlink, own: u32, mut home_agent: watch::Receiver<Option<Reach>>, listeners: Listeners) {
+pub async fn run(own: u32, mut home_agent: watch::Receiver<Option<Reach>>, listeners: Listeners) {
     let mut known = None;
     while !listeners.usable.is_closed() {
-        if let Err(error) = watch_kernel(&netlink, own, &mut home_agent, &listeners, &mut known).await {
+        if let Err(error) = watch_kernel(own, &mut home_agent, &listeners, &mut known).await {
             tracing::warn!(%error, "the kernel's link events cannot be read; trying again");
             tokio::time::sleep(PAUSE).await;
         }
@@ -51,17 +51,17 @@ pub async fn run(netlink: Netlink, own: u32, mut home_agent: watch::Receiver<Opt
 }
 
 async fn watch_kernel(
-    netlink: &Netlink,
     own: u32,
     home_agent: &mut watch::Receiver<Option<Reach>>,
     listeners: &Listeners,
     known: &mut Option<Listed>,
 ) -> Result<(), NetlinkError> {
-    let mut monitor = Monitor::open()?;
+    let (mut monitor, mut reader) = (Monitor::open()?, ListReader::open()?);
+    let mut links = reader.links()?;
     let mut noticed = clock::now();
     loop {
         let target = home_agent.borrow_and_update().clone();
-        let (found, on_link) = read(netlink, own, target.as_ref()).await?;
+        let (found, on_link) = read(&mut reader, &links, own, target.as_ref())?;
         let (attachments, next_hops) = found.into_iter().unzip();
         listeners.tell(next_hops);
         let now = (attachments, on_link);
@@ -73,11 +73,13 @@ async fn watch_kernel(
             }
         }
         tokio::select! {
-            event = monitor.next() => {
+            changed = monitor.changed() => {
                 noticed = clock::now();
-                tracing::trace!(?event, "kernel event");
-                if event.is_err() {
-                    return Ok(());
+                match changed {
+                    // Who changes an address or a route holds up who lists the links, and is held up by it.
+                    Ok(changed) if changed.links => links = reader.links()?,
+                    Ok(_) => {}
+                    Err(_) => return Ok(()),
                 }
             }
             changed = home_agent.changed() => {
@@ -105,25 +107,27 @@ pub type Listed = (Vec<Attachment>, Vec<OnLink>);
 ///
 /// # Errors
 /// The kernel refused.
-pub async fn list(netlink: &Netlink, own: u32, target: Option<&Reach>) -> Result<Listed, NetlinkError> {
-    let (attachments, on_link) = read(netlink, own, target).await?;
+pub fn list(own: u32, target: Option<&Reach>) -> Result<Listed, NetlinkError> {
+    let mut reader = ListReader::open()?;
+    let links = reader.links()?;
+    let (attachments, on_link) = read(&mut reader, &links, own, target)?;
     Ok((attachments.into_iter().map(|(attachment, _)| attachment).collect(), on_link))
 }
 
 /// Attachments with their next hops, and what is on the links.
-async fn read(
-    netlink: &Netlink,
+fn read(
+    reader: &mut ListReader,
+    links: &[Link],
     own: u32,
     target: Option<&Reach>,
 ) -> Result<(Vec<(Attachment, NextHop)>, Vec<OnLink>), NetlinkError> {
-    let links = netlink.links().await?;
-    let addresses = netlink.addresses().await?;
-    let routes = netlink.routes(RouteFilter { table: Some(MAIN_TABLE), protocol: None }).await?;
+    let addresses = reader.addresses()?;
+    let routes = reader.routes(RouteFilter { table: Some(MAIN_TABLE), protocol: None })?;
     let attachments = links
         .iter()
         .filter(|link| link.up && link.carrier && !link.loopback && link.index != own)
         .flat_map(|link| targets(target, link).into_iter().flatten().flat_map(|to| attachments(link, to, &addresses, &routes)));
-    let on_link = home_link::on_links(&links, &routes, own);
+    let on_link = home_link::on_links(links, &routes, own);
     Ok((attachments.collect(), on_link))
 }
 

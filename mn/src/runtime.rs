@@ -161,7 +161,7 @@ async fn run_guarded(
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), RuntimeError> {
     // One each: the kernel refuses a second list on one connection while the first is being read.
-    let (netlink, of_monitor, of_upkeep) = (Netlink::connect()?, Netlink::connect()?, Netlink::connect()?);
+    let (netlink, of_upkeep) = (Netlink::connect()?, Netlink::connect()?);
     let routes = Routes::new(netlink.clone(), tunnel.clone());
     let (rules, left) = routes.clean_up().await?;
     if rules + left > 0 {
@@ -187,7 +187,7 @@ async fn run_guarded(
     let upkeep = tokio::spawn(upkeep.run(stopped));
     let (next_hops, hints) = next_hop::watch();
     let listeners = Listeners { usable, next_hops };
-    let monitor = tokio::spawn(link_monitor::run(of_monitor, device.interface(), home_agent_known, listeners));
+    let monitor = tokio::spawn(link_monitor::run(device.interface(), home_agent_known, listeners));
     let (heard_of_runs, runs) = mpsc::channel(BOOTSTRAP_QUEUE);
     let dns = Dns::start(dns, &tunnel, device.interface(), &status);
     let (fallbacks, of_fallbacks) = Fallbacks::new(hac.tls.clone(), tunnel.fwmark);

@@ -13,8 +13,10 @@ use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 use rtnetlink::sys::AsyncSocket;
 
 mod address;
+mod datagram;
 mod home_address;
 mod link;
+mod lists;
 mod monitor;
 mod neighbour;
 mod proxy;
@@ -26,7 +28,8 @@ mod user_option;
 pub use address::{Address, Scope};
 pub use home_address::HomeAddressHere;
 pub use link::Link;
-pub use monitor::{Event, Monitor};
+pub use lists::ListReader;
+pub use monitor::{Changed, Event, Monitor};
 pub use neighbour::{Answers, Neighbour};
 pub use route::{LOCAL_TABLE, MAIN_TABLE, NextHop, Route, RouteFilter, RouteKind};
 pub use rule::{CleanUp, DeviceName, Rule, RuleAction, Selector};
@@ -195,26 +198,30 @@ impl Netlink {
         let collect = async {
             let mut objects = Vec::new();
             while let Some(answer) = answers.next().await {
-                let code = if let NetlinkPayload::InnerMessage(object) = answer.payload {
-                    objects.push(object);
-                    continue;
-                } else if let NetlinkPayload::Error(error) = answer.payload {
-                    error.raw_code()
-                } else if let NetlinkPayload::Done(done) = answer.payload {
-                    done.code
-                } else {
-                    continue;
-                };
-                if code == 0 {
-                    return Ok(objects);
+                if let Some(end) = take(answer.payload, &mut objects) {
+                    let refused = |source| NetlinkError::Refused { what: what.to_owned(), source };
+                    return end.map(|()| objects).map_err(refused);
                 }
-                let source = io::Error::from_raw_os_error(code.abs());
-                return Err(NetlinkError::Refused { what: what.to_owned(), source });
             }
             Err(no_answer())
         };
         tokio::time::timeout(ANSWER_TIMEOUT, collect).await.unwrap_or_else(|_| Err(no_answer()))
     }
+}
+
+/// Takes a part of an answer; how the answer ends, when it does.
+fn take(part: NetlinkPayload<RouteNetlinkMessage>, objects: &mut Vec<RouteNetlinkMessage>) -> Option<io::Result<()>> {
+    let code = if let NetlinkPayload::InnerMessage(object) = part {
+        objects.push(object);
+        return None;
+    } else if let NetlinkPayload::Error(error) = part {
+        error.raw_code()
+    } else if let NetlinkPayload::Done(done) = part {
+        done.code
+    } else {
+        return None;
+    };
+    Some(if code == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(code.abs())) })
 }
 
 #[cfg(test)]

@@ -175,7 +175,7 @@ impl Discovery {
             return Ok(());
         }
         let links = self.netlink.links().await?;
-        let (attachments, _) = link_monitor::list(&self.netlink, self.own, None).await?;
+        let (attachments, _) = link_monitor::list(self.own, None)?;
         let is_up = |link: &&net::netlink::Link| link.up && link.carrier && !link.loopback && link.index != self.own;
         let up: Vec<u32> = links.iter().filter(is_up).map(|link| link.index).collect();
         self.table.follow(&up, &attachments, clock::now());

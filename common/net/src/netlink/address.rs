@@ -92,8 +92,7 @@ impl Netlink {
     /// # Errors
     /// No answer.
     pub async fn addresses(&self) -> Result<Vec<Address>, NetlinkError> {
-        let request = RouteNetlinkMessage::GetAddress(AddressMessage::default());
-        let answer = self.dump("list the addresses", request).await?;
+        let answer = self.dump("list the addresses", request()).await?;
         Ok(answer.into_iter().filter_map(parsed).collect())
     }
 }
@@ -156,6 +155,10 @@ pub(super) fn message(interface: u32, address: IpNet) -> AddressMessage {
     message
 }
 
-fn parsed(message: RouteNetlinkMessage) -> Option<Address> {
+pub(super) fn request() -> RouteNetlinkMessage {
+    RouteNetlinkMessage::GetAddress(AddressMessage::default())
+}
+
+pub(super) fn parsed(message: RouteNetlinkMessage) -> Option<Address> {
     if let RouteNetlinkMessage::NewAddress(message) = message { Address::parse(&message) } else { None }
 }

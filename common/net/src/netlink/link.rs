@@ -55,7 +55,7 @@ impl Netlink {
     /// # Errors
     /// No answer.
     pub async fn links(&self) -> Result<Vec<Link>, NetlinkError> {
-        let answer = self.dump("list the interfaces", RouteNetlinkMessage::GetLink(LinkMessage::default())).await?;
+        let answer = self.dump("list the interfaces", request()).await?;
         Ok(answer.into_iter().filter_map(parsed).collect())
     }
 }
@@ -82,6 +82,10 @@ impl From<&LinkMessage> for Link {
     }
 }
 
-fn parsed(message: RouteNetlinkMessage) -> Option<Link> {
+pub(super) fn request() -> RouteNetlinkMessage {
+    RouteNetlinkMessage::GetLink(LinkMessage::default())
+}
+
+pub(super) fn parsed(message: RouteNetlinkMessage) -> Option<Link> {
     if let RouteNetlinkMessage::NewLink(message) = message { Some(Link::from(&message)) } else { None }
 }

@@ -5,12 +5,14 @@
 
 use std::io;
 
+use futures_util::FutureExt;
 use rtnetlink::MulticastGroup;
-use rtnetlink::packet_core::{NetlinkMessage, NetlinkPayload};
+use rtnetlink::packet_core::NetlinkPayload;
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::sys::protocols::NETLINK_ROUTE;
 use rtnetlink::sys::{AsyncSocket, AsyncSocketExt, SocketAddr, TokioSocket};
 
+use super::datagram::Datagram;
 use super::neighbour::{self, Neighbour};
 use super::{Address, Link, NetlinkError, Route};
 
@@ -24,9 +26,6 @@ const GROUPS: [MulticastGroup; 5] = [
 
 /// What a host's policy rules are told in, besides.
 const RULE_GROUPS: [MulticastGroup; 2] = [MulticastGroup::Ipv4Rule, MulticastGroup::Ipv6Rule];
-
-/// The kernel's messages are no longer than 32 KiB (NLMSG_GOODSIZE and a page); the vector never grows.
-const DATAGRAM: usize = 64 << 10;
 
 /// What has changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,12 +50,17 @@ pub enum Event {
     Resync,
 }
 
+/// What lists may be others than before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Changed {
+    /// That of the links, besides those of addresses and routes.
+    pub links: bool,
+}
+
 /// A socket that hears of changes.
 pub struct Monitor {
     socket: TokioSocket,
-    /// What is left of the last datagram, which may carry several messages.
-    datagram: Vec<u8>,
-    offset: usize,
+    datagram: Datagram,
 }
 
 impl Monitor {
@@ -93,7 +97,7 @@ impl Monitor {
     fn bound(mut socket: TokioSocket, groups: &[MulticastGroup]) -> Result<Self, NetlinkError> {
         let groups = groups.iter().fold(0, |groups, group| groups | 1 << (*group as u32 - 1));
         socket.socket_mut().bind(&SocketAddr::new(0, groups)).map_err(NetlinkError::Open)?;
-        Ok(Self { socket, datagram: Vec::with_capacity(DATAGRAM), offset: 0 })
+        Ok(Self { socket, datagram: Datagram::new() })
     }
 
     /// The next event. Safe to cancel: no event is lost by dropping the future.
@@ -102,14 +106,14 @@ impl Monitor {
     /// The socket has failed; a new monitor and a resynchronisation may help.
     pub async fn next(&mut self) -> io::Result<Event> {
         loop {
-            while let Some(message) = self.next_message() {
-                if let Some(event) = event(message) {
+            while let Some(message) = self.datagram.next() {
+                if let NetlinkPayload::InnerMessage(message) = message.payload
+                    && let Some(event) = event(message)
+                {
                     return Ok(event);
                 }
             }
-            self.datagram.clear();
-            self.offset = 0;
-            match self.socket.recv_from(&mut self.datagram).await {
+            match self.socket.recv_from(self.datagram.anew()).await {
                 Ok(_) => {}
                 Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => {
                     self.discard();
@@ -121,33 +125,34 @@ impl Monitor {
         }
     }
 
+    /// Waits for a change; what waits behind it is part of it, since whoever reads the lists then sees all.
+    ///
+    /// # Errors
+    /// As [`Self::next`].
+    pub async fn changed(&mut self) -> io::Result<Changed> {
+        let mut changed = Changed { links: false };
+        let mut event = self.next().await?;
+        loop {
+            tracing::trace!(?event, "kernel event");
+            changed.links |= matches!(event, Event::Link(_) | Event::LinkGone(_) | Event::Resync);
+            event = match self.next().now_or_never() {
+                Some(next) => next?,
+                None => return Ok(changed),
+            };
+        }
+    }
+
     /// Empties the socket. Until it is empty once, the kernel drops what is new without saying so again; lists that are read
     /// before then could miss a change for good.
     fn discard(&mut self) {
         loop {
-            self.datagram.clear();
-            match self.socket.socket_ref().recv_from(&mut self.datagram, 0) {
+            match self.socket.socket_ref().recv_from(self.datagram.anew(), 0) {
                 Ok(_) => {}
                 Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => {}
                 Err(_) => break,
             }
         }
-        self.datagram.clear();
-    }
-
-    /// The next message of the datagram; one that cannot be read is passed over.
-    fn next_message(&mut self) -> Option<RouteNetlinkMessage> {
-        loop {
-            let rest = self.datagram.get(self.offset..)?;
-            let length = u32::from_ne_bytes(*rest.first_chunk()?) as usize;
-            let octets = rest.get(..length).filter(|_| length > 0)?;
-            self.offset += length.next_multiple_of(4);
-            match NetlinkMessage::<RouteNetlinkMessage>::deserialize(octets) {
-                Ok(NetlinkMessage { payload: NetlinkPayload::InnerMessage(message), .. }) => return Some(message),
-                Ok(_) => {}
-                Err(error) => tracing::debug!(%error, "a netlink message of an unknown form"),
-            }
-        }
+        self.datagram.anew();
     }
 }
 

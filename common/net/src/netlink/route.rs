@@ -196,16 +196,8 @@ impl Netlink {
     pub async fn routes(&self, filter: RouteFilter) -> Result<Vec<Route>, NetlinkError> {
         let mut routes = Vec::new();
         for family in Family::BOTH {
-            let mut message = RouteMessage::default();
-            message.header.address_family = family.into();
-            message.header.protocol = filter.protocol.unwrap_or_default().into();
-            message.attributes.extend(filter.table.map(RouteAttribute::Table));
-            match self.dump("list the routes", RouteNetlinkMessage::GetRoute(message)).await {
-                Ok(answer) => routes.extend(answer.into_iter().filter_map(parsed).filter(|route| filter.lets_through(route))),
-                // A table without a route may not even exist.
-                Err(error) if error.errno() == Some(libc::ENOENT) => {}
-                Err(error) => return Err(error),
-            }
+            let answer = self.dump("list the routes", filter.request(family)).await;
+            routes.extend(listed(answer, filter)?);
         }
         Ok(routes)
     }
@@ -259,6 +251,14 @@ impl Netlink {
 }
 
 impl RouteFilter {
+    pub(super) fn request(self, family: Family) -> RouteNetlinkMessage {
+        let mut message = RouteMessage::default();
+        message.header.address_family = family.into();
+        message.header.protocol = self.protocol.unwrap_or_default().into();
+        message.attributes.extend(self.table.map(RouteAttribute::Table));
+        RouteNetlinkMessage::GetRoute(message)
+    }
+
     fn lets_through(&self, route: &Route) -> bool {
         self.table.is_none_or(|table| table == route.table) && self.protocol.is_none_or(|protocol| protocol == route.protocol)
     }
@@ -287,6 +287,18 @@ impl From<RouteType> for RouteKind {
             Self::Other(kind.into())
         }
     }
+}
+
+/// What an answer to [`RouteFilter::request`] says. A table without a route may not even exist.
+pub(super) fn listed(
+    answer: Result<Vec<RouteNetlinkMessage>, NetlinkError>,
+    filter: RouteFilter,
+) -> Result<impl Iterator<Item = Route>, NetlinkError> {
+    let messages = match answer {
+        Err(error) if error.errno() == Some(libc::ENOENT) => Vec::new(),
+        other => other?,
+    };
+    Ok(messages.into_iter().filter_map(parsed).filter(move |route| filter.lets_through(route)))
 }
 
 fn parsed(message: RouteNetlinkMessage) -> Option<Route> {

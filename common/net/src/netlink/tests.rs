@@ -339,3 +339,39 @@ fn a_monitor_with_rules_hears_of_a_rule_and_one_of_the_ruleset_of_a_table() {
         tokio::time::timeout(Duration::from_secs(5), ruleset.changed()).await.expect("a table is told of").unwrap();
     });
 }
+
+#[test]
+fn what_is_read_where_it_is_wanted_is_what_is_listed() {
+    with_a_device(|netlink, index| async move {
+        let mut reader = ListReader::open().unwrap();
+        for count in 1..=300 {
+            let destination = net(&format!("2001:db8:{count:x}::/48"));
+            netlink.add_route(&Route::unicast(destination, index, TABLE, PROTOCOL)).await.unwrap();
+        }
+        let filters =
+            [RouteFilter { table: Some(TABLE), protocol: None }, RouteFilter { table: Some(MAIN_TABLE), protocol: None }];
+        for filter in filters {
+            assert_eq!(reader.routes(filter).unwrap(), netlink.routes(filter).await.unwrap());
+        }
+        assert_eq!(reader.routes(filters[0]).unwrap().len(), 300);
+        let nothing = RouteFilter { table: Some(TABLE + 1), protocol: None };
+        assert_eq!(reader.routes(nothing).unwrap(), [], "there is no such table");
+        assert_eq!(reader.links().unwrap(), netlink.links().await.unwrap());
+        assert_eq!(reader.addresses().unwrap(), netlink.addresses().await.unwrap());
+    });
+}
+
+#[test]
+fn changes_that_wait_are_taken_together() {
+    with_a_device(|netlink, index| async move {
+        let mut monitor = Monitor::open().unwrap();
+        for address in ["10.9.0.3/32", "10.9.0.4/32"] {
+            netlink.add_address(index, net(address)).await.unwrap();
+        }
+        assert_eq!(monitor.changed().await.unwrap(), Changed { links: false });
+        assert!(futures_util::FutureExt::now_or_never(monitor.next()).is_none());
+        netlink.set_link_up(index, Some(1290)).await.unwrap();
+        netlink.add_address(index, net("10.9.0.5/32")).await.unwrap();
+        assert_eq!(monitor.changed().await.unwrap(), Changed { links: true });
+    });
+}
