@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     service::logging::init();
     let arguments = mn::cli::Arguments::parse();
