@@ -62,8 +62,8 @@ impl Exit {
     pub(super) fn handle_batch(&mut self, ports: &Ports) {
         let Self { exit, datagrams, verdicts, merger, .. } = self;
         exit.handle_datagrams(datagrams, Instant::now(), verdicts);
+        tell_events(exit, ports);
         deliver(datagrams, verdicts, merger, ports);
-        self.tell_events(ports);
     }
 
     /// A batch of one that another worker has received.
@@ -74,14 +74,15 @@ impl Exit {
         room.copy_from_slice(&stray.octets);
         batch.push_with(Received { range: 0..stray.octets.len(), ..stray.received.clone() });
         exit.handle_datagrams(batch, Instant::now(), verdicts);
+        tell_events(exit, ports);
         deliver(batch, verdicts, merger, ports);
-        self.tell_events(ports);
     }
+}
 
-    fn tell_events(&mut self, ports: &Ports) {
-        while let Some(event) = self.exit.poll_event() {
-            ports.tell(event);
-        }
+/// Before anything is delivered: a node that has moved and sends again what was lost has to be answered first.
+fn tell_events(exit: &mut ExitPoint, ports: &Ports) {
+    while let Some(event) = exit.poll_event() {
+        ports.tell(event);
     }
 }
 
