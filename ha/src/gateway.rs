@@ -68,6 +68,7 @@ const HEALTH_INTERVAL: Duration = Duration::from_secs(1);
 /// What cannot be set up, or a worker thread that has ended.
 pub async fn run(config: Located<Config>, shutdown: impl Future) -> Result<(), GatewayError> {
     config::check(&config).check().map_err(ConfigError::from)?;
+    net::priority::answer_first();
     let files = config::tls_files(&config)?;
     let control = ControlSocket::bind(&config.resolve(&config.control_socket))?;
     let (questions, question_queue) = mpsc::channel(QUESTION_QUEUE);

@@ -138,6 +138,7 @@ pub async fn run(
     renew: &Notify,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), RuntimeError> {
+    net::priority::answer_first();
     let lan = host.router.as_ref().map(|router| router.lan.clone());
     let guard = Arc::new(Mutex::new(LeakGuard::new(host.guard.clone(), host.tunnel.clone()).with_lan(lan)));
     guard.lock().await.put_up().await?;

@@ -11,6 +11,7 @@
 //! - [`marked`]: sockets of look-ups, kept out of the tunnel.
 //! - [`clock`]: a clock that counts sleep.
 //! - [`file_watch`]: a file that others write.
+//! - [`priority`]: signalling before packets.
 //! - [`relay`]: the tunnel's datagrams over a stream, where a network lets no UDP through.
 //! - [`tls`]: between mobile node and HAC: configuration, the certificate's name, the channel binding.
 //!
@@ -24,6 +25,7 @@ pub mod link_socket;
 pub mod marked;
 pub mod netlink;
 pub mod offloads;
+pub mod priority;
 pub mod relay;
 pub mod tls;
 pub mod tun;

@@ -15,6 +15,7 @@ use super::exit::Exit;
 use super::ports::Ports;
 use super::queue::Inbox;
 use super::watch::{MAX_READY, Source, Watch};
+use crate::priority;
 use crate::udp::UdpSocket;
 
 struct Worker {
@@ -38,6 +39,7 @@ pub(super) fn spawn(
     let watch = Watch::new(&inbox, &ports)?;
     let rng = StdRng::try_from_rng(&mut SysRng).map_err(io::Error::other)?;
     std::thread::Builder::new().name(format!("tunnel-{}", share.index())).spawn(move || {
+        priority::carry_packets();
         let entry = Entry::new(entry.for_share(share), rng);
         let exit = Exit::new(exit.for_share(share), &ports.tun);
         Worker { entry, exit, ports, inbox, watch }.run();
