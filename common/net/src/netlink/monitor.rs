@@ -27,6 +27,9 @@ const GROUPS: [MulticastGroup; 5] = [
 /// What a host's policy rules are told in, besides.
 const RULE_GROUPS: [MulticastGroup; 2] = [MulticastGroup::Ipv4Rule, MulticastGroup::Ipv6Rule];
 
+/// Events that make one change, at most: a move has some ten.
+const TOGETHER: usize = 256;
+
 /// What has changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
@@ -125,21 +128,17 @@ impl Monitor {
         }
     }
 
-    /// Waits for a change; what waits behind it is part of it, since whoever reads the lists then sees all.
+    /// Waits for a change; what waits behind it is part of it, since whoever reads the lists then sees all. Safe to cancel.
     ///
     /// # Errors
     /// As [`Self::next`].
     pub async fn changed(&mut self) -> io::Result<Changed> {
-        let mut changed = Changed { links: false };
-        let mut event = self.next().await?;
-        loop {
-            tracing::trace!(?event, "kernel event");
-            changed.links |= matches!(event, Event::Link(_) | Event::LinkGone(_) | Event::Resync);
-            event = match self.next().now_or_never() {
-                Some(next) => next?,
-                None => return Ok(changed),
-            };
+        let mut links = is_of_links(&self.next().await?);
+        for _ in 1..TOGETHER {
+            let Some(event) = self.next().now_or_never() else { break };
+            links |= is_of_links(&event?);
         }
+        Ok(Changed { links })
     }
 
     /// Empties the socket. Until it is empty once, the kernel drops what is new without saying so again; lists that are read
@@ -154,6 +153,11 @@ impl Monitor {
         }
         self.datagram.anew();
     }
+}
+
+fn is_of_links(event: &Event) -> bool {
+    tracing::trace!(?event, "kernel event");
+    matches!(event, Event::Link(_) | Event::LinkGone(_) | Event::Resync)
 }
 
 fn event(message: RouteNetlinkMessage) -> Option<Event> {
