@@ -5,7 +5,7 @@
 //! ```
 //! Stands in a Binding Update, so that its home agent sends again on the new path what it sent on the old one behind that.
 
-use super::option::{self, VENDOR};
+use super::vendor_specific;
 
 const SUB_TYPE: u8 = 3;
 
@@ -16,16 +16,10 @@ pub struct HighestReceived(pub u32);
 impl HighestReceived {
     /// Reads a Vendor Specific option's value; `None` for another vendor's or another Sub-Type.
     pub(super) fn parse(value: &[u8]) -> Option<Self> {
-        let rest = value.strip_prefix(&VENDOR)?.strip_prefix(&[SUB_TYPE])?;
-        Some(Self(u32::from_be_bytes(rest.try_into().ok()?)))
+        vendor_specific::parse(SUB_TYPE, value).map(|octets| Self(u32::from_be_bytes(octets)))
     }
 
     pub(super) fn emit(self, header: &mut Vec<u8>) {
-        let mut value = [0; VENDOR.len() + 1 + 4];
-        value[..4].copy_from_slice(&VENDOR);
-        value[4] = SUB_TYPE;
-        value[5..].copy_from_slice(&self.0.to_be_bytes());
-        // RFC 5094 section 3: 4n+2.
-        option::push(header, 4, 2, option::VENDOR_SPECIFIC, &value);
+        vendor_specific::push(header, SUB_TYPE, &self.0.to_be_bytes());
     }
 }

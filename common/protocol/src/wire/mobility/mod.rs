@@ -16,6 +16,7 @@ pub mod option;
 mod path_check;
 mod path_mtu;
 pub mod sequence;
+mod vendor_specific;
 
 use std::net::Ipv6Addr;
 

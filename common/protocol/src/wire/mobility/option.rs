@@ -16,8 +16,6 @@ pub const NAT_DETECTION: u8 = 31;
 pub const IPV4_CARE_OF: u8 = 32;
 /// RFC 5648 section 4.3.
 pub const BINDING_IDENTIFIER: u8 = 35;
-/// The Vendor ID of our Vendor Specific options: the enterprise number for examples (RFC 5612), until there is one of our own.
-pub const VENDOR: [u8; 4] = 32_473_u32.to_be_bytes();
 const PAD1: u8 = 0;
 const PADN: u8 = 1;
 /// Octets of the longest PadN.
