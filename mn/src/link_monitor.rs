@@ -114,13 +114,16 @@ pub fn list(own: u32, target: Option<&Reach>) -> Result<Listed, NetlinkError> {
     Ok((attachments.into_iter().map(|(attachment, _)| attachment).collect(), on_link))
 }
 
-/// Attachments with their next hops, and what is on the links.
+/// An attachment, and the neighbour that packets from there go to first.
+type WithNextHop = (Attachment, NextHop);
+
+/// The attachments, and what is on the links.
 fn read(
     reader: &mut ListReader,
     links: &[Link],
     own: u32,
     target: Option<&Reach>,
-) -> Result<(Vec<(Attachment, NextHop)>, Vec<OnLink>), NetlinkError> {
+) -> Result<(Vec<WithNextHop>, Vec<OnLink>), NetlinkError> {
     let addresses = reader.addresses()?;
     let routes = reader.routes(RouteFilter { table: Some(MAIN_TABLE), protocol: None })?;
     let attachments = links
@@ -141,7 +144,7 @@ fn targets(home_agent: Option<&Reach>, link: &Link) -> [Option<IpAddr>; 2] {
 
 /// The care-of addresses that `link` offers towards `target`, if it has a route there: the route's own source first, then as RFC 6724
 /// section 5 has them.
-fn attachments(link: &Link, target: IpAddr, addresses: &[Address], routes: &[Route]) -> Vec<(Attachment, NextHop)> {
+fn attachments(link: &Link, target: IpAddr, addresses: &[Address], routes: &[Route]) -> Vec<WithNextHop> {
     let leads = |route: &&Route| {
         route.kind == RouteKind::Unicast && route.interface == Some(link.index) && route.destination.contains(&target)
     };
