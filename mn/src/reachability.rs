@@ -3,8 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-/// A node that sends, and has for so long no answer to anything of its own, asks.
-const CONFIRMED_FOR: Duration = Duration::from_millis(1_500);
+/// A node that sends, and has for so long no answer to anything of its own, asks: a second and a half, less what a look may come early.
+const CONFIRMED_FOR: Duration = Duration::from_millis(1_400);
 /// After which a question is asked again, once, and after which the second one counts as unanswered: longer than a round trip over a
 /// satellite with some queue before it.
 const PATIENCE: Duration = Duration::from_millis(700);
@@ -93,7 +93,7 @@ mod tests {
     fn an_answer_ends_the_doubt_and_nothing_is_asked_for_a_while() {
         let (mut reachability, start) = (Reachability::default(), Instant::now());
         assert_eq!(looks(&mut reachability, start, 0, 4, 10)[3], Some(Doubt::Ask));
-        reachability.confirm(start + Duration::from_millis(1_540));
+        reachability.confirm(start + Duration::from_millis(1_640));
         let said = looks(&mut reachability, start, 4, 4, 10);
         assert_eq!(said, [None, None, None, Some(Doubt::Ask)]);
     }

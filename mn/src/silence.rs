@@ -6,8 +6,9 @@
 
 use std::time::{Duration, Instant};
 
-/// A node that sends and hears nothing authentic for this long asks with a Binding Update.
-const SILENCE: Duration = Duration::from_secs(2);
+/// A node that sends and hears nothing authentic for this long asks with a Binding Update: two seconds, less what a look may come early,
+/// so that it need not wait for the next one.
+const SILENCE: Duration = Duration::from_millis(1_900);
 /// Looks that lie further apart say nothing of what was between them: the node may have slept.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
@@ -60,6 +61,14 @@ mod tests {
             silence.observe(look + 1, heard, start + Duration::from_millis(500) * *look as u32)
         });
         assert_eq!(noticed, Some(7), "heard at 1,500 ms, asked at 3,500 ms");
+    }
+
+    #[test]
+    fn a_look_that_comes_a_moment_early_counts() {
+        let (start, mut silence) = (Instant::now(), Silence::default());
+        let looks = [0, 500, 1_003, 1_500, 2_000, 2_499, 3_002];
+        let said = looks.map(|at| silence.observe(at + 1, at.min(500), start + Duration::from_millis(at)));
+        assert_eq!(said, [false, false, false, false, false, true, false]);
     }
 
     #[test]
