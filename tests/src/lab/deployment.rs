@@ -47,7 +47,13 @@ pub struct Setup<'a> {
     pub without_offloads: &'a [&'a str],
     /// The ends, `ha` and `mn`, that are told how many workers they have.
     pub workers: &'a [(&'a str, u8)],
+    /// Whether what waits for a tunnel at either end, while no processor is free for it, may be half a second's worth: for cases that count
+    /// what their own doings lose.
+    pub deep_queues: bool,
 }
+
+/// Octets of a tunnel's UDP socket and packets of its device, where queues are deep.
+const DEEP: (i64, &str) = (16 << 20, "5000");
 
 impl Default for Setup<'_> {
     /// What a HAC and a mobile node do that were told nothing: AES_128_GCM as in RFC 6618, home addresses of both families.
@@ -66,6 +72,7 @@ impl Default for Setup<'_> {
             in_memory: false,
             without_offloads: &[],
             workers: &[],
+            deep_queues: false,
         }
     }
 }
@@ -76,6 +83,7 @@ pub struct Deployment<'lab> {
     lab: &'lab Lab,
     /// Correspondent node's addresses of the families that have home addresses, IPv6 first.
     pub correspondents: Vec<IpAddr>,
+    deep_queues: bool,
     // Ended in this order: who is left behind would complain.
     /// `mn up --foreground`, once started.
     pub mn: Option<Daemon>,
@@ -108,8 +116,10 @@ impl<'lab> Deployment<'lab> {
         })?;
         let ha = lab.spawn(plan::HA, "ha", &programs::path("ha")?, &["-c", &file(lab, "ha", "ha.toml")?, "serve"])?;
         let correspondents = [setup.pool6.map(|_| plan::CN6), setup.pool4.map(|_| plan::CN4)].into_iter().flatten().collect();
-        let mut deployment = Self { lab, correspondents, mn: None, ha, hac };
+        let deep_queues = setup.deep_queues;
+        let mut deployment = Self { lab, correspondents, deep_queues, mn: None, ha, hac };
         deployment.wait_until_serving()?;
+        deployment.deepen_queue(plan::HA, HA_TUN)?;
         Ok(deployment)
     }
 
@@ -128,7 +138,15 @@ impl<'lab> Deployment<'lab> {
     /// Starts `mn up --foreground` with extra environment, and waits until it is registered.
     pub fn mn_up(&mut self, environment: &[(&str, &Path)]) -> Result<()> {
         self.mn_start(environment)?;
-        self.wait_until_registered(SOON)
+        self.wait_until_registered(SOON)?;
+        self.deepen_queue(plan::MN, MN_TUN)
+    }
+
+    fn deepen_queue(&self, host: &str, device: &str) -> Result<()> {
+        if self.deep_queues {
+            self.lab.run(host, &["ip", "link", "set", "dev", device, "txqueuelen", DEEP.1])?;
+        }
+        Ok(())
     }
 
     /// Starts it, and does not wait.
@@ -321,6 +339,9 @@ fn provision(lab: &Lab, setup: &Setup<'_>) -> Result<()> {
     }
     for (end, count) in setup.workers {
         edit(&configuration(lab, end)?, &["tunnel", "workers"], i64::from(*count).into())?;
+    }
+    if setup.deep_queues {
+        ["ha", "mn"].iter().try_for_each(|end| edit(&configuration(lab, end)?, &["tunnel", "receive-buffer"], DEEP.0.into()))?;
     }
     let mn_config = PathBuf::from(file(lab, "mn", "mn.toml")?);
     if setup.by_name {

@@ -109,7 +109,7 @@ fn whole_job(lab: &Lab, setup: &Setup<'_>, octets: u64) -> Result<()> {
     carries(&deployment, lab, octets)?;
     let to = *deployment.correspondents.first().context("no family has home addresses")?;
     let streams = during(
-        || lab.stream(to, Duration::from_secs(2), 1_000),
+        || lab.stream(to, Duration::from_secs(3), 1_000),
         || {
             std::thread::sleep(Duration::from_millis(500));
             deployment.move_to(plan::LTE)

@@ -75,24 +75,22 @@ fn disturbed_by(lab: &Lab, deployment: &Deployment<'_>, debian: &Debian<'_>, wor
     deployment.ping_everywhere().context(sentence)
 }
 
-/// The longest time, from the begin of `action` until [`AFTERWARDS`], between two looks that found everything whole and had one between
-/// them that did not; zero without such a one.
+/// The longest time, from the begin of `action` until [`AFTERWARDS`], from the begin of a look that found something missing to the begin
+/// of the next that found everything whole, since a look takes a while; zero without such a one.
 fn longest_gap(is_whole: impl Fn() -> Result<bool> + Sync, action: impl FnOnce() -> Result<()>) -> Result<Duration> {
     let is_done = AtomicBool::new(false);
     let look = || {
-        let (mut longest, mut whole_last, mut is_missing) = (Duration::ZERO, Instant::now(), false);
+        let (mut longest, mut missing_since) = (Duration::ZERO, None);
         while !is_done.load(Ordering::Relaxed) {
             let begun = Instant::now();
-            if !is_whole()? {
-                is_missing = true;
-                continue;
+            let is_whole = is_whole()?;
+            let since = *missing_since.get_or_insert(begun);
+            longest = longest.max(begun - since);
+            if is_whole {
+                missing_since = None;
             }
-            if std::mem::take(&mut is_missing) {
-                longest = longest.max(whole_last.elapsed());
-            }
-            whole_last = begun;
         }
-        Ok(if is_missing { longest.max(whole_last.elapsed()) } else { longest })
+        Ok(longest)
     };
     during(look, || {
         let done = action();

@@ -125,7 +125,7 @@ fn what_talks_past_the_tunnel_does_not_notice_it_come_and_go() {
             Ok(lab.run(plan::MN, &["cat", "/proc/net/udp"])?.contains(&format!(":{UDP_PORT:04X} ")).then_some(()))
         })?;
         let before = Snapshot::take(lab, plan::MN)?;
-        let stream = ["udp-stream", "--to", &service, "--seconds", "4", "--rate", "500", "--octets", "0"];
+        let stream = ["udp-stream", "--to", &service, "--seconds", "6", "--rate", "500", "--octets", "0"];
         let streams = during(
             || lab.labtool::<Streams>(plan::HAC, &stream),
             || {

@@ -33,7 +33,8 @@ fn length() -> Result<Duration> {
 #[test]
 fn eleven_renewals_under_100_megabits_a_second_each_way_lose_no_packet() {
     inside(|lab| {
-        let deployment = setup::registered_with(lab, &Setup { workers: &[("ha", 4), ("mn", 2)], ..Setup::default() })?;
+        let deployment =
+            setup::registered_with(lab, &Setup { workers: &[("ha", 4), ("mn", 2)], deep_queues: true, ..Setup::default() })?;
         let _servers = lab.serve_traffic()?;
         carried_all(&lab.load(plan::CN6, QUIET, LOAD)?, QUIET).context("without a renewal")?;
         let length = length()?;

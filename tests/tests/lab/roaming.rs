@@ -29,7 +29,7 @@ fn count() -> Result<u32> {
 
 /// A registered node on the worst of all networks.
 fn on_wifi<'lab>(lab: &'lab Lab) -> Result<Deployment<'lab>> {
-    let mut deployment = Deployment::with(lab, &Setup { in_memory: true, ..Setup::default() })?;
+    let mut deployment = Deployment::with(lab, &Setup { in_memory: true, deep_queues: true, ..Setup::default() })?;
     lab.attach_with_metric(plan::WIFI, WORST)?;
     deployment.mn_up(&[])?;
     Ok(deployment)
