@@ -53,7 +53,7 @@ impl ListReader {
         Ok(self.dump("list the addresses", address::request())?.into_iter().filter_map(address::parsed).collect())
     }
 
-    /// The routes that `filter` lets through, of both families.
+    /// The routes that `filter` lets through, of both families, as [`Netlink::routes`](super::Netlink::routes) lists them.
     ///
     /// # Errors
     /// As [`Self::links`].

@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use rtnetlink::packet_core::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::route::{
-    RouteAddress, RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RouteScope, RouteType,
+    RouteAddress, RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RouteNextHop, RouteScope, RouteType,
 };
 
 use super::{Change, Family, Netlink, NetlinkError};
@@ -189,7 +189,7 @@ impl Netlink {
         self.change(&describe("delete", route), RouteNetlinkMessage::DelRoute(message), 0, &harmless).await
     }
 
-    /// Lists the routes that `filter` lets through, of both families.
+    /// Lists the routes that `filter` lets through, of both families: one by several routers once for each.
     ///
     /// # Errors
     /// No answer.
@@ -298,11 +298,23 @@ pub(super) fn listed(
         Err(error) if error.errno() == Some(libc::ENOENT) => Vec::new(),
         other => other?,
     };
-    Ok(messages.into_iter().filter_map(parsed).filter(move |route| filter.lets_through(route)))
+    Ok(messages.into_iter().flat_map(parsed).filter(move |route| filter.lets_through(route)))
 }
 
-fn parsed(message: RouteNetlinkMessage) -> Option<Route> {
-    if let RouteNetlinkMessage::NewRoute(message) = message { Route::parse(&message) } else { None }
+/// A route by several routers is a route by each of them.
+fn parsed(message: RouteNetlinkMessage) -> Vec<Route> {
+    let RouteNetlinkMessage::NewRoute(message) = message else { return Vec::new() };
+    let Some(route) = Route::parse(&message) else { return Vec::new() };
+    let several = |attribute: &_| if let RouteAttribute::MultiPath(hops) = attribute { Some(hops.clone()) } else { None };
+    match message.attributes.iter().find_map(several) {
+        None => vec![route],
+        Some(hops) => hops.iter().map(|hop| by(&route, hop)).collect(),
+    }
+}
+
+fn by(route: &Route, hop: &RouteNextHop) -> Route {
+    let router = |attribute: &_| if let RouteAttribute::Gateway(address) = attribute { ip(address) } else { None };
+    Route { interface: Some(hop.interface_index), gateway: hop.attributes.iter().find_map(router), ..route.clone() }
 }
 
 /// What a look-up says is a cached copy, which [`Route::parse`] leaves out.

@@ -131,6 +131,23 @@ fn routes_are_added_replaced_listed_and_deleted() {
     });
 }
 
+/// As the kernel makes one of two equal default routes of IPv6 that a manager of networks has from two routers.
+#[test]
+fn a_route_by_several_routers_is_listed_once_for_each() {
+    with_a_device(|netlink, index| async move {
+        for (everything, routers) in [("0.0.0.0/0", ["192.0.2.1", "192.0.2.2"]), ("::/0", ["2001:db8:77::1", "2001:db8:77::2"])] {
+            let hops = routers.map(|router| format!("nexthop via {router} dev mn0 onlink")).join(" ");
+            shell(&format!("ip route add {everything} table {TABLE} proto {PROTOCOL} metric 50 {hops}"));
+            let one = |router| Route::unicast(net(everything), index, TABLE, PROTOCOL).with_metric(50).with_gateway(ip(router));
+            let filter = RouteFilter { table: Some(TABLE), protocol: None };
+            assert_eq!(netlink.routes(filter).await.unwrap(), routers.map(one));
+            assert_eq!(ListReader::open().unwrap().routes(filter).unwrap(), routers.map(one));
+            netlink.delete_routes(filter).await.unwrap();
+            assert_eq!(netlink.routes(filter).await.unwrap(), []);
+        }
+    });
+}
+
 #[test]
 fn a_look_up_follows_the_mark_and_the_rules() {
     with_a_device(|netlink, index| async move {
