@@ -30,6 +30,22 @@ pub struct Found {
     pub noticed: Instant,
 }
 
+/// The interfaces of this host that lead to no network: the tunnel's device, and that of the network behind it.
+#[derive(Clone, Debug)]
+pub struct Inward {
+    /// The tunnel's device.
+    pub device: u32,
+    /// The name of the interface of the network behind this host, if it is a mobile router.
+    pub lan: Option<String>,
+}
+
+impl Inward {
+    /// Whether `link` is up and another than these.
+    pub fn leaves(&self, link: &Link) -> bool {
+        link.up && link.carrier && !link.loopback && link.index != self.device && self.lan.as_ref() != Some(&link.name)
+    }
+}
+
 /// Where what is found goes.
 pub struct Listeners {
     /// Hears when the attachments that lead to the home agent are others than before.
@@ -39,11 +55,11 @@ pub struct Listeners {
 }
 
 /// Tells `listeners` of the attachments that lead to the home agent of `home_agent`; as long as there is none, of those that lead where
-/// the default route leads. `own` is the tunnel's device. Ends when the receiver is gone.
-pub async fn run(own: u32, mut home_agent: watch::Receiver<Option<Reach>>, listeners: Listeners) {
+/// the default route leads. Ends when the receiver is gone.
+pub async fn run(inward: Inward, mut home_agent: watch::Receiver<Option<Reach>>, listeners: Listeners) {
     let mut known = None;
     while !listeners.usable.is_closed() {
-        if let Err(error) = watch_kernel(own, &mut home_agent, &listeners, &mut known).await {
+        if let Err(error) = watch_kernel(&inward, &mut home_agent, &listeners, &mut known).await {
             tracing::warn!(%error, "the kernel's link events cannot be read; trying again");
             tokio::time::sleep(PAUSE).await;
         }
@@ -51,7 +67,7 @@ pub async fn run(own: u32, mut home_agent: watch::Receiver<Option<Reach>>, liste
 }
 
 async fn watch_kernel(
-    own: u32,
+    inward: &Inward,
     home_agent: &mut watch::Receiver<Option<Reach>>,
     listeners: &Listeners,
     known: &mut Option<Listed>,
@@ -61,7 +77,7 @@ async fn watch_kernel(
     let mut noticed = clock::now();
     loop {
         let target = home_agent.borrow_and_update().clone();
-        let (found, on_link) = read(&mut reader, &links, own, target.as_ref())?;
+        let (found, on_link) = read(&mut reader, &links, inward, target.as_ref())?;
         let (attachments, next_hops) = found.into_iter().unzip();
         listeners.tell(next_hops);
         let now = (attachments, on_link);
@@ -107,10 +123,10 @@ pub type Listed = (Vec<Attachment>, Vec<OnLink>);
 ///
 /// # Errors
 /// The kernel refused.
-pub fn list(own: u32, target: Option<&Reach>) -> Result<Listed, NetlinkError> {
+pub fn list(inward: &Inward, target: Option<&Reach>) -> Result<Listed, NetlinkError> {
     let mut reader = ListReader::open()?;
     let links = reader.links()?;
-    let (attachments, on_link) = read(&mut reader, &links, own, target)?;
+    let (attachments, on_link) = read(&mut reader, &links, inward, target)?;
     Ok((attachments.into_iter().map(|(attachment, _)| attachment).collect(), on_link))
 }
 
@@ -121,17 +137,15 @@ type WithNextHop = (Attachment, NextHop);
 fn read(
     reader: &mut ListReader,
     links: &[Link],
-    own: u32,
+    inward: &Inward,
     target: Option<&Reach>,
 ) -> Result<(Vec<WithNextHop>, Vec<OnLink>), NetlinkError> {
     let addresses = reader.addresses()?;
     let routes = reader.routes(RouteFilter { table: Some(MAIN_TABLE), protocol: None })?;
-    let attachments = links
-        .iter()
-        .filter(|link| link.up && link.carrier && !link.loopback && link.index != own)
-        .flat_map(|link| targets(target, link).into_iter().flatten().flat_map(|to| attachments(link, to, &addresses, &routes)));
-    let on_link = home_link::on_links(links, &routes, own);
-    Ok((attachments.collect(), on_link))
+    let links = || links.iter().filter(|link| inward.leaves(link));
+    let towards = |link| targets(target, link).into_iter().flatten().map(move |to| (link, to));
+    let attachments = links().flat_map(towards).flat_map(|(link, to)| attachments(link, to, &addresses, &routes));
+    Ok((attachments.collect(), home_link::on_links(links(), &routes)))
 }
 
 /// What the attachments of `link` have to lead to. Only a default route leads to the unspecified address.
@@ -217,6 +231,16 @@ mod tests {
         let found = attachments(&link(), target(), &[address("198.51.100.7/24")], &[default_route()]);
         let [(found, _)] = &found[..] else { panic!("{found:?}") };
         assert_eq!((found.care_of.0, found.metric, found.deprecated), ([198, 51, 100, 7].into(), 600, false));
+    }
+
+    #[test]
+    fn what_is_down_the_tunnel_itself_and_the_network_behind_the_host_lead_nowhere() {
+        let leaves = |device, lan: Option<&str>, link| Inward { device, lan: lan.map(str::to_owned) }.leaves(&link);
+        assert!(leaves(4, None, link()) && leaves(4, Some("eth1"), link()));
+        assert!(!leaves(3, None, link()) && !leaves(4, Some("wifi"), link()));
+        for down in [Link { up: false, ..link() }, Link { carrier: false, ..link() }, Link { loopback: true, ..link() }] {
+            assert!(!leaves(4, None, down));
+        }
     }
 
     #[test]

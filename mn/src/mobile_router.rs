@@ -6,7 +6,6 @@ use protocol::prefixes::MobileNetworkPrefixes;
 use protocol::sa::SecurityAssociation;
 
 use crate::config::MobileRouter;
-use crate::movement::Attachment;
 
 /// Settings of the kernel, what they have to be, and how that is said to `sysctl`.
 const FORWARDING: (&str, &str) = ("net/ipv6/conf/all/forwarding", "net.ipv6.conf.all.forwarding=1");
@@ -16,11 +15,6 @@ const FORWARDING: (&str, &str) = ("net/ipv6/conf/all/forwarding", "net.ipv6.conf
 pub fn networks_of(router: Option<&MobileRouter>, sa: &SecurityAssociation) -> MobileNetworkPrefixes {
     let can_be_routed = router.is_some() && sa.home.ip6().is_some();
     if can_be_routed { sa.prefixes.clone() } else { MobileNetworkPrefixes::default() }
-}
-
-/// Attachments of this host itself: what is on the interface of the network behind it is none.
-pub fn outward(usable: Vec<Attachment>, router: Option<&MobileRouter>) -> Vec<Attachment> {
-    usable.into_iter().filter(|attachment| router.is_none_or(|router| router.lan != attachment.name)).collect()
 }
 
 /// Says what of the host's settings keeps packets from going through it. Nothing is changed: a host that forwards follows router
@@ -59,7 +53,7 @@ mod tests {
     use protocol::addr::HomeAddresses;
 
     use super::*;
-    use crate::fixture::{association, lte, wifi};
+    use crate::fixture::association;
 
     fn router(lan: &str) -> MobileRouter {
         MobileRouter { lan: lan.to_owned() }
@@ -78,13 +72,5 @@ mod tests {
         let only_ip4 = SecurityAssociation { home: HomeAddresses::new(None, Some([10, 9, 0, 7].into())).unwrap(), ..sa };
         assert!(networks_of(Some(&router("eth1")), &only_ip4).is_empty());
         assert!(said(&only_ip4).contains("no IPv6 home address") && said(&association(1)).contains("prefix add"));
-    }
-
-    #[test]
-    fn the_interface_of_the_network_behind_the_host_leads_nowhere() {
-        let all = vec![wifi(), lte()];
-        assert_eq!(outward(all.clone(), None), all);
-        assert_eq!(outward(all.clone(), Some(&router("eth9"))), all);
-        assert_eq!(outward(all, Some(&router(&wifi().name))), [lte()]);
     }
 }

@@ -26,7 +26,7 @@ use crate::dns::{self, Dns, DnsError};
 use crate::fallback::{FallbackEvent, Fallbacks};
 use crate::hac_client::{HacClient, HacError, MAX_CANDIDATES};
 use crate::leak_guard::{GuardError, LeakGuard};
-use crate::link_monitor::{self, Found, Listeners};
+use crate::link_monitor::{self, Found, Inward, Listeners};
 use crate::mobile_node::{Action, MobileNode, Registered};
 use crate::mobile_router;
 use crate::nat64::{self as nat64s, Reach, Watch};
@@ -95,6 +95,7 @@ pub struct Runtime {
     node: MobileNode,
     hac: HacClient,
     device: TunnelDevice,
+    inward: Inward,
     netlink: Netlink,
     routes: Arc<Mutex<Routes>>,
     guard: Arc<Mutex<LeakGuard>>,
@@ -172,7 +173,8 @@ async fn run_guarded(
         tracing::info!("put the host's name servers back, which an earlier run had changed");
     }
     let (device, events) = TunnelDevice::open(&tunnel, &counters)?;
-    let nat64 = nat64s::start(device.interface(), hac.name_servers.clone(), tunnel.fwmark)?;
+    let inward = Inward { device: device.interface(), lan: router.as_ref().map(|router| router.lan.clone()) };
+    let nat64 = nat64s::start(inward.clone(), hac.name_servers.clone(), tunnel.fwmark)?;
     let hac = HacClient { nat64: nat64.clone(), ..hac };
     let (home_agent, home_agent_known) = watch::channel(None);
     let (usable, attachments) = mpsc::channel(ATTACHMENT_QUEUE);
@@ -188,7 +190,7 @@ async fn run_guarded(
     let upkeep = tokio::spawn(upkeep.run(stopped));
     let (next_hops, hints) = next_hop::watch();
     let listeners = Listeners { usable, next_hops };
-    let monitor = tokio::spawn(link_monitor::run(device.interface(), home_agent_known, listeners));
+    let monitor = tokio::spawn(link_monitor::run(inward.clone(), home_agent_known, listeners));
     let (heard_of_runs, runs) = mpsc::channel(BOOTSTRAP_QUEUE);
     let dns = Dns::start(dns, &tunnel, device.interface(), &status);
     let (fallbacks, of_fallbacks) = Fallbacks::new(hac.tls.clone(), tunnel.fwmark);
@@ -198,6 +200,7 @@ async fn run_guarded(
         node: MobileNode::new(counters.clone(), clock::now(), &mut rand::rng()),
         hac,
         device,
+        inward,
         netlink,
         routes,
         guard,
@@ -251,7 +254,6 @@ impl Runtime {
                 Some(Found { usable, on_link, noticed }) = inputs.attachments.recv() => {
                     self.node.note_kernel_event(noticed);
                     self.node.note_links(on_link);
-                    let usable = mobile_router::outward(usable, self.router.as_ref());
                     self.node.handle_attachments(usable, clock::now());
                 }
                 Some(hint) = inputs.hints.recv() => self.node.handle_next_hop(hint, clock::now()),

@@ -15,7 +15,7 @@ use super::look_up;
 use super::table::{Answer, Question, Table};
 use crate::clock::{self, sleep_until};
 use crate::dns::NameServers;
-use crate::link_monitor;
+use crate::link_monitor::{self, Inward};
 
 /// After the kernel's socket has failed, before it is opened again.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -87,22 +87,22 @@ impl Watch {
     }
 }
 
-/// Starts the task on the current tokio runtime. `own` is the tunnel's device; look-ups ask `servers` and carry `mark`. It ends when
+/// Starts the task on the current tokio runtime. What `inward` has is asked nothing; look-ups ask `servers` and carry `mark`. It ends when
 /// nobody watches any more.
 ///
 /// # Errors
 /// No netlink socket.
-pub fn start(own: u32, servers: NameServers, mark: u32) -> Result<Watch, NetlinkError> {
+pub fn start(inward: Inward, servers: NameServers, mark: u32) -> Result<Watch, NetlinkError> {
     let (found, watch) = watch::channel(Found::default());
     let (netlink, servers, wish) = (Netlink::connect()?, Arc::new(servers), Arc::<Wish>::default());
-    let discovery = Discovery { netlink, own, servers, mark, found, wish: wish.clone(), table: Table::default() };
+    let discovery = Discovery { netlink, inward, servers, mark, found, wish: wish.clone(), table: Table::default() };
     tokio::spawn(discovery.run());
     Ok(Watch { found: Some(watch), wish })
 }
 
 struct Discovery {
     netlink: Netlink,
-    own: u32,
+    inward: Inward,
     servers: Arc<NameServers>,
     mark: u32,
     found: watch::Sender<Found>,
@@ -175,9 +175,8 @@ impl Discovery {
             return Ok(());
         }
         let links = self.netlink.links().await?;
-        let (attachments, _) = link_monitor::list(self.own, None)?;
-        let is_up = |link: &&net::netlink::Link| link.up && link.carrier && !link.loopback && link.index != self.own;
-        let up: Vec<u32> = links.iter().filter(is_up).map(|link| link.index).collect();
+        let (attachments, _) = link_monitor::list(&self.inward, None)?;
+        let up: Vec<u32> = links.iter().filter(|link| self.inward.leaves(link)).map(|link| link.index).collect();
         self.table.follow(&up, &attachments, clock::now());
         Ok(())
     }

@@ -13,7 +13,7 @@ impl Runtime {
         let Resumed { slept, noticed_by } = resumed;
         tracing::debug!(?slept, %noticed_by, "the machine has slept, or the process was stopped");
         let home_agent = self.home_agent.borrow().clone();
-        let (usable, on_link) = link_monitor::list(self.device.interface(), home_agent.as_ref())?;
+        let (usable, on_link) = link_monitor::list(&self.inward, home_agent.as_ref())?;
         self.status.update(|shown| shown.resumes += 1);
         self.dns.reassert();
         self.node.note_links(on_link);
