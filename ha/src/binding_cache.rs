@@ -3,7 +3,7 @@
 mod care_of;
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use protocol::addr::{CareOfAddress, HomeAddresses};
@@ -85,6 +85,14 @@ impl BindingCache {
     pub fn other_with(&self, home: Ipv6Addr, addresses: &HomeAddresses, prefixes: &MobileNetworkPrefixes) -> Option<Ipv6Addr> {
         let by_ip4 = addresses.ip4().and_then(|ip4| self.by_ip4.get(&ip4)).copied().filter(|other| *other != home);
         by_ip4.or_else(|| self.networks.other_with(prefixes, home))
+    }
+
+    /// Whether packets to `address` go to a node: it is bound, or in a network behind a node that is.
+    pub fn leads_to_a_node(&self, address: IpAddr) -> bool {
+        match address.to_canonical() {
+            IpAddr::V4(ip4) => self.by_ip4.contains_key(&ip4),
+            IpAddr::V6(ip6) => self.bindings.contains_key(&ip6) || self.networks.node(ip6).is_some(),
+        }
     }
 
     /// Makes or replaces a binding; gives the one that was there.

@@ -15,7 +15,7 @@ mod signalling;
 mod timers;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -32,6 +32,7 @@ use rand::CryptoRng;
 
 use crate::binding_cache::{Binding, BindingCache, CareOfBinding};
 use crate::path_check;
+use crate::registration::nowhere::Nowhere;
 use crate::sessions::Sessions;
 pub use detection::Detection;
 use detection::Detections;
@@ -70,6 +71,8 @@ pub struct HomeAgent {
     detections: Detections,
     /// The prefixes of the home link; none where it is virtual.
     on_link: Vec<IpNet>,
+    /// The pools whose every address leads into a tunnel or nowhere.
+    tunnelled: Vec<IpNet>,
 }
 
 impl HomeAgent {
@@ -87,7 +90,14 @@ impl HomeAgent {
             relays: Relays::default(),
             detections: Detections::default(),
             on_link: Vec::new(),
+            tunnelled: Vec::new(),
         }
+    }
+
+    /// The pools that are routed into the tunnels, from now on: no node is in one of them but through its tunnel. Those on a real home
+    /// link are not among them.
+    pub fn set_tunnelled(&mut self, pools: Vec<IpNet>) {
+        self.tunnelled = pools;
     }
 
     /// Takes an SA from the feed. One that is held already is kept, with its counters and window.
@@ -208,6 +218,8 @@ impl HomeAgent {
             if binding.latest.id.is_some() && !overwrites && before.spi == binding.spi {
                 binding.keep_others_of(before);
             }
+            // Another node may have been bound there since.
+            binding.forget_paths(|remote| self.cache.leads_to_a_node(self.relays.seen_from(remote).ip()));
             old = Some(before.spi);
             networks = before.prefixes.clone();
         }
@@ -220,6 +232,16 @@ impl HomeAgent {
         self.cache.insert(home, binding);
         self.move_downlink(home);
         self.tell_of_networks(home, &networks);
+    }
+
+    fn nowhere(&self) -> Nowhere<'_> {
+        Nowhere { own: &self.config.own_addresses, tunnelled: &self.tunnelled, cache: &self.cache }
+    }
+
+    /// Whether the node of this SA can be where a datagram came from.
+    fn may_be_at(&self, spi: Spi, from: SocketAddr) -> bool {
+        let seen_from = self.relays.seen_from(from).ip();
+        self.sas.get(&spi).is_some_and(|held| !self.nowhere().covers(seen_from, held.sa()))
     }
 
     /// Ends the binding with this number (RFC 5648 section 5.4), or all.

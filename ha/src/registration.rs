@@ -3,8 +3,9 @@
 
 pub mod identifier;
 pub mod mobile_router;
+pub mod nowhere;
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use protocol::addr::{CareOfAddress, HomeAddresses};
@@ -15,6 +16,7 @@ use protocol::tunnel::{DropReason, Install};
 use protocol::wire::mobility::{BindingId, BindingUpdate, Ipv4Home, Ipv4Status, Status, sequence};
 
 use self::identifier::About;
+use self::nowhere::Nowhere;
 use crate::binding_cache::Binding;
 
 /// What to do with a Binding Update.
@@ -59,8 +61,8 @@ pub struct Circumstances<'a> {
     pub from: SocketAddr,
     /// The longest lifetime that this home agent grants.
     pub longest: Duration,
-    /// The home agent's own outer addresses.
-    pub own: &'a [IpAddr],
+    /// Where no node can be.
+    pub nowhere: Nowhere<'a>,
 }
 
 /// The prefix length of a single address.
@@ -104,7 +106,7 @@ pub fn judge(update: &BindingUpdate, given: &Circumstances<'_>, now: Instant) ->
     if lifetime == Lifetime::ZERO {
         return refuse(Status::REINIT_SA_WITH_HAC);
     }
-    if is_unusable(given.from.ip(), given.own) || is_unusable(care_of.0, given.own) {
+    if given.nowhere.covers(given.from.ip(), sa) || given.nowhere.covers_care_of(care_of, sa) {
         return refuse(Status::INVALID_CARE_OF);
     }
     let prefixes = match mobile_router::judge(&update.mobile_router, sa, given.before) {
@@ -116,12 +118,6 @@ pub fn judge(update: &BindingUpdate, given: &Circumstances<'_>, now: Instant) ->
         Some(home) => Ok(Decision::Register(Registration { home, care_of, id, lifetime, ipv4, prefixes })),
         None => refuse(Status::REASON_UNSPECIFIED),
     }
-}
-
-/// Whether no node can be at `ip`: packets are never sent there.
-pub fn is_unusable(ip: IpAddr, own: &[IpAddr]) -> bool {
-    let ip = ip.to_canonical();
-    ip.is_multicast() || ip.is_loopback() || ip.is_unspecified() || own.contains(&ip)
 }
 
 /// RFC 5555 sections 3.1.1 and 3.2.1: gives the acknowledgement's status and address. 0.0.0.0 stands for the SA's own, which

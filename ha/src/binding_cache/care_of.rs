@@ -90,6 +90,16 @@ impl Binding {
         self.others = kept.take(Paths::MAX - 1).cloned().collect();
     }
 
+    /// Forgets the paths beside the latest whose remote `ends` says yes of.
+    pub fn forget_paths(&mut self, ends: impl Fn(SocketAddr) -> bool) {
+        self.others.retain(|care_of| !ends(care_of.remote));
+        for care_of in self.care_ofs_mut() {
+            if let PathProof::Awaited { fallback, .. } = &mut care_of.proof {
+                fallback.take_if(|proved| ends(proved.remote));
+            }
+        }
+    }
+
     /// When the first of them ends.
     pub fn next_end(&self) -> Instant {
         self.others.iter().map(|care_of| care_of.expires).fold(self.latest.expires, Instant::min)

@@ -55,6 +55,7 @@ impl Gateway {
             return Ok(());
         }
         self.note_home_link(&welcome)?;
+        self.home_agent.set_tunnelled(welcome.pools.iter().filter(|pool| !self.home_link.covers(pool)).copied().collect());
         self.routes.set_up(&welcome, |pool| self.home_link.covers(pool)).await?;
         warn_without_forwarding(&welcome.pools);
         if self.workers.is_none() {

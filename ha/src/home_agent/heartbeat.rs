@@ -13,7 +13,6 @@ use protocol::wire::mobility::{Ends, Heartbeat, HeartbeatKind, MobilityMessage, 
 use protocol::wire::signalling;
 
 use super::HomeAgent;
-use crate::registration;
 
 impl HomeAgent {
     /// Answers a request. One under an SA that carries no numbers, or whose replay state is lost, may be a copy: it gets no
@@ -24,7 +23,7 @@ impl HomeAgent {
         received: &SignallingReceived,
         now: Instant,
     ) -> Result<(), DropReason> {
-        let seen_from = self.relays.seen_from(received.from).ip();
+        let may_be_there = self.may_be_at(received.spi, received.from);
         let held = self.sas.get_mut(&received.spi).ok_or(DropReason::UnknownSpi)?;
         if heartbeat.kind != HeartbeatKind::Request || !held.sa().is_numbered() {
             return Err(DropReason::UnexpectedMobilityHeader);
@@ -32,7 +31,7 @@ impl HomeAgent {
         if received.lease > 0 {
             return Err(DropReason::ReplayStateLost);
         }
-        if registration::is_unusable(seen_from, &self.config.own_addresses) || !held.heartbeats.allow(now) {
+        if !may_be_there || !held.heartbeats.allow(now) {
             return Err(DropReason::HeartbeatNotAnswered);
         }
         let ends = Ends { source: held.sa().home_agent.in_mobility_header(), destination: held.home() };

@@ -14,8 +14,8 @@ use super::held_sa::HeldSa;
 use super::timers::Timer;
 use crate::binding_cache::PathProof;
 use crate::path_check::{self, Sighted};
+use crate::renewal;
 use crate::unproved::SeenAt;
-use crate::{registration, renewal};
 
 /// When all nodes are to get new SAs they are asked one after the other, so that the HAC does not see all of them at once.
 const PACE: Duration = Duration::from_millis(10);
@@ -94,6 +94,10 @@ impl HomeAgent {
 
     /// A node's packets come from somewhere else than its binding says, or from where it has not proved to be yet.
     pub(super) fn handle_sighting(&mut self, sighting: &Sighting, now: Instant, rng: &mut impl CryptoRng) {
+        // A relay that has ended is nobody's place either.
+        if !self.may_be_at(sighting.spi, sighting.from) {
+            return;
+        }
         let Some(held) = self.sas.get_mut(&sighting.spi) else { return };
         let home = held.home();
         let Some(binding) = self.cache.get_mut(home) else { return };
@@ -106,8 +110,7 @@ impl HomeAgent {
                 self.move_downlink(home);
             }
             Sighted::Elsewhere => {
-                let is_usable = !registration::is_unusable(self.relays.seen_from(sighting.from).ip(), &self.config.own_addresses);
-                if is_usable && held.refresh.allow(now) {
+                if held.refresh.allow(now) {
                     let seen = SeenAt::of(sighting, held.seen_at, rng);
                     held.seen_at = Some(seen);
                     held.unproved.begin(seen.place, now);

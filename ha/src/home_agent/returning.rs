@@ -61,7 +61,7 @@ impl HomeAgent {
     fn is_on_link(&self, from: SocketAddr) -> bool {
         let IpAddr::V6(ip) = from.ip() else { return false };
         let is_there = self.on_link.iter().any(|prefix| prefix.contains(&IpAddr::V6(ip)));
-        is_there && self.cache.get(ip).is_none() && !self.config.own_addresses.contains(&from.ip())
+        is_there && !self.cache.leads_to_a_node(from.ip()) && !self.config.own_addresses.contains(&from.ip())
     }
 
     /// A node goes home with all of its addresses, or not at all; and what is for the networks behind a router is passed on here.

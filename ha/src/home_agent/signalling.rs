@@ -135,7 +135,7 @@ impl HomeAgent {
             is_superseded: self.is_superseded(held),
             from: self.relays.seen_from(received.from),
             longest: self.config.longest_binding,
-            own: &self.config.own_addresses,
+            nowhere: self.nowhere(),
         };
         registration::judge(update, &given, now)
     }

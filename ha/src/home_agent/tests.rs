@@ -137,6 +137,12 @@ impl Story {
         self.hears(Event::Signalling(received))
     }
 
+    /// Another node comes, and speaks from now on; gives the association of the one before.
+    fn comes(&mut self, other: SecurityAssociation) -> SecurityAssociation {
+        self.install(other.clone(), 0);
+        std::mem::replace(&mut self.sa, other)
+    }
+
     /// The node's user data is seen from there.
     fn sees(&mut self, from: SocketAddr) -> Said {
         let sequence = self.next_number();
@@ -218,6 +224,12 @@ impl Story {
 
 fn association(spi: u32) -> SecurityAssociation {
     fixture::association(Spi::new(spi).unwrap(), CipherSuite::NullSha)
+}
+
+/// Another node of the same home agent.
+fn another(spi: u32) -> SecurityAssociation {
+    let home = HomeAddresses::new("2001:db8:100::9".parse().ok(), Some([10, 9, 0, 9].into())).unwrap();
+    SecurityAssociation { home, ..association(spi) }
 }
 
 fn update(sequence: u16) -> BindingUpdate {

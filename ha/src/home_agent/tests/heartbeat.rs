@@ -63,7 +63,7 @@ fn so_many_requests_are_answered_at_once_and_then_fifty_a_second() {
 
 #[test]
 fn what_comes_from_nowhere_or_may_be_a_copy_gets_no_answer() {
-    for own in [[127, 0, 0, 1], [203, 0, 113, 1], [224, 0, 0, 1]] {
+    for own in [[127, 0, 0, 1], [203, 0, 113, 1], [224, 0, 0, 1], [10, 9, 0, 7]] {
         assert!(Story::new().is_asked(24, 0, (own, 5_000).into()).is_nothing(), "{own:?}");
     }
     assert!(Story::new().is_asked(24, 1, ELSEWHERE.into()).is_nothing());

@@ -122,10 +122,9 @@ fn with_the_binding_its_networks_are_withdrawn_however_it_ends() {
 fn a_network_that_is_another_nodes_by_a_newer_sa_ends_the_older_binding() {
     let mut story = with(OWN);
     story.receives(router(1));
-    let first = story.sa.clone();
-    let home = HomeAddresses::new("2001:db8:100::9".parse().ok(), Some([10, 9, 0, 9].into())).unwrap();
-    story.sa = SecurityAssociation { home, prefixes: prefixes("2001:db8:7:1::/64"), ..association(SPI + 1) };
-    story.install(story.sa.clone(), 0);
+    let other = SecurityAssociation { prefixes: prefixes("2001:db8:7:1::/64"), ..another(SPI + 1) };
+    let home = other.home;
+    let first = story.comes(other);
     let said = story.receives(router(1));
     assert_eq!(said.answers(), [(0, 1, 150)]);
     assert!(
@@ -135,4 +134,19 @@ fn a_network_that_is_another_nodes_by_a_newer_sa_ends_the_older_binding() {
     story.sa = first;
     let said = story.receives(router(2));
     assert_eq!((said.answers(), said.others.len()), (vec![(176, 2, 0)], 0), "he gets a new SA, which has what is his now");
+}
+
+#[test]
+fn neither_a_router_nor_another_node_is_bound_within_a_network_that_leads_to_a_router() {
+    let inside: SocketAddr = "[2001:db8:7::42]:40000".parse().unwrap();
+    let within = |update| BindingUpdate { care_of: Some(CareOf::Ip6("2001:db8:7::42".parse().unwrap())), ..update };
+    let mut story = with(OWN);
+    assert_eq!(story.receives_from(within(router(1)), inside).answers(), [(174, 1, 0)], "its own");
+    assert_eq!(story.receives(within(router(2))).answers(), [(174, 2, 0)]);
+    assert_eq!(story.receives(explicit(3, "2001:db8:8::/64")).answers(), [(0, 3, 150)]);
+    story.comes(another(SPI + 1));
+    assert_eq!(story.receives_from(within(update(1)), inside).answers(), [(0, 1, 150)], "nobody is bound with it");
+    let other = "[2001:db8:8::42]:40000".parse().unwrap();
+    assert_eq!(story.receives_from(update(2), other).answers(), [(174, 2, 0)]);
+    assert!(story.sees(other).is_nothing());
 }

@@ -259,6 +259,9 @@ fn sightings_that_are_old_or_under_another_spi_or_from_where_no_node_can_be_are_
     for ip in [[203, 0, 113, 1], [127, 0, 0, 1], [224, 0, 0, 1], [0, 0, 0, 0]] {
         assert!(story.sees((ip, 5000).into()).is_nothing(), "{ip:?}");
     }
+    for own in ["10.9.0.7", "2001:db8:100::7"] {
+        assert!(story.sees(SocketAddr::new(own.parse().unwrap(), 5000)).is_nothing(), "its own {own} leads back into its tunnel");
+    }
     let old = story.sa.spi;
     story.passes(1);
     story.gets_new_sa(SPI + 1);
@@ -271,4 +274,17 @@ fn sightings_that_are_old_or_under_another_spi_or_from_where_no_node_can_be_are_
 #[test]
 fn without_a_binding_a_sighting_means_nothing() {
     assert!(Story::new().sees(outside(1)).is_nothing());
+}
+
+/// What goes there would be sealed again for the other node, and might come back from it.
+#[test]
+fn a_node_that_is_seen_where_another_is_bound_is_not_asked_there_and_gets_nothing_there() {
+    let mut story = Story::new();
+    story.receives(update(1));
+    story.comes(another(SPI + 1));
+    story.receives(update(1));
+    for first in ["10.9.0.7", "2001:db8:100::7"] {
+        assert!(story.sees(SocketAddr::new(first.parse().unwrap(), 5000)).is_nothing(), "{first}");
+    }
+    assert_eq!(story.sees(outside(1)).requests, [outside(1)]);
 }

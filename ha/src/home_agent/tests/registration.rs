@@ -85,6 +85,88 @@ fn a_care_of_address_or_a_source_where_no_node_can_be_is_refused_with_174() {
     }
 }
 
+fn care_of(address: &str) -> Option<CareOf> {
+    Some(match address.parse().unwrap() {
+        IpAddr::V4(ip) => CareOf::Ip4(ip),
+        IpAddr::V6(ip) => CareOf::Ip6(ip),
+    })
+}
+
+/// What is sent there comes back into the node's tunnel, for ever.
+#[test]
+fn a_home_address_of_the_nodes_own_is_neither_a_care_of_address_nor_a_source() {
+    for own in ["2001:db8:100::7", "10.9.0.7", "::ffff:10.9.0.7"] {
+        for ipv4_home in [None, update(1).ipv4_home] {
+            let at = BindingUpdate { ipv4_home, ..update(1) };
+            let from = SocketAddr::new(own.parse().unwrap(), 40_000);
+            let within = BindingUpdate { care_of: care_of(own), ..at.clone() };
+            for (update, from) in [(at, from), (within.clone(), (CARE_OF, 5000).into()), (within, from)] {
+                let mut story = Story::new();
+                let said = story.receives_from(update.clone(), from);
+                assert_eq!((said.answers(), said.others.len()), (vec![(174, 1, 0)], 0), "{update:?} {from}");
+                assert_eq!(story.ha.bindings().count(), 0);
+            }
+        }
+    }
+}
+
+#[test]
+fn nobody_is_bound_where_packets_go_to_another_node_whichever_of_the_two_comes_first() {
+    for [first, second] in [["2001:db8:100::7", "2001:db8:100::9"], ["10.9.0.7", "10.9.0.9"]] {
+        let mut story = Story::new();
+        let at = |sequence, address| {
+            (BindingUpdate { care_of: care_of(address), ..update(sequence) }, SocketAddr::new(address.parse().unwrap(), 40_000))
+        };
+        let (update_to, from) = at(1, second);
+        assert_eq!(story.receives_from(update_to, from).answers(), [(0, 1, 150)], "nobody is bound there yet");
+        let earlier = story.comes(another(SPI + 1));
+        let (update_to, from) = at(1, first);
+        assert_eq!(story.receives_from(update_to, from).answers(), [(174, 1, 0)], "{first}");
+        assert_eq!(story.receives(update(2)).answers(), [(0, 2, 150)]);
+        story.sa = earlier;
+        let (update_to, from) = at(2, second);
+        assert_eq!(story.receives_from(update_to, from).answers(), [(174, 2, 0)], "a refresh, now that {second} is bound");
+    }
+}
+
+/// Behind a NAT it may be any private one.
+#[test]
+fn an_ipv4_care_of_address_that_another_node_has_at_home_is_taken_from_behind_a_nat() {
+    let mut story = Story::new();
+    story.receives(update(1));
+    story.comes(another(SPI + 1));
+    let said = story.receives(BindingUpdate { care_of: care_of("10.9.0.7"), ..update(1) });
+    assert_eq!(said.answers(), [(0, 1, 150)]);
+    let said = story.receives(BindingUpdate { care_of: care_of("2001:db8:100::7"), ..update(2) });
+    assert_eq!(said.answers(), [(174, 2, 0)], "an IPv6 one is the other node's wherever it is said");
+}
+
+#[test]
+fn nobody_is_bound_in_a_pool_whose_addresses_all_lead_into_tunnels() {
+    let mut story = Story::new();
+    story.ha.set_tunnelled(["2001:db8:100::/64", "10.9.0.0/24"].map(|pool| pool.parse().unwrap()).to_vec());
+    for (pooled, sequence) in ["2001:db8:100::abcd", "10.9.0.200"].into_iter().zip(1..) {
+        let from = SocketAddr::new(pooled.parse().unwrap(), 40_000);
+        assert_eq!(story.receives_from(update(sequence), from).answers(), [(174, sequence, 0)], "{pooled}");
+    }
+    assert_eq!(story.receives(update(3)).answers(), [(0, 3, 150)]);
+}
+
+#[test]
+fn a_path_that_another_node_is_bound_at_by_now_is_given_up_with_the_next_registration() {
+    let mut story = Story::new();
+    let there = SocketAddr::new([10, 9, 0, 9].into(), 40_000);
+    story.receives_from(BindingUpdate { care_of: care_of("10.9.0.9"), ..update(1) }, there);
+    let said = story.receives_from(update(2), ([192, 0, 2, 66], 1).into());
+    assert!(said.paths().iter().any(|path| path.remote == there), "the last one that was proved: {said:?}");
+    let earlier = story.comes(another(SPI + 1));
+    story.receives(update(1));
+    story.sa = earlier;
+    let said = story.receives_from(update(3), ([192, 0, 2, 66], 1).into());
+    assert_eq!(said.answers(), [(0, 3, 150)]);
+    assert!(said.paths().iter().all(|path| path.remote != there), "{said:?}");
+}
+
 #[test]
 fn a_spoofed_home_address_option_is_dropped() {
     let mut story = Story::new();
