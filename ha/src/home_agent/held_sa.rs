@@ -17,6 +17,9 @@ const REINIT_INTERVAL: Duration = Duration::from_secs(1);
 /// Heartbeats that are answered at once, and then one each interval: what a node needs that finds out about a few paths at a time.
 const HEARTBEAT_BURST: u32 = 32;
 const HEARTBEAT_INTERVAL: Duration = Duration::from_millis(20);
+/// Binding Updates that are taken at once, and then one each interval: nodes send three a second at most (RFC 6275 section 12).
+const UPDATE_BURST: u32 = 16;
+const UPDATE_INTERVAL: Duration = Duration::from_millis(200);
 /// A node that is seen elsewhere is asked for a Binding Update at most this often.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -36,6 +39,7 @@ pub(super) struct HeldSa {
     pub(super) reinit: RateLimit,
     pub(super) refresh: RateLimit,
     pub(super) heartbeats: RateLimit,
+    pub(super) updates: RateLimit,
     /// What the node has said last of the path in use.
     pub(super) path_mtu: Option<SaidPathMtu>,
 }
@@ -54,6 +58,7 @@ impl HeldSa {
             reinit: RateLimit::new(1, REINIT_INTERVAL),
             refresh: RateLimit::new(1, REFRESH_INTERVAL),
             heartbeats: RateLimit::new(HEARTBEAT_BURST, HEARTBEAT_INTERVAL),
+            updates: RateLimit::new(UPDATE_BURST, UPDATE_INTERVAL),
             path_mtu: None,
         }
     }

@@ -6,7 +6,9 @@ use std::time::Instant;
 use protocol::sa::Spi;
 use protocol::time::Lifetime;
 use protocol::tunnel::{Command, DropReason, Install, Path, Paths, SignallingReceived};
-use protocol::wire::mobility::{BindingAcknowledgement, BindingUpdate, Ends, MobilityMessage, NatDetection, PathToken, Status};
+use protocol::wire::mobility::{
+    BindingAcknowledgement, BindingUpdate, Ends, MobilityMessage, NatDetection, PathToken, Status, sequence,
+};
 use protocol::wire::signalling::{self, Signalling};
 use rand::CryptoRng;
 
@@ -72,6 +74,12 @@ impl HomeAgent {
             }
             self.acknowledge(received, &install, update, Status::REINIT_SA_WITH_HAC, update.sequence);
             return Ok(());
+        }
+        // What was sent before does nothing but draw a 135, so whoever repeats it where packets are not numbered takes no place of the
+        // node's own.
+        let is_new = held.last_sequence.is_none_or(|last| sequence::is_newer(update.sequence, last));
+        if is_new && !held.updates.allow(now) {
+            return Err(DropReason::SignallingTooOften);
         }
         self.take(update, received, &[], now, rng)
     }

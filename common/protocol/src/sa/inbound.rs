@@ -26,6 +26,7 @@ pub struct InboundSa {
     closes: Instant,
     lease: u32,
     sightings: RateLimit,
+    signalling: RateLimit,
     direction: Direction,
     traffic: Arc<TrafficCounters>,
     was_used: bool,
@@ -37,6 +38,10 @@ pub struct InboundSa {
 const GRACE: Duration = Duration::from_secs(60);
 /// At most so often control hears that a node's packets come from somewhere else.
 const SIGHTING_INTERVAL: Duration = Duration::from_millis(100);
+/// So many signalling messages at once, and then one each interval: twice what a node needs that asks about several paths and moves
+/// meanwhile. Control's queue is one for all nodes.
+const SIGNALLING_BURST: u32 = 64;
+const SIGNALLING_INTERVAL: Duration = Duration::from_millis(10);
 
 /// A datagram to be opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,6 +86,7 @@ impl Half for InboundSa {
             closes: install.valid_until + GRACE,
             lease: install.lease,
             sightings: RateLimit::new(1, SIGHTING_INTERVAL),
+            signalling: RateLimit::new(SIGNALLING_BURST, SIGNALLING_INTERVAL),
             direction,
             traffic: install.traffic.clone(),
             was_used: false,
@@ -234,6 +240,11 @@ impl InboundSa {
     /// Whether control may be told now that a packet came from elsewhere.
     pub fn may_report_sighting(&mut self, now: Instant) -> bool {
         self.sightings.allow(now)
+    }
+
+    /// Whether control may be told now of one more signalling message.
+    pub fn may_signal(&mut self, now: Instant) -> bool {
+        self.signalling.allow(now)
     }
 }
 

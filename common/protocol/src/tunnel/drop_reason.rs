@@ -85,6 +85,8 @@ drop_reasons! {
     SpoofedHomeAddress => "spoofed-home-address",
     /// A Heartbeat Request from where no node can be, or one too many.
     HeartbeatNotAnswered => "heartbeat-not-answered",
+    /// More signalling, or more Binding Updates of it, than a node has reason to send.
+    SignallingTooOften => "signalling-too-often",
     /// Signalling, or another event, found control's queue full.
     EventQueueFull => "event-queue-full",
     /// A datagram under another worker's SA found that worker's queue full.

@@ -94,3 +94,18 @@ fn addresses_that_are_on_no_home_link_are_bound_at_once() {
     assert_eq!(story.receives(update(5)).answers(), [(0, 5, 150)]);
     assert_eq!(story.ha.poll_detection(), None);
 }
+
+/// Each look is multicast and broadcast on the link.
+#[test]
+fn a_node_that_comes_and_goes_has_others_looked_for_no_oftener_than_its_binding_updates_are_taken() {
+    let mut story = on_home_link();
+    let mut looks = |seconds, first| {
+        story.passes(seconds);
+        for sequence in (first..first + 200).step_by(2) {
+            story.receives(update(sequence));
+            story.receives(goodbye(sequence + 1));
+        }
+        std::iter::from_fn(|| story.ha.poll_detection()).count()
+    };
+    assert_eq!([looks(0, 1), looks(1, 201)], [8, 3]);
+}

@@ -228,3 +228,33 @@ fn what_a_binding_update_did_not_bind_is_not_told() {
     story.receives_under(Spi::new(SPI).unwrap(), 1, update(3), (CARE_OF, 5000).into());
     assert!(story.registered().is_empty());
 }
+
+/// The RFC's own limit is three a second (section 12).
+#[test]
+fn binding_updates_are_taken_sixteen_at_once_and_then_five_a_second() {
+    let mut story = Story::new();
+    let mut sequence = 0;
+    let mut answered = |story: &mut Story, seconds| {
+        story.passes(seconds);
+        let mut send = || {
+            sequence += 1;
+            story.receives(if sequence % 2 == 1 { update(sequence) } else { goodbye(sequence) }).answers().len()
+        };
+        (0..100).map(|_| send()).sum::<usize>()
+    };
+    assert_eq!([0, 0, 1, 2, 60].map(|seconds| answered(&mut story, seconds)), [16, 0, 5, 10, 16]);
+    assert_eq!(story.counters.dropped(DropReason::SignallingTooOften), 500 - 47);
+    let mut others = Story::new();
+    assert_eq!(answered(&mut others, 0), 16, "each node has its own");
+}
+
+/// Where packets are not numbered anybody who has heard one can.
+#[test]
+fn whoever_repeats_an_old_binding_update_takes_none_of_the_nodes_own_away() {
+    let mut story = Story::with(SecurityAssociation { profile: WireProfile::Draft04, ..association(SPI) });
+    story.receives(update(5));
+    for _ in 0..100 {
+        assert_eq!(story.receives(update(5)).answers(), [(135, 5, 0)]);
+    }
+    assert_eq!(story.receives(update(6)).answers(), [(0, 6, 150)]);
+}

@@ -34,6 +34,10 @@ impl Authentic<'_> {
         let payload = datagram.get_mut(self.opened.payload.clone()).unwrap_or_default();
         match (self.sealed.ptype, self.opened.next_header) {
             (PType::MobilityHeader, _) => {
+                // A mobile node's peer is its own home agent; a home agent's are many, and none is to keep it from the others.
+                if gate.role() == Role::HomeAgent && !sa.may_signal(now) {
+                    return Err(DropReason::SignallingTooOften);
+                }
                 events.push_back(self.signalling(sa, payload));
                 Ok(None)
             }

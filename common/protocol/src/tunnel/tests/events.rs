@@ -37,6 +37,54 @@ fn authentic_packets_from_elsewhere_are_reported_at_a_limited_rate() {
     assert_eq!(pair.ha_receives_from(elsewhere, &datagrams[3..4]).1, [], "a replay shows nothing");
 }
 
+fn signal() -> Command {
+    let paths = Paths::one(Path::proved(SocketId(0), ([203, 0, 113, 1], 7872).into()));
+    Command::Signal { spi: spi(), paths, next_header: crate::wire::signalling::MOBILITY, payload: vec![1; 16] }
+}
+
+#[test]
+fn a_node_signals_to_the_home_agent_at_a_limited_rate_and_keeps_nobody_waiting() {
+    let mut pair = Pair::bound(CipherSuite::Aes128Gcm);
+    let mut heard = |milliseconds| {
+        pair.now += Duration::from_millis(milliseconds);
+        let datagrams: Vec<_> = (0..100).flat_map(|_| pair.mn_commands(&signal())).collect();
+        let (dropped, events) = pair.ha_receives(&datagrams);
+        assert!(dropped.iter().all(|verdict| *verdict == Err(DropReason::SignallingTooOften)));
+        assert_eq!(dropped.len() + events.len(), 100);
+        events.len()
+    };
+    assert_eq!([heard(0), heard(0), heard(100), heard(10_000)], [64, 0, 10, 64]);
+    let packet = ipv6(HOME, CORRESPONDENT, 20);
+    let datagrams = pair.mn_sends(&packet);
+    assert_eq!(pair.ha_receives(&datagrams).0, [Ok(packet)], "its user data passes");
+    assert_eq!(pair.ha.counters.dropped(DropReason::SignallingTooOften), 400 - 138);
+}
+
+#[test]
+fn signalling_that_somebody_else_has_made_or_that_came_before_takes_no_place() {
+    let mut pair = Pair::bound(CipherSuite::Aes128Gcm);
+    let first = pair.mn_commands(&signal());
+    let mut forged = pair.mn_commands(&signal());
+    forged[0][20] ^= 1;
+    assert_eq!(pair.ha_receives(&first).1.len(), 1);
+    for _ in 0..100 {
+        assert_eq!(pair.ha_receives(&first).0, [Err(DropReason::ReplayedSequence)]);
+        assert_eq!(pair.ha_receives(&forged).0, [Err(DropReason::WrongIcv)]);
+    }
+    let datagrams: Vec<_> = (0..63).flat_map(|_| pair.mn_commands(&signal())).collect();
+    assert_eq!(pair.ha_receives(&datagrams).1.len(), 63);
+}
+
+#[test]
+fn a_mobile_node_hears_whatever_its_home_agent_signals() {
+    let mut pair = Pair::bound(CipherSuite::Aes128Gcm);
+    let datagrams: Vec<_> = (0..200)
+        .flat_map(|_| pair.ha.apply(&signal(), &mut pair.rng).iter().map(|(_, octets)| octets.to_vec()).collect::<Vec<_>>())
+        .collect();
+    let (_, events) = receive(&mut pair.mn, pair.now, &datagrams);
+    assert_eq!(events.iter().filter(|event| matches!(event, Event::Signalling(_))).count(), 200);
+}
+
 #[test]
 fn a_dummy_from_elsewhere_is_reported_and_one_without_a_binding_is_not() {
     let mut pair = Pair::bound(CipherSuite::Aes128Gcm);
