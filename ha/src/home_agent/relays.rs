@@ -37,12 +37,16 @@ impl Relays {
         self.remote_of(from).unwrap_or(from)
     }
 
-    /// A Binding Update of `node` from `from` was accepted.
-    pub(super) fn note_bound(&mut self, from: SocketAddr, node: Ipv6Addr) {
-        if let Some(relay) = self.open.get_mut(&from).filter(|relay| relay.node != Some(node)) {
-            relay.node = Some(node);
-            self.bound.push_back((from, node));
-        }
+    /// Whether `from` is a relay that `node` has not registered by, or not last: what is sent there is another's.
+    pub(super) fn is_anothers(&self, from: SocketAddr, node: Ipv6Addr) -> bool {
+        self.open.get(&from).is_some_and(|relay| relay.node != Some(node))
+    }
+
+    /// A Binding Update of `node` from `from` was accepted. Gives the other node that has registered by that relay before.
+    fn note_bound(&mut self, from: SocketAddr, node: Ipv6Addr) -> Option<Ipv6Addr> {
+        let relay = self.open.get_mut(&from).filter(|relay| relay.node != Some(node))?;
+        self.bound.push_back((from, node));
+        relay.node.replace(node)
     }
 }
 
@@ -55,8 +59,24 @@ impl HomeAgent {
     /// It has ended. Nothing is sent to its address any more, which may be somebody else's next; the binding stands until its node is
     /// heard from elsewhere.
     pub fn handle_relay_closed(&mut self, relay: SocketAddr) {
-        let Some(home) = self.relays.open.remove(&relay).and_then(|relay| relay.node) else { return };
+        if let Some(home) = self.relays.open.remove(&relay).and_then(|relay| relay.node) {
+            self.leave_relay(relay, home);
+        }
+    }
+
+    /// `home` has registered from `from`. Where that is a relay it is this node's from now on, and no other's.
+    pub(super) fn note_relay(&mut self, from: SocketAddr, home: Ipv6Addr) {
+        if let Some(earlier) = self.relays.note_bound(from, home) {
+            self.leave_relay(from, earlier);
+        }
+    }
+
+    /// Nothing of what is for `home` goes to `relay` any more.
+    fn leave_relay(&mut self, relay: SocketAddr, home: Ipv6Addr) {
         let Some(binding) = self.cache.get_mut(home) else { return };
+        if let Some(held) = self.sas.get_mut(&binding.spi) {
+            held.seen_at.take_if(|seen| seen.place.1 == relay);
+        }
         for care_of in binding.care_ofs_mut() {
             if let PathProof::Awaited { fallback, .. } = &mut care_of.proof {
                 fallback.take_if(|proved| proved.remote == relay);

@@ -100,6 +100,9 @@ impl HomeAgent {
         }
         let Some(held) = self.sas.get_mut(&sighting.spi) else { return };
         let home = held.home();
+        if self.relays.is_anothers(sighting.from, home) {
+            return;
+        }
         let Some(binding) = self.cache.get_mut(home) else { return };
         match path_check::judge_sighting(sighting, binding, held.knows_token) {
             Sighted::Nothing => {}

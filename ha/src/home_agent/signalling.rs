@@ -181,7 +181,7 @@ impl HomeAgent {
         let binding = binding(registration, received, relayed, proof, now);
         let acknowledgement = acknowledgement(&binding.latest, registration, update.sequence);
         self.bind(home, binding, update.overwrite, now);
-        self.relays.note_bound(received.from, home);
+        self.note_relay(received.from, home);
         self.limit_downlink(received.spi);
         self.answer(received, &install, update, acknowledgement);
         if let Some(highest) = update.received {

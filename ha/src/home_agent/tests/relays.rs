@@ -122,3 +122,77 @@ fn a_session_is_told_of_where_the_connection_comes_from() {
     let told = story.ha.sessions_mut().take(story.now);
     assert_eq!(told.iter().map(|report| report.care_of).collect::<Vec<_>>(), [REMOTE.into()]);
 }
+
+/// X at the relay, and then Y by the same connection, who speaks from then on.
+fn shared() -> (Story, SecurityAssociation) {
+    let mut story = opened();
+    story.receives_from(update(1), RELAY.into());
+    let first = story.comes(another(SPI + 1));
+    (story, first)
+}
+
+/// Where a node's packets go and may go from now on.
+fn moves_of(said: &Said, node: &SecurityAssociation) -> Vec<(SocketAddr, bool)> {
+    let last = said.others.iter().rev().find_map(|command| match command {
+        Command::Move { home, paths, .. } if *home == node.home => Some(paths),
+        _ => None,
+    });
+    let may_go = |path: &protocol::tunnel::Path| path.allowance != protocol::tunnel::Allowance::octets(0);
+    last.into_iter().flat_map(|paths| paths.iter()).map(|path| (path.remote, may_go(path))).collect()
+}
+
+#[test]
+fn a_relay_that_another_node_registers_by_carries_nothing_of_the_first_one_any_more() {
+    let (mut story, first) = shared();
+    let said = story.receives_from(update(1), RELAY.into());
+    assert_eq!(said.answers(), [(0, 1, 150)]);
+    assert_eq!(moves_of(&said, &first), [(RELAY.into(), false)], "{said:?}");
+    assert_eq!(moves_of(&said, &story.sa), [(RELAY.into(), true)]);
+    let again = story.receives_from(update(2), RELAY.into());
+    assert_eq!(moves_of(&again, &first), [], "it has been said");
+    let second = std::mem::replace(&mut story.sa, first);
+    let back = story.receives_from(update(2), RELAY.into());
+    assert_eq!(moves_of(&back, &story.sa), [(RELAY.into(), true)]);
+    assert_eq!(moves_of(&back, &second), [(RELAY.into(), false)], "a connection is one node's");
+    story.ha.handle_relay_closed(RELAY.into());
+    let said = story.said();
+    assert_eq!((moves_of(&said, &story.sa), said.others.len()), (vec![(RELAY.into(), false)], 1), "{said:?}");
+}
+
+#[test]
+fn the_first_ones_other_path_stays_when_another_node_takes_its_relay() {
+    let (mut story, second) = shared();
+    let second = std::mem::replace(&mut story.sa, second);
+    let both = story.receives_from(update(2), DIRECT.into());
+    assert_eq!(paths(&both), [(DIRECT.into(), false), (RELAY.into(), true)]);
+    let first = std::mem::replace(&mut story.sa, second);
+    let said = story.receives_from(update(1), RELAY.into());
+    assert_eq!(moves_of(&said, &first), [(DIRECT.into(), true)], "{said:?}");
+}
+
+#[test]
+fn a_node_that_is_seen_at_another_ones_relay_proves_nothing_there_and_gets_nothing_there() {
+    let (mut story, first) = shared();
+    story.receives_from(update(1), RELAY.into());
+    let second = std::mem::replace(&mut story.sa, first);
+    assert!(story.sees(RELAY.into()).is_nothing(), "it was bound there, and is not any more");
+    story.receives_from(update(2), DIRECT.into());
+    story.passes(1);
+    assert!(story.sees(RELAY.into()).is_nothing());
+    story.ha.handle_relay_closed(RELAY.into());
+    story.said();
+    story.sa = second;
+    assert!(story.sees(RELAY.into()).is_nothing(), "what was on its way proves nothing when the relay has ended");
+}
+
+#[test]
+fn a_node_that_is_seen_at_its_own_relay_gets_nothing_there_when_that_has_ended() {
+    let mut story = opened();
+    story.receives_from(update(1), RELAY.into());
+    let token = story.receives_from(update(2), DIRECT.into()).acknowledgements[0].path_check;
+    story.receives_from(BindingUpdate { path_check: token, ..update(3) }, DIRECT.into());
+    let seen = story.sees(RELAY.into());
+    assert_eq!((paths(&seen), &seen.requests[..]), (vec![(DIRECT.into(), true), (RELAY.into(), false)], &[RELAY.into()][..]));
+    story.ha.handle_relay_closed(RELAY.into());
+    assert_eq!(paths(&story.said()), [(DIRECT.into(), true)]);
+}
