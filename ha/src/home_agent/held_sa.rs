@@ -30,7 +30,7 @@ pub(super) struct HeldSa {
     pub(super) last_sequence: Option<u16>,
     /// The node has registered under a newer one: this one only opens packets.
     pub(super) is_superseded: bool,
-    /// The node has given a token back once: it knows the path check.
+    /// The node has shown one of our options, under this SA or one before: it knows the path check.
     pub(super) knows_token: bool,
     pub(super) unproved: Unproved,
     /// Where its packets come from since the last Binding Update, if that is not where it is bound.

@@ -118,7 +118,7 @@ impl HomeAgent {
         let Some(held) = self.sas.get_mut(&received.spi) else { return };
         if !matches!(decision, Decision::Refuse(..)) {
             held.last_sequence = Some(update.sequence);
-            held.knows_token |= update.path_check.is_some();
+            held.knows_token |= update.has_option_of_ours();
         }
         let (home, install) = (held.home(), held.install.clone());
         if update.lifetime == Lifetime::ZERO {
@@ -163,6 +163,7 @@ impl HomeAgent {
         now: Instant,
         rng: &mut impl CryptoRng,
     ) {
+        self.inherit(received.spi);
         let Some(held) = self.sas.get(&received.spi) else { return };
         let (home, install, is_renewal_wanted) = (held.home(), held.install.clone(), held.renewal.is_wanted());
         let place = (received.socket, received.from);
@@ -193,16 +194,22 @@ impl HomeAgent {
         }
     }
 
-    /// What may go where a Binding Update came from. Where the node was seen before is of no interest any more. A new SA of the node
-    /// has the budget of the one before: else whoever keeps Binding Updates away would get another one with each.
-    fn note_place(&mut self, spi: Spi, place: Place, proof: &PathProof, now: Instant) {
+    /// A new SA of the node begins with what the path check knows of it under the one before. With another budget whoever keeps Binding
+    /// Updates away would get one with each SA; and what proves nothing once a node knows the token is to prove nothing later.
+    fn inherit(&mut self, spi: Spi) {
         let home = self.sas.get(&spi).map(HeldSa::home);
         let before = home.and_then(|home| self.cache.get(home)).map(|binding| binding.spi).filter(|before| *before != spi);
-        let inherited = before.and_then(|before| self.sas.get_mut(&before)).map(|held| std::mem::take(&mut held.unproved));
-        let Some(held) = self.sas.get_mut(&spi) else { return };
-        if let Some(inherited) = inherited {
-            held.unproved = inherited;
+        let Some(before) = before.and_then(|before| self.sas.get_mut(&before)) else { return };
+        let (unproved, knows_token) = (std::mem::take(&mut before.unproved), before.knows_token);
+        if let Some(held) = self.sas.get_mut(&spi) {
+            held.unproved = unproved;
+            held.knows_token |= knows_token;
         }
+    }
+
+    /// What may go where a Binding Update came from. Where the node was seen before is of no interest any more.
+    fn note_place(&mut self, spi: Spi, place: Place, proof: &PathProof, now: Instant) {
+        let Some(held) = self.sas.get_mut(&spi) else { return };
         held.seen_at = None;
         match proof {
             PathProof::Proved => held.unproved.proved(place),

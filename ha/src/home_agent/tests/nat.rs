@@ -1,7 +1,7 @@
 //! NATs: detection, path check, and mappings that change.
 
 use protocol::tunnel::{Allowance, Path};
-use protocol::wire::mobility::{PathToken, Status};
+use protocol::wire::mobility::{HighestReceived, PathToken, Status};
 
 use super::*;
 use crate::unproved::UNPROVED;
@@ -145,6 +145,42 @@ fn a_node_that_knows_the_token_proves_a_path_with_nothing_else() {
     assert!(story.sees(outside(2)).is_nothing());
     assert!(!story.ha.bindings().any(|binding| binding.latest.is_proved()));
     assert_paths(&story.receives_from(giving_back(token(&said), 4), outside(2)), &[proved(outside(2))]);
+}
+
+/// What a node knows it knows under each SA. A node without a NAT gives no token back, and shows it by the other option of ours.
+#[test]
+fn who_has_shown_one_of_our_options_is_proved_by_no_copied_packet_under_a_later_sa_either() {
+    let with_token: fn(&mut Story) = |story| {
+        let said = story.receives_from(update(1), outside(1));
+        story.receives_from(giving_back(token(&said), 2), outside(1));
+    };
+    let behind_a_break: fn(&mut Story) = |story| {
+        story.receives(BindingUpdate { received: Some(HighestReceived(7)), ..update(2) });
+    };
+    for shows in [with_token, behind_a_break] {
+        let mut story = Story::new();
+        shows(&mut story);
+        story.passes(1);
+        for (spi, there) in [(SPI + 1, outside(8)), (SPI + 2, outside(9))] {
+            story.gets_new_sa(spi);
+            let said = story.receives_from(update(1), there);
+            assert_eq!(said.paths().iter().next(), Some(&unproved(there)));
+            assert!(story.sees(there).is_nothing(), "somebody may have copied both");
+            assert_paths(&story.receives_from(giving_back(token(&said), 2), there), &[proved(there)]);
+        }
+    }
+}
+
+#[test]
+fn a_second_binding_update_proves_nothing_under_a_later_sa_of_a_node_that_knows_the_token() {
+    let clear = SecurityAssociation { user_data: UserData::Clear, ..association(SPI) };
+    let mut story = Story::with(clear);
+    let said = story.receives_from(update(1), outside(1));
+    story.receives_from(giving_back(token(&said), 2), outside(1));
+    story.passes(1);
+    story.gets_new_sa(SPI + 1);
+    story.receives_from(update(1), outside(2));
+    assert!(token(&story.receives_from(update(2), outside(2))).is_some());
 }
 
 /// Neither user data in the clear nor an unnumbered packet can prove anything.

@@ -88,6 +88,11 @@ impl From<CareOf> for IpAddr {
 }
 
 impl BindingUpdate {
+    /// Whether it carries a Vendor Specific option of ours, as no other implementation's does.
+    pub fn has_option_of_ours(&self) -> bool {
+        self.path_check.is_some() || self.received.is_some()
+    }
+
     pub(super) fn parse(data: &[u8]) -> Option<Self> {
         let ([s0, s1, f0, f1, l0, l1], options) = data.split_first_chunk::<6>()?;
         let flags = u16::from_be_bytes([*f0, *f1]);
