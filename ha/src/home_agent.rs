@@ -215,9 +215,7 @@ impl HomeAgent {
         let mut networks = MobileNetworkPrefixes::default();
         if let Some(before) = self.cache.get(home) {
             binding.moves = before.moves + u64::from(before.latest.remote != binding.latest.remote);
-            if binding.latest.id.is_some() && !overwrites && before.spi == binding.spi {
-                binding.keep_others_of(before);
-            }
+            binding.keep_others_of(before, overwrites);
             // Another node may have been bound there since.
             binding.forget_paths(|remote| self.cache.leads_to_a_node(self.relays.seen_from(remote).ip()));
             old = Some(before.spi);

@@ -2,7 +2,8 @@
 //!
 //! A place is an outer source that the ICV does not cover. Each gets what is left of [`UNPROVED`] octets of user data, the outer
 //! headers counted; answers apart, one for each message. What went to a place that proves itself afterwards is given
-//! back, for the node got it. The rest comes back only after [`PAUSE`] without a new place. So whoever sends copies on from however many addresses
+//! back, for the node got it; but only where nothing went to any other place meanwhile, for nobody knows who got how much. The rest comes
+//! back only after [`PAUSE`] without a new place. So whoever sends copies on from however many addresses
 //! draws no more than [`UNPROVED`] octets to all of them together, and once more for each such pause.
 
 use std::net::SocketAddr;
@@ -26,6 +27,8 @@ pub struct Unproved {
     left_before: u64,
     came: Option<Instant>,
     newest: Option<Place>,
+    /// Whether the newest is the only one since it came.
+    is_alone: bool,
 }
 
 /// A local socket, and an address that sends to it.
@@ -33,13 +36,14 @@ pub type Place = (SocketId, SocketAddr);
 
 impl Default for Unproved {
     fn default() -> Self {
-        Self { allowance: Allowance::octets(UNPROVED), left_before: UNPROVED, came: None, newest: None }
+        Self { allowance: Allowance::octets(UNPROVED), left_before: UNPROVED, came: None, newest: None, is_alone: true }
     }
 }
 
 impl Unproved {
-    /// Packets are to go to this place, which is not proved: a new one gets what is left.
-    pub fn begin(&mut self, place: Place, now: Instant) {
+    /// Packets are to go to this place, which is not proved: a new one gets what is left. `is_alone` says whether no others go to another
+    /// place that is not proved either.
+    pub fn begin(&mut self, place: Place, is_alone: bool, now: Instant) {
         if self.newest == Some(place) {
             return;
         }
@@ -47,12 +51,12 @@ impl Unproved {
             self.allowance = Allowance::octets(UNPROVED);
         }
         self.left_before = self.allowance.left().unwrap_or(0);
-        (self.came, self.newest) = (Some(now), Some(place));
+        (self.came, self.newest, self.is_alone) = (Some(now), Some(place), is_alone);
     }
 
-    /// This place is proved: what went there, if it was the newest, went to the node.
+    /// This place is proved: what went there, if it was the newest, went to the node. Another place cannot have come beside it since.
     pub fn proved(&mut self, place: Place) {
-        if self.newest.take_if(|newest| *newest == place).is_some() {
+        if self.newest.take_if(|newest| *newest == place).is_some() && self.is_alone {
             self.allowance = Allowance::octets(self.left_before);
         }
     }
@@ -107,29 +111,39 @@ mod tests {
         let (start, mut unproved) = (Instant::now(), Unproved::default());
         let at = |seconds| start + Duration::from_secs(seconds);
         for (last, seconds) in [(1, 0), (2, 1), (3, 599), (4, 1_100)] {
-            unproved.begin(place(last), at(seconds));
+            unproved.begin(place(last), true, at(seconds));
             spend(&mut unproved, 10_000);
         }
         assert_eq!(left(&unproved), UNPROVED - 40_000);
-        unproved.begin(place(4), at(5_000));
+        unproved.begin(place(4), true, at(5_000));
         assert_eq!(left(&unproved), UNPROVED - 40_000, "the same place gets no more by coming again");
-        unproved.begin(place(5), at(1_699));
+        unproved.begin(place(5), true, at(1_699));
         assert_eq!(left(&unproved), UNPROVED - 40_000);
-        unproved.begin(place(6), at(2_299));
+        unproved.begin(place(6), true, at(2_299));
         assert_eq!(left(&unproved), UNPROVED);
     }
 
     #[test]
     fn what_went_to_a_place_that_is_proved_is_given_back_and_no_more() {
         let (now, mut unproved) = (Instant::now(), Unproved::default());
-        unproved.begin(place(1), now);
+        unproved.begin(place(1), true, now);
         spend(&mut unproved, 10_000);
-        unproved.begin(place(2), now);
+        unproved.begin(place(2), true, now);
         spend(&mut unproved, 20_000);
         unproved.proved(place(1));
         assert_eq!(left(&unproved), UNPROVED - 30_000, "only the newest place is known by what it got");
         unproved.proved(place(2));
         assert_eq!(left(&unproved), UNPROVED - 10_000, "the first place is still nobody's");
+    }
+
+    #[test]
+    fn nothing_is_given_back_where_another_place_has_drawn_on_it_as_well() {
+        let (now, mut unproved) = (Instant::now(), Unproved::default());
+        unproved.begin(place(1), true, now);
+        unproved.begin(place(2), false, now);
+        spend(&mut unproved, 20_000);
+        unproved.proved(place(2));
+        assert_eq!(left(&unproved), UNPROVED - 20_000, "who knows what of it went to the first");
     }
 
     #[test]

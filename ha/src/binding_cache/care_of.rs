@@ -4,10 +4,12 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use protocol::addr::CareOfAddress;
+use protocol::sa::Spi;
 use protocol::tunnel::{Path, Paths, SocketId};
 use protocol::wire::mobility::BindingId;
 
 use super::{Binding, PathProof, has_nat};
+use crate::unproved::Place;
 
 /// One care-of address of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +33,11 @@ pub struct CareOfBinding {
 }
 
 impl CareOfBinding {
+    /// Whether it is another place than this one, and not proved.
+    pub fn is_unproved_beside(&self, (socket, remote): Place) -> bool {
+        !self.is_proved() && !self.path().leads_to(socket, remote)
+    }
+
     /// The way to the remote.
     pub fn path(&self) -> Path {
         Path::proved(self.socket, self.remote)
@@ -83,11 +90,16 @@ impl Binding {
         same.or_else(|| (overwrites || id.is_none()).then_some(&self.latest))
     }
 
-    /// Keeps what `before` was bound to beside the latest, as far as there is room: what was registered longest ago goes first.
-    pub fn keep_others_of(&mut self, before: &Self) {
-        let id = self.latest.id;
-        let kept = before.care_ofs().filter(|care_of| care_of.id != id);
-        self.others = kept.take(Paths::MAX - 1).cloned().collect();
+    /// What stays beside a Binding Update of the number `id` under `spi`: what has another number, unless that `overwrites` all. A new SA
+    /// begins with nothing beside.
+    pub fn beside(&self, id: Option<BindingId>, overwrites: bool, spi: Spi) -> impl Iterator<Item = &CareOfBinding> {
+        let stays = id.is_some() && !overwrites && self.spi == spi;
+        self.care_ofs().filter(move |care_of| stays && care_of.id != id)
+    }
+
+    /// Keeps what stays of `before` beside the latest, as far as there is room: what was registered longest ago goes first.
+    pub fn keep_others_of(&mut self, before: &Self, overwrites: bool) {
+        self.others = before.beside(self.latest.id, overwrites, self.spi).take(Paths::MAX - 1).cloned().collect();
     }
 
     /// Forgets the paths beside the latest whose remote `ends` says yes of.

@@ -93,8 +93,10 @@ impl HomeAgent {
             SeenAt { place, token: PathToken(token) }
         });
         held.seen_at = Some(seen);
-        held.unproved.begin(place, now);
         let home = held.home();
+        let is_alone =
+            self.cache.get(home).is_none_or(|binding| !binding.care_ofs().any(|care_of| care_of.is_unproved_beside(place)));
+        held.unproved.begin(place, is_alone, now);
         self.move_downlink(home);
         let asked = BindingAcknowledgement::new(Status::REASON_UNSPECIFIED, update.sequence, Lifetime::ZERO);
         self.answer(received, install, update, BindingAcknowledgement { path_check: Some(seen.token), ..asked });

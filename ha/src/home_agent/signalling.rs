@@ -178,7 +178,11 @@ impl HomeAgent {
             update_proves: !held.has_authentic_data() && !held.knows_token,
         };
         let proof = path_check::judge(&arrival, rng);
-        self.note_place(received.spi, place, &proof, now);
+        let is_alone = self.cache.get(home).is_none_or(|before| {
+            let mut beside = before.beside(registration.id, update.overwrite, received.spi);
+            !beside.any(|care_of| care_of.is_unproved_beside(place))
+        });
+        self.note_place(received.spi, place, is_alone, &proof, now);
         let binding = binding(registration, received, relayed, proof, now);
         let acknowledgement = acknowledgement(&binding.latest, registration, update.sequence);
         self.bind(home, binding, update.overwrite, now);
@@ -207,13 +211,14 @@ impl HomeAgent {
         }
     }
 
-    /// What may go where a Binding Update came from. Where the node was seen before is of no interest any more.
-    fn note_place(&mut self, spi: Spi, place: Place, proof: &PathProof, now: Instant) {
+    /// What may go where a Binding Update came from, which is the only place that is not proved, or not. Where the node was seen before is
+    /// of no interest any more.
+    fn note_place(&mut self, spi: Spi, place: Place, is_alone: bool, proof: &PathProof, now: Instant) {
         let Some(held) = self.sas.get_mut(&spi) else { return };
         held.seen_at = None;
         match proof {
             PathProof::Proved => held.unproved.proved(place),
-            PathProof::Awaited { .. } => held.unproved.begin(place, now),
+            PathProof::Awaited { .. } => held.unproved.begin(place, is_alone, now),
         }
     }
 

@@ -154,6 +154,30 @@ fn behind_a_nat_each_proves_itself_and_the_other_needs_nothing() {
     assert_eq!((remotes(&said), said.acknowledgements[0].path_check), (vec![outside], None), "what is proved stays proved");
 }
 
+/// A copied Binding Update has taken one care-of address elsewhere while the other moves behind a NAT: both draw on one budget, and nobody
+/// knows what of it went to the node.
+#[test]
+fn what_one_care_of_address_got_is_not_given_back_while_another_is_not_proved_either() {
+    let (copied, outside): (SocketAddr, SocketAddr) = (([198, 51, 100, 66], 1).into(), ([198, 51, 100, 67], 1).into());
+    let allowance = |said: &Said, remote| {
+        let path = said.paths().iter().find(|path| path.remote == remote).unwrap();
+        let Allowance::Octets(left) = path.allowance.clone() else { panic!("{remote} is proved") };
+        left
+    };
+    let mut story = bound_twice();
+    story.receives_from(numbered(3, 1, CARE_OF), copied);
+    let said = story.receives_from(numbered(4, 2, OTHER), outside);
+    let first = allowance(&said, copied);
+    assert!(first.is_same(&allowance(&said, outside)));
+    let path_check = said.acknowledgements[0].path_check;
+    let said = story.receives_from(BindingUpdate { path_check, ..numbered(5, 2, OTHER) }, outside);
+    assert!(said.paths().iter().any(|path| path.remote == outside && path.is_proved()));
+    assert!(first.is_same(&allowance(&said, copied)), "what it gets comes out of the same");
+    let next = ([198, 51, 100, 68], 1).into();
+    let said = story.receives_from(numbered(6, 2, OTHER), next);
+    assert!(first.is_same(&allowance(&said, copied)) && first.is_same(&allowance(&said, next)));
+}
+
 #[test]
 fn data_from_any_of_them_is_where_the_node_is_bound() {
     let mut story = bound_twice();
