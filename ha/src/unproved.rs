@@ -61,6 +61,12 @@ impl Unproved {
         }
     }
 
+    /// What is left to new packets when old ones are sent again to the newest place: half of what there was when it came, however often
+    /// it asks.
+    pub fn spared(&self) -> u64 {
+        self.left_before / 2
+    }
+
     /// The way to such a place. All count down the same octets.
     pub fn path(&self, (socket, remote): Place) -> Path {
         Path { allowance: self.allowance.clone(), ..Path::proved(socket, remote) }
@@ -130,6 +136,7 @@ mod tests {
         spend(&mut unproved, 10_000);
         unproved.begin(place(2), true, now);
         spend(&mut unproved, 20_000);
+        assert_eq!(unproved.spared(), (UNPROVED - 10_000) / 2);
         unproved.proved(place(1));
         assert_eq!(left(&unproved), UNPROVED - 30_000, "only the newest place is known by what it got");
         unproved.proved(place(2));

@@ -21,6 +21,7 @@ impl HomeAgent {
         let Some(latest) = path_check::paths(binding, &held.unproved, held.seen_at).iter().next().cloned() else { return };
         let since = now.checked_sub(KEPT_FOR).unwrap_or(now);
         let above = received.0.checked_sub(OVERTAKING);
-        self.commands.push_back(Command::Resend { spi, paths: Paths::one(latest), above, since });
+        let spared = held.unproved.spared();
+        self.commands.push_back(Command::Resend { spi, paths: Paths::one(latest), above, since, spared });
     }
 }

@@ -61,7 +61,7 @@ impl MobileNode {
         let oldest = now.checked_sub(KEPT_FOR).unwrap_or(now);
         let since = began.and_then(|began| began.checked_sub(IN_THE_QUEUE)).map_or(oldest, |since| since.max(oldest));
         let (spi, paths) = (install.sa.spi, Paths::one(path));
-        self.actions.push_back(Action::Command(Command::Resend { spi, paths, above: None, since }));
+        self.actions.push_back(Action::Command(Command::Resend { spi, paths, above: None, since, spared: 0 }));
     }
 }
 

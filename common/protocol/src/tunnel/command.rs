@@ -186,6 +186,9 @@ pub enum Command {
         above: Option<u32>,
         /// Only what was sealed no earlier.
         since: Instant,
+        /// So many octets of the paths' allowance are left to what is new: the same for all entry-points and whenever it is said again,
+        /// one datagram of each entry-point apart.
+        spared: u64,
     },
     /// Sends one dummy packet (RFC 4303 section 2.6), so that a NAT on the way keeps its mapping.
     Keepalive {

@@ -38,8 +38,13 @@ fn behind_a_nat_it_gets_no_more_than_any_place_that_is_not_proved_and_the_rest_o
     let said = story.receives_from(behind_a_break(2, 100), outside);
     let (path, ..) = resent(&said).unwrap();
     assert_eq!((path.remote, path.allowance), (outside, Allowance::octets(UNPROVED)), "not to where it was either");
+    let spared = |said: &Said| {
+        said.others.iter().find_map(|command| if let Command::Resend { spared, .. } = command { Some(*spared) } else { None })
+    };
+    assert_eq!(spared(&said), Some(UNPROVED / 2));
+    assert_eq!(spared(&story.receives_from(behind_a_break(3, 100), outside)), Some(UNPROVED / 2), "however often it asks");
     let token = said.acknowledgements[0].path_check;
-    let said = story.receives_from(BindingUpdate { path_check: token, ..behind_a_break(3, 100) }, outside);
+    let said = story.receives_from(BindingUpdate { path_check: token, ..behind_a_break(4, 100) }, outside);
     let (path, ..) = resent(&said).unwrap();
     assert_eq!((path.remote, path.is_proved()), (outside, true));
 }

@@ -90,21 +90,19 @@ impl Kept {
         }
     }
 
-    /// Puts into `send`, in order, what was sealed under `spi` since `since` with a number above `above`, as far as there is room and half
-    /// of the paths' allowance goes. What is sent again once is not a second time.
+    /// Puts into `send`, in order, what was sealed under `spi` since `since` with a number above `above`, as far as there is room and the
+    /// paths' allowance goes, of which `spared` octets stay. What is sent again once is not a second time.
     pub(super) fn send_again(
         &mut self,
         spi: Spi,
         above: Option<u32>,
         since: Instant,
-        paths: &Paths,
+        (paths, spared): (&Paths, u64),
         send: &mut SendBatch,
     ) -> SentAgain {
         let first = self.datagrams.partition_point(|kept| kept.sealed_at < since);
         let is_wanted = |kept: &&mut Datagram| kept.spi == spi && above.is_none_or(|above| kept.sequence > above);
-        // Half of what may go to a place that is not proved is for what is new.
-        let left = paths.iter().filter_map(|path| path.allowance.left()).min().unwrap_or_default();
-        let spared = usize::try_from(left / 2).unwrap_or(usize::MAX);
+        let spared = usize::try_from(spared).unwrap_or(usize::MAX);
         let mut datagrams = 0;
         for kept in self.datagrams.range_mut(first..).filter(is_wanted).filter(|kept| !kept.is_sent_again) {
             let Some(octets) = self.octets.get(kept.range.clone()) else { break };
@@ -171,6 +169,10 @@ mod tests {
 
     /// The numbers that are sent again.
     fn again(kept: &mut Kept, of: Spi, above: Option<u32>, since: Instant, paths: &Paths) -> Vec<u32> {
+        again_sparing(kept, of, above, since, (paths, 0))
+    }
+
+    fn again_sparing(kept: &mut Kept, of: Spi, above: Option<u32>, since: Instant, paths: (&Paths, u64)) -> Vec<u32> {
         let mut send = SendBatch::new(64, 1 << 16);
         let sent = kept.send_again(of, above, since, paths, &mut send);
         let numbers: Vec<u32> = send.iter().map(|(_, octets)| Envelope::parse(octets).unwrap().sequence).collect();
@@ -239,13 +241,23 @@ mod tests {
         assert_eq!(kept.datagrams.back().unwrap().sequence, 99);
     }
 
+    /// What several entry-points have kept, and what is asked for again, leaves the same to what is new.
     #[test]
-    fn a_place_that_is_not_proved_gets_no_more_than_half_its_allowance_and_the_rest_when_it_is() {
-        let (mut kept, now) = (Kept::default(), some_instant());
-        (0..10).for_each(|number| kept.keep(spi(1), &sealed(spi(1), number, 100), ORDINARY, now));
-        let unproved = Path { allowance: Allowance::octets(6 * 148 + 2), ..paths().iter().next().unwrap().clone() };
-        assert_eq!(again(&mut kept, spi(1), None, now, &Paths::one(unproved)), [0, 1, 2]);
-        assert_eq!(again(&mut kept, spi(1), None, now, &paths()), (3..10).collect::<Vec<_>>());
+    fn a_place_that_is_not_proved_gets_what_is_not_spared_from_all_together_and_the_rest_when_it_is_proved() {
+        let now = some_instant();
+        let mut all: [Kept; 3] = std::array::from_fn(|_| Kept::default());
+        for kept in &mut all {
+            (0..10).for_each(|number| kept.keep(spi(1), &sealed(spi(1), number, 100), ORDINARY, now));
+        }
+        let allowance = Allowance::octets(8 * 148);
+        let unproved = Paths::one(Path { allowance: allowance.clone(), ..paths().iter().next().unwrap().clone() });
+        let mut again = |index: usize, paths: &Paths| again_sparing(&mut all[index], spi(1), None, now, (paths, 4 * 148));
+        assert_eq!(again(0, &unproved), [0, 1, 2, 3]);
+        assert_eq!(again(1, &unproved), [0; 0], "another entry-point");
+        assert_eq!(again(0, &unproved), [0; 0], "another Binding Update");
+        assert_eq!(allowance.left(), Some(4 * 148));
+        assert_eq!(again(0, &paths()), (4..10).collect::<Vec<_>>());
+        assert_eq!(again(2, &paths()), (0..10).collect::<Vec<_>>());
     }
 
     #[test]
@@ -254,7 +266,7 @@ mod tests {
         let form = Form { traffic_class: 0xb8, fragmentation: Fragmentation::OnItsOwn };
         (0..3).for_each(|number| kept.keep(spi(1), &sealed(spi(1), number, 100), form, now));
         let mut send = SendBatch::new(2, 1 << 16);
-        let sent = kept.send_again(spi(1), None, now, &paths(), &mut send);
+        let sent = kept.send_again(spi(1), None, now, (&paths(), 0), &mut send);
         assert_eq!(sent, SentAgain { datagrams: 2, is_full: true });
         assert!(send.runs().all(|(run, _)| (run.traffic_class, run.fragmentation) == (0xb8, Fragmentation::OnItsOwn)));
         assert_eq!(again(&mut kept, spi(1), None, now, &paths()), [2]);

@@ -111,8 +111,8 @@ impl EntryPoint {
             Command::Keepalive { spi, path } => {
                 self.send_own(*spi, &Paths::one(path.clone()), &Outer::own(PType::Protected, NEXT_HEADER_NONE), &[], rng, send);
             }
-            Command::Resend { spi, paths, above, since } => {
-                let sent = self.kept.send_again(*spi, *above, *since, paths, send);
+            Command::Resend { spi, paths, above, since, spared } => {
+                let sent = self.kept.send_again(*spi, *above, *since, (paths, *spared), send);
                 self.counters.count_again(sent.datagrams);
                 return sent.is_full;
             }

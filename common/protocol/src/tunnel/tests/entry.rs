@@ -82,7 +82,7 @@ fn a_syn_announces_segments_that_fit_into_the_tunnel() {
 fn resend(pair: &mut Pair, above: Option<u32>) -> Vec<Vec<u8>> {
     let Command::Move { paths, .. } = bind(5001) else { unreachable!() };
     let since = pair.now;
-    pair.mn_commands(&Command::Resend { spi: spi(), paths, above, since })
+    pair.mn_commands(&Command::Resend { spi: spi(), paths, above, since, spared: 0 })
 }
 
 #[test]
