@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use protocol::features::Features;
 use protocol::tunnel::{Path, SocketId};
 use protocol::wire::mobility::PathToken;
 
@@ -55,7 +56,13 @@ impl PathCheck {
         }
     }
 
-    /// What a Binding Update on `path` carries.
+    /// What a Binding Update on `path` carries to a home agent with these features. One that reads our other option hears from the
+    /// first on that the node knows this check: else a copied packet of user data would prove a path in the node's name.
+    pub fn said(&self, path: &Path, features: Features) -> Option<PathToken> {
+        self.token(path).or_else(|| features.has(Features::RESEND).then_some(PathToken::NONE))
+    }
+
+    /// What is to be given back on `path`.
     pub fn token(&self, path: &Path) -> Option<PathToken> {
         self.token.as_ref().filter(|(came_on, _)| came_on == path).map(|(_, token)| *token)
     }
@@ -83,6 +90,15 @@ mod tests {
         assert_eq!((check.token(&path(1)), check.token(&path(2))), (Some(TOKEN), None));
         assert_eq!(check.acknowledged(SocketId(1), path(1), None), None);
         assert_eq!(check.token(&path(1)), None);
+    }
+
+    #[test]
+    fn a_home_agent_of_ours_hears_that_the_node_knows_the_check_and_a_plain_one_nothing() {
+        let mut check = PathCheck::default();
+        let said = |check: &PathCheck| [Features::RESEND, Features::NONE].map(|features| check.said(&path(1), features));
+        assert_eq!(said(&check), [Some(PathToken::NONE), None]);
+        check.requested(SocketId(1), path(1), TOKEN);
+        assert_eq!(said(&check), [Some(TOKEN); 2]);
     }
 
     #[test]

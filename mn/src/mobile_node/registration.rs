@@ -50,7 +50,7 @@ impl MobileNode {
         Report::updating(install.sa.spi, sequence, self.registration.unanswered());
         let lifetime = if self.leaving || self.says_that_it_is_home() { Lifetime::ZERO } else { BINDING_LIFETIME };
         let care_of = self.home_as_care_of().unwrap_or(care_of);
-        let token = self.path_check.token(path);
+        let token = self.path_check.said(path, install.sa.features);
         let (id, overwrites) = (self.binding_id(), self.handover.beside().is_none());
         let mobile_router = self.as_router(&install.sa);
         let received = self.heard_up_to(install.sa.spi);

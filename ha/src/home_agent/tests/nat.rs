@@ -157,7 +157,12 @@ fn who_has_shown_one_of_our_options_is_proved_by_no_copied_packet_under_a_later_
     let behind_a_break: fn(&mut Story) = |story| {
         story.receives(BindingUpdate { received: Some(HighestReceived(7)), ..update(2) });
     };
-    for shows in [with_token, behind_a_break] {
+    let from_the_first_on: fn(&mut Story) = |story| {
+        story.receives(giving_back(Some(PathToken::NONE), 1));
+        let said = story.receives_from(giving_back(Some(PathToken::NONE), 2), outside(2));
+        assert!(token(&said).is_some() && story.sees(outside(2)).is_nothing());
+    };
+    for shows in [with_token, behind_a_break, from_the_first_on] {
         let mut story = Story::new();
         shows(&mut story);
         story.passes(1);
