@@ -1,5 +1,5 @@
-//! Somebody on the way copies Binding Updates and delivers each first, from an address of his own, while 29 Mbit/s go
-//! down: what he draws to third parties, and that the node misses nothing.
+//! Somebody on the way copies Binding Updates and delivers each first, from an address of his own, and the packet of user data behind it,
+//! while 29 Mbit/s go down: what he draws to third parties, and that the node misses nothing.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};

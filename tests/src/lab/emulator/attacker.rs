@@ -1,4 +1,5 @@
-//! Somebody on the way who copies Binding Updates and delivers each from an address of his own before the original arrives.
+//! Somebody on the way who copies Binding Updates and delivers each from an address of his own before the original arrives; and behind
+//! each the next packet with user data, as if the node went on from there.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -25,6 +26,8 @@ pub struct Attacker {
     /// The latest that he copied, and how many there were.
     copied: Option<Vec<u8>>,
     count: u32,
+    /// Where the latest copy came from, until user data has followed it.
+    followed_from: Option<Ipv4Addr>,
 }
 
 /// What he makes of a packet.
@@ -39,12 +42,20 @@ pub struct Theft {
 impl Attacker {
     /// Nothing copied yet.
     pub fn new(attack: Attack) -> Self {
-        Self { attack, copied: None, count: 0 }
+        Self { attack, copied: None, count: 0, followed_from: None }
     }
 
     /// Looks at an IP packet; `None` for one that does not interest him.
     pub fn sees(&mut self, packet: &[u8]) -> Result<Option<Theft>> {
-        let Some(update) = pcap::read_packet(packet).filter(is_binding_update) else { return Ok(None) };
+        let Some(datagram) = pcap::read_packet(packet) else { return Ok(None) };
+        match ptype_to_home_agent(&datagram) {
+            Some(8) => self.sees_update(datagram),
+            Some(1) => self.sees_user_data(&datagram),
+            _ => Ok(None),
+        }
+    }
+
+    fn sees_update(&mut self, update: Datagram) -> Result<Option<Theft>> {
         let original_goes_on = !self.attack.withholds;
         // The node sends a Binding Update that matters several times.
         if self.copied.as_ref() == Some(&update.payload) {
@@ -54,17 +65,28 @@ impl Attacker {
             return Ok(None);
         }
         let from = Ipv4Addr::from_bits(self.attack.from.to_bits() + self.count);
-        let copy = pcap::ip_packet(&Datagram { from: SocketAddr::new(from.into(), update.from.port()), ..update.clone() });
+        let copy = copy(&update, from)?;
         self.count += 1;
         self.copied = Some(update.payload);
-        Ok(Some(Theft { copy: Some(copy.context("a copy of a packet is none")?), original_goes_on }))
+        self.followed_from = Some(from);
+        Ok(Some(Theft { copy: Some(copy), original_goes_on }))
+    }
+
+    fn sees_user_data(&mut self, datagram: &Datagram) -> Result<Option<Theft>> {
+        let Some(from) = self.followed_from.take() else { return Ok(None) };
+        Ok(Some(Theft { copy: Some(copy(datagram, from)?), original_goes_on: true }))
     }
 }
 
-/// PType 8 to the home agent's port, over IPv4.
-fn is_binding_update(datagram: &Datagram) -> bool {
-    let ptype = datagram.payload.first().map(|octet| octet >> 4);
-    datagram.to.is_ipv4() && datagram.to.port() == plan::PORT && ptype == Some(8)
+fn copy(datagram: &Datagram, from: Ipv4Addr) -> Result<Vec<u8>> {
+    let copy = Datagram { from: SocketAddr::new(from.into(), datagram.from.port()), ..datagram.clone() };
+    pcap::ip_packet(&copy).context("a copy of a packet is none")
+}
+
+/// Of what goes to the home agent's port over IPv4: 8 of a Binding Update, 1 of user data.
+fn ptype_to_home_agent(datagram: &Datagram) -> Option<u8> {
+    let is_to_home_agent = datagram.to.is_ipv4() && datagram.to.port() == plan::PORT;
+    datagram.payload.first().map(|octet| octet >> 4).filter(|_| is_to_home_agent)
 }
 
 #[cfg(test)]
@@ -90,5 +112,18 @@ mod tests {
             })
         });
         assert_eq!(sources, [Some(Some("203.0.113.66".to_owned())), Some(None), Some(Some("203.0.113.67".to_owned())), None]);
+    }
+
+    #[test]
+    fn the_first_user_data_behind_a_copied_binding_update_is_copied_from_the_same_address_and_goes_on() {
+        let mut attacker = Attacker::new(Attack { from: [203, 0, 113, 66].into(), thefts: 1, withholds: true });
+        let mut sees = |payload: &[u8]| attacker.sees(&packet(plan::PORT, payload)).unwrap();
+        assert_eq!(sees(&[0x10, 1]), None);
+        sees(&[0x80, 1]);
+        let theft = sees(&[0x10, 2]).unwrap();
+        let copied = pcap::read_packet(&theft.copy.unwrap()).unwrap();
+        assert_eq!((copied.from, &copied.payload[..]), (([203, 0, 113, 66], 5000).into(), &[0x10, 2][..]));
+        assert!(theft.original_goes_on);
+        assert_eq!(sees(&[0x10, 3]), None, "one is enough");
     }
 }
