@@ -24,8 +24,10 @@ use crate::local_networks::LocalNetwork;
 /// The guard of one mobile node.
 pub struct LeakGuard {
     rules: Rules,
-    /// The table as the kernel shows it after our last change; `None` while there is none.
-    standing: Option<String>,
+    /// Whether the table is to stand: from `put_up` to `take_down`, whoever takes it away meanwhile.
+    is_to_stand: bool,
+    /// The table as the kernel showed it after our last change; `None` where it was gone already.
+    shown: Option<String>,
 }
 
 impl LeakGuard {
@@ -41,7 +43,7 @@ impl LeakGuard {
             answered: Vec::new(),
             home_link: None,
         };
-        Self { rules, standing: None }
+        Self { rules, is_to_stand: false, shown: None }
     }
 
     /// There is a network behind this host on the interface `lan`: what it sends goes through the tunnel or stays there.
@@ -51,19 +53,28 @@ impl LeakGuard {
         self
     }
 
-    /// Puts the table up, in place of what an earlier run has left. With the mode "off" takes that away.
+    /// Puts the table up, in place of what an earlier run has left; gives whether there was something. With the mode "off" takes that
+    /// away, and gives `false`.
     ///
     /// # Errors
     /// nftables is missing or refuses; the text says what to do.
-    pub async fn put_up(&mut self) -> Result<(), GuardError> {
+    pub async fn put_up(&mut self) -> Result<bool, GuardError> {
         if self.is_off() {
             // Who has no nftables has no table of ours either.
             let _ = nft::delete(&self.rules.table()).await;
-            return Ok(());
+            return Ok(false);
         }
-        self.rules.answered = answered::connections();
-        nft::run(self.rules.whole()).await?;
-        self.remember().await
+        let stood = self.is_standing().await?;
+        self.write_whole().await?;
+        Ok(stood)
+    }
+
+    /// Whether the kernel has the table now, whoever has put it up.
+    ///
+    /// # Errors
+    /// As [`Self::put_up`].
+    pub async fn is_standing(&self) -> Result<bool, GuardError> {
+        Ok(nft::list(&self.rules.table()).await?.is_some())
     }
 
     /// Takes the table away; gives whether there was one.
@@ -71,7 +82,7 @@ impl LeakGuard {
     /// # Errors
     /// nftables refuses. That the command `nft` is missing is none: then there is no table.
     pub async fn take_down(&mut self) -> Result<bool, GuardError> {
-        self.standing = None;
+        (self.is_to_stand, self.shown) = (false, None);
         match nft::delete(&self.rules.table()).await {
             Err(GuardError::NotInstalled) => Ok(false),
             // The table's owner is asked; who never had one may lack what it takes.
@@ -136,16 +147,20 @@ impl LeakGuard {
     /// # Errors
     /// As [`Self::put_up`].
     pub async fn reassert(&mut self) -> Result<bool, GuardError> {
-        if self.standing.is_none() || nft::list(&self.rules.table()).await? == self.standing {
+        if !self.is_to_stand {
             return Ok(false);
         }
-        self.put_up().await?;
+        let found = nft::list(&self.rules.table()).await?;
+        if found.is_some() && found == self.shown {
+            return Ok(false);
+        }
+        self.write_whole().await?;
         Ok(true)
     }
 
-    /// Whether the table stands, as far as the node knows.
+    /// Whether the table is to stand: nobody but somebody else takes it away, and then it is put up again.
     pub fn is_up(&self) -> bool {
-        self.standing.is_some()
+        self.is_to_stand
     }
 
     /// Whether private networks on the link are reached past the tunnel.
@@ -159,17 +174,25 @@ impl LeakGuard {
 
     /// One transaction. Where somebody has taken the table away meanwhile, it is put up whole.
     async fn change(&mut self, script: String) -> Result<(), GuardError> {
-        if self.standing.is_none() {
+        if !self.is_to_stand {
             return Ok(());
         }
         match nft::run(script).await {
             Ok(()) => self.remember().await,
-            Err(_) => self.put_up().await,
+            Err(_) => self.write_whole().await,
         }
     }
 
+    async fn write_whole(&mut self) -> Result<(), GuardError> {
+        self.rules.answered = answered::connections();
+        nft::run(self.rules.whole()).await?;
+        self.is_to_stand = true;
+        self.remember().await
+    }
+
+    /// A flush by somebody else may have come before: then nothing is shown, and [`Self::reassert`] puts it up.
     async fn remember(&mut self) -> Result<(), GuardError> {
-        self.standing = nft::list(&self.rules.table()).await?;
+        self.shown = nft::list(&self.rules.table()).await?;
         Ok(())
     }
 }

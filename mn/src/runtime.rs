@@ -130,7 +130,8 @@ struct Inputs {
 ///
 /// # Errors
 /// Why it stopped by itself. Whatever the reason, rules, routes and device are as they were before; so is the firewall, unless
-/// the node was registered: then the leak guard stays, as it does when the process is killed.
+/// the node was registered or has found a guard that an earlier run had left: then the leak guard stays, as it does when the process
+/// is killed.
 pub async fn run(
     hac: HacClient,
     host: Host,
@@ -142,10 +143,10 @@ pub async fn run(
     net::priority::answer_first();
     let lan = host.router.as_ref().map(|router| router.lan.clone());
     let guard = Arc::new(Mutex::new(LeakGuard::new(host.guard.clone(), host.tunnel.clone()).with_lan(lan)));
-    guard.lock().await.put_up().await?;
+    let stood = guard.lock().await.put_up().await?;
     let result = run_guarded(hac, host, guard.clone(), counters, status.clone(), renew, shutdown).await;
     let mut guard = guard.lock().await;
-    if result.is_err() && status.was_registered() && guard.is_up() {
+    if result.is_err() && (stood || status.was_registered()) && guard.is_up() {
         tracing::error!("the node ends by itself: its leak guard stays, and nothing leaves past it, until `mn up` or `mn down`");
         return result;
     }

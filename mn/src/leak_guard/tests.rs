@@ -143,6 +143,29 @@ fn a_table_that_somebody_took_away_or_changed_is_put_back_and_its_own_changes_ar
 }
 
 #[test]
+fn a_flush_between_a_change_and_the_look_at_it_is_undone_by_the_next_look() {
+    in_new_network_namespace_async(|| async {
+        attached();
+        let mut guard = guard(Guard::default(), full()).await;
+        let whole = shell("nft -s list ruleset");
+        for later in ["reassert", "change"] {
+            shell("nft flush ruleset");
+            guard.remember().await.unwrap();
+            assert!(guard.is_up(), "it is to stand");
+            if later == "reassert" {
+                assert!(guard.reassert().await.unwrap() && !guard.reassert().await.unwrap());
+            } else {
+                guard.set_homes(vec!["10.9.0.7".parse().unwrap()]).await.unwrap();
+            }
+            assert!(!leaves("203.0.113.5:9"), "{later}");
+            assert!(later == "change" || shell("nft -s list ruleset") == whole);
+        }
+        guard.take_down().await.unwrap();
+        assert!(!guard.is_up() && !guard.reassert().await.unwrap() && shell("nft list ruleset").is_empty());
+    });
+}
+
+#[test]
 fn what_an_earlier_run_left_is_replaced_or_with_the_guard_off_taken_away() {
     in_new_network_namespace_async(|| async {
         attached();
