@@ -71,15 +71,16 @@ pub enum HacError {
 }
 
 impl HacError {
-    /// Whether trying again without a change of configuration is of no use.
+    /// Whether trying again without a change of configuration is of no use. What whoever is on the way can make never is: a TLS
+    /// that fails says nothing about the HAC.
     pub fn is_final(&self) -> bool {
         match self {
-            Self::Tls { source, .. } => source.get_ref().is_some_and(|error| error.is::<rustls::Error>()),
             Self::Binding(_) | Self::Configuration(_) | Self::NoCredentials => true,
             Self::Failure(_) => self.is_verdict(),
             Self::Tried(tried) => tried.counted().count() > 0 && tried.counted().all(|failed| failed.error.is_final()),
             Self::Discovery(_)
             | Self::Connect { .. }
+            | Self::Tls { .. }
             | Self::Broken(_)
             | Self::TimedOut(_)
             | Self::Ended(_)

@@ -14,15 +14,20 @@ const SHOWN: Duration = Duration::from_secs(5);
 /// After the login, until packets flow.
 const REGISTERED: Duration = Duration::from_secs(5);
 
-/// Nothing goes past the router of `wifi`, and what is for any web server comes to the portal's.
-fn close(lab: &Lab) -> Result<()> {
-    let rules = "
+const WEB: &str = "tcp dport 80";
+const ALL_TCP: &str = "meta l4proto tcp";
+
+/// Nothing goes past the router of `wifi`, and what is `taken` comes to the portal's web server.
+fn close(lab: &Lab, taken: &str) -> Result<()> {
+    let rules = format!(
+        "
         add table ip portal
-        add chain ip portal answers { type nat hook prerouting priority dstnat; }
-        add rule ip portal answers iifname wifi tcp dport 80 redirect to :8080
-        add chain ip portal forward { type filter hook forward priority 0; }
+        add chain ip portal answers {{ type nat hook prerouting priority dstnat; }}
+        add rule ip portal answers iifname wifi {taken} redirect to :8080
+        add chain ip portal forward {{ type filter hook forward priority 0; }}
         add rule ip portal forward iifname wifi drop
-        add rule ip portal forward oifname wifi drop";
+        add rule ip portal forward oifname wifi drop"
+    );
     rules.trim().lines().try_for_each(|rule| lab.run(plan::NET, &["nft", rule.trim()]).map(drop))
 }
 
@@ -57,11 +62,15 @@ fn a_login_that_a_network_wants_is_noticed_and_its_window_opens_nothing_else() {
     inside(|lab| {
         let mut deployment = Deployment::with(lab, &Setup { in_memory: true, ..Setup::default() })?;
         lab.allow_warning("mn", "");
-        close(lab)?;
+        close(lab, ALL_TCP)?;
         let _portal = lab.serve(plan::NET, "serve-portal", PORTAL)?;
         lab.attach(plan::WIFI)?;
         deployment.mn_start(&[])?;
         is_noticed(&deployment, SHOWN)?;
+        wait_for("the node to say who answers in the HAC's place", SHOWN, || {
+            let status = deployment.status("mn")?;
+            Ok(status["last_error"].as_str().is_some_and(|error| error.contains("does not speak TLS")).then_some(()))
+        })?;
 
         let clear = lab.watch_for_clear_but("window", &format!("tcp port 80 or tcp port {PORTAL}"))?;
         let behind = [plan::CN4, IpAddr::from(plan::HAC4)].map(|ip| format!("{ip}:53"));
@@ -100,7 +109,7 @@ fn a_login_that_a_network_wants_is_noticed_and_its_window_opens_nothing_else() {
 
 /// What was paid for is used up in the midst of everything.
 fn runs_out(lab: &Lab, deployment: &Deployment<'_>) -> Result<()> {
-    close(lab)?;
+    close(lab, WEB)?;
     let ping = lab.spawn(plan::MN, "ping", "ping".as_ref(), &["-i", "0.2", &plan::CN4.to_string()])?;
     is_noticed(deployment, 2 * SHOWN)?;
     open(lab)?;

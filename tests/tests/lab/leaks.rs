@@ -119,6 +119,7 @@ pub(crate) fn killed_in_each_state(lab: &Lab, suite: &str) -> Result<()> {
     }
     killed(&mut deployment)?;
     deployment.wait_for_state("bootstrapping")?;
+    answered_by_another(lab, &mut deployment)?;
     deployment.hac.restart()?;
     deployment.wait_until_serving()?;
     deployment.wait_until_registered(SOON)?;
@@ -169,6 +170,19 @@ fn ended_by_sigterm(deployment: &mut Deployment<'_>, state: &str) -> Result<()> 
     let status = deployment.mn()?.terminate(SOON)?;
     ensure!(status.success(), "{state}: mn ended with {status}");
     Ok(())
+}
+
+/// Killed and started again in a network that answers in the HAC's place: whoever is on the way ends no node.
+fn answered_by_another(lab: &Lab, deployment: &mut Deployment<'_>) -> Result<()> {
+    let _another = lab.serve(plan::HAC, "serve-portal", plan::PORT)?;
+    killed(deployment)?;
+    wait_for("the node to say that it does not trust who answers", SOON, || {
+        let status = deployment.status("mn")?;
+        Ok(status["last_error"].as_str().is_some_and(|error| error.contains("was not trusted")).then_some(()))
+    })?;
+    a_while();
+    deployment.mn()?.check_running()?;
+    deployment.wait_for_state("bootstrapping")
 }
 
 #[test]

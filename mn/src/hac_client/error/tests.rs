@@ -77,12 +77,20 @@ fn a_list_of_many_addresses_ends() {
 #[test]
 fn a_run_is_final_only_where_every_address_that_could_be_asked_is() {
     let (no_network, down) = (connect(2, ErrorKind::NetworkUnreachable), connect(3, ErrorKind::ConnectionRefused));
-    assert!(tried(vec![untrusted(1)]).is_final());
-    assert!(tried(vec![untrusted(1), no_network]).is_final(), "this host has no IPv6, say: that will not change the certificate");
-    assert!(!tried(vec![untrusted(1), down]).is_final(), "the other one may come back");
-    assert!(!tried(vec![untrusted(1), refused(2, Status::Unavailable, Some(9))]).is_final());
+    let verdict = || refused(1, Status::NotAuthenticated, None);
+    assert!(tried(vec![verdict()]).is_final());
+    assert!(tried(vec![verdict(), no_network]).is_final(), "this host has no IPv6, say: that will not change the key");
+    assert!(!tried(vec![verdict(), down]).is_final(), "the other one may come back");
+    assert!(!tried(vec![verdict(), refused(2, Status::Unavailable, Some(9))]).is_final());
     assert!(!tried(vec![connect(1, ErrorKind::NetworkUnreachable)]).is_final());
     assert!(!tried(vec![]).is_final());
+}
+
+#[test]
+fn whoever_answers_in_the_place_of_the_hac_ends_no_node() {
+    let junk = rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType);
+    let portal = (at(2), HacError::Tls { address: at(2), source: Error::new(ErrorKind::InvalidData, junk) });
+    assert!(!tried(vec![untrusted(1), portal, connect(3, ErrorKind::NetworkUnreachable)]).is_final());
 }
 
 #[test]

@@ -1,6 +1,7 @@
-//! A captive portal's web server: whatever is asked for leads to a login, and the login's page says so.
+//! A captive portal's web server: whatever is asked for leads to a login, and the login's page says so. What is no HTTP is answered as web
+//! servers do.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
@@ -27,6 +28,13 @@ pub fn serve(listen: SocketAddr) -> Result<()> {
 
 fn answer(mut client: &TcpStream) -> Result<()> {
     client.set_read_timeout(Some(PATIENCE))?;
+    let mut first = [0];
+    client.peek(&mut first)?;
+    if !first[0].is_ascii_uppercase() {
+        // What is not read when it closes would be a reset.
+        let _hello = client.read(&mut [0; 1 << 14])?;
+        return Ok(client.write_all(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")?);
+    }
     let mut lines = BufReader::new(client).lines();
     let request = lines.next().context("no request")??;
     lines.map_while(Result::ok).take_while(|line| !line.is_empty()).for_each(drop);
