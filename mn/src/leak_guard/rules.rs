@@ -19,7 +19,7 @@ use crate::local_networks::{self, LocalNetwork};
 
 /// Counts what was to leave beside the tunnel.
 pub(super) const REJECTED: &str = "rejected";
-/// Of that, queries to name servers.
+/// Of that, queries to name servers, also over TLS, DTLS or QUIC (RFC 7858, RFC 8094, RFC 9250).
 pub(super) const REJECTED_DNS: &str = "rejected-dns";
 /// Counts what came for a home address past the tunnel.
 pub(super) const INJECTED: &str = "injected";
@@ -54,7 +54,7 @@ const ANSWERS: &str = "
 /// SYN, a second later), everything else by an ICMP error.
 const REFUSE: &str = "
     chain refuse {
-        meta l4proto { tcp, udp } th dport 53 counter name \"rejected-dns\"
+        meta l4proto { tcp, udp } th dport { 53, 853 } counter name \"rejected-dns\"
         counter name \"rejected\"
         meta l4proto tcp reject with tcp reset
         reject with icmpx admin-prohibited
@@ -248,7 +248,7 @@ table inet {table} {{
         if !all {
             return (String::new(), String::new());
         }
-        let dns = format!("\n        meta nfproto {protocol} meta l4proto {{ tcp, udp }} th dport 53 goto refuse");
+        let dns = format!("\n        meta nfproto {protocol} meta l4proto {{ tcp, udp }} th dport {{ 53, 853 }} goto refuse");
         let dns = if self.guard.local_dns { String::new() } else { dns };
         (dns, format!("\n        meta nfproto {protocol} goto refuse"))
     }

@@ -56,6 +56,7 @@ fn everything_is_refused_but_private_networks_on_the_link_and_what_is_excepted()
             ("[2001:db8:1::1]:9", false),
             ("192.168.1.1:9", true),
             ("192.168.1.1:53", false),
+            ("192.168.1.1:853", false),
             ("192.168.2.1:9", false),
             ("203.0.113.129:53", true),
             ("127.0.0.1:9", true),
@@ -63,7 +64,7 @@ fn everything_is_refused_but_private_networks_on_the_link_and_what_is_excepted()
             assert_eq!(leaves(to), expected, "{to}\n{}", shell("nft list ruleset"));
         }
         let seen = Reader::new(&Guard::default(), full().table).read().await;
-        assert_eq!((seen.mode.as_str(), seen.standing, seen.rejected, seen.rejected_dns), ("on", true, 6, 1));
+        assert_eq!((seen.mode.as_str(), seen.standing, seen.rejected, seen.rejected_dns), ("on", true, 7, 2));
     });
 }
 
