@@ -72,7 +72,7 @@ pub enum DnsError {
         source: io::Error,
     },
     /// A program.
-    #[error("{program} failed: {said}")]
+    #[error("{program} failed: {said}; is it installed, and was it run as root?")]
     Program {
         /// Its name.
         program: String,
@@ -163,6 +163,16 @@ pub async fn clean_up(tunnel: &Tunnel) -> Result<bool, DnsError> {
         resolvconf::unset(&entry).await?;
     }
     Ok(network_manager::put_back().await? || of_resolvconf)
+}
+
+/// Whether something of the node's is left in the host's resolver, beside what goes with the device.
+pub fn is_left(tunnel: &Tunnel) -> bool {
+    is_left_at(&resolvconf::entry(&tunnel.device))
+}
+
+/// The same with our name at resolvconf.
+fn is_left_at(entry: &str) -> bool {
+    resolvconf::is_there(entry) || file::is_kept()
 }
 
 /// Whether everything of a family goes through the tunnel.

@@ -47,6 +47,7 @@ pub mod reachability;
 pub mod resume;
 pub mod routes;
 pub mod runtime;
+mod search_path;
 pub mod silence;
 pub mod status;
 pub mod superseded;

@@ -22,7 +22,7 @@ use crate::bootstrap::Run;
 use crate::captive_portal::{Portals, Window};
 use crate::clock::{self, sleep_until};
 use crate::config::{self, Guard, Tunnel};
-use crate::dns::{self, Dns, DnsError};
+use crate::dns::{self, Dns};
 use crate::fallback::{FallbackEvent, Fallbacks};
 use crate::hac_client::{HacClient, HacError, MAX_CANDIDATES};
 use crate::leak_guard::{GuardError, LeakGuard};
@@ -65,9 +65,6 @@ pub enum RuntimeError {
     /// The TUN device or a thread could not be made.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// The host's name servers, which an earlier run had changed, cannot be put back.
-    #[error(transparent)]
-    Dns(#[from] DnsError),
     /// A worker thread ended.
     #[error(transparent)]
     Worker(#[from] WorkerGone),
@@ -170,9 +167,7 @@ async fn run_guarded(
     if rules + left > 0 {
         tracing::info!(rules, routes = left, "took back what an earlier run had left");
     }
-    if dns::clean_up(&tunnel).await? {
-        tracing::info!("put the host's name servers back, which an earlier run had changed");
-    }
+    put_name_servers_back(&tunnel, &status).await;
     let (device, events) = TunnelDevice::open(&tunnel, &counters)?;
     let inward = Inward { device: device.interface(), lan: router.as_ref().map(|router| router.lan.clone()) };
     let nat64 = nat64s::start(inward.clone(), hac.name_servers.clone(), tunnel.fwmark)?;
@@ -234,6 +229,18 @@ async fn run_guarded(
     let _ended = upkeep.await;
     let cleaned = runtime.routes.lock().await.clean_up().await;
     result.and(cleaned.map(|_| ()).map_err(RuntimeError::from))
+}
+
+/// What an earlier run has left of name servers stands in nobody's way but the host's own: what comes is put in its place.
+async fn put_name_servers_back(tunnel: &Tunnel, status: &SharedStatus) {
+    match dns::clean_up(tunnel).await {
+        Ok(true) => tracing::info!("put the host's name servers back, which an earlier run had changed"),
+        Ok(false) => {}
+        Err(error) => {
+            tracing::warn!(%error, "the host's name servers, which an earlier run had changed, are not put back");
+            status.update(|shown| shown.dns_error = Some(format!("what an earlier run had changed is not put back: {error}")));
+        }
+    }
 }
 
 impl Runtime {

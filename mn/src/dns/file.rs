@@ -34,12 +34,17 @@ pub(super) fn stands(servers: &[IpAddr]) -> bool {
 
 /// Where `/etc/resolv.conf` is as it would be without the node.
 pub(super) fn without_node() -> &'static str {
-    if is_ours() && fs::symlink_metadata(KEPT).is_ok() { KEPT } else { RESOLV_CONF }
+    if is_ours() && is_kept() { KEPT } else { RESOLV_CONF }
+}
+
+/// Whether there is something to put back.
+pub(super) fn is_kept() -> bool {
+    fs::symlink_metadata(KEPT).is_ok()
 }
 
 /// What was there is there again; gives whether there was something to put back. Where somebody else has written a newer one, that stays.
 pub(super) fn put_back() -> Result<bool, DnsError> {
-    if fs::symlink_metadata(KEPT).is_err() {
+    if !is_kept() {
         return Ok(false);
     }
     let put = if is_ours() || is_followed() { replace(KEPT) } else { fs::remove_file(KEPT) };

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use zbus::Connection;
 
-use super::{Device, DnsError, Wanted, Way, changes, choose, file, network_manager, resolvconf, resolved};
+use super::{Device, DnsError, Wanted, Way, changes, choose, file, is_left_at, network_manager, resolvconf, resolved};
 use crate::config::DnsMode;
 use crate::status::SharedStatus;
 use crate::system_bus;
@@ -16,6 +16,9 @@ const SETTLE: Duration = Duration::from_millis(300);
 const LOOK: Duration = Duration::from_secs(2);
 /// Where changes are told of.
 const RARE_LOOK: Duration = Duration::from_secs(60);
+/// What the node can neither keep nor take away.
+const NOT_PUT_BACK: &str =
+    "those that this node or an earlier one has set are not put back: run `mn down` when the host's resolver is itself again";
 /// Changes that may wait: they all say the same.
 const QUEUE: usize = 1;
 
@@ -100,6 +103,7 @@ impl Keeper {
     /// Of something that goes on failing it is said once.
     fn report(&mut self, kept: Result<Option<Way>, DnsError>) {
         let (way, error) = match kept {
+            Ok(None) if is_left_at(&self.entry) => (None, Some(NOT_PUT_BACK.to_owned())),
             Ok(way) => (way.map(|way| way.to_string()), None),
             Err(error) => (None, Some(error.to_string())),
         };

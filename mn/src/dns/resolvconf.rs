@@ -3,10 +3,11 @@
 
 use std::io::Write;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::DnsError;
+use crate::search_path::search_path;
 
 /// Where openresolv and Debian's keep what they were told, a file for each entry.
 const FOLDERS: [&str; 2] = ["/run/resolvconf/interfaces", "/run/resolvconf/interface"];
@@ -29,9 +30,8 @@ fn first_prefix(order: &str) -> Option<String> {
 
 /// Whether there is a program of that name that is not resolved's under another (`resolvectl(1)`).
 pub(super) fn is_installed() -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = std::env::split_paths(&path).chain(["/usr/sbin", "/sbin"].map(PathBuf::from));
-    let found = folders.map(|folder| folder.join(PROGRAM)).find_map(|program| std::fs::canonicalize(program).ok());
+    let path = search_path();
+    let found = std::env::split_paths(&path).find_map(|folder| std::fs::canonicalize(folder.join(PROGRAM)).ok());
     found.is_some_and(|program| !program.ends_with("resolvectl"))
 }
 
@@ -71,7 +71,7 @@ fn text(servers: &[IpAddr]) -> String {
 
 async fn run(words: Vec<&str>, input: String) -> Result<(), DnsError> {
     let mut command = Command::new(PROGRAM);
-    command.args(words).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+    command.args(words).env("PATH", search_path()).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
     let failed = |said| DnsError::Program { program: PROGRAM.to_owned(), said };
     let output = tokio::task::spawn_blocking(move || {
         let mut child = command.spawn()?;

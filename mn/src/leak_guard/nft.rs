@@ -1,8 +1,9 @@
 //! The command `nft`: rules on its standard input, all of them or none (nft(8), "-f").
 
-use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::{Command, Output, Stdio};
+
+use crate::search_path::search_path;
 
 /// What `nft` says of a table that is not there.
 const NO_SUCH_TABLE: &str = "No such file or directory";
@@ -60,10 +61,8 @@ pub(super) async fn delete(table: &str) -> Result<bool, GuardError> {
 /// A process of its own for some milliseconds, awaited where that holds nobody up.
 async fn nft(words: &[&str], script: String) -> Result<Output, GuardError> {
     let mut command = Command::new("nft");
-    // For a user it is often not on the path; the messages are compared.
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let path = [path, OsString::from("/usr/sbin:/sbin")].join(&OsString::from(":"));
-    command.args(words).env("PATH", path).env("LC_ALL", "C");
+    // The messages are compared.
+    command.args(words).env("PATH", search_path()).env("LC_ALL", "C");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let exchange = move || {
         let mut child = command.spawn()?;

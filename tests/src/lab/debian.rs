@@ -88,7 +88,26 @@ impl Debian<'_> {
         command
     }
 
-    /// The same of a node that stays, as a service of the system where one is booted: then this command is not its process, and ends
+    /// The same from a shell in which `before` was run.
+    pub fn mn_after(&self, before: &str) -> Command {
+        let mut command = self.command("sh");
+        command.args(["-ec", &format!("{before}; exec /tmp/mn \"$@\""), "mn"]).args(CONFIGURATION);
+        command
+    }
+
+    /// openresolv where Debian installs it, in a folder of the administrator's.
+    pub fn install_openresolv(&self) -> Result<()> {
+        let [folder, own] = ["usr/sbin", "opt/openresolv/sbin"].map(|folder| self.root.join(folder));
+        let layers = format!("lowerdir={}:{}", text(&own)?, text(&folder)?);
+        programs::run(Command::new("mount").args(["-t", "overlay", "-o", &layers, "overlay"]).arg(folder)).map(drop)
+    }
+
+    /// Takes it away again.
+    pub fn remove_openresolv(&self) -> Result<()> {
+        programs::run(Command::new("umount").arg(self.root.join("usr/sbin"))).map(drop)
+    }
+
+    /// `mn` as a node that stays, as a service of the system where one is booted: then this command is not its process, and ends
     /// with it.
     pub fn mn_service(&self) -> Command {
         if let System::Bus { .. } = &self.system {

@@ -1,6 +1,7 @@
 //! The host's name servers while the node is registered: with the real systemd-resolved and openresolv, in a Debian root.
 
 use std::path::Path;
+use std::process::Output;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -11,6 +12,8 @@ use tests::lab::{Daemon, Deployment, Lab, NameServer, Setup, inside, plan, progr
 const HAC: &str = "hac.example.org";
 /// A name that only the name server behind the home agent knows, and its address.
 const INSIDE: (&str, &str) = ("inside.example.com", "192.0.2.9");
+/// What plain `su` leaves of root's path.
+const BY_SU: &str = "PATH=/usr/bin:/bin";
 /// Who takes the settings away sees them come back.
 const ANEW: Duration = Duration::from_secs(1);
 /// Where only a look at files tells.
@@ -182,7 +185,8 @@ fn openresolv_is_told_and_forgets_also_after_a_crash() {
             let now = debian.read("/etc/resolv.conf")?;
             Ok::<_, anyhow::Error>(now.contains(&plan::CN4.to_string()) && !now.contains(&plan::HAC4.to_string()))
         };
-        scene.deployment.mn_up_by(debian.mn())?;
+        debian.install_openresolv()?;
+        scene.deployment.mn_up_by(debian.mn_after(BY_SU))?;
         scene.is_through("resolvconf")?;
         ensure!(is_inside(&debian)?, "{}", debian.read("/etc/resolv.conf")?);
         scene.finds_the_inside(&debian)?;
@@ -195,15 +199,46 @@ fn openresolv_is_told_and_forgets_also_after_a_crash() {
 
         scene.deployment.mn()?.kill()?;
         ensure!(is_inside(&debian)?, "a crash cannot put back");
-        let down = programs::output(debian.mn().arg("down"))?;
+        let down = programs::output(debian.mn_after(BY_SU).arg("down"))?;
         ensure!(down.status.success() && debian.read("/etc/resolv.conf")? == before, "{}", programs::said(&down));
         scene.deployment.mn()?.restart()?;
         scene.deployment.wait_until_registered(SOON)?;
         scene.is_through("resolvconf")?;
-        scene.down(&debian)?;
+        cannot_be_put_back(&mut scene, &debian)?;
         ensure!(debian.read("/etc/resolv.conf")? == before, "{}", debian.read("/etc/resolv.conf")?);
         Ok(())
     });
+}
+
+/// Somebody has removed the program that was told: that holds up neither a node nor the end of its guard, and is said.
+fn cannot_be_put_back(scene: &mut Scene<'_>, debian: &Debian<'_>) -> Result<()> {
+    scene.deployment.mn()?.kill()?;
+    debian.remove_openresolv()?;
+    scene.lab.allow_warning("mn", "");
+    scene.deployment.mn()?.restart()?;
+    scene.deployment.wait_until_registered(SOON)?;
+    wait_for("what is left to be shown", SOON, || {
+        let status = scene.deployment.status("mn")?;
+        Ok(status["dns_error"].as_str().is_some_and(|error| error.contains("not put back")).then_some(()))
+    })?;
+    let down = programs::output(debian.mn_after(BY_SU).arg("down"))?;
+    let says = |down: &Output, words| down.status.code() == Some(1) && programs::said(down).contains(words);
+    ensure!(says(&down, "left name servers that it had set; run `mn down` once more"), "{}", programs::said(&down));
+    scene.deployment.mn()?.wait(SOON)?;
+    debian.install_openresolv()?;
+    scene.deployment.mn()?.restart()?;
+    scene.deployment.wait_until_registered(SOON)?;
+    scene.is_through("resolvconf")?;
+    scene.deployment.mn()?.kill()?;
+    debian.remove_openresolv()?;
+    let down = programs::output(debian.mn_after(BY_SU).arg("down"))?;
+    ensure!(says(&down, "resolvconf failed"), "{}", programs::said(&down));
+    let tables = debian.run(&["nft", "list", "tables"])?;
+    ensure!(!tables.contains("haltsec") && !Path::new("/run/haltsec/mn.sock").exists(), "the guard stays: {tables}");
+    debian.install_openresolv()?;
+    let down = programs::output(debian.mn_after(BY_SU).arg("down"))?;
+    ensure!(down.status.success() && programs::said(&down).contains("put the name servers back"), "{}", programs::said(&down));
+    Ok(())
 }
 
 #[test]
