@@ -4,7 +4,7 @@
 use std::fs;
 use std::io;
 use std::net::IpAddr;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
 use super::{DnsError, choose, network_manager};
@@ -23,7 +23,7 @@ pub(super) fn set(servers: &[IpAddr]) -> Result<(), DnsError> {
     if !is_ours() {
         keep().map_err(failed(format!("cannot keep {RESOLV_CONF} as {KEPT}")))?;
     }
-    let written = fs::write(NEW, text).and_then(|()| replace(NEW));
+    let written = write(NEW, &text).and_then(|()| replace(NEW));
     written.map_err(failed(format!("cannot write {RESOLV_CONF}")))
 }
 
@@ -80,8 +80,14 @@ fn keep() -> io::Result<()> {
     match fs::read_link(RESOLV_CONF) {
         Ok(target) => symlink(target, KEPT),
         Err(_) if Path::new(RESOLV_CONF).exists() => fs::copy(RESOLV_CONF, KEPT).map(drop),
-        Err(_) => fs::write(KEPT, ""),
+        Err(_) => write(KEPT, ""),
     }
+}
+
+/// A file that every program may read, whatever the umask.
+fn write(path: &str, text: &str) -> io::Result<()> {
+    fs::write(path, text)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o644))
 }
 
 /// In one step, so that the host is never without; where something is mounted there, as in containers, by its content.

@@ -1,5 +1,6 @@
 //! The host's name servers while the node is registered: with the real systemd-resolved and openresolv, in a Debian root.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Output;
 use std::time::{Duration, Instant};
@@ -255,8 +256,10 @@ fn the_file_itself_is_written_only_where_the_operator_says_so_and_what_was_there
         scene.down(&debian)?;
 
         edit(&lab.folder().join("mn/mn.toml"), &["dns", "mode"], "file".into())?;
-        scene.deployment.mn_up_by(debian.mn())?;
+        scene.deployment.mn_up_by(debian.mn_after("umask 077"))?;
         scene.is_through("/etc/resolv.conf")?;
+        let mode = std::fs::metadata(debian.path("/etc/resolv.conf"))?.permissions().mode();
+        ensure!(mode & 0o777 == 0o644, "programs of other users cannot read it: {mode:o}");
         scene.finds_the_inside(&debian)?;
         scene.renews()?;
         // A DHCP client of the next network.
