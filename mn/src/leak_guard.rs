@@ -10,6 +10,7 @@ mod reader;
 mod rules;
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use ipnet::IpNet;
 use protocol::prefixes::MobileNetworkPrefixes;
@@ -20,6 +21,10 @@ use rules::Rules;
 
 use crate::config::{Guard, GuardMode, Tunnel};
 use crate::local_networks::LocalNetwork;
+
+/// Behind the last word of the home agent that the node is home: the node asks once a minute. One that was killed there may be carried
+/// elsewhere, where somebody has the address of the home link's router.
+const HOME_LINK_LASTS: Duration = Duration::from_secs(180);
 
 /// The guard of one mobile node.
 pub struct LeakGuard {
@@ -42,6 +47,7 @@ impl LeakGuard {
             local: Vec::new(),
             answered: Vec::new(),
             home_link: None,
+            home_link_lasts: HOME_LINK_LASTS,
         };
         Self { rules, is_to_stand: false, shown: None }
     }
@@ -117,7 +123,8 @@ impl LeakGuard {
     }
 
     /// The node is on its home link, which is this interface, with these prefixes: what comes for its home addresses passes there, and
-    /// what goes from an address in the prefixes; nowhere else. `None` when it is away.
+    /// what goes from an address in the prefixes; nowhere else, and for three minutes, if [`Self::renew_home_link`] is not called. `None`
+    /// when it is away.
     ///
     /// # Errors
     /// As [`Self::put_up`].
@@ -127,7 +134,15 @@ impl LeakGuard {
         }
         self.rules.home_link = link;
         let outgoing = if self.rules.guard.mode == GuardMode::On { self.rules.at_home() } else { String::new() };
-        self.change(self.rules.homes() + &outgoing).await
+        self.change(self.rules.home_link() + &self.rules.homes() + &outgoing).await
+    }
+
+    /// The node is on its home link still.
+    ///
+    /// # Errors
+    /// As [`Self::put_up`].
+    pub async fn renew_home_link(&mut self) -> Result<(), GuardError> {
+        if self.rules.home_link.is_some() { self.change(self.rules.home_link()).await } else { Ok(()) }
     }
 
     /// These are the private networks that the host is attached to.

@@ -10,6 +10,7 @@
 
 use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use ipnet::IpNet;
 use protocol::prefixes::MobileNetworkPrefixes;
@@ -78,6 +79,8 @@ pub(super) struct Rules {
     pub(super) answered: Vec<(SocketAddr, SocketAddr)>,
     /// The interface and the prefixes of the home link, while the node is there.
     pub(super) home_link: Option<(String, Vec<IpNet>)>,
+    /// For how long what it opens stays open when nobody renews it.
+    pub(super) home_link_lasts: Duration,
 }
 
 /// The table's name: one for each node of a host, as its routing table is.
@@ -97,19 +100,22 @@ impl Rules {
         let outgoing = if self.guard.mode == GuardMode::On { self.outgoing() } else { String::new() };
         let chains =
             if self.guard.mode == GuardMode::On { self.local() + &self.networks() + &self.at_home() } else { String::new() };
+        let lasts = self.home_link_lasts.as_secs();
         // Before connection tracking: what is dropped there is no connection.
         format!(
             "add table inet {table}
 delete table inet {table}
 table inet {table} {{
     counter {INJECTED} {{ }}
+    set home-link {{ type ifname; timeout {lasts}s; }}
     chain homes {{ }}
     chain inbound {{
         type filter hook prerouting priority raw; policy accept;
         iifname != {{ \"lo\", \"{device}\" }} jump homes
     }}{outgoing}
 }}
-{}{chains}",
+{}{}{chains}",
+            self.home_link(),
             self.homes()
         )
     }
@@ -118,8 +124,8 @@ table inet {table} {{
     pub(super) fn homes(&self) -> String {
         let table = self.table();
         let mut script = format!("flush chain inet {table} homes\n");
-        if let Some((link, _)) = &self.home_link {
-            let _ = writeln!(script, "add rule inet {table} homes iifname \"{link}\" return");
+        if self.home_link.is_some() {
+            let _ = writeln!(script, "add rule inet {table} homes iifname @home-link return");
         }
         for home in &self.homes {
             let _ =
@@ -153,14 +159,22 @@ table inet {table} {{
     pub(super) fn at_home(&self) -> String {
         let table = self.table();
         let mut script = format!("flush chain inet {table} at-home\nflush chain inet {table} guests-at-home\n");
-        if let Some((link, _)) = &self.home_link {
-            let _ = writeln!(script, "add rule inet {table} guests-at-home iifname \"{link}\" accept");
-            let _ = writeln!(script, "add rule inet {table} guests-at-home oifname \"{link}\" accept");
-        }
-        for (link, prefix) in self.home_link.iter().flat_map(|(link, prefixes)| prefixes.iter().map(move |prefix| (link, prefix)))
-        {
+        let Some((_, prefixes)) = &self.home_link else { return script };
+        let _ = writeln!(script, "add rule inet {table} guests-at-home iifname @home-link accept");
+        let _ = writeln!(script, "add rule inet {table} guests-at-home oifname @home-link accept");
+        for prefix in prefixes {
             let family = family(prefix.addr());
-            let _ = writeln!(script, "add rule inet {table} at-home oifname \"{link}\" {family} saddr {prefix} accept");
+            let _ = writeln!(script, "add rule inet {table} at-home oifname @home-link {family} saddr {prefix} accept");
+        }
+        script
+    }
+
+    /// The set with the home link's interface, anew and for its whole time: an element that is there would keep the rest of its own.
+    pub(super) fn home_link(&self) -> String {
+        let table = self.table();
+        let mut script = format!("flush set inet {table} home-link\n");
+        if let Some((link, _)) = &self.home_link {
+            let _ = writeln!(script, "add element inet {table} home-link {{ \"{link}\" }}");
         }
         script
     }

@@ -237,12 +237,36 @@ fn on_the_home_link_the_home_network_passes_and_nothing_else_and_away_they_do_no
         assert!(!leaves_from(home, "[2001:db8:1::1]:9"), "another link is not home");
         let chain = |name| shell(&format!("nft list chain inet haltsec-7872 {name}"));
         assert!(
-            chain("homes").contains("iifname \"home\" return") && chain("guests-at-home").contains("oifname \"home\" accept")
+            chain("homes").contains("iifname @home-link return") && chain("guests-at-home").contains("oifname @home-link accept")
         );
         assert!(!guard.reassert().await.unwrap(), "it is as it was put up");
         shell("nft flush ruleset");
         assert!(guard.reassert().await.unwrap() && leaves_from(home, host));
         guard.set_home_link(None).await.unwrap();
         assert!(!leaves_from(home, host) && !chain("homes").contains("return"));
+    });
+}
+
+#[test]
+fn what_the_home_link_opens_closes_by_itself_when_nobody_says_that_the_node_is_home_still() {
+    in_new_network_namespace_async(|| async {
+        attached();
+        shell(
+            "set -e; ip link add home type veth peer name host; ip link set home up; ip link set host up
+             ip -6 address add 2001:db8:100::7/64 dev home nodad
+             ip -6 neigh add 2001:db8:100::77 lladdr 02:00:00:00:00:77 dev home",
+        );
+        let mut guard = LeakGuard::new(Guard::default(), full());
+        guard.rules.home_link_lasts = Duration::from_secs(2);
+        guard.put_up().await.unwrap();
+        guard.set_home_link(Some(("home".to_owned(), vec!["2001:db8:100::/64".parse().unwrap()]))).await.unwrap();
+        for _ in 0..2 {
+            tokio::time::sleep(Duration::from_millis(1200)).await;
+            assert!(leaves("[2001:db8:100::77]:9"));
+            assert!(!guard.reassert().await.unwrap(), "that time goes by changes nothing");
+            guard.renew_home_link().await.unwrap();
+        }
+        tokio::time::sleep(Duration::from_millis(2200)).await;
+        assert!(!leaves("[2001:db8:100::77]:9"), "{}", shell("nft list ruleset"));
     });
 }

@@ -45,6 +45,8 @@ pub enum HomeStep {
     Enter(HomeLink, Detect),
     /// The routers of the link are others.
     Follow(HomeLink),
+    /// The home agent has said again that the node is home.
+    Stay,
     /// The node is away again: its packets go into the tunnel.
     Leave,
 }
@@ -233,6 +235,8 @@ impl MobileNode {
             self.actions.push_back(Action::Home(HomeStep::Enter(link.clone(), detect)));
             self.actions.push_back(Action::Command(Command::Remove(link.home)));
             self.lay_tunnel_down(socket, now);
+        } else {
+            self.actions.push_back(Action::Home(HomeStep::Stay));
         }
         self.superseded.successor_is_bound(now);
     }

@@ -24,6 +24,7 @@ impl Runtime {
     pub(super) async fn take_home_step(&mut self, step: HomeStep) -> Result<(), RuntimeError> {
         match step {
             HomeStep::Leave => self.leave_home().await,
+            HomeStep::Stay => Ok(self.guard.lock().await.renew_home_link().await?),
             HomeStep::Arrive(link) => {
                 let arrived = self.arrive(&link, Detect::No).await;
                 self.is_there(&link, arrived)

@@ -144,7 +144,7 @@ fn at_home_the_node_asks_again_and_silence_ends_it() {
     assert!(says_home(&update));
     story.hears(1, 133, update.sequence);
     let actions = story.actions();
-    assert!(steps(&actions).is_empty() && story.node.is_at_home(), "{actions:?}");
+    assert!(matches!(steps(&actions)[..], [HomeStep::Stay]) && story.node.is_at_home(), "{actions:?}");
 
     let mut left = None;
     for second in 0..70 {
