@@ -133,10 +133,9 @@ fn shared() -> (Story, SecurityAssociation) {
 
 /// Where a node's packets go and may go from now on.
 fn moves_of(said: &Said, node: &SecurityAssociation) -> Vec<(SocketAddr, bool)> {
-    let last = said.others.iter().rev().find_map(|command| match command {
-        Command::Move { home, paths, .. } if *home == node.home => Some(paths),
-        _ => None,
-    });
+    let of_node =
+        |command| if let &Command::Move { home, ref paths, .. } = command { (home == node.home).then_some(paths) } else { None };
+    let last = said.others.iter().rev().find_map(of_node);
     let may_go = |path: &protocol::tunnel::Path| path.allowance != protocol::tunnel::Allowance::octets(0);
     last.into_iter().flat_map(|paths| paths.iter()).map(|path| (path.remote, may_go(path))).collect()
 }
