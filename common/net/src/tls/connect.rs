@@ -11,14 +11,21 @@ use crate::udp::explain_mark;
 
 /// From the last octet to the first question whether the other end is still there, and from one question to the next.
 const KEEP_ALIVE: [Duration; 2] = [Duration::from_secs(30), Duration::from_secs(10)];
+/// So many questions.
+const QUESTIONS: u32 = 3;
+/// A connection without a sign of life breaks after so long. Where this is set the kernel counts no questions: less would have a
+/// connection break because one of them was lost.
+const BREAKS_AFTER: Duration = Duration::from_secs(30 + 10 * QUESTIONS as u64);
 
-/// Lets the kernel find out that the other end of an idle connection has gone (SO_KEEPALIVE): after a minute it breaks.
+/// Lets the kernel find out that the other end of a connection has gone: after a minute it breaks, be it idle (SO_KEEPALIVE) or with
+/// octets outstanding (TCP_USER_TIMEOUT), of which the kernel asks no questions and which it would repeat for a quarter of an hour.
 ///
 /// # Errors
 /// The kernel's.
 pub fn keep_alive(stream: &TcpStream) -> io::Result<()> {
-    let [time, interval] = KEEP_ALIVE;
-    SockRef::from(stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(time).with_interval(interval).with_retries(3))
+    let ([time, interval], socket) = (KEEP_ALIVE, SockRef::from(stream));
+    socket.set_tcp_user_timeout(Some(BREAKS_AFTER))?;
+    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(time).with_interval(interval).with_retries(QUESTIONS))
 }
 
 /// Connects to `address` within `timeout`; `mark` keeps the connection out of the tunnel (SO_MARK, needs CAP_NET_ADMIN).
