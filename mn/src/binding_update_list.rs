@@ -154,9 +154,14 @@ impl HomeRegistration {
         self.outstanding.map_or(0, |outstanding| outstanding.transmissions)
     }
 
+    /// Since when there has been no answer.
+    pub fn waits_since(&self) -> Option<Instant> {
+        self.outstanding.map(|outstanding| outstanding.first_sent)
+    }
+
     /// For how long there has been no answer.
     pub fn waits_for(&self, now: Instant) -> Duration {
-        self.outstanding.map_or(Duration::ZERO, |outstanding| now.saturating_duration_since(outstanding.first_sent))
+        self.waits_since().map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
     }
 
     /// Whether something was said to the last Binding Update or one that it repeats, though it is outstanding still.

@@ -18,6 +18,7 @@ pub struct Silence {
     sent: u64,
     received: u64,
     looked: Option<Instant>,
+    heard: Option<Instant>,
     since: Option<Instant>,
 }
 
@@ -27,6 +28,7 @@ impl Silence {
     pub fn observe(&mut self, sent: u64, received: u64, now: Instant) -> bool {
         let looked = self.looked.replace(now).filter(|before| now.saturating_duration_since(*before) <= LONGEST_PAUSE);
         if received > self.received {
+            self.heard = Some(now);
             self.since = None;
         } else if sent > self.sent {
             // It began between the last look, when something had been heard, and this one.
@@ -35,6 +37,11 @@ impl Silence {
         // A keepalive may be known here before the tunnel has counted it: `sent` then falls by one and rises again.
         (self.sent, self.received) = (self.sent.max(sent), received);
         self.since.take_if(|since| now.saturating_duration_since(*since) >= SILENCE).is_some()
+    }
+
+    /// Whether a look after `start` has found that something had come in.
+    pub fn is_broken_since(&self, start: Instant) -> bool {
+        self.heard.is_some_and(|heard| heard > start)
     }
 }
 
@@ -69,6 +76,16 @@ mod tests {
         let looks = [0, 500, 1_003, 1_500, 2_000, 2_499, 3_002];
         let said = looks.map(|at| silence.observe(at + 1, at.min(500), start + Duration::from_millis(at)));
         assert_eq!(said, [false, false, false, false, false, true, false]);
+    }
+
+    #[test]
+    fn what_breaks_the_silence_counts_from_the_look_at_which_it_is_known() {
+        let (start, mut silence) = (Instant::now(), Silence::default());
+        silence.observe(1, 1, start);
+        silence.observe(2, 1, start + Duration::from_millis(500));
+        assert!(!silence.is_broken_since(start));
+        silence.observe(3, 2, start + Duration::from_millis(1_000));
+        assert!(silence.is_broken_since(start) && !silence.is_broken_since(start + Duration::from_millis(1_000)));
     }
 
     #[test]

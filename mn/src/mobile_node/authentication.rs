@@ -37,6 +37,9 @@ impl MobileNode {
         self.actions.push_back(Action::Command(Command::Install(install.clone())));
         if let Some(old) = self.sa.replace(install.clone()) {
             self.renewals += 1;
+            if old.sa.home_agent != install.sa.home_agent {
+                self.leave_home_agent(now);
+            }
             // The device has the new addresses alone.
             let gone = (old.sa.home != install.sa.home).then_some(Command::Remove(old.sa.home));
             self.actions.extend(gone.map(Action::Command));
@@ -45,6 +48,12 @@ impl MobileNode {
         }
         self.register(now);
         self.follow_movement(now);
+    }
+
+    /// What leads to the home agent before this one, and what is known of the way there, is of no use.
+    fn leave_home_agent(&mut self, now: Instant) {
+        self.leave_fallback(now);
+        self.leave_path(now);
     }
 
     /// `run` failed for `reason`; MHAuth is tried again after `retry_after` or with backoff.

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use protocol::tunnel::{Path, SocketId};
 
+use super::registration::UNANSWERED_BEFORE_MHAUTH;
 use super::report::Report;
 use super::{Action, MobileNode};
 use crate::fallback_policy::{Attempt, Step};
@@ -69,9 +70,24 @@ impl MobileNode {
         }
     }
 
-    /// The network in use is another, or none.
+    /// The network in use is another, or none; or the home agent is another; or the machine has slept.
     pub(super) fn leave_fallback(&mut self, now: Instant) {
         self.fallback.leave(now);
+    }
+
+    /// A connection that carries nothing any more may look open for a quarter of an hour: TCP repeats what is outstanding, and
+    /// nothing on the way has to send a reset. What still brings packets is alive, since TCP would bring none without an answer. `true`
+    /// when it is left: UDP is asked, and another connection is opened beside that.
+    pub(super) fn leave_fallback_if_dead(&mut self, unanswered: u32, now: Instant) -> bool {
+        // Before a run of MHAuth, whose grant would be registered over the same connection.
+        let is_last_moment = unanswered >= UNANSWERED_BEFORE_MHAUTH && !self.registration.is_heard();
+        let is_silent = self.is_given_up(unanswered, now) || is_last_moment;
+        let Some(path) = self.fallback.path().filter(|_| is_silent) else { return false };
+        let is_alive = self.registration.waits_since().is_some_and(|since| self.silence.is_broken_since(since));
+        if !is_alive {
+            self.handle_fallback_closed(path.socket, now);
+        }
+        !is_alive
     }
 
     /// Does what is due.

@@ -173,9 +173,7 @@ impl MobileNode {
             }
             self.ask_over_others(&attachment);
         }
-        let is_silent = unanswered >= ATTEMPTS && !self.registration.is_heard();
-        let is_long = self.registration.waits_for(now) >= PATIENCE || self.next_hop.is_gone();
-        let is_dead = is_silent && is_long && !self.avoided.contains(&attachment);
+        let is_dead = self.is_given_up(unanswered, now) && !self.avoided.contains(&attachment);
         let has_another = self.usable.iter().any(|other| !other.is_same_place(&attachment) && !self.avoided.contains(other));
         if !is_dead || !has_another {
             return false;
@@ -188,6 +186,12 @@ impl MobileNode {
             self.follow_movement(now);
         }
         self.handover.target().is_some_and(|target| !target.is_same_place(&attachment))
+    }
+
+    /// Whether so many Binding Updates went out for so long, and nothing was said to them, that another way is worth a try.
+    pub(super) fn is_given_up(&self, unanswered: u32, now: Instant) -> bool {
+        let is_long = self.registration.waits_for(now) >= PATIENCE || self.next_hop.is_gone();
+        unanswered >= ATTEMPTS && !self.registration.is_heard() && is_long
     }
 
     /// The number of the binding to the attachment in use, where the home agent takes numbers (RFC 5648 section 5.1).

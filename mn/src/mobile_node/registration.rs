@@ -14,7 +14,7 @@ use crate::handover::Attached;
 /// Lifetime asked for a binding; the home agent may grant less.
 const BINDING_LIFETIME: Lifetime = Lifetime::from_units(150);
 /// After so many unanswered Binding Updates the SA may have ended without a word: MHAuth is run anew.
-const UNANSWERED_BEFORE_MHAUTH: u32 = 4;
+pub(super) const UNANSWERED_BEFORE_MHAUTH: u32 = 4;
 /// Datagrams of a Binding Update that the downlink waits for, when it is sent first. Where a fifth is lost, one in 25 is lost whole.
 pub(super) const COPIES: usize = 2;
 /// And when it is repeated: something is lost there, and another repetition would come twice as late.
@@ -83,7 +83,7 @@ impl MobileNode {
         if self.is_home_silent(unanswered, now) {
             return;
         }
-        if !self.leaving && self.leave_if_dead(unanswered, now) {
+        if !self.leaving && (self.leave_fallback_if_dead(unanswered, now) || self.leave_if_dead(unanswered, now)) {
             return;
         }
         if unanswered >= UNANSWERED_BEFORE_MHAUTH {

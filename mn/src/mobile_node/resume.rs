@@ -12,7 +12,8 @@ impl MobileNode {
     ///
     /// An SA that ended meanwhile is ended first, so that nothing goes under it. A run of MHAuth that was in progress is given up,
     /// since its connection is as old as the sleep. Where the attachment in use is still there a Binding Update goes at once:
-    /// translators on the way have forgotten the node, and the home agent perhaps too.
+    /// translators on the way have forgotten the node, and the home agent perhaps too. It goes over UDP: a connection over TLS is as old as
+    /// the sleep too.
     pub fn handle_resume(&mut self, slept: Duration, usable: Vec<Attachment>, now: Instant) {
         Report::resumed(slept);
         if self.sa_ends.take_if(|ends| *ends <= now).is_some() {
@@ -25,6 +26,9 @@ impl MobileNode {
         }
         // Whatever it says now, the link may be another.
         self.leave_home();
+        if !self.leaving {
+            self.leave_fallback(now);
+        }
         self.handle_attachments(usable, now);
         if self.is_moving() {
             // The Binding Update goes from where it moves to.

@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use protocol::addr::HomeAgentAddresses;
+
 use super::*;
 use crate::fallback_policy::{FIRST_TRY, PATIENCE};
 
@@ -9,9 +11,16 @@ fn relay() -> SocketAddr {
     ([127, 0, 0, 1], 40_000).into()
 }
 
+/// The home agent of the second SA is another one.
+fn elsewhere_second(spi: u32) -> SecurityAssociation {
+    let sa = association(spi);
+    let other = HomeAgentAddresses::new(Some("2001:db8:f::2".parse().unwrap()), None, 7872).unwrap();
+    SecurityAssociation { home_agent: if spi == 2 { other } else { sa.home_agent }, ..sa }
+}
+
 /// Registered; then on a network where nothing answers over UDP.
-fn silent() -> Story {
-    let mut story = Story::registered();
+fn silent(sa: fn(u32) -> SecurityAssociation) -> Story {
+    let mut story = Story::registered_with(sa);
     story.node.offer_fallback(true);
     story.sees(&[lte()]);
     story.opens_what_is_asked();
@@ -41,7 +50,11 @@ fn attempt(actions: &[Action]) -> SocketId {
 
 /// The fallback is open and the home agent has answered over it.
 fn fallen_back() -> (Story, SocketId) {
-    let mut story = silent();
+    fallen_back_with(association)
+}
+
+fn fallen_back_with(sa: fn(u32) -> SecurityAssociation) -> (Story, SocketId) {
+    let mut story = silent(sa);
     let attempt = attempt(&asked(&mut story, PATIENCE));
     story.node.handle_fallback_opened(attempt, relay(), story.now);
     let (path, update) = story.updates().pop().unwrap();
@@ -55,6 +68,19 @@ fn answers(story: &mut Story, socket: SocketId, sequence: u16, token: Option<Pat
     story.hears_on(socket, 1, MobilityMessage::BindingAcknowledgement(answer));
 }
 
+/// The sockets that Binding Updates and questions go over.
+fn sockets(actions: &[Action]) -> Vec<SocketId> {
+    let socket = |action: &Action| {
+        let Action::Command(Command::Signal { paths, .. }) = action else { return None };
+        paths.iter().next().map(|path| path.socket)
+    };
+    actions.iter().filter_map(socket).collect()
+}
+
+fn opens(actions: &[Action]) -> bool {
+    actions.iter().any(|action| matches!(action, Action::OpenFallback { .. }))
+}
+
 /// Where user data goes from now on.
 fn steered(actions: &[Action]) -> Option<SocketAddr> {
     actions.iter().rev().find_map(|action| {
@@ -65,7 +91,7 @@ fn steered(actions: &[Action]) -> Option<SocketAddr> {
 
 #[test]
 fn where_udp_does_not_answer_packets_go_over_tls_once_that_stands() {
-    let mut story = silent();
+    let mut story = silent(association);
     let actions = asked(&mut story, PATIENCE);
     let attempt = attempt(&actions);
     assert_eq!(story.node.transport(), Transport::Udp, "UDP is tried on meanwhile");
@@ -79,14 +105,14 @@ fn where_udp_does_not_answer_packets_go_over_tls_once_that_stands() {
 
 #[test]
 fn without_a_fallback_in_the_grant_udp_is_all_that_is_tried() {
-    let mut story = silent();
+    let mut story = silent(association);
     story.node.offer_fallback(false);
-    assert!(!asked(&mut story, PATIENCE * 20).iter().any(|action| matches!(action, Action::OpenFallback { .. })));
+    assert!(!opens(&asked(&mut story, PATIENCE * 20)));
 }
 
 #[test]
 fn udp_that_answers_while_tls_is_being_set_up_is_what_stays() {
-    let mut story = silent();
+    let mut story = silent(association);
     let attempt = attempt(&asked(&mut story, PATIENCE));
     let sequence = story.node.registration.sequence();
     answers(&mut story, SocketId(1), sequence, None);
@@ -149,6 +175,83 @@ fn a_connection_that_breaks_off_has_udp_asked_at_once_and_is_opened_again() {
 }
 
 #[test]
+fn a_connection_that_has_gone_silent_without_a_word_is_left_after_three_binding_updates_and_opened_again_beside_udp() {
+    let (mut story, dead) = fallen_back();
+    story.actions();
+    story.passes(2);
+    let start = story.now;
+    story.node.send_binding_update(true, story.now);
+    let actions = asked(&mut story, Duration::from_secs(2));
+    let sockets = sockets(&actions);
+    let over_it = sockets.iter().take_while(|socket| **socket == dead).count();
+    assert!((3..=5).contains(&over_it) && sockets[over_it] == SocketId(1), "{sockets:?}");
+    assert!(actions.iter().any(|action| matches!(action, Action::CloseFallback(which) if *which == dead)));
+    let fresh = attempt(&actions);
+    story.node.handle_fallback_opened(fresh, relay(), story.now);
+    // There are no more than three Binding Updates a second.
+    let actions = asked(&mut story, Duration::from_secs(1));
+    let update = actions.iter().filter_map(|action| story.update(action)).rfind(|(path, _)| path.socket == fresh);
+    answers(&mut story, fresh, update.unwrap().1.sequence, None);
+    assert_eq!((story.node.phase(), story.node.transport()), (Phase::Registered, Transport::Tls));
+    assert!(bootstraps(&actions) == 0 && story.now - start <= Duration::from_secs(3));
+}
+
+#[test]
+fn a_connection_that_is_slow_but_brings_packets_is_not_left_though_its_answers_are_late() {
+    let (mut story, slow) = fallen_back();
+    story.actions();
+    story.passes(2);
+    story.node.send_binding_update(true, story.now);
+    for _ in 0..10 {
+        let actions = asked(&mut story, Duration::from_millis(500));
+        assert!(sockets(&actions).iter().all(|socket| *socket == slow), "{actions:?}");
+        (story.sent, story.received) = (story.sent + 1, story.received + 1);
+        story.node.handle_activity(story.sent, story.received, story.now);
+    }
+    assert_eq!(story.node.transport(), Transport::Tls);
+}
+
+#[test]
+fn a_home_agent_that_is_granted_anew_is_asked_over_udp_and_not_through_the_connection_to_the_one_before() {
+    let (mut story, to_the_first) = fallen_back_with(elsewhere_second);
+    story.actions();
+    story.passes(2);
+    story.is_granted(2);
+    let actions = story.actions();
+    assert_eq!((sockets(&actions), story.node.transport()), (vec![SocketId(1)], Transport::Udp), "{actions:?}");
+    assert_eq!(steered(&actions), Some("[2001:db8:f::2]:7872".parse().unwrap()));
+    let actions = asked(&mut story, PATIENCE);
+    let home_agent = actions.iter().find_map(|action| {
+        let Action::OpenFallback { attempt, home_agent, .. } = action else { return None };
+        (*attempt != to_the_first).then_some(*home_agent)
+    });
+    assert_eq!(home_agent, Some("2001:db8:f::2".parse().unwrap()), "{actions:?}");
+    let later = asked(&mut story, Duration::from_secs(3));
+    assert!(later.iter().any(|action| matches!(action, Action::CloseFallback(which) if *which == to_the_first)), "{later:?}");
+}
+
+#[test]
+fn a_renewal_at_the_same_home_agent_stays_on_the_connection() {
+    let (mut story, attempt) = fallen_back();
+    story.actions();
+    story.passes(2);
+    story.is_granted(2);
+    assert_eq!((sockets(&story.actions()), story.node.transport()), (vec![attempt], Transport::Tls));
+}
+
+#[test]
+fn after_a_sleep_the_connection_is_as_old_as_that_and_udp_comes_first_again() {
+    let (mut story, before) = fallen_back();
+    story.actions();
+    story.passes(60);
+    story.node.handle_resume(Duration::from_secs(60), vec![lte()], story.now);
+    let actions = story.actions();
+    assert_eq!((sockets(&actions), opens(&actions)), (vec![SocketId(1)], false));
+    let actions = asked(&mut story, PATIENCE);
+    assert_ne!(attempt(&actions), before);
+}
+
+#[test]
 fn on_another_network_udp_comes_first_again() {
     let (mut story, attempt) = fallen_back();
     story.actions();
@@ -170,5 +273,5 @@ fn a_node_that_leaves_says_goodbye_over_tls_and_opens_nothing() {
     story.node.handle_down(story.now);
     let (path, update) = story.updates().pop().unwrap();
     assert_eq!((path.socket, update.lifetime), (attempt, Lifetime::ZERO));
-    assert!(!asked(&mut story, Duration::from_secs(30)).iter().any(|action| matches!(action, Action::OpenFallback { .. })));
+    assert!(!opens(&asked(&mut story, Duration::from_secs(30))));
 }
