@@ -1,5 +1,6 @@
 //! Access networks that let no UDP through, or nothing but port 443.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,8 @@ const OCTETS: u64 = 5_000_000;
 const HTTPS: u16 = 443;
 /// What a node that UDP does not answer may take to be registered over TLS.
 const FALLEN_BACK_MS: f64 = 3_000.0;
+/// And what a node that sends may take that hears nothing more over TLS: two seconds until it is sure, and three Binding Updates.
+const BACK: Duration = Duration::from_secs(6);
 
 /// Nothing of the tunnel's gets through, be it in or out.
 const WITHOUT_UDP: &str = "
@@ -130,7 +133,7 @@ fn onto_another_blocked_network(deployment: &Deployment<'_>, lab: &Lab) -> Resul
 }
 
 #[test]
-fn where_port_443_alone_is_open_a_node_authenticates_and_registers_and_who_sends_no_binding_update_is_closed() {
+fn where_port_443_alone_is_open_a_node_registers_who_sends_no_binding_update_is_closed_and_a_connection_gone_silent_is_left() {
     inside(|lab| {
         lab.allow_warning("mn", "the home agent does not answer");
         block(lab, HTTPS_ALONE)?;
@@ -141,8 +144,28 @@ fn where_port_443_alone_is_open_a_node_authenticates_and_registers_and_who_sends
         let fallback = deployment.status("ha")?["fallback"].clone();
         let count = |name: &str| fallback[name].as_u64();
         ensure!((count("open"), count("unbound"), count("not_let_in")) == (Some(1), Some(1), Some(1)), "{fallback}");
-        deployment.ping_everywhere()
+        deployment.ping_everywhere()?;
+        leaves_a_silent_connection(&deployment, lab)
     });
+}
+
+/// Something on the way has forgotten the connection, and says nothing of it; new ones get through.
+fn leaves_a_silent_connection(deployment: &Deployment<'_>, lab: &Lab) -> Result<()> {
+    let remote = || -> Result<SocketAddr> {
+        let bindings = deployment.bindings()?;
+        Ok(bindings["bindings"][0]["remote"].as_str().context("no remote")?.parse()?)
+    };
+    let before = remote()?;
+    let port = before.port();
+    let chain = "type filter hook forward priority -1";
+    let rules = format!("table inet silent {{ chain forward {{ {chain}; tcp sport {port} drop; tcp dport {port} drop; }} }}");
+    block(lab, &rules)?;
+    let start = Instant::now();
+    wait_for("packets to come back over another connection", SOON, || Ok(Some(lab.reaches(plan::MN, plan::CN6, 1)?)))?;
+    let took = start.elapsed();
+    eprintln!("over another connection {took:.1?} after the first had gone silent");
+    ensure!(took <= BACK && remote()? != before, "it took {took:.1?}, from {before} to {}", remote()?);
+    carried_by(deployment, "tls", &seen_at(lab, plan::WIFI)?).map(drop)
 }
 
 /// With a configuration that names another port, on which nothing listens then: 443 is systemd's.
