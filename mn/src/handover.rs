@@ -132,6 +132,14 @@ impl Handover {
         }
     }
 
+    /// Those that are not usable any more leave their place to others.
+    pub fn ask_over_usable_alone(&mut self, usable: &[Attachment], now: Instant) {
+        let (kept, gone): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.asking).into_iter().partition(|(_, attachment)| attachment.is_among(usable));
+        self.asking = kept;
+        gone.into_iter().for_each(|asked| self.close(Some(asked), now));
+    }
+
     /// What was asked over on this socket is used from now on, and beside it what is to be kept.
     pub fn adopt(&mut self, socket: SocketId, keep: Keep, now: Instant) -> bool {
         let Some(index) = self.asking.iter().position(|(asking, _)| *asking == socket) else { return false };

@@ -1,5 +1,5 @@
-//! The home agent is asked by Heartbeats over networks that are not in use: over all of them at the same time while it does not answer over
-//! the one in use, and over those that were left for that, from time to time, whether they lead to it again.
+//! The home agent is asked by Heartbeats over networks that are not in use: over three at the same time while it does not answer over
+//! the one in use, one of each network and address family before a second one, and over those that were left for that, from time to time, whether they lead to it again.
 
 use std::time::Instant;
 
@@ -15,20 +15,35 @@ use crate::handover::{Attached, Keep};
 use crate::movement::Attachment;
 
 impl MobileNode {
-    /// Nothing has come back yet: the other networks are asked at the same time whether they lead to the home agent, with each Binding
-    /// Update anew; first those that have not been found silent.
+    /// Nothing has come back yet: other networks are asked at the same time whether they lead to the home agent, with each Binding
+    /// Update anew, as many as [`Handover::ask`](crate::handover::Handover::ask) takes.
     pub(super) fn ask_over_others(&mut self, current: &Attachment) {
         let is_answered = self.sa.as_ref().is_some_and(|install| is_answered(install));
         if !is_answered || self.handover.beside().is_some() || self.registration.is_heard() {
             return;
         }
-        let leads_there = |other: &&Attachment| self.reached_from(other).is_some();
-        let others = self.usable.iter().filter(leads_there).filter(|other| !other.is_same_place(current));
-        let mut others: Vec<_> = others.cloned().collect();
-        others.sort_by_key(|other| self.avoided.contains(other));
-        for attachment in others {
+        for attachment in self.in_turn(current) {
             self.ask_by(attachment);
         }
+    }
+
+    /// The others that lead to the home agent. What an address of a dead interface did not bring, its next one will hardly bring: first
+    /// come the first of each interface and family, and of these those that have not been found silent, those that are not deprecated and those
+    /// of other interfaces.
+    fn in_turn(&self, current: &Attachment) -> Vec<Attachment> {
+        let leads_there = |other: &&Attachment| self.reached_from(other).is_some();
+        let mut others: Vec<_> = self.usable.iter().filter(leads_there).filter(|other| !other.is_same_place(current)).collect();
+        let is_worse = |other: &Attachment| (self.avoided.contains(other), other.deprecated);
+        others.sort_by_key(|other| is_worse(other));
+        let is_like = |one: &Attachment, other: &Attachment| {
+            one.interface == other.interface && one.care_of.0.is_ipv6() == other.care_of.0.is_ipv6()
+        };
+        let before = |turn| std::iter::once(current).chain(others.iter().copied().take(turn));
+        let ranked =
+            others.iter().enumerate().map(|(turn, other)| (before(turn).filter(|one| is_like(one, other)).count(), *other));
+        let mut ranked: Vec<_> = ranked.collect();
+        ranked.sort_by_key(|(rank, other)| (*rank, is_worse(other), other.interface == current.interface));
+        ranked.into_iter().map(|(_, other)| other.clone()).collect()
     }
 
     /// Those that were left because they were silent. Where the home agent answers no questions, they are tried after a while.

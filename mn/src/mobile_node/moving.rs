@@ -68,6 +68,7 @@ impl MobileNode {
     pub(super) fn follow_movement(&mut self, now: Instant) {
         let Some(install) = self.sa.clone().filter(|_| !self.leaving) else { return };
         self.avoided.keep(&self.usable);
+        self.handover.ask_over_usable_alone(&self.usable, now);
         self.ask_about_avoided(&install, now);
         self.follow_beside(now);
         let is_to_register = self.follow_home(now);

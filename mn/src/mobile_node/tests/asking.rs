@@ -129,6 +129,69 @@ fn at_a_home_agent_that_takes_one_care_of_address_the_node_stays_where_it_works(
     assert!(story.node.avoided.attachments().is_empty(), "the next network that goes may be left for it");
 }
 
+/// Over which the home agent is asked when nothing comes back from the first of these, in their order.
+fn asked_of(usable: &[Attachment]) -> Vec<Attachment> {
+    let mut story = Story::with(able);
+    story.actions();
+    story.is_granted(1);
+    story.sees(&usable[..1]);
+    story.opens_what_is_asked();
+    story.is_acknowledged();
+    story.passes(10);
+    story.sees(usable);
+    assert!(story.actions().is_empty());
+    story.node.send_binding_update(true, story.now);
+    story.actions();
+    let actions = story.runs(100);
+    let asked = |action: &Action| {
+        let Action::OpenPath { attachment, .. } = action else { return None };
+        Some(attachment.clone())
+    };
+    actions.iter().filter_map(asked).collect()
+}
+
+fn on(interface: u32, ip: &str) -> Attachment {
+    Attachment {
+        interface,
+        name: format!("if{interface}"),
+        care_of: protocol::addr::CareOfAddress(ip.parse().unwrap()),
+        ..wifi()
+    }
+}
+
+#[test]
+fn other_networks_and_families_are_asked_before_a_second_address_of_one_is() {
+    let deprecated = Attachment { deprecated: true, ..on(2, "2001:db8:2::5") };
+    let usable = [
+        on(1, "2001:db8:1::7"),
+        on(1, "fd00:1::7"),
+        on(1, "2001:db8:1::8"),
+        on(1, "198.51.100.7"),
+        deprecated.clone(),
+        on(2, "2001:db8:2::7"),
+        on(2, "192.0.2.7"),
+    ];
+    assert_eq!(asked_of(&usable), [usable[5].clone(), usable[6].clone(), usable[3].clone()]);
+    let alone = [&usable[..3], &[deprecated]].concat();
+    assert_eq!(asked_of(&alone), [alone[3].clone(), alone[1].clone(), alone[2].clone()], "what there is");
+}
+
+#[test]
+fn a_network_that_has_gone_is_asked_no_more_and_leaves_its_turn_to_another() {
+    let gone = [on(1, "2001:db8:1::7"), on(2, "192.0.2.7"), on(3, "192.0.2.8"), on(4, "192.0.2.9")];
+    let mut story = Story::with(able);
+    story.actions();
+    story.is_granted(1);
+    story.sees(&gone);
+    story.opens_what_is_asked();
+    let actions = story.runs(1_000);
+    assert!(story.opens(&actions, &gone[3]).is_some(), "{actions:?}");
+    let later = on(5, "192.0.2.10");
+    story.sees(&[gone[0].clone(), later.clone()]);
+    let actions = story.runs(2_500);
+    assert!(story.opens(&actions, &later).is_some(), "{actions:?}");
+}
+
 #[test]
 fn a_silent_network_is_asked_again_with_each_binding_update_and_what_had_been_silent_before_as_well() {
     let mut story = fallen_back(able);
