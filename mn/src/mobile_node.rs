@@ -216,7 +216,7 @@ impl MobileNode {
         }
         self.leaving = true;
         self.mtu.leave();
-        if self.registered.is_none() || self.handover.current().is_none() {
+        if self.registered.is_none() || self.handover.current().is_none() || self.path().is_none() {
             self.actions.push_back(Action::Finished);
         } else {
             // An answer to an earlier Binding Update would end nothing.

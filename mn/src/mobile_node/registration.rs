@@ -29,10 +29,14 @@ impl MobileNode {
         self.send_binding_update(true, now);
     }
 
-    /// Sends a Binding Update, or has the timer do so when there were too many. Packets go as it says at once.
+    /// Sends a Binding Update, or has the timer do so when there were too many. Packets go as it says at once. Where nothing leads to the
+    /// home agent none is due any more: another attachment, or another way from this one, begins anew.
     pub(super) fn send_binding_update(&mut self, anew: bool, now: Instant) {
-        if let Some(path) = self.path() {
-            self.send_binding_update_on(&path, anew, now);
+        match self.path() {
+            Some(path) => self.send_binding_update_on(&path, anew, now),
+            // Its timer says that it has left.
+            None if self.leaving => {}
+            None => self.registration.pause(),
         }
     }
 
@@ -75,7 +79,7 @@ impl MobileNode {
     /// The registration's timer has fired.
     pub(super) fn repeat_or_refresh(&mut self, now: Instant) {
         let unanswered = self.registration.unanswered();
-        if self.leaving && unanswered >= DEREGISTRATIONS {
+        if self.leaving && (unanswered >= DEREGISTRATIONS || self.path().is_none()) {
             self.registration.pause();
             self.actions.push_back(Action::Finished);
             return;

@@ -64,6 +64,55 @@ fn another_prefix_of_the_network_in_use_is_another_way_and_the_same_again_is_not
     assert_eq!(story.node.phase(), Phase::Detached, "the network does not lead there any more");
 }
 
+/// Registered through a NAT64.
+fn registered() -> Story {
+    let mut story = Story::with(only_ip4);
+    story.node.handle_nat64(known("2001:db8:64::"), story.now);
+    story.actions();
+    story.is_granted(1);
+    story.sees(&[lte()]);
+    story.opens_what_is_asked();
+    story.hears_last();
+    story.passes(10);
+    story
+}
+
+/// Whether it says that it has left.
+fn finishes(story: &mut Story) -> bool {
+    story.actions().iter().any(|action| matches!(action, Action::Finished))
+}
+
+#[test]
+fn a_node_that_is_leaving_when_its_prefix_goes_has_left_and_wants_nothing_more() {
+    let mut story = registered();
+    story.node.handle_down(story.now);
+    assert_eq!(story.last_update().lifetime, Lifetime::ZERO);
+    story.node.handle_nat64(Prefixes::default(), story.now);
+    story.hears(1, 135, 5);
+    assert!(story.updates().is_empty(), "an answer to what went before, and no way to heed it");
+    story.now = story.node.registration.due().unwrap();
+    story.node.handle_timeout(story.now);
+    assert!(finishes(&mut story));
+    assert_eq!(story.node.registration.due(), None, "it would be due without end");
+}
+
+#[test]
+fn a_node_without_a_way_to_its_home_agent_leaves_at_once() {
+    let mut story = registered();
+    story.node.nat64 = Prefixes::default();
+    story.node.handle_down(story.now);
+    assert!(finishes(&mut story));
+}
+
+#[test]
+fn a_binding_update_that_has_no_way_to_go_is_not_due_for_ever() {
+    let mut story = registered();
+    story.node.nat64 = Prefixes::default();
+    story.now = story.node.registration.due().unwrap();
+    story.node.handle_timeout(story.now);
+    assert_eq!((story.updates().len(), story.node.registration.due()), (0, None));
+}
+
 #[test]
 fn a_home_agent_with_both_families_is_reached_natively() {
     let mut story = Story::registered();
