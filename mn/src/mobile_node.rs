@@ -197,8 +197,9 @@ impl MobileNode {
         self.watch_traffic(now);
         match self.keepalive.observe(sent, received, now) {
             Some(Kind::Dummy) => self.keep_alive(now),
-            Some(Kind::Update) => self.send_binding_update(true, now),
-            None => {}
+            // One that nobody has answered yet is repeated, and keeps the mapping alive as well; it is not begun anew.
+            Some(Kind::Update) if self.registration.is_settled() => self.send_binding_update(true, now),
+            Some(Kind::Update) | None => {}
         }
         // A socket that could not be opened is tried again, though no kernel event says that it would open now.
         self.follow_movement(now);

@@ -111,7 +111,7 @@ impl MobileNode {
         let spi = install.sa.spi;
         if install.sa.is_numbered() {
             self.actions.push_back(Action::Command(Command::Keepalive { spi, path }));
-        } else {
+        } else if self.registration.is_settled() {
             self.send_binding_update(true, now);
         }
     }

@@ -140,6 +140,34 @@ fn a_silence_that_is_tried_ends_with_a_binding_update_whose_answer_says_whether_
 }
 
 #[test]
+fn a_keepalive_puts_no_new_binding_update_in_the_place_of_one_that_nobody_answers() {
+    for sa in [association, unnumbered] {
+        let mut story = Story::registered_with(sa);
+        story.hears_refresh_request(1);
+        let sequence = story.last_update().sequence;
+        story.hears_answer(1, BindingAcknowledgement { nat: Some(NAT), ..acknowledgement(0, sequence) });
+        story.actions();
+        story.node.send_binding_update(true, story.now);
+        story.runs(1_000);
+        assert_eq!(story.node.phase(), Phase::Registering);
+        for _ in 0..120 {
+            story.runs(500);
+            story.node.handle_activity(story.sent, story.received, story.now);
+            assert_eq!(story.node.phase(), Phase::Registering);
+        }
+        assert!(story.node.keepalives() > 0, "none was due");
+    }
+}
+
+fn unnumbered(spi: u32) -> SecurityAssociation {
+    SecurityAssociation {
+        profile: protocol::profile::WireProfile::Draft04,
+        user_data: protocol::sa::UserData::Clear,
+        ..association(spi)
+    }
+}
+
+#[test]
 fn a_node_that_sends_or_moves_or_sees_no_nat_sends_no_keepalives() {
     let mut story = Story::registered();
     assert!(story.is_quiet_for(400).is_empty(), "no NAT");
@@ -158,13 +186,6 @@ fn a_node_that_sends_or_moves_or_sees_no_nat_sends_no_keepalives() {
 
 #[test]
 fn under_an_sa_that_is_not_numbered_the_keepalive_is_a_binding_update() {
-    fn unnumbered(spi: u32) -> SecurityAssociation {
-        SecurityAssociation {
-            profile: protocol::profile::WireProfile::Draft04,
-            user_data: protocol::sa::UserData::Clear,
-            ..association(spi)
-        }
-    }
     let mut story = Story::registered_with(unnumbered);
     story.hears_refresh_request(1);
     let sequence = story.last_update().sequence;
