@@ -1,5 +1,7 @@
 //! A home link that is real: hosts on it reach nodes that are away (RFC 6275 sections 10.3.1 and 10.4.1, RFC 5555 section 4.5).
 
+use std::time::Duration;
+
 use fixture::shell;
 
 use crate::hac::{self, HacEvent};
@@ -81,6 +83,8 @@ fn a_home_address_that_a_host_on_the_link_has_is_refused_with_134_until_the_host
         shell(&format!("ip address del {HOME6}/64 dev home"));
         while node.binds(sequence + 1) == 134 {
             sequence += 1;
+            // No faster than Binding Updates are taken.
+            std::thread::sleep(Duration::from_millis(200));
         }
         assert_eq!(node.binds(sequence + 2), 0, "a binding keeps the address: nobody is asked");
         world.stop().await;

@@ -69,6 +69,11 @@ impl MobileNode {
         std::mem::replace(&mut self.socket, open())
     }
 
+    /// Sends from another address from now on.
+    pub(crate) fn is_at(&mut self, address: IpAddr) {
+        self.socket = open_at(address);
+    }
+
     /// The next Mobility Header that comes in; inner packets may come before it, since the home agent answers each from a
     /// thread of its own.
     pub(crate) fn receives_message(&mut self) -> MobilityMessage {
@@ -256,7 +261,11 @@ impl MobileNode {
 }
 
 fn open() -> UdpSocket {
-    let socket = UdpSocket::bind((CARE_OF, 0)).unwrap();
+    open_at(CARE_OF.parse().unwrap())
+}
+
+fn open_at(address: IpAddr) -> UdpSocket {
+    let socket = UdpSocket::bind((address, 0)).unwrap();
     socket.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
     socket
 }
