@@ -95,9 +95,7 @@ fn a_certificate_for_the_srv_targets_name_is_refused() {
         lab.expect_warning("ha", "no subscription to the feed");
         deployment.hac.kill()?;
         let mut relay = refusals::relay(lab, plan::HAC, &format!("{}:{OTHER_PORT}", plan::HAC4))?;
-        let up = deployment.command("mn", &["up"])?;
-        let said = programs::said(&up);
-        ensure!(up.status.code() == Some(1) && said.contains(&format!("certificate is for {target}")), "mn up said: {said}");
+        refusals::up_says(lab, &deployment, &[&format!("certificate is for {target}")])?;
         relay.kill()?;
         deployment.hac.restart()?;
         deployment.wait_until_serving()?;
