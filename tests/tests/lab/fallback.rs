@@ -157,9 +157,8 @@ fn leaves_a_silent_connection(deployment: &Deployment<'_>, lab: &Lab) -> Result<
     };
     let before = remote()?;
     let port = before.port();
-    let chain = "type filter hook forward priority -1";
-    let rules = format!("table inet silent {{ chain forward {{ {chain}; tcp sport {port} drop; tcp dport {port} drop; }} }}");
-    block(lab, &rules)?;
+    let drops = format!("tcp sport {port} drop\ntcp dport {port} drop");
+    block(lab, &format!("table inet silent {{\nchain forward {{\ntype filter hook forward priority -1\n{drops}\n}}\n}}"))?;
     let start = Instant::now();
     wait_for("packets to come back over another connection", SOON, || Ok(Some(lab.reaches(plan::MN, plan::CN6, 1)?)))?;
     let took = start.elapsed();
