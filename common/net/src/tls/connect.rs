@@ -81,3 +81,22 @@ pub async fn connect_from(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn with_octets_outstanding_a_connection_breaks_as_late_as_an_idle_one_whose_questions_are_not_answered() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        keep_alive(&stream).unwrap();
+        let socket = SockRef::from(&stream);
+        let (time, interval) = (socket.tcp_keepalive_time().unwrap(), socket.tcp_keepalive_interval().unwrap());
+        let questions = socket.tcp_keepalive_retries().unwrap();
+        assert!(questions > 1, "one may be lost");
+        assert_eq!(socket.tcp_user_timeout().unwrap(), Some(time + interval * questions));
+    }
+}
