@@ -57,6 +57,8 @@ pub(super) const ROWS: &[Row] = &[
     }),
     ("a Heartbeat that is cut", BOTH, each, Bound, MalformedSignalling, |it| it.bare_but(cut_heartbeat)),
     ("a Heartbeat Request from loopback", HA, each, Bound, HeartbeatNotAnswered, heartbeat_from_loopback),
+    ("one message too many at once", HA, each, Bound, SignallingTooOften, one_message_too_many),
+    ("one Binding Update too many at once", HA, each, Bound, SignallingTooOften, one_update_too_many),
     ("a Heartbeat Request, the numbers missing", HA, null, Unnumbered, UnexpectedMobilityHeader, |it| {
         heartbeat(it, HeartbeatKind::Request)
     }),
@@ -89,6 +91,24 @@ fn unsolicited_heartbeat(it: &mut Scene) -> Vec<u8> {
 fn heartbeat_from_loopback(it: &mut Scene) -> Vec<u8> {
     it.from = ([127, 0, 0, 1], 5000).into();
     heartbeat(it, HeartbeatKind::Request)
+}
+
+/// Behind the node's Binding Update and 63 more.
+fn one_message_too_many(it: &mut Scene) -> Vec<u8> {
+    for _ in 0..63 {
+        let datagram = heartbeat(it, HeartbeatKind::Request);
+        it.takes(&datagram);
+    }
+    heartbeat(it, HeartbeatKind::Request)
+}
+
+/// Behind the node's first and 15 more.
+fn one_update_too_many(it: &mut Scene) -> Vec<u8> {
+    for _ in 0..15 {
+        let datagram = it.update_but(|_| ());
+        it.takes(&datagram);
+    }
+    it.update_but(|_| ())
 }
 
 /// To less than its sequence number.
