@@ -210,6 +210,17 @@ impl MobileNode {
         self.sends(&packet(destination, source, 58, &message));
     }
 
+    /// Whether the home agent's reply to the latest echo request comes, past those to earlier ones.
+    pub(crate) fn hears_latest_reply(&mut self) -> bool {
+        let expected = echo(HOME_AGENT_INSIDE.parse().unwrap(), HOME6.parse().unwrap(), 129, self.pings);
+        while let Some((packet, _)) = self.receives() {
+            if packet.is_some_and(|packet| packet[8..] == expected[8..]) {
+                return true;
+            }
+        }
+        false
+    }
+
     /// Sends an echo request to the home agent and waits for nothing.
     pub(crate) fn sends_echo_request(&mut self) {
         self.requests_echo(HOME_AGENT_INSIDE.parse().unwrap());

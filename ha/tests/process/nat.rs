@@ -74,7 +74,7 @@ fn a_node_that_a_nat_maps_anew_is_asked_for_a_binding_update_there() {
         assert!(old.recv(&mut [0; 2_000]).is_ok(), "the echo reply goes where the node is bound");
         // The request has come, so the home agent sends there by now.
         node.sends_echo_request();
-        assert!(node.receives_packet().is_some(), "and what comes next where it was seen too");
+        assert!(node.hears_latest_reply(), "and what comes next where it was seen too");
 
         let moved = node.binds_behind_nat(3, path_check);
         assert!(path_check.is_some() && moved.path_check.is_none(), "the token proves the place");
