@@ -31,8 +31,9 @@ const MOST_REFUSED: usize = 16;
 /// Questions without an answer before the node takes a link for not home; and so many once it is.
 const ATTEMPTS: u32 = 2;
 const ATTEMPTS_AT_HOME: u32 = 3;
-/// And for how long there has to be none at home.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// And for how long there has to be none: a Neighbor Solicitation for the home agent that was lost is repeated after a second (RFC 4861
+/// section 10, RETRANS_TIMER).
+const PATIENCE: Duration = Duration::from_millis(1_200);
 /// Tokens that are given back in a row.
 const MOST_TOKENS: u32 = 3;
 
@@ -286,9 +287,10 @@ impl MobileNode {
         let is_over = match self.home.place {
             Place::Away => false,
             Place::Asking(_) => unanswered >= ATTEMPTS,
-            Place::AtHome(_) => unanswered >= ATTEMPTS_AT_HOME && self.registration.waits_for(now) >= PATIENCE,
+            Place::AtHome(_) => unanswered >= ATTEMPTS_AT_HOME,
         };
-        let is_silent = is_over && self.says_that_it_is_home() && !self.registration.is_heard();
+        let is_long = self.registration.waits_for(now) >= PATIENCE;
+        let is_silent = is_over && is_long && self.says_that_it_is_home() && !self.registration.is_heard();
         if is_silent {
             self.is_not_home(None, now);
         }

@@ -160,6 +160,7 @@ impl MobileNode {
             self.recorder.abandoned(self.tally());
             self.leave_fallback(now);
             self.leave_path(now);
+            self.arrive();
             self.register(now);
         }
     }

@@ -87,7 +87,9 @@ impl MobileNode {
         if self.is_home_silent(unanswered, now) {
             return;
         }
-        if !self.leaving && (self.leave_fallback_if_dead(unanswered, now) || self.leave_if_dead(unanswered, now)) {
+        // On a link that says it is home a home agent that is silent says that it is not.
+        let may_leave = !self.leaving && !self.says_that_it_is_home();
+        if may_leave && (self.leave_fallback_if_dead(unanswered, now) || self.leave_if_dead(unanswered, now)) {
             return;
         }
         if unanswered >= UNANSWERED_BEFORE_MHAUTH {

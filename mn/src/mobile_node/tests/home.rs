@@ -115,6 +115,19 @@ fn where_nobody_answers_the_node_registers_as_anywhere_else() {
     assert_eq!((&registered.attachment, story.node.phase()), (&at_home(), Phase::Registered));
 }
 
+/// A Neighbor Solicitation for the home agent may be lost, and is repeated after a second.
+#[test]
+fn an_answer_that_comes_after_a_second_is_not_too_late_to_be_home() {
+    let (mut story, update) = Story::meets_home_link();
+    for _ in 0..11 {
+        story.now += Duration::from_millis(100);
+        story.node.handle_timeout(story.now);
+    }
+    let last = story.updates().pop().map_or(update.sequence, |(_, update)| update.sequence);
+    story.hears(1, 133, last);
+    assert!(story.node.is_at_home());
+}
+
 #[test]
 fn who_never_takes_the_token_back_is_not_believed() {
     let (mut story, mut update) = Story::meets_home_link();
