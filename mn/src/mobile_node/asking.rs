@@ -1,5 +1,6 @@
 //! The home agent is asked by Heartbeats over networks that are not in use: over three at the same time while it does not answer over
-//! the one in use, one of each network and address family before a second one, and over those that were left for that, from time to time, whether they lead to it again.
+//! the one in use, one of each network and address family before a second one, and over those that were left for that, from time to time,
+//! whether they lead to it again.
 
 use std::time::Instant;
 

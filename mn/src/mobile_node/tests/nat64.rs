@@ -46,14 +46,7 @@ fn through_a_nat64_the_node_registers_with_its_ipv6_care_of_address_at_what_stan
 
 #[test]
 fn another_prefix_of_the_network_in_use_is_another_way_and_the_same_again_is_nothing() {
-    let mut story = Story::with(only_ip4);
-    story.node.handle_nat64(known("2001:db8:64::"), story.now);
-    story.actions();
-    story.is_granted(1);
-    story.sees(&[lte()]);
-    story.opens_what_is_asked();
-    story.hears_last();
-    story.passes(10);
+    let mut story = registered();
     story.node.handle_nat64(known("2001:db8:64::"), story.now);
     assert!(story.actions().is_empty());
     story.node.handle_nat64(known("2001:db8:65::"), story.now);
