@@ -103,9 +103,11 @@ impl Seen {
                 self.clear.insert(payload.to_vec());
             } else if setting.is_numbered() {
                 let number = sent.number();
+                // A Binding Update may go in several datagrams, which are the same.
+                let is_first = !self.numbers.contains_key(&number);
+                self.updates += u32::from(is_first && sent.is_signalling() && sent.is_up());
                 let before = self.numbers.entry(number).or_insert_with(|| sent.octets.clone());
                 ensure(*before == sent.octets, || format!("(SPI, uplink, number) {number:x?} numbers two datagrams"))?;
-                self.updates += u32::from(sent.is_signalling() && sent.is_up());
             } else {
                 ensure(sent.is_signalling(), || "user data went under an SA without numbers".to_owned())?;
             }
