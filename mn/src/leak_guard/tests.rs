@@ -8,6 +8,17 @@ use fixture::{in_new_network_namespace_async, shell};
 use super::*;
 use crate::config::Guard;
 
+/// Another link, up, with these addresses of this host and a neighbour.
+fn linked(name: &str, addresses: &[&str], neighbour: &str) {
+    shell(&format!(
+        "set -e; ip link add {name} type veth peer name {name}-far; ip link set {name} up; ip link set {name}-far up"
+    ));
+    for address in addresses {
+        shell(&format!("ip -6 address add {address} dev {name} nodad"));
+    }
+    shell(&format!("ip -6 neigh add {neighbour} lladdr 02:00:00:00:00:77 dev {name}"));
+}
+
 /// A node on `wifi` with a private and a public address, and a host at the other end that has every address.
 fn attached() {
     shell(
@@ -187,11 +198,7 @@ fn what_an_earlier_run_left_is_replaced_or_with_the_guard_off_taken_away() {
 fn what_is_of_a_network_behind_the_host_stays_there_or_goes_through_the_tunnel() {
     in_new_network_namespace_async(|| async {
         attached();
-        shell(
-            "set -e; ip link add lan type veth peer name guest; ip link set lan up; ip link set guest up
-             ip -6 address add 2001:db8:7::1/64 dev lan nodad
-             ip -6 neigh add 2001:db8:7::5 lladdr 02:00:00:00:00:05 dev lan",
-        );
+        linked("lan", &["2001:db8:7::1/64"], "2001:db8:7::5");
         let mut guard = LeakGuard::new(Guard::default(), full()).with_lan(Some("lan".to_owned()));
         guard.put_up().await.unwrap();
         guard.set_local(local()).await.unwrap();
@@ -219,11 +226,7 @@ fn what_is_of_a_network_behind_the_host_stays_there_or_goes_through_the_tunnel()
 fn on_the_home_link_the_home_network_passes_and_nothing_else_and_away_they_do_not() {
     in_new_network_namespace_async(|| async {
         attached();
-        shell(
-            "set -e; ip link add home type veth peer name host; ip link set home up; ip link set host up
-             ip -6 address add 2001:db8:100::7/128 dev home nodad; ip -6 address add 2001:db8:100::abcd/64 dev home nodad
-             ip -6 neigh add 2001:db8:100::77 lladdr 02:00:00:00:00:77 dev home",
-        );
+        linked("home", &["2001:db8:100::7/128", "2001:db8:100::abcd/64"], "2001:db8:100::77");
         let mut guard = guard(Guard::default(), full()).await;
         guard.set_homes(vec!["2001:db8:100::7".parse().unwrap()]).await.unwrap();
         let leaves_from = |from: &str, to: &str| {
@@ -251,11 +254,7 @@ fn on_the_home_link_the_home_network_passes_and_nothing_else_and_away_they_do_no
 fn what_the_home_link_opens_closes_by_itself_when_nobody_says_that_the_node_is_home_still() {
     in_new_network_namespace_async(|| async {
         attached();
-        shell(
-            "set -e; ip link add home type veth peer name host; ip link set home up; ip link set host up
-             ip -6 address add 2001:db8:100::7/64 dev home nodad
-             ip -6 neigh add 2001:db8:100::77 lladdr 02:00:00:00:00:77 dev home",
-        );
+        linked("home", &["2001:db8:100::7/64"], "2001:db8:100::77");
         let mut guard = LeakGuard::new(Guard::default(), full());
         guard.rules.home_link_lasts = Duration::from_secs(2);
         guard.put_up().await.unwrap();
