@@ -90,6 +90,11 @@ impl Binding {
         same.or_else(|| (overwrites || id.is_none()).then_some(&self.latest))
     }
 
+    /// Whether each of the node's places but this one is proved.
+    pub fn is_proved_beside(&self, place: Place) -> bool {
+        !self.care_ofs().any(|care_of| care_of.is_unproved_beside(place))
+    }
+
     /// What stays beside a Binding Update of the number `id` under `spi`: what has another number, unless that `overwrites` all. A new SA
     /// begins with nothing beside.
     pub fn beside(&self, id: Option<BindingId>, overwrites: bool, spi: Spi) -> impl Iterator<Item = &CareOfBinding> {

@@ -116,7 +116,7 @@ impl HomeAgent {
                 if held.refresh.allow(now) {
                     let seen = SeenAt::of(sighting, held.seen_at, rng);
                     held.seen_at = Some(seen);
-                    let is_alone = !binding.care_ofs().any(|care_of| care_of.is_unproved_beside(seen.place));
+                    let is_alone = binding.is_proved_beside(seen.place);
                     held.unproved.begin(seen.place, is_alone, now);
                     let path = Path::proved(sighting.socket, sighting.from);
                     self.commands.push_back(refresh_request(held, path, Some(seen.token)));

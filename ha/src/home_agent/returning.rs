@@ -94,8 +94,7 @@ impl HomeAgent {
         });
         held.seen_at = Some(seen);
         let home = held.home();
-        let is_alone =
-            self.cache.get(home).is_none_or(|binding| !binding.care_ofs().any(|care_of| care_of.is_unproved_beside(place)));
+        let is_alone = self.cache.get(home).is_none_or(|binding| binding.is_proved_beside(place));
         held.unproved.begin(place, is_alone, now);
         self.move_downlink(home);
         let asked = BindingAcknowledgement::new(Status::REASON_UNSPECIFIED, update.sequence, Lifetime::ZERO);
